@@ -1,0 +1,167 @@
+/**
+ * What the two addons export, as TypeScript sees it. Only lib/native names these
+ * types' origin; everything above works with the interfaces.
+ *
+ * Native failures arrive as plain errors with `code` and `details` set; `lib/native/call.ts`
+ * turns them into `SdaError`. A cancelled call rejects with code "ERR_SDA_ABORTED", which the
+ * same place turns into the signal's reason.
+ */
+import type { Tensor, TypedArray } from "../torch/values.js";
+
+/** A flag that native loops look at; `cancel()` may be called at any time, from the main thread only. */
+export interface CancelToken {
+  cancel(): void;
+}
+
+export interface ReadOptions {
+  verify: boolean;
+  unknownGlobals: "reject" | "inert";
+  weights: boolean;
+  /** Convert only these keys of a top-level dict; the others are parsed but not converted. */
+  only?: string[];
+}
+
+export interface InspectResult {
+  container: "zip" | "legacy";
+  bytes: number;
+  globals: string[];
+  tensors: { name: string; dtype: string; shape: number[]; bytes: number }[];
+}
+
+export interface VerifyResult {
+  ok: boolean;
+  records: number;
+  bytes: number;
+  problems: string[];
+}
+
+/** Classes that the addon instantiates while it converts a pickle; handed over once per environment. */
+export interface ValueClasses {
+  Tensor: new (dtype: string, shape: number[], data: TypedArray) => Tensor;
+  NdArray: new (dtype: string, shape: number[], data: TypedArray, fortranOrder: boolean) => Tensor;
+  Tuple: new () => unknown[];
+  OrderedDict: new () => Map<unknown, unknown>;
+  PyObject: new (module: string, name: string, args: unknown[], state: unknown) => object;
+}
+
+export interface CheckpointAddon {
+  registerClasses(classes: ValueClasses): void;
+  createCancelToken(): CancelToken;
+  read(path: string, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
+  inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
+  verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
+}
+
+declare const fileBrand: unique symbol;
+declare const modelBrand: unique symbol;
+declare const spectrogramBrand: unique symbol;
+/** An opened .sda with its weights in memory (or mapped). */
+export interface FileHandle {
+  readonly [fileBrand]: true;
+}
+export interface ModelHandle {
+  readonly [modelBrand]: true;
+}
+export interface SpectrogramHandle {
+  readonly [spectrogramBrand]: true;
+}
+
+export interface NativeSpectrogramConfig {
+  sampleRate: number;
+  nFft: number;
+  hopLength: number;
+  nMels: number;
+  fMin: number;
+  fMax: number | null;
+  power: number;
+}
+
+/** Row-major float32 with its shape: how mels, waveforms and latents cross the boundary. */
+export interface FloatTensor {
+  shape: number[];
+  data: Float32Array;
+}
+
+export interface NativeGenerateOptions {
+  durationS: number;
+  seed: number;
+  concatMode: "crossfade" | "latent_interpolation";
+  latent?: Float32Array;
+  stepsBetween: number;
+  overlapSamples: number;
+  joint: "python" | "equal-power";
+  spatialMode: "mono" | "stereo" | "dual_seed";
+  width: number;
+  depth: number;
+  sampleRate: number;
+}
+
+export interface NativeQuality {
+  snrDb: number;
+  clippedSamples: number;
+  totalSamples: number;
+  peakValue: number;
+  maxConsecutiveClipped: number;
+}
+
+export interface NativeGeneration {
+  audio: Float32Array[];
+  sampleRate: number;
+  quality: NativeQuality;
+}
+
+export interface EngineAddon {
+  registerClasses(classes: ValueClasses): void;
+  createCancelToken(): CancelToken;
+  /** LibTorch's version, as "2.13.0", and the accelerators it can reach. */
+  info(): { libtorch: string; cuda: boolean; cudaDevices: number; threads: number };
+
+  /** Reads and checks the file; `content` is the top-level dict without "model_state_dict". */
+  open(
+    path: string,
+    options: { verify: boolean },
+    cancel?: CancelToken,
+  ): Promise<{ file: FileHandle; content: unknown }>;
+  /** Builds the network from the opened file's state dict; the file handle may be dropped afterwards. */
+  createModel(
+    file: FileHandle,
+    options: { latentDim: number; config: NativeSpectrogramConfig; device: string },
+    cancel?: CancelToken,
+  ): Promise<{
+    model: ModelHandle;
+    spectrogram: SpectrogramHandle;
+    device: string;
+    hasEncoder: boolean;
+    byteLength: number;
+  }>;
+  /** The state dict as Tensors on the file's own memory (name → Tensor, in file order). */
+  stateDict(model: ModelHandle): Map<string, Tensor>;
+
+  encode(
+    model: ModelHandle,
+    mel: FloatTensor,
+    cancel?: CancelToken,
+  ): Promise<{ mu: FloatTensor; logvar: FloatTensor }>;
+  decode(model: ModelHandle, z: FloatTensor, cancel?: CancelToken): Promise<FloatTensor>;
+  waveformToMel(
+    spectrogram: SpectrogramHandle,
+    waveform: FloatTensor,
+    cancel?: CancelToken,
+  ): Promise<FloatTensor>;
+  /** `seed` undefined draws one from the system. */
+  melToWaveform(
+    spectrogram: SpectrogramHandle,
+    mel: FloatTensor,
+    seed: number | undefined,
+    cancel?: CancelToken,
+  ): Promise<FloatTensor>;
+  generate(
+    model: ModelHandle,
+    spectrogram: SpectrogramHandle,
+    options: NativeGenerateOptions,
+    onProgress: ((done: number, total: number) => void) | undefined,
+    cancel?: CancelToken,
+  ): Promise<NativeGeneration>;
+  /** Refuses new work at once; memory goes when the work that runs has ended, and the promise resolves then. Idempotent. */
+  dispose(model: ModelHandle, spectrogram: SpectrogramHandle): Promise<void>;
+}

@@ -1,0 +1,48 @@
+// Element types of tensors and arrays, by PyTorch's names.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sda {
+
+enum class DType : std::uint8_t {
+  kBool,
+  kUint8,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUint16,
+  kUint32,
+  kUint64,
+  kFloat16,
+  kBFloat16,
+  kFloat32,
+  kFloat64,
+  kComplex32,
+  kComplex64,
+  kComplex128,
+  kFloat8E4M3Fn,
+  kFloat8E5M2,
+  kFloat8E4M3Fnuz,
+  kFloat8E5M2Fnuz,
+  kFloat8E8M0Fnu,
+};
+
+inline constexpr int kDTypeCount = 21;
+
+// Bytes per element.
+std::size_t item_size(DType dtype) noexcept;
+
+// Bytes per scalar: half of item_size for complex types; what byte swapping works on.
+std::size_t scalar_size(DType dtype) noexcept;
+
+// "float32", "float8_e4m3fn", …: torch's name without the "torch." before it.
+std::string_view dtype_name(DType dtype) noexcept;
+
+std::optional<DType> dtype_from_name(std::string_view name) noexcept;
+
+}  // namespace sda

@@ -1,0 +1,64 @@
+// Errors of the native layers. They carry a stable code and what the failing layer knew;
+// nobody above parses the message.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace sda {
+
+enum class ErrorCode {
+  kNotFound,
+  kFormat,
+  kCorrupt,
+  kUnsafe,
+  kVersion,
+  kSchema,
+  kLimit,
+  kArgument,
+  kDevice,
+  kLibTorch,
+  kNative,
+  kDisposed,
+  kLocked,
+  kIo,
+};
+
+// "ERR_SDA_NOT_FOUND" and so on: the name that JavaScript sees.
+std::string_view code_name(ErrorCode code);
+
+using DetailValue = std::variant<std::int64_t, double, std::string>;
+
+class Error : public std::exception {
+ public:
+  Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
+
+  // Adds a detail unless an inner layer has already given one of that name.
+  Error& with(std::string_view key, DetailValue value) &;
+  Error&& with(std::string_view key, DetailValue value) &&;
+
+  ErrorCode code() const noexcept { return code_; }
+  const std::string& message() const noexcept { return message_; }
+  const std::vector<std::pair<std::string, DetailValue>>& details() const noexcept {
+    return details_;
+  }
+  const char* what() const noexcept override { return message_.c_str(); }
+
+ private:
+  ErrorCode code_;
+  std::string message_;
+  std::vector<std::pair<std::string, DetailValue>> details_;
+};
+
+// Thrown by a loop that found its CancelToken set.
+class Cancelled : public std::exception {
+ public:
+  const char* what() const noexcept override { return "cancelled"; }
+};
+
+}  // namespace sda

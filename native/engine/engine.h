@@ -1,0 +1,116 @@
+// The sound engine as the rest of the house sees it: no LibTorch header is needed to use it.
+// Model and Spectrogram are immutable after creation and may be used from any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/cancel.h"
+#include "checkpoint/state_dict.h"
+
+namespace sda::engine {
+
+struct SpectrogramConfig {
+  std::int64_t sample_rate = 48000;  // Hz
+  std::int64_t n_fft = 2048;
+  std::int64_t hop_length = 512;
+  std::int64_t n_mels = 128;
+  double f_min = 0.0;             // Hz
+  std::optional<double> f_max;    // Hz; none: sample_rate / 2
+  double power = 2.0;
+};
+
+// Row-major float32. The memory belongs to whoever holds the pointer.
+struct FloatTensor {
+  std::vector<std::int64_t> shape;
+  std::shared_ptr<float[]> data;
+  std::int64_t numel() const noexcept;
+};
+
+struct EngineInfo {
+  std::string libtorch;  // "2.13.0"
+  bool cuda;             // this LibTorch has CUDA and a driver answers
+  int cuda_devices;
+  int threads;           // LibTorch's intra-op threads
+};
+EngineInfo info();
+
+// "auto", "cpu", "cuda", "cuda:1", "mps" → the device that will be used ("cpu", "cuda:0"); throws kDevice with the reason.
+std::string resolve_device(const std::string& requested);
+
+class Model {
+ public:
+  // Checks every name and shape (kSchema, detail "tensor"), converts other float types to float32,
+  // and on the CPU uses float32 weights where they lie.
+  static std::shared_ptr<const Model> create(const StateDict& weights, std::int64_t latent_dim,
+                                             const SpectrogramConfig& config,
+                                             const std::string& device);
+  virtual ~Model() = default;
+  virtual std::int64_t latent_dim() const = 0;
+  virtual bool has_encoder() const = 0;
+  virtual std::string device() const = 0;
+  virtual std::int64_t byte_size() const = 0;
+  // [B, latent_dim] → [B, 1, n_mels, time]
+  virtual FloatTensor decode(const FloatTensor& z, const CancelToken& cancel) const = 0;
+  // [B, 1, n_mels, time] → mu and logvar, each [B, latent_dim]
+  virtual std::pair<FloatTensor, FloatTensor> encode(const FloatTensor& mel,
+                                                     const CancelToken& cancel) const = 0;
+};
+
+class Spectrogram {
+ public:
+  static std::shared_ptr<const Spectrogram> create(const SpectrogramConfig& config,
+                                                   const std::string& device);
+  virtual ~Spectrogram() = default;
+  virtual const SpectrogramConfig& config() const = 0;
+  // [B, 1, samples] → [B, 1, n_mels, samples / hop + 1]
+  virtual FloatTensor waveform_to_mel(const FloatTensor& waveform,
+                                      const CancelToken& cancel) const = 0;
+  // [B, 1, n_mels, frames] → [B, 1, (frames - 1) * hop]; `seed` as torch.manual_seed
+  virtual FloatTensor mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,
+                                      const CancelToken& cancel) const = 0;
+};
+
+enum class ConcatMode { kCrossfade, kLatentInterpolation };
+enum class Joint { kPython, kEqualPower };
+enum class SpatialMode { kMono, kStereo, kDualSeed };
+
+struct GenerateOptions {
+  double duration_s = 1.0;
+  std::uint64_t seed = 0;
+  ConcatMode concat_mode = ConcatMode::kCrossfade;
+  std::optional<std::vector<float>> latent;
+  std::int64_t steps_between = 10;
+  std::int64_t overlap_samples = 2400;  // at 48 kHz
+  Joint joint = Joint::kPython;
+  SpatialMode spatial_mode = SpatialMode::kMono;
+  double width = 0.0;
+  double depth = 0.0;
+  std::int64_t sample_rate = 48000;
+};
+
+struct Quality {
+  double snr_db;  // infinity without a noise frame, 0 without a signal frame
+  std::int64_t clipped_samples;
+  std::int64_t total_samples;
+  double peak_value;
+  std::int64_t max_consecutive_clipped;
+};
+
+struct Generation {
+  std::vector<std::vector<float>> audio;  // one per channel
+  std::int64_t sample_rate;
+  Quality quality;
+};
+
+using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+Generation generate(const Model& model, const Spectrogram& spectrogram,
+                    const GenerateOptions& options, const CancelToken& cancel,
+                    const Progress& progress);
+
+}  // namespace sda::engine
