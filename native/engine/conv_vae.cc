@@ -1,0 +1,69 @@
+#include "engine/conv_vae.h"
+
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/conv_transpose2d.h>
+#include <ATen/ops/linear.h>
+#include <c10/core/InferenceMode.h>
+
+#include "engine/tensors.h"
+
+namespace sda::engine {
+namespace {
+
+constexpr double kBatchNormEpsilon = 1e-5;  // BatchNorm2d's default
+
+at::Tensor normalise(const at::Tensor& x, const BatchNorm& norm) {
+  return at::batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_var,
+                        /*training=*/false, /*momentum=*/0.0, kBatchNormEpsilon,
+                        /*cudnn_enabled=*/true);
+}
+
+}  // namespace
+
+ConvVae::ConvVae(const StateDict& state, std::int64_t latent_dim, const SpectrogramConfig& config,
+                 at::Device device)
+    : shape_(latent_dim, config),
+      device_(device),
+      weights_(collect_weights(state, shape_, device)) {}
+
+FloatTensor ConvVae::decode(const FloatTensor& z, const CancelToken& cancel) const {
+  c10::InferenceMode guard;
+  const at::Tensor input = view_of(z, {-1, shape_.latent_dim}, "z").to(device_);
+  at::Tensor x = at::linear(input, weights_.fc.weight, weights_.fc.bias)
+                     .view({input.size(0), 256, shape_.small_height, shape_.small_width});
+  for (std::size_t i = 0; i < weights_.deconvs.size(); ++i) {
+    cancel.throw_if_cancelled();
+    x = at::conv_transpose2d(x, weights_.deconvs[i].weight, weights_.deconvs[i].bias,
+                             /*stride=*/{2, 2}, /*padding=*/{1, 1}, /*output_padding=*/{1, 1});
+    if (i < weights_.deconv_norms.size()) x = normalise(x, weights_.deconv_norms[i]).relu_();
+  }
+  return to_float_tensor(
+      x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames));
+}
+
+std::pair<FloatTensor, FloatTensor> ConvVae::encode(const FloatTensor& mel,
+                                                    const CancelToken& cancel) const {
+  if (!weights_.has_encoder) {
+    throw Error(ErrorCode::kSchema,
+                "this model holds only a decoder (no encoder.fc_mu.weight): it can generate, "
+                "not encode")
+        .with("tensor", "encoder.fc_mu.weight");
+  }
+  c10::InferenceMode guard;
+  const at::Tensor input = view_of(mel, {-1, 1, shape_.n_mels, shape_.frames}, "mel").to(device_);
+  at::Tensor x = at::constant_pad_nd(input, {0, 16 * shape_.small_width - shape_.frames, 0,
+                                             16 * shape_.small_height - shape_.n_mels});
+  for (std::size_t i = 0; i < weights_.convs.size(); ++i) {
+    cancel.throw_if_cancelled();
+    x = at::conv2d(x, weights_.convs[i].weight, weights_.convs[i].bias, /*stride=*/{2, 2},
+                   /*padding=*/{1, 1});
+    x = normalise(x, weights_.conv_norms[i]).relu_();
+  }
+  x = x.flatten(1);
+  return {to_float_tensor(at::linear(x, weights_.fc_mu.weight, weights_.fc_mu.bias)),
+          to_float_tensor(at::linear(x, weights_.fc_logvar.weight, weights_.fc_logvar.bias))};
+}
+
+}  // namespace sda::engine

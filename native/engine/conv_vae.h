@@ -1,0 +1,28 @@
+// The convolutional VAE in inference: running statistics, no dropout.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/vae_weights.h"
+
+namespace sda::engine {
+
+class ConvVae final : public Model {
+ public:
+  ConvVae(const StateDict& state, std::int64_t latent_dim, const SpectrogramConfig& config,
+          at::Device device);
+
+  std::int64_t latent_dim() const override { return shape_.latent_dim; }
+  bool has_encoder() const override { return weights_.has_encoder; }
+  std::string device() const override { return device_.str(); }
+  std::int64_t byte_size() const override { return weights_.bytes; }
+  FloatTensor decode(const FloatTensor& z, const CancelToken& cancel) const override;
+  std::pair<FloatTensor, FloatTensor> encode(const FloatTensor& mel,
+                                             const CancelToken& cancel) const override;
+
+ private:
+  VaeShape shape_;
+  at::Device device_;
+  VaeWeights weights_;
+};
+
+}  // namespace sda::engine

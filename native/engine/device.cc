@@ -1,0 +1,92 @@
+#include "engine/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+#include "checkpoint/error.h"
+
+namespace sda::engine {
+namespace {
+
+std::filesystem::path libtorch_folder() {
+  Dl_info found{};
+  // Any function that libtorch_cpu defines out of line tells where it was loaded from.
+  if (dladdr(reinterpret_cast<const void*>(&at::globalContext), &found) == 0) return {};
+  return std::filesystem::path(found.dli_fname).parent_path();
+}
+
+CudaState open_cuda() {
+  CudaState state;
+  const std::filesystem::path library = libtorch_folder() / "libtorch_cuda.so";
+  std::error_code ignored;
+  if (!std::filesystem::exists(library, ignored)) {
+    state.reason = "this LibTorch is a CPU build: there is no " + library.string();
+    return state;
+  }
+  // Its static initialisers register the CUDA kernels and hooks; it is never closed.
+  if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    const char* why = dlerror();
+    state.reason = "LibTorch's CUDA library can't be opened: " +
+                   std::string(why == nullptr ? "unknown reason" : why);
+    return state;
+  }
+  const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();
+  state.devices = hooks.hasCUDA() ? hooks.deviceCount() : 0;
+  if (state.devices == 0) {
+    state.reason = "LibTorch has CUDA, but no driver with a GPU answers";
+  }
+  return state;
+}
+
+[[noreturn]] void unavailable(const std::string& device, const std::string& reason) {
+  throw Error(ErrorCode::kDevice, device + " is not available: " + reason).with("device", device);
+}
+
+c10::Device choose_cuda(const std::string& requested, int index) {
+  const CudaState& cuda = cuda_state();
+  if (cuda.devices == 0) unavailable(requested, cuda.reason);
+  if (index >= cuda.devices) {
+    unavailable(requested, "there are " + std::to_string(cuda.devices) +
+                               " CUDA devices, counted from 0");
+  }
+  return {c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+}  // namespace
+
+const CudaState& cuda_state() {
+  static const CudaState state = open_cuda();
+  return state;
+}
+
+c10::Device choose_device(const std::string& requested) {
+  if (requested == "cpu") return c10::DeviceType::CPU;
+  if (requested == "auto") {
+    if (cuda_state().devices > 0) return choose_cuda("cuda:0", 0);
+    return at::hasMPS() ? c10::DeviceType::MPS : c10::DeviceType::CPU;
+  }
+  if (requested == "mps") {
+    if (!at::hasMPS()) unavailable(requested, "this LibTorch has no Metal, or it doesn't answer");
+    return c10::DeviceType::MPS;
+  }
+  if (requested == "cuda") return choose_cuda(requested, 0);
+  const std::string prefix = "cuda:";
+  if (requested.starts_with(prefix)) {
+    const std::string digits = requested.substr(prefix.size());
+    const bool number = !digits.empty() && digits.size() <= 2 &&
+                        std::all_of(digits.begin(), digits.end(),
+                                    [](unsigned char c) { return std::isdigit(c) != 0; });
+    if (number) return choose_cuda(requested, std::stoi(digits));
+  }
+  throw Error(ErrorCode::kArgument,
+              "device must be auto, cpu, cuda, cuda:N or mps, found \"" + requested + "\"")
+      .with("option", "device");
+}
+
+}  // namespace sda::engine

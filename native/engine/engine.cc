@@ -1,0 +1,50 @@
+// The facade: what engine.h promises, by way of the parts.
+#include "engine/engine.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/headeronly/version.h>
+
+#include "engine/config.h"
+#include "engine/conv_vae.h"
+#include "engine/device.h"
+#include "engine/spectrogram.h"
+
+namespace sda::engine {
+namespace {
+
+// Of the library that is loaded, which needn't be the one compiled against: its build settings read
+// "…, TORCH_VERSION=2.13.0, …".
+std::string libtorch_version() {
+  const std::string settings = at::show_config();
+  const std::string key = "TORCH_VERSION=";
+  const std::size_t at = settings.find(key);
+  if (at == std::string::npos) return TORCH_VERSION;
+  const std::size_t begin = at + key.size();
+  return settings.substr(begin, settings.find_first_of(", \n", begin) - begin);
+}
+
+}  // namespace
+
+EngineInfo info() {
+  const CudaState& cuda = cuda_state();
+  return {libtorch_version(), cuda.devices > 0, cuda.devices, at::get_num_threads()};
+}
+
+std::string resolve_device(const std::string& requested) { return choose_device(requested).str(); }
+
+std::shared_ptr<const Model> Model::create(const StateDict& weights, std::int64_t latent_dim,
+                                           const SpectrogramConfig& config,
+                                           const std::string& device) {
+  check_config(config);
+  check_latent_dim(latent_dim);
+  return std::make_shared<ConvVae>(weights, latent_dim, config, choose_device(device));
+}
+
+std::shared_ptr<const Spectrogram> Spectrogram::create(const SpectrogramConfig& config,
+                                                       const std::string& device) {
+  check_config(config);
+  return std::make_shared<SpectrogramImpl>(config, choose_device(device));
+}
+
+}  // namespace sda::engine

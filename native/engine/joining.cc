@@ -1,0 +1,47 @@
+#include "engine/joining.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace sda::engine {
+
+Joiner::Joiner(std::int64_t overlap, Joint joint)
+    : overlap_(overlap), joint_(joint), fade_(make_fade(overlap, joint)) {}
+
+Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
+  Fade fade;
+  for (std::int64_t i = 0; i < overlap; ++i) {
+    if (joint == Joint::kPython) {
+      // The halves of numpy.hanning(2·overlap), which is symmetric; the Python program fades the
+      // old chunk in and the new one out, and same-sound mode follows it.
+      const double last = static_cast<double>(2 * overlap - 1);
+      const auto hanning = [&](std::int64_t n) {
+        return 0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * static_cast<double>(n) / last);
+      };
+      fade.tail.push_back(static_cast<float>(hanning(i)));
+      fade.head.push_back(static_cast<float>(hanning(overlap + i)));
+    } else {
+      // Squares that add up to 1: uncorrelated chunks keep their loudness through the joint.
+      const double angle = std::numbers::pi / 2.0 * (static_cast<double>(i) + 0.5) /
+                           static_cast<double>(overlap);
+      fade.tail.push_back(static_cast<float>(std::cos(angle)));
+      fade.head.push_back(static_cast<float>(std::sin(angle)));
+    }
+  }
+  return fade;
+}
+
+void Joiner::append(std::vector<float>& audio, const float* chunk, std::int64_t count) const {
+  const std::int64_t shared =
+      std::min({overlap_, static_cast<std::int64_t>(audio.size()), count});
+  const Fade own = shared < overlap_ ? make_fade(shared, joint_) : Fade{};
+  const Fade& fade = shared < overlap_ ? own : fade_;
+  float* tail = audio.data() + audio.size() - shared;
+  for (std::int64_t i = 0; i < shared; ++i) {
+    tail[i] = tail[i] * fade.tail[i] + chunk[i] * fade.head[i];
+  }
+  audio.insert(audio.end(), chunk + shared, chunk + count);
+}
+
+}  // namespace sda::engine

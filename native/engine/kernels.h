@@ -1,0 +1,27 @@
+// The inner loops of the short-time Fourier transform, compiled once per instruction set and chosen
+// at load time. No allocation, no threads.
+#pragma once
+
+#include <complex>
+#include <cstdint>
+
+namespace sda::engine::kernels {
+
+// out[i] = a[i] · b[i]; `out` may be `a`.
+void multiply(const float* a, const float* b, float* out, std::int64_t count);
+
+// out[i] += a[i]
+void accumulate(const float* a, float* out, std::int64_t count);
+
+// spectrum[i] *= magnitude[i]
+void scale_spectrum(const float* magnitude, std::complex<float>* spectrum, std::int64_t count);
+
+// out[i] = |spectrum[i]|²
+void squared_magnitude(const std::complex<float>* spectrum, float* out, std::int64_t count);
+
+// One step of the fast Griffin-Lim algorithm on one frame: with a = rebuilt − momentum·previous,
+// previous[i] becomes magnitude[i] · a / (|a| + 1e-16), the spectrum to synthesise next.
+void advance_phase(const std::complex<float>* rebuilt, std::complex<float>* previous,
+                   const float* magnitude, float momentum, std::int64_t count);
+
+}  // namespace sda::engine::kernels

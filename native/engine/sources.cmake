@@ -1,0 +1,41 @@
+# The engine's sources and what they need beside LibTorch. Included by the root CMakeLists.txt, after
+# cmake/libtorch.cmake.
+set(SDA_ENGINE_DIR ${CMAKE_CURRENT_LIST_DIR})
+set(SDA_ENGINE_SOURCES
+    ${SDA_ENGINE_DIR}/butterworth.cc
+    ${SDA_ENGINE_DIR}/config.cc
+    ${SDA_ENGINE_DIR}/conv_vae.cc
+    ${SDA_ENGINE_DIR}/device.cc
+    ${SDA_ENGINE_DIR}/engine.cc
+    ${SDA_ENGINE_DIR}/frame_fft.cc
+    ${SDA_ENGINE_DIR}/generate.cc
+    ${SDA_ENGINE_DIR}/generate_options.cc
+    ${SDA_ENGINE_DIR}/griffin_lim.cc
+    ${SDA_ENGINE_DIR}/griffin_lim_aten.cc
+    ${SDA_ENGINE_DIR}/joining.cc
+    ${SDA_ENGINE_DIR}/kernels.cc
+    ${SDA_ENGINE_DIR}/latent_path.cc
+    ${SDA_ENGINE_DIR}/mel_scale.cc
+    ${SDA_ENGINE_DIR}/quality.cc
+    ${SDA_ENGINE_DIR}/resample.cc
+    ${SDA_ENGINE_DIR}/spatial.cc
+    ${SDA_ENGINE_DIR}/spectrogram.cc
+    ${SDA_ENGINE_DIR}/stft.cc
+    ${SDA_ENGINE_DIR}/tensors.cc
+    ${SDA_ENGINE_DIR}/vae_weights.cc)
+
+# So that square roots vectorise.
+set_source_files_properties(${SDA_ENGINE_DIR}/kernels.cc
+                            PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math")
+
+# at::parallel_for is an inline OpenMP region: without the flag these files would run on one thread. The
+# library to link is the one that LibTorch itself runs on.
+set(SDA_ENGINE_LIBRARIES ${CMAKE_DL_LIBS})
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  set_source_files_properties(${SDA_ENGINE_DIR}/griffin_lim.cc ${SDA_ENGINE_DIR}/spectrogram.cc
+                              PROPERTIES COMPILE_OPTIONS "-fopenmp")
+  list(APPEND SDA_ENGINE_LIBRARIES gomp)
+endif()
+if(TARGET sda_libtorch)
+  target_link_libraries(sda_libtorch INTERFACE ${SDA_ENGINE_LIBRARIES})
+endif()

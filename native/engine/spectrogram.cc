@@ -1,0 +1,120 @@
+#include "engine/spectrogram.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/log1p.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/rand.h>
+#include <c10/core/InferenceMode.h>
+
+#include "engine/griffin_lim.h"
+#include "engine/kernels.h"
+#include "engine/tensors.h"
+
+namespace sda::engine {
+namespace {
+
+// Elements of the largest buffer one call may ask for (8 GiB of float32).
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
+
+void check_work(std::int64_t items, std::int64_t frames, std::int64_t n_fft) {
+  if (frames <= kMaxElements / n_fft && items <= kMaxElements / n_fft / frames) return;
+  throw Error(ErrorCode::kLimit, "too much at once: " + std::to_string(items) + " × " +
+                                     std::to_string(frames) + " frames of " +
+                                     std::to_string(n_fft) + " samples");
+}
+
+}  // namespace
+
+at::Generator make_cpu_generator(std::uint64_t seed) {
+  return at::make_generator<at::CPUGeneratorImpl>(seed);
+}
+
+SpectrogramImpl::SpectrogramImpl(const SpectrogramConfig& config, at::Device device)
+    : config_(config),
+      device_(device),
+      stft_(config.n_fft, config.hop_length),
+      mel_scale_(config) {}
+
+FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
+                                             const CancelToken& cancel) const {
+  c10::InferenceMode guard;
+  const at::Tensor wave = view_of(waveform, {-1, 1, -1}, "waveform");
+  const std::int64_t items = wave.size(0);
+  const std::int64_t samples = wave.size(2);
+  stft_.check_reflection(samples);
+  const std::int64_t frames = samples / stft_.hop() + 1;
+  check_work(items, frames, config_.n_mels);
+
+  at::Tensor mel = at::empty({items, 1, config_.n_mels, frames}, at::kFloat);
+  float* mel_data = mel.data_ptr<float>();
+  const float* wave_data = wave.const_data_ptr<float>();
+  at::parallel_for(0, items * frames, 16, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> frame(stft_.n_fft());
+    std::vector<std::complex<float>> spectrum(stft_.bins());
+    std::vector<float> power(stft_.bins());
+    for (std::int64_t row = begin; row < end && !cancel.cancelled(); ++row) {
+      const std::int64_t item = row / frames;
+      const std::int64_t index = row % frames;
+      stft_.take_frame(wave_data + item * samples, samples, index, frame.data());
+      stft_.fft().forward(frame.data(), spectrum.data());
+      kernels::squared_magnitude(spectrum.data(), power.data(), stft_.bins());
+      if (config_.power != 2.0) {
+        for (float& value : power) {
+          value = std::pow(value, static_cast<float>(config_.power / 2.0));
+        }
+      }
+      mel_scale_.forward(power.data(), mel_data + item * config_.n_mels * frames + index, frames);
+    }
+  });
+  cancel.throw_if_cancelled();
+  return to_float_tensor(mel.log1p_());
+}
+
+at::Tensor SpectrogramImpl::mel_to_magnitude(const at::Tensor& mel) const {
+  const std::int64_t items = mel.size(0);
+  const std::int64_t mels = config_.n_mels;
+  const std::int64_t frames = mel.size(2);
+  const at::Tensor powers = mel.clamp_min(0).expm1_().contiguous();
+  at::Tensor magnitude = at::empty({items, frames, stft_.bins()}, at::kFloat);
+  const float* from = powers.const_data_ptr<float>();
+  float* to = magnitude.data_ptr<float>();
+  at::parallel_for(0, items * frames, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      mel_scale_.inverse(from + row / frames * mels * frames + row % frames, frames,
+                         to + row * stft_.bins());
+    }
+  });
+  return config_.power == 2.0 ? magnitude.sqrt_() : magnitude.pow_(1.0 / config_.power);
+}
+
+at::Tensor SpectrogramImpl::mel_to_waveform(const at::Tensor& mel, at::Generator& generator,
+                                            const CancelToken& cancel) const {
+  const std::int64_t items = mel.size(0);
+  const std::int64_t frames = mel.size(2);
+  check_work(items, frames, stft_.n_fft());
+  stft_.check_reflection(stft_.samples(frames));
+  const at::Tensor magnitude = mel_to_magnitude(mel);
+  if (!at::isfinite(magnitude).all().item<bool>()) {
+    throw Error(ErrorCode::kArgument, "mel holds a value that is not finite, or too large to be a "
+                                      "logarithm of a spectrum")
+        .with("option", "mel");
+  }
+  // Drawn on the CPU whatever the device, so that a seed means the same sound everywhere.
+  const at::Tensor phase = at::rand({items, stft_.bins(), frames}, generator, at::kComplexFloat);
+  if (device_.is_cpu()) return griffin_lim(stft_, magnitude, phase, cancel);
+  return griffin_lim_aten(stft_, magnitude.to(device_), phase.to(device_), cancel).cpu();
+}
+
+FloatTensor SpectrogramImpl::mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,
+                                             const CancelToken& cancel) const {
+  c10::InferenceMode guard;
+  const at::Tensor input = view_of(mel, {-1, 1, config_.n_mels, -1}, "mel");
+  at::Generator generator = make_cpu_generator(seed);
+  return to_float_tensor(
+      mel_to_waveform(input.squeeze(1), generator, cancel).unsqueeze(1));
+}
+
+}  // namespace sda::engine

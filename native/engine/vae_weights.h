@@ -1,0 +1,53 @@
+// The ConvVAE's tensors: their names, their shapes, and how a state dict becomes them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace sda::engine {
+
+struct BatchNorm {
+  at::Tensor weight, bias, running_mean, running_var;
+};
+
+struct Affine {
+  at::Tensor weight, bias;
+};
+
+// What the layers need to know about a model's geometry.
+struct VaeShape {
+  VaeShape(std::int64_t latent_size, const SpectrogramConfig& config);
+
+  std::int64_t latent_dim;
+  std::int64_t n_mels;
+  std::int64_t frames;
+  std::int64_t small_height;  // padded n_mels / 16
+  std::int64_t small_width;   // padded frames / 16
+  std::int64_t features() const { return 256 * small_height * small_width; }
+};
+
+struct VaeWeights {
+  std::array<Affine, 4> convs;
+  std::array<BatchNorm, 4> conv_norms;
+  Affine fc_mu, fc_logvar;
+  bool has_encoder = false;
+
+  Affine fc;
+  std::array<Affine, 4> deconvs;
+  std::array<BatchNorm, 3> deconv_norms;
+
+  // Keeps the memory of those tensors that lie where the state dict had them.
+  std::vector<std::shared_ptr<const void>> owners;
+  std::int64_t bytes = 0;
+};
+
+// Throws kSchema with detail "tensor" for a name, shape or element type that doesn't belong.
+// float32 tensors on the CPU stay where they are; nothing is copied but other types and strides.
+VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::Device device);
+
+}  // namespace sda::engine
