@@ -1,0 +1,145 @@
+import { badArgument, checkInteger, checkNumber, checkOneOf, seedOrRandom } from "../check.js";
+import { SdaError } from "../errors.js";
+import type { AnalysisResult } from "../latent/analysis.js";
+import { slidersToLatent } from "../latent/sliders.js";
+import type { NativeGenerateOptions } from "../native/types.js";
+
+export const SAMPLE_RATES = [44100, 48000, 96000] as const;
+export const CONCAT_MODES = ["crossfade", "latent_interpolation"] as const;
+export const SPATIAL_MODES = ["mono", "stereo", "dual_seed"] as const;
+export const MAX_DURATION_S = 60;
+export const MAX_WIDTH = 1.5;
+export const MAX_DEPTH = 1;
+const MAX_STEPS_BETWEEN = 1000;
+/** Chunks are all held until the peak is known; the engine has the same bound. */
+const MAX_CHUNKS = 1024;
+/** Half a second at 48 kHz: an overlap of more would reach past the middle of its one-second chunks. */
+const MAX_OVERLAP_SAMPLES = 24000;
+
+export interface SpatialOptions {
+  /**
+   * - "mono": one channel
+   * - "stereo": mid-side, from a 15 ms delay and an optional reflection
+   * - "dual_seed": the right channel is generated with seed + 1
+   */
+  mode: (typeof SPATIAL_MODES)[number];
+  /** Strength of the side signal, 0 to 1.5; default 0.5. Only "stereo" uses it. */
+  width?: number;
+  /** Delay and level of the reflection, 0 (none) to 1; default 0.3 */
+  depth?: number;
+}
+
+export interface GenerateOptions {
+  /** Seconds, above 0 and up to 60; default 1 */
+  durationS?: number;
+  /** 0 to 2^53 - 1, as `torch.manual_seed` takes it; drawn from the system when omitted */
+  seed?: number;
+  /** How one-second chunks become a whole: faded into each other, or by walking through the latent space. Default "crossfade" */
+  concatMode?: (typeof CONCAT_MODES)[number];
+  /** Positions as in `slidersToLatent`; needs a model with analysis. Not together with `latent`. */
+  sliders?: number[];
+  /** [latentDim], finite; the first chunk's latent, later ones vary around it. Not together with `sliders`. */
+  latent?: Float32Array;
+  /** Points between two anchors of "latent_interpolation", 1 to 1000, at most 1024 chunks in all; default 10 */
+  stepsBetween?: number;
+  /** Length of a crossfade in samples at 48 kHz, 0 to 24000; default 2400 (50 ms) */
+  overlapSamples?: number;
+  /** Default mono */
+  spatial?: SpatialOptions;
+  /** Hz of the result; default 48000 */
+  sampleRate?: (typeof SAMPLE_RATES)[number];
+  /** Aborting rejects with the signal's reason */
+  signal?: AbortSignal;
+  /** Called on the main thread with the chunks done so far and their total */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Checks every option and fills in the defaults.
+ *
+ * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
+ */
+export function resolveGenerateOptions(
+  options: GenerateOptions,
+  model: { latentDim: number; analysis: AnalysisResult | null },
+): NativeGenerateOptions {
+  if (typeof options !== "object" || options === null) {
+    throw badArgument("options", "an object", options);
+  }
+  const { durationS = 1, concatMode = "crossfade", stepsBetween = 10 } = options;
+  const { overlapSamples = 2400, sampleRate = 48000, onProgress } = options;
+  if (typeof durationS !== "number" || !(durationS > 0 && durationS <= MAX_DURATION_S)) {
+    throw badArgument("durationS", `above 0 and at most ${MAX_DURATION_S} seconds`, durationS);
+  }
+  checkSignal(options.signal);
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw badArgument("onProgress", "a function", onProgress);
+  }
+  checkInteger("stepsBetween", stepsBetween, 1, MAX_STEPS_BETWEEN);
+  const latent = resolveLatent(options, model);
+  const chunks = (Math.ceil(durationS) - 1) * stepsBetween + 1;
+  if (concatMode === "latent_interpolation" && latent === undefined && chunks > MAX_CHUNKS) {
+    const expected = `fewer for ${durationS} s, so that the chunks are at most ${MAX_CHUNKS}`;
+    throw badArgument("stepsBetween", expected, stepsBetween);
+  }
+  return {
+    durationS,
+    seed: seedOrRandom(options.seed),
+    concatMode: checkOneOf("concatMode", concatMode, CONCAT_MODES),
+    ...(latent && { latent }),
+    stepsBetween,
+    overlapSamples: checkInteger("overlapSamples", overlapSamples, 0, MAX_OVERLAP_SAMPLES),
+    joint: "python",
+    ...resolveSpatial(options.spatial),
+    sampleRate: checkOneOf("sampleRate", sampleRate, SAMPLE_RATES),
+  };
+}
+
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw badArgument("signal", "an AbortSignal", signal);
+  }
+}
+
+function resolveSpatial(spatial: unknown) {
+  if (spatial === undefined) return { spatialMode: "mono" as const, width: 0, depth: 0 };
+  if (typeof spatial !== "object" || spatial === null) {
+    throw badArgument("spatial", "an object with a mode", spatial);
+  }
+  const { mode, width = 0.5, depth = 0.3 } = spatial as SpatialOptions;
+  return {
+    spatialMode: checkOneOf("spatial.mode", mode, SPATIAL_MODES),
+    width: checkNumber("spatial.width", width, 0, MAX_WIDTH),
+    depth: checkNumber("spatial.depth", depth, 0, MAX_DEPTH),
+  };
+}
+
+function resolveLatent(
+  { sliders, latent }: GenerateOptions,
+  model: { latentDim: number; analysis: AnalysisResult | null },
+): Float32Array | undefined {
+  if (sliders !== undefined && latent !== undefined) {
+    throw new SdaError("ERR_SDA_ARGUMENT", "give sliders or latent, not both", {
+      option: "sliders",
+    });
+  }
+  if (sliders !== undefined) {
+    if (model.analysis === null) {
+      throw new SdaError("ERR_SDA_ARGUMENT", "this model has no analysis, so it has no sliders", {
+        option: "sliders",
+      });
+    }
+    return slidersToLatent(model.analysis, sliders);
+  }
+  if (latent !== undefined) {
+    if (!(latent instanceof Float32Array) || latent.length !== model.latentDim) {
+      throw badArgument("latent", `a Float32Array of ${model.latentDim}`, describe(latent));
+    }
+    if (!latent.every(Number.isFinite)) throw badArgument("latent", "finite", "NaN or infinity");
+  }
+  return latent;
+}
+
+function describe(latent: unknown): unknown {
+  return latent instanceof Float32Array ? `a Float32Array of ${latent.length}` : latent;
+}

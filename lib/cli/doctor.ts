@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { addonFile, checkpointAddon, probeEngine } from "../native/load.js";
+import { searchLibtorch } from "../native/libtorch.js";
+import { EXIT_FAILURE, type Io, writeJson } from "./io.js";
+import { addCommonOptions } from "./options.js";
+
+export function addDoctorCommand(program: Command, io: Io, exit: (code: number) => void): void {
+  const command = program
+    .command("doctor")
+    .summary("check that files can be read and sound can be made")
+    .description("Tell which native parts were found, where LibTorch was looked for, and whether they load.")
+    .action(async (settings: { json?: boolean }) => {
+      const report = await examine();
+      if (settings.json) writeJson(io, report);
+      else io.stderr.write(describe(report));
+      if (!report.reader.ok || !report.engine.ok) exit(EXIT_FAILURE);
+    });
+  addCommonOptions(command);
+}
+
+type Report = Awaited<ReturnType<typeof examine>>;
+
+async function examine() {
+  return {
+    platform: `${process.platform}-${process.arch}`,
+    node: process.version,
+    reader: { file: addonFile("sda_checkpoint"), ...probeReader() },
+    engine: { file: addonFile("sda_engine"), ...(await probeEngine()) },
+    libtorch: searchLibtorch(),
+  };
+}
+
+function probeReader(): { ok: boolean; message: string } {
+  try {
+    checkpointAddon();
+    return { ok: true, message: "loads" };
+  } catch (error) {
+    return { ok: false, message: (error as Error).message };
+  }
+}
+
+function describe({ platform, node, reader, engine, libtorch }: Report): string {
+  const { found, tried } = libtorch;
+  const part = (name: string, { file, ok, message }: Report["engine"]) =>
+    `${ok ? "ok  " : "FAIL"} ${name}: ${file}${existsSync(file) ? "" : " (not there)"}\n     ${message.replaceAll("\n", "\n     ")}\n`;
+  return [
+    `Node ${node}, ${platform}\n`,
+    part("file reader", reader),
+    part("engine", engine),
+    found
+      ? `LibTorch ${found.version}: ${found.path} (from: ${found.source})\n`
+      : "LibTorch was not found\n",
+    ...tried.map((t) => `     looked in ${t.source}: ${t.place}: ${t.problem}\n`),
+  ].join("");
+}

@@ -1,0 +1,47 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+/** --json and --debug, which every command has. */
+export function addCommonOptions(command: Command): Command {
+  return command
+    .option("--json", "print the result as JSON on stdout")
+    .option("--debug", "show the stack of an error");
+}
+
+/** An option with a fixed set of numbers. */
+export function numberChoice(
+  flags: string,
+  description: string,
+  choices: readonly number[],
+  standard: number,
+): Option {
+  return new Option(flags, `${description} (choices: ${choices.join(", ")})`)
+    .argParser((text) => {
+      const value = parseNumber(text);
+      if (!choices.includes(value)) {
+        throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.`);
+      }
+      return value;
+    })
+    .default(standard);
+}
+
+export function parseNumber(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!Number.isFinite(value)) throw new InvalidArgumentError("It is not a number.");
+  return value;
+}
+
+export function parseInteger(text: string): number {
+  const value = parseNumber(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError("It is not a whole number.");
+  return value;
+}
+
+export type SliderSetting = readonly [index: number, position: number];
+
+/** "3:-4" → slider 3 at position -4, added to those given before. */
+export function parseSlider(text: string, before: SliderSetting[] = []): SliderSetting[] {
+  const match = /^(\d+):([+-]?\d+)$/.exec(text.trim());
+  if (!match) throw new InvalidArgumentError("It is not INDEX:POSITION, as in 0:5 or 3:-4.");
+  return [...before, [Number(match[1]), Number(match[2])]];
+}

@@ -1,0 +1,79 @@
+import { checkInteger } from "../check.js";
+import type { Tensor } from "../torch/values.js";
+import type { OperationOptions } from "./conv-vae.js";
+import { type NativeModel, toTensor } from "./native-model.js";
+import type { SpectrogramConfig } from "./spectrogram-config.js";
+import { BATCH, checkTensor, type Dimension } from "./tensor-argument.js";
+
+export interface MelToWaveformOptions extends OperationOptions {
+  /** 0 to 2^53 - 1, as `torch.manual_seed` takes it, for the random initial phases; drawn from the system when omitted */
+  seed?: number;
+}
+
+/** Sound to mel spectrograms and back, as the model was trained with. Made by `loadModel`. */
+export class AudioSpectrogram {
+  readonly config: Readonly<SpectrogramConfig>;
+  readonly #native: NativeModel;
+
+  /** @internal */
+  constructor(native: NativeModel, config: SpectrogramConfig) {
+    this.#native = native;
+    this.config = Object.freeze({ ...config });
+  }
+
+  /** [nMels, frames] of the mel of that many samples: `floor(samples / hopLength) + 1` frames. */
+  melShape(samples: number): [number, number] {
+    this.#native.check();
+    checkInteger("samples", samples, 0, Number.MAX_SAFE_INTEGER);
+    return [this.config.nMels, Math.floor(samples / this.config.hopLength) + 1];
+  }
+
+  /**
+   * STFT (centred, reflect padding, periodic Hann window), |·|^power, HTK mel filter bank, log(1 + x).
+   *
+   * @param waveform [B, 1, samples], float32, at the model's sample rate; more than nFft / 2 samples
+   * @returns [B, 1, nMels, floor(samples / hopLength) + 1]
+   * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_DISPOSED
+   */
+  async waveformToMel(waveform: Tensor, { signal }: OperationOptions = {}): Promise<Tensor> {
+    this.#native.check();
+    const samples = longerThan("samples", this.#halfWindow);
+    const input = checkTensor("waveform", waveform, [BATCH, 1, samples]);
+    const mel = await this.#native.run(signal, (addon, cancel) =>
+      addon.waveformToMel(this.#native.spectrogram, input, cancel),
+    );
+    return toTensor(mel);
+  }
+
+  /**
+   * Griffin-Lim on the least-squares inverse of the mel filter bank: 64 iterations of the fast variant
+   * (Perraudin et al. 2013) with momentum 0.99.
+   *
+   * @param mel [B, 1, nMels, frames], float32; enough frames for more than nFft / 2 samples
+   * @returns [B, 1, (frames - 1) · hopLength]; the same seed gives the same sound
+   * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_DISPOSED
+   */
+  async melToWaveform(
+    mel: Tensor,
+    { seed, signal }: MelToWaveformOptions = {},
+  ): Promise<Tensor> {
+    this.#native.check();
+    if (seed !== undefined) checkInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER);
+    const { nMels, hopLength } = this.config;
+    const frames = longerThan("frames", Math.floor(this.#halfWindow / hopLength) + 1);
+    const input = checkTensor("mel", mel, [BATCH, 1, nMels, frames]);
+    const waveform = await this.#native.run(signal, (addon, cancel) =>
+      addon.melToWaveform(this.#native.spectrogram, input, seed, cancel),
+    );
+    return toTensor(waveform);
+  }
+
+  /** Reflection about the ends needs more samples than half a window. */
+  get #halfWindow(): number {
+    return Math.floor(this.config.nFft / 2);
+  }
+}
+
+function longerThan(name: string, length: number): Dimension {
+  return { text: `${name} > ${length}`, accepts: (given) => given > length };
+}

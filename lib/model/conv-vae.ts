@@ -1,0 +1,76 @@
+import { badArgument } from "../check.js";
+import type { Tensor } from "../torch/values.js";
+import { type NativeModel, toTensor } from "./native-model.js";
+import type { SpectrogramConfig } from "./spectrogram-config.js";
+import { BATCH, checkTensor } from "./tensor-argument.js";
+
+export interface OperationOptions {
+  /** Aborting rejects with the signal's reason */
+  signal?: AbortSignal;
+}
+
+/** The network: mel spectrograms to latents and back. Made by `loadModel`. */
+export class ConvVae {
+  readonly latentDim: number;
+  /** false for a decoder-only file, which can generate but not encode */
+  readonly hasEncoder: boolean;
+  readonly #native: NativeModel;
+  readonly #config: SpectrogramConfig;
+
+  /** @internal */
+  constructor(
+    native: NativeModel,
+    latentDim: number,
+    hasEncoder: boolean,
+    config: SpectrogramConfig,
+  ) {
+    this.#native = native;
+    this.latentDim = latentDim;
+    this.hasEncoder = hasEncoder;
+    this.#config = config;
+  }
+
+  /**
+   * @param mel [B, 1, nMels, time], float32, as `AudioSpectrogram.waveformToMel` makes it of one second of sound
+   * @returns mean and log variance of the latents' distribution, each [B, latentDim]
+   * @throws SdaError ERR_SDA_ARGUMENT (wrong shape; decoder-only model), ERR_SDA_DISPOSED
+   */
+  async encode(
+    mel: Tensor,
+    { signal }: OperationOptions = {},
+  ): Promise<{ mu: Tensor; logvar: Tensor }> {
+    this.#native.check();
+    if (!this.hasEncoder) throw badArgument("model", "one with an encoder", "a decoder-only model");
+    const { nMels, sampleRate, hopLength } = this.#config;
+    const time = Math.floor(sampleRate / hopLength) + 1;
+    const input = checkTensor("mel", mel, [BATCH, 1, nMels, time]);
+    const { mu, logvar } = await this.#native.run(signal, (addon, cancel) =>
+      addon.encode(this.#native.model, input, cancel),
+    );
+    return { mu: toTensor(mu), logvar: toTensor(logvar) };
+  }
+
+  /**
+   * @param z [B, latentDim], float32, finite
+   * @returns [B, 1, nMels, time] of one second of sound each
+   * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_DISPOSED
+   */
+  async decode(z: Tensor, { signal }: OperationOptions = {}): Promise<Tensor> {
+    this.#native.check();
+    const input = checkTensor("z", z, [BATCH, this.latentDim]);
+    if (!input.data.every(Number.isFinite)) throw badArgument("z", "finite", "NaN or infinity");
+    const mel = await this.#native.run(signal, (addon, cancel) =>
+      addon.decode(this.#native.model, input, cancel),
+    );
+    return toTensor(mel);
+  }
+
+  /**
+   * Name → weights, in file order and in the file's own types. The memory is the model's: don't write to it.
+   *
+   * @throws SdaError ERR_SDA_DISPOSED
+   */
+  stateDict(): Map<string, Tensor> {
+    return this.#native.addon.stateDict(this.#native.model);
+  }
+}

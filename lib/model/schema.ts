@@ -1,0 +1,97 @@
+/** The top-level dict of an `.sda` file, checked and typed. What a check refuses, it names by path and field. */
+import type { AnalysisResult } from "../latent/analysis.js";
+import { parseAnalysis } from "./analysis-schema.js";
+import { Fields } from "./fields.js";
+import { parseHeader } from "./header.js";
+import type { ModelMetadata } from "./metadata.js";
+import { METADATA_NAMES, SPECTROGRAM_NAMES } from "./names.js";
+import { SPECTROGRAM_DEFAULTS, type SpectrogramConfig } from "./spectrogram-config.js";
+import { parseTrainingConfig } from "./training-config.js";
+
+export const DEFAULT_LATENT_DIM = 64;
+
+/** Bounds that only a damaged or hostile file exceeds; the engine has the same. */
+const MAX_LATENT_DIM = 2 ** 16;
+const MAX_SAMPLE_RATE = 768_000;
+const MAX_N_FFT = 2 ** 17;
+const MAX_N_MELS = 4096;
+const MAX_POWER = 16;
+
+export interface ModelContent {
+  latentDim: number;
+  spectrogramConfig: SpectrogramConfig;
+  analysis: AnalysisResult | null;
+  trainingConfig: Record<string, unknown>;
+  metadata: ModelMetadata;
+}
+
+/**
+ * @param content what the native reader made of the file, without the state dict
+ * @param path named in errors
+ * @throws SdaError ERR_SDA_FORMAT, ERR_SDA_VERSION or ERR_SDA_SCHEMA
+ */
+export function parseModel(content: unknown, path: string): ModelContent {
+  const top = parseHeader(content, path);
+  const latentDim = top.integer("latent_dim", DEFAULT_LATENT_DIM, 1, MAX_LATENT_DIM);
+  return {
+    latentDim,
+    spectrogramConfig: parseSpectrogramConfig(top.dict("spectrogram_config")),
+    analysis: parseAnalysis(top, latentDim, path),
+    trainingConfig: top.has("training_config") ? parseTrainingConfig(top, "training_config") : {},
+    metadata: parseMetadata(top),
+  };
+}
+
+export function parseSpectrogramConfig(fields: Fields): SpectrogramConfig {
+  const names = SPECTROGRAM_NAMES;
+  const known = new Set<unknown>(Object.values(names));
+  const unknown = fields.keys().find((key) => !known.has(key));
+  if (unknown !== undefined) {
+    throw fields.error(String(unknown), "absent (no such spectrogram setting is known)");
+  }
+  const defaults = SPECTROGRAM_DEFAULTS;
+  const config = {
+    sampleRate: fields.integer(names.sampleRate, defaults.sampleRate, 1, MAX_SAMPLE_RATE),
+    nFft: fields.integer(names.nFft, defaults.nFft, 2, MAX_N_FFT),
+    hopLength: fields.integer(names.hopLength, defaults.hopLength, 1, MAX_N_FFT),
+    nMels: fields.integer(names.nMels, defaults.nMels, 1, MAX_N_MELS),
+    fMin: fields.float(names.fMin, defaults.fMin),
+    fMax: (fields.get(names.fMax) ?? null) === null ? null : fields.float(names.fMax),
+    power: fields.float(names.power, defaults.power),
+  };
+  const { nFft, fMin, fMax, power } = config;
+  if (nFft % 2 !== 0) throw fields.error(names.nFft, "even");
+  if (config.hopLength > nFft) {
+    throw fields.error(names.hopLength, `at most n_fft (${nFft}), or samples would be skipped`);
+  }
+  const top = fMax ?? config.sampleRate / 2;
+  if (!(fMin >= 0 && fMin < top)) throw fields.error(names.fMin, `from 0 to f_max (${top} Hz)`);
+  if (top > MAX_SAMPLE_RATE) throw fields.error(names.fMax, `at most ${MAX_SAMPLE_RATE} Hz`);
+  if (!(power > 0 && power <= MAX_POWER)) {
+    throw fields.error(names.power, `above 0 and at most ${MAX_POWER}`);
+  }
+  return config;
+}
+
+export function parseMetadata(top: Fields): ModelMetadata {
+  const fields = top.has("metadata") ? top.dict("metadata") : EMPTY;
+  const names = METADATA_NAMES;
+  return {
+    modelId: fields.string(names.modelId, ""),
+    name: fields.string(names.name, "Untitled Model"),
+    description: fields.string(names.description, ""),
+    datasetName: fields.string(names.datasetName, ""),
+    datasetFileCount: fields.integer(names.datasetFileCount, 0),
+    datasetTotalDurationS: fields.float(names.datasetTotalDurationS, 0),
+    trainingDate: fields.string(names.trainingDate, ""),
+    saveDate: fields.string(names.saveDate, ""),
+    trainingEpochs: fields.integer(names.trainingEpochs, 0),
+    finalTrainLoss: fields.float(names.finalTrainLoss, 0),
+    finalValLoss: fields.float(names.finalValLoss, 0),
+    tags: fields.strings(names.tags, []),
+    hasAnalysis: fields.boolean(names.hasAnalysis, false),
+    nActiveComponents: fields.integer(names.nActiveComponents, 0),
+  };
+}
+
+const EMPTY = new Fields(new Map(), "", "metadata");

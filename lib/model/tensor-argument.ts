@@ -1,0 +1,41 @@
+import { badArgument, show } from "../check.js";
+import type { FloatTensor } from "../native/types.js";
+import type { Tensor } from "../torch/values.js";
+
+/** A dimension's length, or what it may be: `accepts` of its length, `text` for people. */
+export type Dimension = number | { text: string; accepts(length: number): boolean };
+
+/** Any batch size from 1. */
+export const BATCH: Dimension = { text: "B", accepts: (length) => length > 0 };
+
+/**
+ * Checks a tensor that a caller gave: float32, contiguous, of that shape.
+ *
+ * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
+ */
+export function checkTensor(
+  option: string,
+  tensor: Pick<Tensor, "dtype" | "shape" | "data">,
+  dimensions: Dimension[],
+): FloatTensor {
+  const wanted = `[${dimensions.map((d) => (typeof d === "number" ? d : d.text)).join(", ")}]`;
+  const expected = `a float32 Tensor of shape ${wanted}`;
+  const { dtype, shape, data } = (tensor ?? {}) as Partial<Tensor>;
+  if (!Array.isArray(shape) || data === undefined) throw badArgument(option, expected, tensor);
+  if (dtype !== "float32" || !(data instanceof Float32Array)) {
+    throw badArgument(option, `${expected} with its data in a Float32Array`, `a ${dtype} Tensor`);
+  }
+  const fits =
+    shape.length === dimensions.length &&
+    dimensions.every((d, i) => {
+      const length: unknown = shape[i];
+      if (typeof d === "number") return length === d;
+      return Number.isSafeInteger(length) && d.accepts(length as number);
+    });
+  if (!fits) throw badArgument(option, expected, `shape [${shape.map(show).join(", ")}]`);
+  const size = shape.reduce((product, length) => product * length, 1);
+  if (data.length !== size) {
+    throw badArgument(option, `${expected} with ${size} values`, `${data.length} values`);
+  }
+  return { shape: [...shape], data };
+}
