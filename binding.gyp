@@ -1,0 +1,17 @@
+# No list of sources: node-gyp and prebuildify drive the CMake build by this one action.
+{
+  "targets": [
+    {
+      "target_name": "addons",
+      "type": "none",
+      "actions": [
+        {
+          "action_name": "cmake",
+          "inputs": ["CMakeLists.txt"],
+          "outputs": ["<(PRODUCT_DIR)/sda_checkpoint.node", "<(PRODUCT_DIR)/sda_engine.node"],
+          "action": ["node", "--import", "tsx", "<(module_root_dir)/scripts/build.ts", "native"]
+        }
+      ]
+    }
+  ]
+}

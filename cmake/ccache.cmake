@@ -1,0 +1,11 @@
+# Compiles through ccache where it is installed. BASEDIR lets two checkouts share results; the sloppiness is what
+# ccache's manual asks for with precompiled headers.
+find_program(SDA_CCACHE ccache)
+if(SDA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${SDA_CCACHE})
+  if(NOT MSVC)
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  endif()
+endif()

@@ -1,0 +1,11 @@
+# Every native/LAYER/test/*_test.cc is a program of its own that exits non-zero when it fails; ctest runs them.
+function(sda_add_native_tests layer library)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/native/${layer}/test/*_test.cc)
+  foreach(source ${tests})
+    get_filename_component(name ${source} NAME_WE)
+    set(target ${layer}_${name})
+    add_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE ${library})
+    add_test(NAME ${layer}/${name} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  endforeach()
+endfunction()

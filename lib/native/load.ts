@@ -1,0 +1,168 @@
+/**
+ * Loads the two addons, each once and only when it is needed: the file reader (no LibTorch), and the
+ * engine, for which LibTorch is found and opened first. State is per module instance, so every worker
+ * thread has its own, as Node-API wants it.
+ */
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, join, resolve } from "node:path";
+import nodeGypBuild from "node-gyp-build";
+import { SdaError } from "../errors.js";
+import { NdArray, OrderedDict, PyObject, Tensor, Tuple } from "../torch/values.js";
+import {
+  findLibtorch,
+  isCheckout,
+  type LibtorchSearch,
+  libtorchLibraries,
+  sameMinor,
+  searchLibtorch,
+} from "./libtorch.js";
+import { packageRoot } from "./package-root.js";
+import type { CheckpointAddon, EngineAddon, ValueClasses } from "./types.js";
+
+const require = createRequire(import.meta.url);
+const classes: ValueClasses = { Tensor, NdArray, Tuple, OrderedDict, PyObject };
+const PROBE_TIMEOUT_MS = 60_000;
+
+export type AddonName = "sda_checkpoint" | "sda_engine";
+
+let checkpoint: CheckpointAddon | undefined;
+let engine: EngineAddon | undefined;
+
+/** @throws SdaError ERR_SDA_NATIVE when the addon is missing or cannot be loaded. */
+export function checkpointAddon(): CheckpointAddon {
+  if (!checkpoint) {
+    const addon = requireAddon<CheckpointAddon>("sda_checkpoint");
+    addon.registerClasses(classes);
+    checkpoint = addon;
+  }
+  return checkpoint;
+}
+
+/** @throws SdaError ERR_SDA_NATIVE for the addon, ERR_SDA_LIBTORCH for LibTorch. */
+export function engineAddon(): EngineAddon {
+  if (!engine) {
+    const { libtorch } = engineParts();
+    try {
+      checkpointAddon().preload(libtorchLibraries(libtorch.path));
+    } catch (error) {
+      if (error instanceof SdaError) throw error;
+      throw new SdaError(
+        "ERR_SDA_LIBTORCH",
+        `LibTorch ${libtorch.version} in ${libtorch.path} (from: ${libtorch.source}) cannot be opened: ${text(error)}`,
+        { ...libtorch },
+        { cause: error },
+      );
+    }
+    const addon = requireAddon<EngineAddon>("sda_engine");
+    // Another part of the process may have opened its own LibTorch before us: then that one answers here.
+    const loaded = addon.info().libtorch;
+    if (!sameMinor(loaded, addon.builtWith)) {
+      throw new SdaError(
+        "ERR_SDA_LIBTORCH",
+        `This process runs LibTorch ${loaded}, but the engine was built with ${addon.builtWith}. Found: ${libtorch.path}`,
+        { loaded, builtWith: addon.builtWith, ...libtorch },
+      );
+    }
+    addon.registerClasses(classes);
+    engine = addon;
+  }
+  return engine;
+}
+
+/** The file that would be loaded, whether or not it is there. */
+export function addonFile(name: AddonName): string {
+  const named =
+    process.env[name === "sda_checkpoint" ? "SDA_CHECKPOINT_ADDON" : "SDA_ENGINE_ADDON"];
+  if (named) return resolve(named);
+  // node-gyp-build knows the folder (build/Release, prebuilds/linux-x64) and the flavour, but one addon per folder:
+  // it names either of ours, and the other lies beside it under the same suffix.
+  let found: string;
+  try {
+    found = nodeGypBuild.resolve(packageRoot);
+  } catch {
+    found = join(packageRoot, "build/Release", `${name}.node`);
+  }
+  return join(dirname(found), basename(found).replace(/^sda_(checkpoint|engine)/, name));
+}
+
+/** Loads the engine in a child process, so that a crash in there is an answer and not the end of this one. */
+export function probeEngine(): Promise<{ ok: boolean; message: string }> {
+  let parts: ReturnType<typeof engineParts>;
+  try {
+    parts = engineParts();
+  } catch (error) {
+    return Promise.resolve({ ok: false, message: text(error) });
+  }
+  const script = `
+    const [checkpoint, engine, ...libraries] = process.argv.slice(1);
+    require(checkpoint).preload(libraries);
+    const { libtorch, cuda, cudaDevices, threads } = require(engine).info();
+    console.log("LibTorch " + libtorch + ", " + threads + " threads, " + (cuda ? cudaDevices + " CUDA devices" : "no CUDA"));`;
+  const args = ["-e", script, "--", addonFile("sda_checkpoint"), parts.file];
+  args.push(...libtorchLibraries(parts.libtorch.path));
+  return new Promise((done) => {
+    execFile(process.execPath, args, { timeout: PROBE_TIMEOUT_MS }, (error, stdout, stderr) => {
+      if (!error) return done({ ok: true, message: stdout.trim() });
+      const how = error.signal ? `ended by ${error.signal}` : `exit ${error.code}`;
+      const why = stderr.split("\n").find((line) => /^\w*Error\b/.test(line)) ?? stderr.trim();
+      done({ ok: false, message: `${parts.file}: ${how}${why && `: ${why}`}` });
+    });
+  });
+}
+
+/** Where the engine's LibTorch is looked for and what is found, without loading anything. */
+export function searchEngineLibtorch(): LibtorchSearch {
+  return searchLibtorch({ builtWith: builtWith(addonFile("sda_engine")) });
+}
+
+function engineParts() {
+  const file = addonFile("sda_engine");
+  if (!existsSync(file)) throw missing("sda_engine", file);
+  return { file, libtorch: findLibtorch({ builtWith: builtWith(file) }) };
+}
+
+/** What the build wrote beside the addon; without it (a build by hand) the check after loading remains. */
+function builtWith(file: string): { version: string; path?: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(join(dirname(file), "libtorch.json"), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+function requireAddon<T>(name: AddonName): T {
+  const file = addonFile(name);
+  if (!existsSync(file)) throw missing(name, file);
+  try {
+    return require(file) as T;
+  } catch (error) {
+    throw new SdaError(
+      "ERR_SDA_NATIVE",
+      `${file} cannot be loaded by Node ${process.version} on ${process.platform}-${process.arch}: ${text(error)}\n${advice(name)}`,
+      { addon: name, path: file },
+      { cause: error },
+    );
+  }
+}
+
+function missing(name: AddonName, file: string): SdaError {
+  const what = name === "sda_engine" ? "the engine, which makes sound" : "the file reader";
+  return new SdaError(
+    "ERR_SDA_NATIVE",
+    `The native addon ${name} (${what}) is not there for ${process.platform}-${process.arch}: no ${file}\n${advice(name)}`,
+    { addon: name, path: file },
+  );
+}
+
+function advice(name: AddonName): string {
+  const script = name === "sda_engine" ? "build" : "build:checkpoint";
+  return isCheckout()
+    ? `To build it: cd ${packageRoot} && npm run ${script}`
+    : "Prebuilt are: linux-x64 (glibc). Elsewhere, build from a checkout: npm install, then npm run build";
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

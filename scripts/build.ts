@@ -1,0 +1,73 @@
+// tsx scripts/build.ts WHAT
+//   all         both addons and dist/            install  the same, but goes on without LibTorch (npm install)
+//   checkpoint  the file reader                  native   both addons (binding.gyp)
+//   engine      the engine
+import { join } from "node:path";
+import { LIBTORCH_PINNED, type Libtorch, searchLibtorch } from "../lib/native/libtorch.js";
+import { packageRoot } from "../lib/native/package-root.js";
+import { buildAddon, requireBuildTools } from "./lib/cmake.js";
+import { fetchLibtorch } from "./lib/fetch-libtorch.js";
+import { BuildError, mainProgram, run, say } from "./lib/process.js";
+
+async function libtorch(): Promise<Libtorch> {
+  const { found, tried } = searchLibtorch({ headers: true });
+  if (found) return found;
+  const [first] = tried;
+  if (first?.source === "SDA_LIBTORCH") {
+    throw new BuildError(`SDA_LIBTORCH is ${first.place}, which won't do: ${first.problem}`);
+  }
+  for (const t of tried) say(`no LibTorch: ${t.source}: ${t.place}: ${t.problem}`);
+  say(`fetching LibTorch ${LIBTORCH_PINNED}, once for this user`);
+  return fetchLibtorch();
+}
+
+async function engine(): Promise<void> {
+  const { path, version, source } = await libtorch();
+  say(`LibTorch ${version}, ${path} (from: ${source})`);
+  buildAddon("sda_engine", path);
+}
+
+function typescript(): void {
+  run(process.execPath, [join(packageRoot, "node_modules/typescript/bin/tsc"), "-p", "."], {
+    cwd: packageRoot,
+  });
+}
+
+/** A missing LibTorch must be loud, but it must not keep anyone from reading files. */
+async function engineIfPossible(): Promise<void> {
+  try {
+    await engine();
+  } catch (error) {
+    if (!(error instanceof BuildError) || process.env["SDA_REQUIRE_ENGINE"] === "1") throw error;
+    const bar = "!".repeat(80);
+    say(`\n${bar}\nThe engine was NOT built: ${error.message}\n
+Works without it: listing, searching, inspecting, verifying, repairing; torch.load and torch.save.
+Does not: anything that makes sound. Afterwards: npm run build\n${bar}`);
+  }
+}
+
+const tasks: Record<string, () => Promise<void> | void> = {
+  checkpoint: () => buildAddon("sda_checkpoint"),
+  engine,
+  async native() {
+    buildAddon("sda_checkpoint");
+    await engine();
+  },
+  async all() {
+    buildAddon("sda_checkpoint");
+    await engine();
+    typescript();
+  },
+  async install() {
+    buildAddon("sda_checkpoint");
+    await engineIfPossible();
+    typescript();
+  },
+};
+
+await mainProgram(async () => {
+  const task = tasks[process.argv[2] ?? "all"];
+  if (!task) throw new BuildError(`build.ts: what to build? ${Object.keys(tasks).join(", ")}`);
+  requireBuildTools();
+  await task();
+});

@@ -1,0 +1,34 @@
+// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is installed.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { packageRoot } from "../lib/native/package-root.js";
+import { BuildError, mainProgram, run, runs, say } from "./lib/process.js";
+
+const write = process.argv.includes("--write");
+const options = { cwd: packageRoot };
+
+await mainProgram(() => {
+  const biome = join(packageRoot, "node_modules/@biomejs/biome/bin/biome");
+  const colors = process.stdout.isTTY ? [] : ["--colors=off"];
+  run(process.execPath, [biome, ...(write ? ["check", "--write"] : ["ci"]), ...colors], options);
+
+  const listed = [
+    "ls-files",
+    "--cached",
+    "--others",
+    "--exclude-standard",
+    "native/*.h",
+    "native/*.cc",
+  ];
+  const { status, stdout } = spawnSync("git", listed, { ...options, encoding: "utf8" });
+  if (status !== 0) throw new BuildError("git ls-files failed: lint runs in a clone");
+  const sources = stdout.split("\n").filter(Boolean);
+  if (sources.length === 0) return;
+  if (!runs("clang-format")) {
+    if (process.env["CI"])
+      throw new BuildError("clang-format is missing (apt-get install clang-format)");
+    say("clang-format is not installed: C++ is not checked");
+    return;
+  }
+  run("clang-format", [...(write ? ["-i"] : ["--dry-run", "--Werror"]), ...sources], options);
+});
