@@ -6,7 +6,7 @@
  * turns them into `SdaError`. A cancelled call rejects with code "ERR_SDA_ABORTED", which the
  * same place turns into the signal's reason.
  */
-import type { Tensor, TypedArray } from "../torch/values.js";
+import type { Tensor, ValueFactories } from "../torch/values.js";
 
 /** A flag that native loops look at; `cancel()` may be called at any time, from the main thread only. */
 export interface CancelToken {
@@ -35,21 +35,15 @@ export interface VerifyResult {
   problems: string[];
 }
 
-/** Classes that the addon instantiates while it converts a pickle; handed over once per environment. */
-export interface ValueClasses {
-  Tensor: new (dtype: string, shape: number[], data: TypedArray) => Tensor;
-  NdArray: new (dtype: string, shape: number[], data: TypedArray, fortranOrder: boolean) => Tensor;
-  Tuple: new () => unknown[];
-  OrderedDict: new () => Map<unknown, unknown>;
-  PyObject: new (module: string, name: string, args: unknown[], state: unknown) => object;
-}
-
 export interface CheckpointAddon {
-  registerClasses(classes: ValueClasses): void;
+  /** Once per environment, before anything is read. */
+  registerClasses(factories: ValueFactories): void;
   createCancelToken(): CancelToken;
   read(path: string, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
   inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
   verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
+  /** Opens shared libraries by path and keeps them, so that the engine finds them by name. */
+  preload(paths: string[]): void;
 }
 
 declare const fileBrand: unique symbol;
@@ -111,7 +105,10 @@ export interface NativeGeneration {
 }
 
 export interface EngineAddon {
-  registerClasses(classes: ValueClasses): void;
+  /** The LibTorch version of the headers that it was compiled with, as "2.13.0". */
+  readonly builtWith: string;
+  /** Once per environment, before anything is read. */
+  registerClasses(factories: ValueFactories): void;
   createCancelToken(): CancelToken;
   /** LibTorch's version, as "2.13.0", and the accelerators it can reach. */
   info(): { libtorch: string; cuda: boolean; cudaDevices: number; threads: number };

@@ -1,0 +1,25 @@
+// Arguments of native functions. TypeScript has validated them for people; these checks are for
+// memory safety and say only what was expected.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+#include "checkpoint/cancel.h"
+
+namespace sda::addon {
+
+std::string string_argument(const Napi::Value& value, const char* name);
+double number_argument(const Napi::Value& value, const char* name);
+bool boolean_option(const Napi::Object& options, const char* name, bool otherwise);
+Napi::Object object_argument(const Napi::Value& value, const char* name);
+
+// The token behind a CancelToken object; null when the argument is undefined.
+std::shared_ptr<CancelToken> cancel_argument(const Napi::Value& value);
+
+// createCancelToken()
+Napi::Value create_cancel_token(const Napi::CallbackInfo& info);
+
+}  // namespace sda::addon

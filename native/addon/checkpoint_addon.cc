@@ -1,0 +1,162 @@
+// sda_checkpoint.node: the reader for Node. Needs no LibTorch.
+#include <dlfcn.h>
+#include <napi.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "addon/values.h"
+#include "checkpoint/checkpoint.h"
+
+namespace sda::addon {
+namespace {
+
+struct ReadOptions {
+  OpenOptions open;
+  std::optional<std::vector<std::string>> only;
+};
+
+ReadOptions read_options(const Napi::Object& options) {
+  ReadOptions result;
+  const bool verify = boolean_option(options, "verify", true);
+  const bool weights = boolean_option(options, "weights", true);
+  result.open.hold = !weights ? Hold::kNothing : verify ? Hold::kMemory : Hold::kMapping;
+  const Napi::Value policy = options.Get("unknownGlobals");
+  result.open.inert_globals =
+      !policy.IsUndefined() && string_argument(policy, "unknownGlobals") == "inert";
+  const Napi::Value only = options.Get("only");
+  if (only.IsArray()) {
+    const auto keys = only.As<Napi::Array>();
+    result.only.emplace();
+    for (std::uint32_t i = 0; i < keys.Length(); ++i)
+      result.only->push_back(string_argument(keys.Get(i), "only"));
+  }
+  return result;
+}
+
+// read(path, options, cancel?)
+Napi::Value read(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    const ReadOptions options = read_options(object_argument(call[1], "options"));
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[2]), [path, options](const CancelToken& cancel) {
+          OpenOptions open = options.open;
+          open.cancel = &cancel;
+          auto document = Document::open(path, open);
+          return [document = std::move(document), only = options.only,
+                  path](Napi::Env env) -> Napi::Value {
+            try {
+              ValueConverter converter(env, document);
+              if (!only) return converter.convert(document->root());
+              return converter.convert_top(document->root(), [&](std::string_view key) {
+                return std::find(only->begin(), only->end(), key) != only->end();
+              });
+            } catch (Error& error) {
+              error.with("path", path);
+              throw;
+            }
+          };
+        });
+  });
+}
+
+// inspect(path, cancel?)
+Napi::Value inspect(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[1]), [path](const CancelToken& cancel) {
+          OpenOptions open;
+          open.hold = Hold::kNothing;
+          open.inert_globals = true;
+          open.cancel = &cancel;
+          const auto document = Document::open(path, open);
+          auto tensors = list_tensors(*document);
+          return [document, tensors = std::move(tensors)](Napi::Env env) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result.Set("container",
+                       document->container() == Container::kZip ? "zip" : "legacy");
+            result.Set("bytes", static_cast<double>(document->file_size()));
+            Napi::Array globals = Napi::Array::New(env);
+            std::uint32_t count = 0;
+            for (const std::string& name : document->globals()) globals.Set(count++, name);
+            result.Set("globals", globals);
+            Napi::Array list = Napi::Array::New(env, tensors.size());
+            for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+              Napi::Object entry = Napi::Object::New(env);
+              entry.Set("name", tensors[i].name);
+              entry.Set("dtype", std::string(dtype_name(tensors[i].dtype)));
+              Napi::Array shape = Napi::Array::New(env, tensors[i].shape.size());
+              for (std::uint32_t d = 0; d < tensors[i].shape.size(); ++d)
+                shape.Set(d, static_cast<double>(tensors[i].shape[d]));
+              entry.Set("shape", shape);
+              entry.Set("bytes", static_cast<double>(tensors[i].bytes));
+              list.Set(i, entry);
+            }
+            result.Set("tensors", list);
+            return result;
+          };
+        });
+  });
+}
+
+// verify(path, cancel?)
+Napi::Value verify(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[1]), [path](const CancelToken& cancel) {
+          const FileReport report = verify_file(path, &cancel);
+          return [report](Napi::Env env) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result.Set("ok", report.problems.empty());
+            result.Set("records", static_cast<double>(report.records));
+            result.Set("bytes", static_cast<double>(report.bytes));
+            Napi::Array problems = Napi::Array::New(env, report.problems.size());
+            for (std::uint32_t i = 0; i < report.problems.size(); ++i)
+              problems.Set(i, report.problems[i]);
+            result.Set("problems", problems);
+            return result;
+          };
+        });
+  });
+}
+
+// preload(paths): opens shared libraries so that an addon loaded later finds them by their names.
+Napi::Value preload(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    if (!call[0].IsArray()) throw Error(ErrorCode::kArgument, "paths must be an array");
+    const auto paths = call[0].As<Napi::Array>();
+    for (std::uint32_t i = 0; i < paths.Length(); ++i) {
+      const std::string path = string_argument(paths.Get(i), "path");
+      // Never closed: code of LibTorch stays referenced until the process ends.
+      if (::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
+        throw Error(ErrorCode::kLibTorch, ::dlerror()).with("path", path);
+    }
+    return call.Env().Undefined();
+  });
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  Environment::install(env);
+  exports.Set("registerClasses", Napi::Function::New(env, register_classes));
+  exports.Set("createCancelToken", Napi::Function::New(env, create_cancel_token));
+  exports.Set("read", Napi::Function::New(env, read));
+  exports.Set("inspect", Napi::Function::New(env, inspect));
+  exports.Set("verify", Napi::Function::New(env, verify));
+  exports.Set("preload", Napi::Function::New(env, preload));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(sda_checkpoint, initialise)
+
+}  // namespace sda::addon

@@ -1,0 +1,104 @@
+#include "addon/environment.h"
+
+#include <exception>
+#include <utility>
+
+#include "addon/errors.h"
+#include "addon/thread_pool.h"
+
+namespace sda::addon {
+
+using Message = std::function<void(Napi::Env)>;
+
+struct Environment::Job {
+  std::shared_ptr<CancelToken> cancel;
+  Work work;
+  Napi::Promise::Deferred deferred;
+  Finish finish;               // set when the work succeeded
+  std::exception_ptr failure;  // set when it threw
+};
+
+void Environment::install(Napi::Env env) { env.SetInstanceData(new Environment(env)); }
+
+Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+Environment::Environment(Napi::Env env) {
+  const auto name = Napi::String::New(env, "small-dataset-audio");
+  const napi_status status = napi_create_threadsafe_function(
+      env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &Environment::deliver, &channel_);
+  if (status != napi_ok) throw Napi::Error::New(env, "cannot create a thread-safe function");
+  // Pending work keeps the process alive; an idle addon must not.
+  napi_unref_threadsafe_function(env, channel_);
+  // After the channel's own hook, so that this one runs before it: hooks run in reverse.
+  napi_add_env_cleanup_hook(env, &Environment::shut_down, this);
+}
+
+Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work) {
+  if (!cancel) cancel = std::make_shared<CancelToken>();
+  auto job = std::make_shared<Job>(
+      Job{std::move(cancel), std::move(work), Napi::Promise::Deferred::New(env), nullptr, nullptr});
+  const Napi::Promise promise = job->deferred.Promise();
+  if (pending_++ == 0) napi_ref_threadsafe_function(env, channel_);
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.insert(job);
+  }
+  ThreadPool::shared().queue([this, job] {
+    {
+      // Once closing, this environment may be gone as soon as the job has left jobs_.
+      const std::lock_guard lock(mutex_);
+      if (closing_) {
+        jobs_.erase(job);
+        job_ended_.notify_all();
+        return;
+      }
+    }
+    try {
+      job->cancel->throw_if_cancelled();
+      job->finish = job->work(*job->cancel);
+    } catch (...) {
+      job->failure = std::current_exception();
+    }
+    job->work = nullptr;  // frees what the work held, before anybody waits for it
+    const std::lock_guard lock(mutex_);
+    if (!closing_) {
+      post([this, job](Napi::Env on) { settle(on, *job); });
+    }
+    jobs_.erase(job);
+    job_ended_.notify_all();
+  });
+  return promise;
+}
+
+void Environment::post(std::function<void(Napi::Env)> f) {
+  auto message = std::make_unique<Message>(std::move(f));
+  if (napi_call_threadsafe_function(channel_, message.get(), napi_tsfn_nonblocking) == napi_ok)
+    message.release();  // deliver() owns it now
+}
+
+void Environment::deliver(napi_env env, napi_value, void*, void* data) {
+  const std::unique_ptr<Message> message(static_cast<Message*>(data));
+  if (env == nullptr) return;  // the environment is being torn down
+  const Napi::HandleScope scope(env);
+  (*message)(env);
+}
+
+void Environment::settle(Napi::Env env, Job& job) {
+  if (--pending_ == 0) napi_unref_threadsafe_function(env, channel_);
+  try {
+    if (job.failure) std::rethrow_exception(job.failure);
+    job.deferred.Resolve(job.finish(env));
+  } catch (...) {
+    job.deferred.Reject(current_error(env));
+  }
+}
+
+void Environment::shut_down(void* self) {
+  auto& environment = *static_cast<Environment*>(self);
+  std::unique_lock lock(environment.mutex_);
+  environment.closing_ = true;
+  for (const auto& job : environment.jobs_) job->cancel->cancel();
+  environment.job_ended_.wait(lock, [&] { return environment.jobs_.empty(); });
+}
+
+}  // namespace sda::addon

@@ -1,0 +1,55 @@
+// What an addon keeps per Node environment (the main thread and each worker has one), and how its
+// promises are kept: work runs on the pool, results come back to the environment's thread.
+//
+// Lifetime: an environment that goes away (process.exit, worker.terminate) cancels its jobs and
+// waits for those that run; nothing of it is touched afterwards.
+#pragma once
+
+#include <napi.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+
+#include "checkpoint/cancel.h"
+
+namespace sda::addon {
+
+// Makes the promise's value; runs on the environment's thread.
+using Finish = std::function<Napi::Value(Napi::Env)>;
+// Runs on a pool thread and must not touch JavaScript.
+using Work = std::function<Finish(const CancelToken&)>;
+
+class Environment {
+ public:
+  // Called once from the addon's init function.
+  static void install(Napi::Env env);
+  static Environment& of(Napi::Env env);
+
+  // Queues the work and returns its promise. `cancel` may be shared with a CancelToken object.
+  Napi::Promise run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work);
+
+  // From any thread, while a job of this environment runs: calls `f` on the environment's thread.
+  void post(std::function<void(Napi::Env)> f);
+
+  // Functions that build JavaScript values, handed over by registerClasses.
+  Napi::ObjectReference factories;
+
+ private:
+  struct Job;
+  explicit Environment(Napi::Env env);
+  static void deliver(napi_env env, napi_value callback, void* context, void* data);
+  static void shut_down(void* self);
+  void settle(Napi::Env env, Job& job);
+
+  napi_threadsafe_function channel_ = nullptr;
+  std::mutex mutex_;
+  std::condition_variable job_ended_;
+  std::unordered_set<std::shared_ptr<Job>> jobs_;  // queued or running
+  std::size_t pending_ = 0;                        // promises not settled; this thread only
+  bool closing_ = false;
+};
+
+}  // namespace sda::addon

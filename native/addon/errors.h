@@ -1,0 +1,25 @@
+// Native failures as JavaScript errors with `code` and `details`.
+#pragma once
+
+#include <napi.h>
+
+#include "checkpoint/error.h"
+
+namespace sda::addon {
+
+// The exception being handled, whatever it is, as an Error object. Only inside a catch block.
+Napi::Value current_error(Napi::Env env);
+
+// Runs a synchronous function body; whatever it throws becomes a JavaScript exception.
+template <typename F>
+auto guarded(const Napi::CallbackInfo& info, F&& body) {
+  try {
+    return body(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw Napi::Error(info.Env(), current_error(info.Env()));
+  }
+}
+
+}  // namespace sda::addon

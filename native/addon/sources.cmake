@@ -1,0 +1,13 @@
+set(SDA_ADDON_COMMON_SOURCES
+  native/addon/arguments.cc
+  native/addon/environment.cc
+  native/addon/errors.cc
+  native/addon/thread_pool.cc
+  native/addon/values.cc
+)
+set(SDA_CHECKPOINT_ADDON_SOURCES
+  native/addon/checkpoint_addon.cc
+)
+set(SDA_ENGINE_ADDON_SOURCES
+  native/addon/engine_addon.cc
+)

@@ -1,0 +1,329 @@
+#include "addon/values.h"
+
+#include <cmath>
+#include <string>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "checkpoint/globals.h"
+#include "checkpoint/limits.h"
+#include "checkpoint/utf8.h"
+
+namespace sda::addon {
+namespace {
+
+constexpr std::int64_t kSafeInteger = (std::int64_t{1} << 53) - 1;
+
+// The typed array that holds a dtype's elements. What JavaScript has no type for comes as its
+// bits: half floats as Uint16Array, 8-bit floats and bools as Uint8Array; complex numbers come
+// as interleaved real and imaginary parts.
+struct Layout {
+  napi_typedarray_type type;
+  std::size_t bytes;
+};
+
+Layout layout_of(DType dtype) {
+  switch (dtype) {
+    case DType::kInt8:
+      return {napi_int8_array, 1};
+    case DType::kInt16:
+      return {napi_int16_array, 2};
+    case DType::kInt32:
+      return {napi_int32_array, 4};
+    case DType::kInt64:
+      return {napi_bigint64_array, 8};
+    case DType::kUint16:
+    case DType::kFloat16:
+    case DType::kBFloat16:
+    case DType::kComplex32:
+      return {napi_uint16_array, 2};
+    case DType::kUint32:
+      return {napi_uint32_array, 4};
+    case DType::kUint64:
+      return {napi_biguint64_array, 8};
+    case DType::kFloat32:
+    case DType::kComplex64:
+      return {napi_float32_array, 4};
+    case DType::kFloat64:
+    case DType::kComplex128:
+      return {napi_float64_array, 8};
+    default:
+      return {napi_uint8_array, 1};
+  }
+}
+
+}  // namespace
+
+ValueConverter::ValueConverter(Napi::Env env, std::shared_ptr<const Document> document)
+    : env_(env), document_(std::move(document)) {
+  const auto& factories = Environment::of(env).factories;
+  if (factories.IsEmpty())
+    throw Error(ErrorCode::kNative, "registerClasses has not been called");
+  factories_ = factories.Value();
+  if (document_) made_.resize(document_->arena().object_count(), nullptr);
+}
+
+void ValueConverter::check(napi_status status) const {
+  if (status == napi_ok) return;
+  if (env_.IsExceptionPending()) throw env_.GetAndClearPendingException();
+  throw Error(ErrorCode::kNative, "cannot make a JavaScript value");
+}
+
+napi_value ValueConverter::call(const char* factory, std::initializer_list<napi_value> arguments) {
+  napi_value function, result;
+  check(napi_get_named_property(env_, factories_, factory, &function));
+  check(napi_call_function(env_, env_.Undefined(), function, arguments.size(), arguments.begin(),
+                           &result));
+  return result;
+}
+
+napi_value ValueConverter::string(std::string_view text) {
+  napi_value result;
+  if (has_surrogates(text)) {
+    const std::u16string wide = to_utf16(text);
+    check(napi_create_string_utf16(env_, wide.data(), wide.size(), &result));
+  } else {
+    check(napi_create_string_utf8(env_, text.data(), text.size(), &result));
+  }
+  return result;
+}
+
+napi_value ValueConverter::convert(const Value& value, int depth) {
+  napi_value result;
+  switch (value.kind) {
+    case Kind::kNone:
+      check(napi_get_null(env_, &result));
+      return result;
+    case Kind::kBool:
+      check(napi_get_boolean(env_, value.integer != 0, &result));
+      return result;
+    case Kind::kInt:
+      if (value.integer >= -kSafeInteger && value.integer <= kSafeInteger)
+        check(napi_create_double(env_, static_cast<double>(value.integer), &result));
+      else
+        check(napi_create_bigint_int64(env_, value.integer, &result));
+      return result;
+    case Kind::kFloat:
+      check(napi_create_double(env_, value.real, &result));
+      return result;
+    case Kind::kStr:
+      if (!value.ascii) return string(value.view());
+      check(napi_create_string_latin1(env_, value.text, value.size, &result));
+      return result;
+    case Kind::kBytes:
+    case Kind::kByteArray: {
+      void* data;
+      napi_value buffer;
+      check(napi_create_arraybuffer(env_, value.size, &data, &buffer));
+      if (value.size > 0) std::copy_n(value.text, value.size, static_cast<char*>(data));
+      check(napi_create_typedarray(env_, napi_uint8_array, value.size, buffer, 0, &result));
+      return result;
+    }
+    case Kind::kObject:
+      break;
+  }
+  Object& object = *value.object;
+  if (made_[object.id] != nullptr) return made_[object.id];
+  if (depth > limits::kMaxDepth)
+    throw Error(ErrorCode::kLimit, "containers nested deeper than " +
+                                       std::to_string(limits::kMaxDepth));
+  return convert_object(object, depth + 1);
+}
+
+napi_value ValueConverter::convert_object(Object& object, int depth) {
+  const auto remember = [&](napi_value value) { return made_[object.id] = value; };
+  napi_value result;
+  switch (object.kind) {
+    case ObjectKind::kBigInt: {
+      const auto& big = static_cast<const BigInt&>(object);
+      check(napi_create_bigint_words(env_, big.negative, big.magnitude.size(),
+                                     big.magnitude.data(), &result));
+      return remember(result);
+    }
+    case ObjectKind::kComplex: {
+      const auto& complex = static_cast<const Complex&>(object);
+      return remember(call("complex", {Napi::Number::New(env_, complex.real),
+                                       Napi::Number::New(env_, complex.imaginary)}));
+    }
+    case ObjectKind::kList: {
+      const auto& items = static_cast<const List&>(object).items;
+      check(napi_create_array_with_length(env_, items.size(), &result));
+      return make_array(items, remember(result), depth);
+    }
+    case ObjectKind::kTuple:
+      return make_array(static_cast<const Tuple&>(object).items, remember(call("tuple", {})),
+                        depth);
+    case ObjectKind::kSet: {
+      const auto& items = static_cast<const Set&>(object).items;
+      const napi_value set = remember(call("set", {}));
+      check(napi_create_array_with_length(env_, items.size(), &result));
+      call("fillSet", {set, make_array(items, result, depth)});
+      return set;
+    }
+    case ObjectKind::kDict: {
+      const auto& dict = static_cast<const Dict&>(object);
+      return make_map(dict, dict.entries, depth);
+    }
+    case ObjectKind::kGlobal: {
+      const auto& global = static_cast<const Global&>(object);
+      return remember(call("global", {string(global.module), string(global.name)}));
+    }
+    case ObjectKind::kPyObject:
+      return make_object(static_cast<const PyObject&>(object), depth);
+    case ObjectKind::kStorage: {
+      const auto& storage = static_cast<const Storage&>(object);
+      const DType dtype = storage.dtype.value_or(DType::kUint8);
+      Tensor all;
+      all.storage = const_cast<Storage*>(&storage);
+      all.dtype = dtype;
+      all.shape = {static_cast<std::int64_t>(storage.byte_size / item_size(dtype))};
+      all.strides = {1};
+      return remember(make_tensor(all));
+    }
+    case ObjectKind::kTensor:
+      return remember(make_tensor(static_cast<const Tensor&>(object)));
+    case ObjectKind::kNumpyDType: {
+      const auto& dtype = static_cast<const NumpyDType&>(object);
+      return remember(call("global", {string("numpy"), string(dtype_name(dtype.dtype))}));
+    }
+    case ObjectKind::kNdArray:
+      return remember(make_array(static_cast<const NdArray&>(object)));
+  }
+  throw Error(ErrorCode::kNative, "a value of an unknown kind");
+}
+
+napi_value ValueConverter::make_array(const std::vector<Value>& items, napi_value array,
+                                      int depth) {
+  for (std::size_t i = 0; i < items.size(); ++i)
+    check(napi_set_element(env_, array, static_cast<std::uint32_t>(i), convert(items[i], depth)));
+  return array;
+}
+
+napi_value ValueConverter::make_map(const Dict& dict,
+                                    const std::vector<std::pair<Value, Value>>& entries,
+                                    int depth) {
+  const bool ordered = dict.dict_kind == DictKind::kOrderedDict;
+  const napi_value map = call(ordered ? "orderedDict" : "map", {});
+  made_[dict.id] = map;
+  napi_value flat;
+  check(napi_create_array_with_length(env_, entries.size() * 2, &flat));
+  std::uint32_t i = 0;
+  for (const auto& [key, value] : entries) {
+    check(napi_set_element(env_, flat, i++, convert(key, depth)));
+    check(napi_set_element(env_, flat, i++, convert(value, depth)));
+  }
+  call("fillMap", {map, flat, convert(dict.attributes, depth)});
+  return map;
+}
+
+napi_value ValueConverter::make_object(const PyObject& object, int depth) {
+  const napi_value made = call("object", {string(object.cls->module), string(object.cls->name)});
+  made_[object.id] = made;
+  std::vector<Value> flat;
+  for (const auto& [key, value] : object.entries) {
+    flat.push_back(key);
+    flat.push_back(value);
+  }
+  napi_value items, entries;
+  check(napi_create_array_with_length(env_, object.items.size(), &items));
+  check(napi_create_array_with_length(env_, flat.size(), &entries));
+  call("fillObject",
+       {made, convert(object.args, depth), convert(object.kwargs, depth),
+        convert(object.state, depth), make_array(object.items, items, depth),
+        make_array(flat, entries, depth)});
+  return made;
+}
+
+napi_value ValueConverter::shape_array(const std::vector<std::int64_t>& shape) {
+  napi_value array, size;
+  check(napi_create_array_with_length(env_, shape.size(), &array));
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    check(napi_create_double(env_, static_cast<double>(shape[d]), &size));
+    check(napi_set_element(env_, array, static_cast<std::uint32_t>(d), size));
+  }
+  return array;
+}
+
+napi_value ValueConverter::buffer_of(std::byte* data, std::uint64_t size,
+                                     const std::shared_ptr<const void>& owner) {
+  const auto known = buffers_.find(data);
+  if (known != buffers_.end()) return known->second;
+  napi_value buffer;
+  auto keep = std::make_unique<std::shared_ptr<const void>>(owner);
+  const auto release = [](napi_env, void*, void* hint) {
+    delete static_cast<std::shared_ptr<const void>*>(hint);
+  };
+  const napi_status status =
+      napi_create_external_arraybuffer(env_, data, size, release, keep.get(), &buffer);
+  if (status == napi_ok) {
+    keep.release();
+  } else {
+    // Runtimes with a memory cage (Electron) take no foreign memory.
+    void* copy;
+    check(napi_create_arraybuffer(env_, size, &copy, &buffer));
+    std::copy_n(data, size, static_cast<std::byte*>(copy));
+  }
+  buffers_.emplace(data, buffer);
+  return buffer;
+}
+
+napi_value ValueConverter::view(DType dtype, napi_value buffer, std::uint64_t offset,
+                                std::uint64_t count) {
+  const Layout layout = layout_of(dtype);
+  const std::size_t per_element = item_size(dtype) / layout.bytes;
+  napi_value array;
+  check(napi_create_typedarray(env_, layout.type, count * per_element, buffer,
+                               offset * item_size(dtype), &array));
+  return array;
+}
+
+napi_value ValueConverter::typed_array(DType dtype, std::byte* data, std::uint64_t size,
+                                       const std::shared_ptr<const void>& owner) {
+  if (data == nullptr || size == 0) {
+    void* nothing;
+    napi_value empty;
+    check(napi_create_arraybuffer(env_, 0, &nothing, &empty));
+    return view(dtype, empty, 0, 0);
+  }
+  return view(dtype, buffer_of(data, size, owner), 0, size / item_size(dtype));
+}
+
+napi_value ValueConverter::tensor(DType dtype, const std::vector<std::int64_t>& shape,
+                                  napi_value typed_array) {
+  return call("tensor", {string(dtype_name(dtype)), shape_array(shape), typed_array});
+}
+
+napi_value ValueConverter::make_tensor(const Tensor& tensor) {
+  const std::uint64_t numel = tensor.numel();
+  const std::size_t item = item_size(tensor.dtype);
+  napi_value data;
+  if (tensor.contiguous) {
+    data = typed_array(tensor.dtype, tensor.contiguous.get(), numel * item, tensor.contiguous);
+  } else if (numel == 0 || tensor.storage->data == nullptr) {
+    data = typed_array(tensor.dtype, nullptr, 0, nullptr);
+  } else {
+    // All tensors of a storage share its buffer, as they do in PyTorch.
+    const Storage& storage = *tensor.storage;
+    data = view(tensor.dtype, buffer_of(storage.data, storage.byte_size, storage.owner),
+                tensor.offset, numel);
+  }
+  return this->tensor(tensor.dtype, tensor.shape, data);
+}
+
+napi_value ValueConverter::make_array(const NdArray& array) {
+  if (!array.built) throw Error(ErrorCode::kCorrupt, "a numpy array that is never filled");
+  const napi_value data = typed_array(array.dtype, array.data.get(), array.byte_size, array.data);
+  return call("ndArray", {string(dtype_name(array.dtype)), shape_array(array.shape), data,
+                          Napi::Boolean::New(env_, array.fortran_order)});
+}
+
+Napi::Value register_classes(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    Environment::of(call.Env()).factories =
+        Napi::Persistent(object_argument(call[0], "factories"));
+    return call.Env().Undefined();
+  });
+}
+
+}  // namespace sda::addon

@@ -1,0 +1,69 @@
+// Inert values of a document as JavaScript values. What is shared or cyclic in the pickle is shared
+// or cyclic in the result; tensors point at the document's bytes without a copy.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+
+namespace sda::addon {
+
+class ValueConverter {
+ public:
+  // Uses the factories that registerClasses handed over; kNative without them.
+  ValueConverter(Napi::Env env, std::shared_ptr<const Document> document);
+
+  Napi::Value convert(const Value& value) { return {env_, convert(value, 0)}; }
+
+  // A Map of the top-level dict's entries for which `wanted` holds, others left out unconverted;
+  // anything else than a dict is converted whole.
+  template <typename F>
+  Napi::Value convert_top(const Value& value, F&& wanted) {
+    const auto* dict = value.as<Dict>();
+    if (dict == nullptr) return convert(value);
+    std::vector<std::pair<Value, Value>> entries;
+    for (const auto& entry : dict->entries)
+      if (!entry.first.as_str() || wanted(entry.first.view())) entries.push_back(entry);
+    return {env_, make_map(*dict, entries, 0)};
+  }
+
+  // A Tensor object over memory that `owner` keeps alive; `data` null: a Tensor without data.
+  napi_value tensor(DType dtype, const std::vector<std::int64_t>& shape, napi_value typed_array);
+  // A typed array over `size` bytes, without a copy where Node allows it.
+  napi_value typed_array(DType dtype, std::byte* data, std::uint64_t size,
+                         const std::shared_ptr<const void>& owner);
+
+ private:
+  napi_value convert(const Value& value, int depth);
+  napi_value convert_object(Object& object, int depth);
+  napi_value make_map(const Dict& dict, const std::vector<std::pair<Value, Value>>& entries,
+                      int depth);
+  napi_value make_array(const std::vector<Value>& items, napi_value array, int depth);
+  napi_value make_object(const PyObject& object, int depth);
+  napi_value make_tensor(const Tensor& tensor);
+  napi_value make_array(const NdArray& array);
+  napi_value string(std::string_view text);
+  napi_value shape_array(const std::vector<std::int64_t>& shape);
+  napi_value buffer_of(std::byte* data, std::uint64_t size,
+                       const std::shared_ptr<const void>& owner);
+  napi_value view(DType dtype, napi_value buffer, std::uint64_t offset, std::uint64_t count);
+  napi_value call(const char* factory, std::initializer_list<napi_value> arguments);
+  void check(napi_status status) const;
+
+  Napi::Env env_;
+  std::shared_ptr<const Document> document_;
+  Napi::Object factories_;
+  std::vector<napi_value> made_;  // by object id
+  std::unordered_map<const std::byte*, napi_value> buffers_;
+};
+
+// registerClasses(factories)
+Napi::Value register_classes(const Napi::CallbackInfo& info);
+
+}  // namespace sda::addon

@@ -1,0 +1,234 @@
+#include "checkpoint/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <new>
+
+#include "checkpoint/construct.h"
+#include "checkpoint/globals.h"
+#include "checkpoint/limits.h"
+#include "checkpoint/reader.h"
+#include "checkpoint/strided.h"
+
+namespace sda {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+struct Magic {
+  std::string_view bytes;
+  std::size_t at;
+  std::string_view name;
+};
+
+using namespace std::string_view_literals;
+constexpr Magic kOthers[] = {
+    {"\x1f\x8b"sv, 0, "a gzip archive"},
+    {"7z\xbc\xaf\x27\x1c"sv, 0, "a 7z archive"},
+    {"\xfd\x37zXZ\0"sv, 0, "an xz archive"},
+    {"BZh"sv, 0, "a bzip2 archive"},
+    {"(\xb5/\xfd"sv, 0, "a zstd archive"},
+    {"Rar!"sv, 0, "a rar archive"},
+    {"ustar"sv, 257, "a tar archive"},
+    {"\x89HDF"sv, 0, "an HDF5 file"},
+    {"\x93NUMPY"sv, 0, "a numpy .npy file"},
+    {"RIFF"sv, 0, "a RIFF file (WAV or the like)"},
+    {"GGUF"sv, 0, "a GGUF file"},
+    {"\x7f" "ELF"sv, 0, "a program"},
+    {"version https://git-lfs"sv, 0, "a Git LFS pointer; the file itself was not fetched"},
+};
+
+std::string_view guess(std::string_view head) {
+  for (const Magic& magic : kOthers)
+    if (head.size() >= magic.at + magic.bytes.size() &&
+        head.substr(magic.at, magic.bytes.size()) == magic.bytes)
+      return magic.name;
+  const std::size_t start = head.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  if (start == std::string_view::npos) return "an empty text";
+  if (head[start] == '<') return "HTML or XML";
+  if (head[start] == '{' || head[start] == '[') return "JSON";
+  return "something else";
+}
+
+std::shared_ptr<std::byte> aligned_memory(std::size_t size) {
+  auto* memory = static_cast<std::byte*>(
+      ::operator new(std::max<std::size_t>(size, 1), std::align_val_t{kAlignment}));
+  return {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
+}
+
+// x → -x for `negate`, imaginary part → -imaginary part for `conjugate`.
+void flip_signs(std::byte* data, std::uint64_t numel, DType dtype, bool conjugate, bool negate) {
+  const std::size_t scalar = scalar_size(dtype);
+  const std::size_t parts = item_size(dtype) / scalar;
+  for (std::uint64_t i = 0; i < numel * parts; ++i) {
+    const bool flip = negate != (conjugate && parts == 2 && i % 2 == 1);
+    // The sign bit of a floating-point scalar is the top bit of its last byte.
+    if (flip) data[(i + 1) * scalar - 1] ^= std::byte{0x80};
+  }
+}
+
+bool is_floating(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat16:
+    case DType::kBFloat16:
+    case DType::kFloat32:
+    case DType::kFloat64:
+    case DType::kComplex32:
+    case DType::kComplex64:
+    case DType::kComplex128:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+FileKind sniff(const File& file) {
+  if (file.size() == 0)
+    throw Error(ErrorCode::kFormat, "'" + file.path() + "' is empty")
+        .with("path", file.path())
+        .with("offset", std::int64_t{0});
+  std::array<char, 512> buffer;
+  const auto size =
+      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), buffer.size()));
+  file.read_at(0, buffer.data(), size);
+  const std::string_view head(buffer.data(), size);
+  constexpr std::string_view kZipMagic = "PK\3\4";
+  // A shorter file that agrees as far as it goes is a torch file cut off, not another format.
+  const std::string_view start = head.substr(0, kZipMagic.size());
+  if (start == kZipMagic.substr(0, start.size())) return FileKind::kZip;
+  // The legacy format begins with a pickled magic number, in whatever protocol was asked for.
+  constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
+  constexpr std::size_t kMagicPickle = 25;
+  if (head[0] == '\x80' && (head.substr(0, kMagicPickle).find(kLegacyMagic) != std::string_view::npos ||
+                            head.size() < kMagicPickle))
+    return FileKind::kLegacy;
+  std::string what(guess(head));
+  if (head[0] == '\x80') what = "a pickle, but not one of torch.save";
+  throw Error(ErrorCode::kFormat, "'" + file.path() + "' is not a torch.save file; it looks like " +
+                                      what)
+      .with("path", file.path())
+      .with("offset", std::int64_t{0})
+      .with("found", what);
+}
+
+std::shared_ptr<const Document> Document::open(const std::string& path,
+                                               const OpenOptions& options) {
+  const File file(path);
+  try {
+    std::shared_ptr<Document> document(new Document());
+    document->file_size_ = file.size();
+    if (sniff(file) == FileKind::kZip) {
+      document->container_ = Container::kZip;
+      ZipReader(file, options, *document).read();
+    } else {
+      document->container_ = Container::kLegacy;
+      LegacyReader(file, options, *document).read();
+    }
+    return document;
+  } catch (Error& error) {
+    error.with("path", path);
+    throw;
+  }
+}
+
+void Document::allocate_arena(std::uint64_t file_size) {
+  arena_ = std::make_unique<Arena>(limits::kPickleHeapBytes + file_size);
+}
+
+void Document::finish_tensors(bool swap_bytes) {
+  if (swap_bytes) {
+    // An untyped storage has the byte order of the first tensor that lies in it.
+    arena_->for_each<Tensor>([](Tensor& tensor) {
+      if (!tensor.storage->dtype) tensor.storage->dtype = tensor.dtype;
+    });
+    arena_->for_each<Storage>([](Storage& storage) {
+      if (storage.data == nullptr || storage.base != nullptr || !storage.dtype) return;
+      const std::size_t scalar = scalar_size(*storage.dtype);
+      swap_scalars(storage.data, storage.byte_size / scalar, scalar);
+    });
+  }
+
+  const auto needs_copy = [](const Tensor& tensor) {
+    return tensor.storage->data != nullptr && !tensor.is_contiguous();
+  };
+  std::uint64_t total = 0;
+  const std::uint64_t limit = limits::kMaterializeBytes + file_size_;
+  arena_->for_each<Tensor>([&](Tensor& tensor) {
+    if (!needs_copy(tensor)) return;
+    const std::uint64_t bytes = tensor.numel() * item_size(tensor.dtype);
+    if (bytes > limit || (total += bytes) > limit)
+      throw Error(ErrorCode::kLimit, "expanded or transposed tensors would take " +
+                                         std::to_string(std::max(total, bytes)) +
+                                         " bytes, far more than the file has");
+  });
+  if (total == 0) return;
+  arena_->for_each<Tensor>([&](Tensor& tensor) {
+    if (!needs_copy(tensor)) return;
+    const std::size_t item = item_size(tensor.dtype);
+    const std::uint64_t numel = tensor.numel();
+    tensor.contiguous = aligned_memory(numel * item);
+    copy_strided(tensor.contiguous.get(), tensor.storage->data + tensor.offset * item, tensor.shape,
+                 tensor.strides, item);
+    if (tensor.conjugate || tensor.negate) {
+      if (!is_floating(tensor.dtype))
+        throw Error(ErrorCode::kCorrupt, "a conjugated or negated view of integers");
+      flip_signs(tensor.contiguous.get(), numel, tensor.dtype, tensor.conjugate, tensor.negate);
+    }
+  });
+}
+
+StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
+                           std::size_t max_items) {
+  const auto* tuple = persistent_id.as<Tuple>();
+  const auto kind = tuple == nullptr || tuple->items.empty() ? std::nullopt
+                                                             : tuple->items[0].as_str();
+  if (!kind || *kind != "storage")
+    throw Error(ErrorCode::kUnsafe, "a persistent id that is not a storage");
+  const auto& items = tuple->items;
+  if (items.size() < min_items || items.size() > max_items)
+    throw Error(ErrorCode::kCorrupt, "a storage is described by " + std::to_string(items.size()) +
+                                         " values");
+  const auto* cls = items[1].as<Global>();
+  if (cls == nullptr ||
+      (cls->known != Known::kTorchStorage && cls->known != Known::kTorchUntypedStorage))
+    throw Error(ErrorCode::kUnsafe, "a storage of class '" + describe(items[1]) + "'");
+  const auto key = items[2].as_str();
+  const auto location = items[3].as_str();
+  const auto count = items[4].as_int();
+  if (!key || !location || !count)
+    throw Error(ErrorCode::kCorrupt, "a storage is described wrongly");
+  StorageId id;
+  if (cls->known == Known::kTorchStorage) id.dtype = static_cast<DType>(cls->dtype);
+  id.key = *key;
+  id.location = *location;
+  id.byte_size = checked_bytes(*count, id.dtype ? item_size(*id.dtype) : 1);
+  id.items = &items;
+  return id;
+}
+
+std::uint64_t checked_bytes(std::int64_t count, std::size_t size) {
+  std::int64_t bytes;
+  if (count < 0 || __builtin_mul_overflow(count, static_cast<std::int64_t>(size), &bytes))
+    throw Error(ErrorCode::kCorrupt,
+                "a storage or offset of " + std::to_string(count) + " elements");
+  return static_cast<std::uint64_t>(bytes);
+}
+
+void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner) {
+  constexpr std::size_t kWidestItem = 16;
+  std::byte* data = image + storage.file_offset;
+  if (reinterpret_cast<std::uintptr_t>(data) % kWidestItem == 0) {
+    storage.data = data;
+    storage.owner = owner;
+    return;
+  }
+  auto copy = aligned_memory(storage.byte_size);
+  std::memcpy(copy.get(), data, storage.byte_size);
+  storage.data = copy.get();
+  storage.owner = std::move(copy);
+}
+
+}  // namespace sda

@@ -1,0 +1,20 @@
+// CRC-32 as zip uses it (polynomial 0x04C11DB7, reflected).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sda {
+
+// Continues `crc` (0 at the start) over `size` bytes. Folds with carry-less multiplication where
+// the processor has it, otherwise eight table look-ups per eight bytes.
+std::uint32_t crc32(std::uint32_t crc, const void* data, std::size_t size) noexcept;
+
+// The portable path alone; the tests hold the other one against it.
+std::uint32_t crc32_portable(std::uint32_t crc, const void* data, std::size_t size) noexcept;
+
+// CRC of A followed by B, from the CRCs of both and B's length in bytes.
+std::uint32_t crc32_combine(std::uint32_t crc_a, std::uint32_t crc_b,
+                            std::uint64_t size_b) noexcept;
+
+}  // namespace sda

@@ -1,0 +1,38 @@
+// The reader's limits, in one place. A file that exceeds one is refused with kLimit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sda::limits {
+
+// Entries of a zip's central directory, and its size.
+inline constexpr std::uint64_t kMaxRecords = 1'000'000;
+inline constexpr std::uint64_t kMaxDirectoryBytes = std::uint64_t{256} << 20;
+
+// data.pkl; also where the reader stops looking for the end of a legacy file's pickle.
+inline constexpr std::uint64_t kMaxPickleBytes = std::uint64_t{1} << 30;
+
+// What the pickle machine may allocate beyond the file's own size.
+inline constexpr std::uint64_t kPickleHeapBytes = std::uint64_t{40} << 20;
+
+// Dicts, lists, tensors and other objects of one pickle.
+inline constexpr std::size_t kMaxObjects = 2'000'000;
+
+// Containers within containers.
+inline constexpr int kMaxDepth = 1000;
+
+// Memo indices may run ahead of the number of memo writes by this much; Python's pickler never does.
+inline constexpr std::uint64_t kMemoSlack = 65'536;
+
+// Digits are quadratic to print: an integer longer than this is no configuration value.
+inline constexpr std::size_t kMaxIntegerBytes = 8192;
+inline constexpr std::size_t kMaxIntegerDigits = 20'000;
+
+inline constexpr std::size_t kMaxDimensions = 64;
+
+// Bytes that non-contiguous or expanded tensors may take when made contiguous, beyond the file's
+// own size.
+inline constexpr std::uint64_t kMaterializeBytes = std::uint64_t{16} << 20;
+
+}  // namespace sda::limits

@@ -1,0 +1,80 @@
+// The two container readers behind Document::open.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/pickle.h"
+#include "checkpoint/zip.h"
+
+namespace sda {
+
+enum class FileKind { kZip, kLegacy };
+
+// By the first bytes; kFormat, naming what it looks like, for anything else.
+FileKind sniff(const File& file);
+
+class ZipReader : StorageSource {
+ public:
+  ZipReader(const File& file, const OpenOptions& options, Document& document);
+  void read();
+
+ private:
+  Value load(const Value& persistent_id) override;
+  void check_kind();
+  void read_pickle();
+  void check_version();
+  bool is_foreign_byte_order();
+  void load_into_memory();
+  void map();
+  void place_storages(std::byte* image, const std::shared_ptr<const void>& owner);
+  std::string small_record(ZipRecord& record);
+
+  const File& file_;
+  const OpenOptions& options_;
+  Document& document_;
+  ZipDirectory directory_;
+  std::unordered_map<std::string_view, Storage*> storages_;
+};
+
+class LegacyReader : StorageSource {
+ public:
+  LegacyReader(const File& file, const OpenOptions& options, Document& document);
+  void read();
+
+ private:
+  Value load(const Value& persistent_id) override;
+  bool parse(std::size_t prefix);
+  void place_storages();
+  void load_storages();
+
+  const File& file_;
+  const OpenOptions& options_;
+  Document& document_;
+  bool foreign_byte_order_ = false;
+  std::uint64_t pickles_end_ = 0;
+  std::vector<Storage*> in_file_order_;
+  std::unordered_map<std::string_view, Storage*> storages_;
+  std::unordered_map<std::string_view, Storage*> views_;
+};
+
+// What a persistent id says of a storage, checked: ("storage", class, key, location, size, …).
+struct StorageId {
+  std::optional<DType> dtype;
+  std::string_view key, location;
+  std::uint64_t byte_size;
+  const std::vector<Value>* items;
+};
+StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
+                           std::size_t max_items);
+
+// `count` elements of `size` bytes; kCorrupt if negative or too large.
+std::uint64_t checked_bytes(std::int64_t count, std::size_t size);
+
+// Points the storage at its bytes, or at an aligned copy of them where they lie askew.
+void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner);
+
+}  // namespace sda

@@ -1,0 +1,21 @@
+set(SDA_CHECKPOINT_SOURCES
+  native/checkpoint/checkpoint.cc
+  native/checkpoint/construct.cc
+  native/checkpoint/construct_numpy.cc
+  native/checkpoint/construct_tensor.cc
+  native/checkpoint/crc32.cc
+  native/checkpoint/dtype.cc
+  native/checkpoint/error.cc
+  native/checkpoint/file.cc
+  native/checkpoint/globals.cc
+  native/checkpoint/legacy_reader.cc
+  native/checkpoint/list_tensors.cc
+  native/checkpoint/pickle.cc
+  native/checkpoint/state_dict.cc
+  native/checkpoint/strided.cc
+  native/checkpoint/utf8.cc
+  native/checkpoint/value.cc
+  native/checkpoint/verify_file.cc
+  native/checkpoint/zip.cc
+  native/checkpoint/zip_reader.cc
+)

@@ -1,0 +1,49 @@
+#include "checkpoint/state_dict.h"
+
+#include <string>
+
+#include "checkpoint/checkpoint.h"
+
+namespace sda {
+
+StateDict state_dict(const std::shared_ptr<const Document>& document, std::string_view key) {
+  const auto* top = document->root().as<Dict>();
+  const Value* found = top == nullptr ? nullptr : top->find(key);
+  const auto* dict = found == nullptr ? nullptr : found->as<Dict>();
+  if (dict == nullptr)
+    throw Error(ErrorCode::kFormat, "the file holds no '" + std::string(key) + "'")
+        .with("field", std::string(key));
+  StateDict tensors;
+  tensors.reserve(dict->entries.size());
+  for (const auto& [name, value] : dict->entries) {
+    const auto* tensor = value.as<Tensor>();
+    if (!name.as_str() || tensor == nullptr)
+      throw Error(ErrorCode::kSchema,
+                  "'" + std::string(key) + "' holds a " + describe(value) + " where tensors belong")
+          .with("field", std::string(key) + "." +
+                             (name.as_str() ? std::string(name.view()) : describe(name)));
+    NamedTensor& named = tensors.emplace_back();
+    named.name = name.view();
+    named.dtype = tensor->dtype;
+    named.shape = tensor->shape;
+    if (tensor->contiguous) {
+      named.strides.resize(tensor->shape.size());
+      std::int64_t stride = 1;
+      for (std::size_t d = named.shape.size(); d-- > 0;) {
+        named.strides[d] = stride;
+        stride *= named.shape[d];
+      }
+      named.data = tensor->contiguous.get();
+      named.owner = tensor->contiguous;
+    } else {
+      named.strides = tensor->strides;
+      named.owner = tensor->storage->owner;
+      named.data = tensor->storage->data == nullptr
+                       ? nullptr
+                       : tensor->storage->data + tensor->offset * item_size(tensor->dtype);
+    }
+  }
+  return tensors;
+}
+
+}  // namespace sda

@@ -1,0 +1,72 @@
+#include "checkpoint/utf8.h"
+
+namespace sda {
+
+bool next_code_point(std::string_view text, std::size_t& at, std::uint32_t& code_point) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(at);
+  if (lead < 0x80) {
+    code_point = lead;
+    ++at;
+    return true;
+  }
+  std::size_t more;
+  std::uint32_t least;
+  if (lead >= 0xC2 && lead < 0xE0) {
+    more = 1;
+    least = 0x80;
+    code_point = lead & 0x1F;
+  } else if (lead >= 0xE0 && lead < 0xF0) {
+    more = 2;
+    least = 0x800;
+    code_point = lead & 0x0F;
+  } else if (lead >= 0xF0 && lead < 0xF5) {
+    more = 3;
+    least = 0x10000;
+    code_point = lead & 0x07;
+  } else {
+    return false;
+  }
+  if (text.size() - at <= more) return false;
+  for (std::size_t i = 1; i <= more; ++i) {
+    const std::uint8_t next = byte(at + i);
+    if ((next & 0xC0) != 0x80) return false;
+    code_point = (code_point << 6) | (next & 0x3F);
+  }
+  at += more + 1;
+  return code_point >= least && code_point <= 0x10FFFF;
+}
+
+bool is_python_utf8(std::string_view text) noexcept {
+  std::uint32_t code_point;
+  for (std::size_t at = 0; at < text.size();)
+    if (!next_code_point(text, at, code_point)) return false;
+  return true;
+}
+
+bool has_surrogates(std::string_view python_utf8) noexcept {
+  // U+D800…U+DFFF are ED A0…BF xx; no other character has a byte of A0 or more after ED.
+  for (std::size_t at = python_utf8.find('\xED'); at != std::string_view::npos;
+       at = python_utf8.find('\xED', at + 1))
+    if (at + 1 < python_utf8.size() && static_cast<std::uint8_t>(python_utf8[at + 1]) >= 0xA0)
+      return true;
+  return false;
+}
+
+std::u16string to_utf16(std::string_view python_utf8) {
+  std::u16string out;
+  out.reserve(python_utf8.size());
+  std::uint32_t code_point;
+  for (std::size_t at = 0; at < python_utf8.size();) {
+    if (!next_code_point(python_utf8, at, code_point)) break;
+    if (code_point < 0x10000) {
+      out.push_back(static_cast<char16_t>(code_point));
+    } else {
+      out.push_back(static_cast<char16_t>(0xD800 + ((code_point - 0x10000) >> 10)));
+      out.push_back(static_cast<char16_t>(0xDC00 + ((code_point - 0x10000) & 0x3FF)));
+    }
+  }
+  return out;
+}
+
+}  // namespace sda

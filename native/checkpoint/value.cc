@@ -1,0 +1,184 @@
+#include "checkpoint/value.h"
+
+#include <algorithm>
+
+#include "checkpoint/error.h"
+#include "checkpoint/limits.h"
+
+namespace sda {
+namespace {
+
+bool all_ascii(std::string_view text) noexcept {
+  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) < 0; });
+}
+
+std::uint64_t product(const std::vector<std::int64_t>& shape) noexcept {
+  std::uint64_t count = 1;
+  for (const std::int64_t size : shape) count *= static_cast<std::uint64_t>(size);
+  return count;
+}
+
+}  // namespace
+
+Value Value::boolean(bool b) {
+  Value value;
+  value.kind = Kind::kBool;
+  value.integer = b;
+  return value;
+}
+
+Value Value::of(std::int64_t i) {
+  Value value;
+  value.kind = Kind::kInt;
+  value.integer = i;
+  return value;
+}
+
+Value Value::of(double f) {
+  Value value;
+  value.kind = Kind::kFloat;
+  value.real = f;
+  return value;
+}
+
+Value Value::of(Object* o) {
+  Value value;
+  value.kind = Kind::kObject;
+  value.object = o;
+  return value;
+}
+
+Value Value::str(std::string_view text) {
+  Value value = bytes(text, Kind::kStr);
+  value.ascii = all_ascii(text);
+  return value;
+}
+
+Value Value::bytes(std::string_view text, Kind kind) {
+  Value value;
+  value.kind = kind;
+  value.size = static_cast<std::uint32_t>(text.size());
+  value.text = text.data();
+  return value;
+}
+
+std::optional<std::string_view> Value::as_str() const noexcept {
+  if (kind != Kind::kStr) return std::nullopt;
+  return view();
+}
+
+std::optional<std::int64_t> Value::as_int() const noexcept {
+  if (kind != Kind::kInt) return std::nullopt;
+  return integer;
+}
+
+const Value* Dict::find(std::string_view key) const noexcept {
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry)
+    if (entry->first.kind == Kind::kStr && entry->first.view() == key) return &entry->second;
+  return nullptr;
+}
+
+std::uint64_t Tensor::numel() const noexcept { return product(shape); }
+
+bool Tensor::is_contiguous() const noexcept {
+  if (conjugate || negate) return false;
+  std::int64_t expected = 1;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    if (shape[i] == 0) return true;
+    if (shape[i] != 1 && strides[i] != expected) return false;
+    expected *= shape[i];
+  }
+  return true;
+}
+
+std::uint64_t NdArray::numel() const noexcept { return product(shape); }
+
+char* Arena::allocate(std::size_t size) {
+  charge(size + sizeof(void*));
+  blocks_.emplace_back(new char[size]);
+  return blocks_.back().get();
+}
+
+std::shared_ptr<std::byte> Arena::share(const char* data) const {
+  // Callers share what they allocated last, so this looks from the back. Each block is shared once:
+  // two arrays must not change each other.
+  for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block)
+    if (block->get() == data && block->use_count() == 1)
+      return {*block, reinterpret_cast<std::byte*>(block->get())};
+  return nullptr;
+}
+
+std::string_view Arena::keep(std::string text) {
+  char* copy = allocate(text.size());
+  std::copy(text.begin(), text.end(), copy);
+  return {copy, text.size()};
+}
+
+void Arena::charge(std::uint64_t bytes) {
+  if (bytes > budget_ - used_)
+    throw Error(ErrorCode::kLimit, "the pickle wants more memory than its size justifies")
+        .with("budget", static_cast<std::int64_t>(budget_));
+  used_ += bytes;
+}
+
+void Arena::adopt(std::unique_ptr<Object> object) {
+  if (objects_.size() >= limits::kMaxObjects)
+    throw Error(ErrorCode::kLimit, "the pickle holds more than " +
+                                       std::to_string(limits::kMaxObjects) + " objects");
+  object->id = static_cast<std::uint32_t>(objects_.size());
+  objects_.push_back(std::move(object));
+}
+
+std::string describe(const Value& value) {
+  switch (value.kind) {
+    case Kind::kNone:
+      return "None";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kStr:
+      return "str";
+    case Kind::kBytes:
+      return "bytes";
+    case Kind::kByteArray:
+      return "bytearray";
+    case Kind::kObject:
+      break;
+  }
+  switch (value.object->kind) {
+    case ObjectKind::kBigInt:
+      return "int";
+    case ObjectKind::kComplex:
+      return "complex";
+    case ObjectKind::kList:
+      return "list";
+    case ObjectKind::kTuple:
+      return "tuple";
+    case ObjectKind::kDict:
+      return "dict";
+    case ObjectKind::kSet:
+      return "set";
+    case ObjectKind::kGlobal: {
+      const auto* global = static_cast<const Global*>(value.object);
+      return std::string(global->module) + "." + std::string(global->name);
+    }
+    case ObjectKind::kPyObject: {
+      const auto* cls = static_cast<const PyObject*>(value.object)->cls;
+      return "an object of " + std::string(cls->module) + "." + std::string(cls->name);
+    }
+    case ObjectKind::kStorage:
+      return "storage";
+    case ObjectKind::kTensor:
+      return "tensor";
+    case ObjectKind::kNumpyDType:
+      return "numpy dtype";
+    case ObjectKind::kNdArray:
+      return "numpy array";
+  }
+  return "object";
+}
+
+}  // namespace sda

@@ -1,0 +1,315 @@
+#include "checkpoint/zip.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "checkpoint/limits.h"
+
+namespace sda {
+namespace {
+
+constexpr std::uint32_t kLocalSignature = 0x04034b50;
+constexpr std::uint32_t kDescriptorSignature = 0x08074b50;
+constexpr std::uint32_t kCentralSignature = 0x02014b50;
+constexpr std::uint32_t kEndSignature = 0x06054b50;
+constexpr std::uint32_t kEnd64Signature = 0x06064b50;
+constexpr std::uint32_t kLocator64Signature = 0x07064b50;
+
+constexpr std::size_t kLocalSize = 30;
+constexpr std::size_t kCentralSize = 46;
+constexpr std::size_t kEndSize = 22;
+constexpr std::size_t kEnd64Size = 56;
+constexpr std::size_t kLocator64Size = 20;
+constexpr std::size_t kMaxComment = 0xFFFF;
+
+constexpr std::uint16_t kFlagEncrypted = 1 << 0;
+constexpr std::uint16_t kFlagDescriptor = 1 << 3;
+constexpr std::uint16_t kFlagPatch = 1 << 5;
+constexpr std::uint16_t kFlagStrongEncryption = 1 << 6;
+constexpr std::uint16_t kFlagMaskedHeaders = 1 << 13;
+constexpr std::uint16_t kZip64Extra = 1;
+
+template <typename T>
+T load(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));  // zip is little-endian, and so are the hosts we build for
+  return value;
+}
+
+[[noreturn]] void fail(ErrorCode code, const std::string& path, std::uint64_t offset,
+                       const std::string& what) {
+  throw Error(code, "'" + path + "': " + what)
+      .with("path", path)
+      .with("offset", static_cast<std::int64_t>(offset));
+}
+
+// The 64-bit values that a zip64 extra field holds for those that were 0xFFFFFFFF, in order.
+class Zip64Extra {
+ public:
+  Zip64Extra(const std::byte* extra, std::size_t size) {
+    while (size >= 4) {
+      const std::size_t id = load<std::uint16_t>(extra);
+      const std::size_t length = load<std::uint16_t>(extra + 2);
+      extra += 4;
+      size -= 4;
+      if (length > size) return;  // padding of unusual writers; nothing of ours is in it
+      if (id == kZip64Extra) {
+        at_ = extra;
+        left_ = length;
+        return;
+      }
+      extra += length;
+      size -= length;
+    }
+  }
+  bool take(std::uint64_t& value) {
+    if (value != 0xFFFFFFFF) return true;
+    if (left_ < 8) return false;
+    value = load<std::uint64_t>(at_);
+    at_ += 8;
+    left_ -= 8;
+    return true;
+  }
+
+ private:
+  const std::byte* at_ = nullptr;
+  std::size_t left_ = 0;
+};
+
+}  // namespace
+
+ZipDirectory::ZipDirectory(const File& file) {
+  read_end(file);
+  read_entries(file);
+  check_order(file);
+}
+
+ZipRecord* ZipDirectory::find(std::string_view name) noexcept {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &records_[found->second];
+}
+
+void ZipDirectory::read_end(const File& file) {
+  const std::uint64_t file_size = file.size();
+  const std::size_t tail_size = static_cast<std::size_t>(std::min<std::uint64_t>(
+      file_size, kEndSize + kMaxComment + kLocator64Size + kEnd64Size));
+  std::vector<std::byte> tail(tail_size);
+  const std::uint64_t tail_offset = file_size - tail_size;
+  file.read_at(tail_offset, tail.data(), tail_size);
+
+  // From the back: the record's comment must reach exactly to the end of the file.
+  std::size_t end = tail_size;
+  bool found = false;
+  for (std::size_t back = kEndSize; back <= std::min(tail_size, kEndSize + kMaxComment); ++back) {
+    const std::byte* at = tail.data() + tail_size - back;
+    if (load<std::uint32_t>(at) == kEndSignature &&
+        load<std::uint16_t>(at + 20) == back - kEndSize) {
+      end = tail_size - back;
+      found = true;
+      break;
+    }
+  }
+  if (!found)
+    fail(ErrorCode::kCorrupt, file.path(), file_size,
+         "a zip archive without its end record; the file is truncated");
+
+  const std::byte* at = tail.data() + end;
+  const std::uint64_t end_offset = tail_offset + end;
+  std::uint32_t disks = load<std::uint16_t>(at + 4) | load<std::uint16_t>(at + 6);
+  const std::uint16_t entries_here = load<std::uint16_t>(at + 8);
+  entry_count_ = load<std::uint16_t>(at + 10);
+  directory_size_ = load<std::uint32_t>(at + 12);
+  records_end_ = load<std::uint32_t>(at + 16);
+  if (entries_here != entry_count_) disks = 1;
+  std::uint64_t directory_limit = end_offset;
+
+  if (end >= kLocator64Size &&
+      load<std::uint32_t>(at - kLocator64Size) == kLocator64Signature) {
+    const std::byte* locator = at - kLocator64Size;
+    const std::uint64_t end64_offset = load<std::uint64_t>(locator + 8);
+    if (end < kLocator64Size + kEnd64Size ||
+        end64_offset != end_offset - kLocator64Size - kEnd64Size ||
+        load<std::uint32_t>(locator - kEnd64Size) != kEnd64Signature)
+      fail(ErrorCode::kCorrupt, file.path(), end_offset - kLocator64Size,
+           "the zip64 end record is not where its locator says");
+    const std::byte* end64 = locator - kEnd64Size;
+    const std::uint64_t entries = load<std::uint64_t>(end64 + 32);
+    const std::uint64_t size = load<std::uint64_t>(end64 + 40);
+    const std::uint64_t offset = load<std::uint64_t>(end64 + 48);
+    // The short record either agrees or says "see zip64".
+    if ((entry_count_ != 0xFFFF && entry_count_ != entries) ||
+        (directory_size_ != 0xFFFFFFFF && directory_size_ != size) ||
+        (records_end_ != 0xFFFFFFFF && records_end_ != offset) ||
+        load<std::uint64_t>(end64 + 24) != entries || load<std::uint64_t>(end64 + 4) != 44)
+      fail(ErrorCode::kCorrupt, file.path(), end64_offset,
+           "the two end records of the zip archive disagree");
+    disks |= load<std::uint32_t>(end64 + 16) | load<std::uint32_t>(end64 + 20) |
+             load<std::uint32_t>(locator + 4);
+    entry_count_ = entries;
+    directory_size_ = size;
+    records_end_ = offset;
+    directory_limit = end64_offset;
+  }
+  if (disks != 0)
+    fail(ErrorCode::kFormat, file.path(), end_offset, "a zip archive in several parts");
+  if (records_end_ > directory_limit || directory_limit - records_end_ != directory_size_)
+    fail(ErrorCode::kCorrupt, file.path(), end_offset,
+         "the central directory is not where the end record says");
+  if (entry_count_ > limits::kMaxRecords || directory_size_ > limits::kMaxDirectoryBytes)
+    fail(ErrorCode::kLimit, file.path(), end_offset,
+         std::to_string(entry_count_) + " records in one archive");
+  if (entry_count_ * kCentralSize > directory_size_)
+    fail(ErrorCode::kCorrupt, file.path(), end_offset,
+         "the central directory is too small for its " + std::to_string(entry_count_) + " entries");
+}
+
+void ZipDirectory::read_entries(const File& file) {
+  std::vector<std::byte> directory(static_cast<std::size_t>(directory_size_));
+  file.read_at(records_end_, directory.data(), directory.size());
+  records_.reserve(static_cast<std::size_t>(entry_count_));
+
+  std::size_t at = 0;
+  for (std::uint64_t i = 0; i < entry_count_; ++i) {
+    const std::uint64_t entry_offset = records_end_ + at;
+    const std::byte* entry = directory.data() + at;
+    if (directory.size() - at < kCentralSize || load<std::uint32_t>(entry) != kCentralSignature)
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset, "a damaged central directory entry");
+    const std::size_t name_size = load<std::uint16_t>(entry + 28);
+    const std::size_t extra_size = load<std::uint16_t>(entry + 30);
+    const std::size_t comment_size = load<std::uint16_t>(entry + 32);
+    if (directory.size() - at - kCentralSize < name_size + extra_size + comment_size)
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset,
+           "a central directory entry that reaches past the directory's end");
+    const std::string_view full_name(reinterpret_cast<const char*>(entry + kCentralSize),
+                                     name_size);
+
+    ZipRecord record;
+    record.flags = load<std::uint16_t>(entry + 8);
+    const std::uint16_t method = load<std::uint16_t>(entry + 10);
+    record.crc = load<std::uint32_t>(entry + 16);
+    std::uint64_t stored = load<std::uint32_t>(entry + 20);
+    record.size = load<std::uint32_t>(entry + 24);
+    record.header_offset = load<std::uint32_t>(entry + 42);
+    record.data_offset = 0;
+    Zip64Extra extra(entry + kCentralSize + name_size, extra_size);
+    if (!extra.take(record.size) || !extra.take(stored) || !extra.take(record.header_offset))
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset,
+           "a zip64 entry without its 64-bit sizes");
+
+    const std::string shown(full_name);
+    if (record.flags & (kFlagEncrypted | kFlagStrongEncryption | kFlagMaskedHeaders))
+      fail(ErrorCode::kFormat, file.path(), entry_offset, "record '" + shown + "' is encrypted");
+    if (method != 0 || (record.flags & kFlagPatch))
+      fail(ErrorCode::kFormat, file.path(), entry_offset,
+           "record '" + shown + "' is compressed (method " + std::to_string(method) +
+               "); torch.save stores records as they are");
+    if (stored != record.size)
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset,
+           "record '" + shown + "' is stored with two different sizes");
+    if (load<std::uint16_t>(entry + 34) != 0)
+      fail(ErrorCode::kFormat, file.path(), entry_offset, "a zip archive in several parts");
+    if (record.size > records_end_ ||
+        record.header_offset > records_end_ - record.size)
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset,
+           "record '" + shown + "' reaches past the end of the records");
+
+    const std::size_t slash = full_name.find('/');
+    if (slash == std::string_view::npos || slash == 0 ||
+        full_name.find('\0') != std::string_view::npos)
+      fail(ErrorCode::kFormat, file.path(), entry_offset,
+           "a zip archive, but not one of torch.save: '" + shown + "' is not in a top folder");
+    if (i == 0) top_folder_ = full_name.substr(0, slash);
+    if (full_name.substr(0, slash) != top_folder_)
+      fail(ErrorCode::kFormat, file.path(), entry_offset,
+           "a zip archive, but not one of torch.save: it has several top folders");
+    record.name = full_name.substr(slash + 1);
+    records_.push_back(std::move(record));
+    at += kCentralSize + name_size + extra_size + comment_size;
+  }
+  if (at != directory.size())
+    fail(ErrorCode::kCorrupt, file.path(), records_end_ + at,
+         "bytes that belong to no entry in the central directory");
+}
+
+void ZipDirectory::check_order(const File& file) {
+  std::sort(records_.begin(), records_.end(), [](const ZipRecord& a, const ZipRecord& b) {
+    return a.header_offset < b.header_offset;
+  });
+  without_crcs_ = std::all_of(records_.begin(), records_.end(),
+                              [](const ZipRecord& record) { return record.crc == 0; });
+  by_name_.reserve(records_.size());
+  for (std::size_t i = 0; i < records_.size(); ++i) {
+    ZipRecord& record = records_[i];
+    record.limit = i + 1 < records_.size() ? records_[i + 1].header_offset : records_end_;
+    // Exact ends are known only from the local headers; this much is known already.
+    const std::uint64_t least =
+        kLocalSize + top_folder_.size() + 1 + record.name.size() + record.size;
+    if (record.limit - record.header_offset < least)
+      fail(ErrorCode::kCorrupt, file.path(), record.header_offset,
+           "record '" + record.name + "' overlaps the one after it");
+    if (!by_name_.emplace(record.name, i).second)
+      fail(ErrorCode::kCorrupt, file.path(), record.header_offset,
+           "two records are called '" + record.name + "'");
+  }
+}
+
+void check_local_header(ZipRecord& record, std::string_view top_folder, const std::string& path,
+                        const ByteReader& read) {
+  const auto disagree = [&](std::uint64_t offset, const char* about) {
+    fail(ErrorCode::kCorrupt, path, offset,
+         "record '" + record.name + "': " + about + " and central directory disagree");
+  };
+  std::byte header[kLocalSize];
+  read(record.header_offset, header, sizeof header);
+  if (load<std::uint32_t>(header) != kLocalSignature)
+    fail(ErrorCode::kCorrupt, path, record.header_offset,
+         "record '" + record.name + "' has no local header where the central directory says");
+  const std::size_t name_size = load<std::uint16_t>(header + 26);
+  const std::size_t extra_size = load<std::uint16_t>(header + 28);
+  const std::size_t full_size = top_folder.size() + 1 + record.name.size();
+  if (name_size != full_size || load<std::uint16_t>(header + 6) != record.flags ||
+      load<std::uint16_t>(header + 8) != 0)
+    disagree(record.header_offset, "local header");
+
+  const std::uint64_t data_offset = record.header_offset + kLocalSize + name_size + extra_size;
+  if (data_offset > record.limit || record.limit - data_offset < record.size)
+    fail(ErrorCode::kCorrupt, path, record.header_offset,
+         "record '" + record.name + "' overlaps the one after it");
+  std::vector<std::byte> rest(name_size + extra_size);
+  read(record.header_offset + kLocalSize, rest.data(), rest.size());
+  const std::string_view full(reinterpret_cast<const char*>(rest.data()), name_size);
+  if (full.substr(0, top_folder.size()) != top_folder || full[top_folder.size()] != '/' ||
+      full.substr(top_folder.size() + 1) != record.name)
+    disagree(record.header_offset, "local header");
+
+  std::uint64_t stored = load<std::uint32_t>(header + 18);
+  std::uint64_t size = load<std::uint32_t>(header + 22);
+  Zip64Extra extra(rest.data() + name_size, extra_size);
+  const bool complete = extra.take(size) && extra.take(stored);
+  const std::uint32_t crc = load<std::uint32_t>(header + 14);
+  if (record.flags & kFlagDescriptor) {
+    // The header may leave the three fields at zero; if it fills them in, it has to be right.
+    const bool blank = crc == 0 && stored == 0 && size == 0;
+    if (!blank && (crc != record.crc || stored != record.size || size != record.size))
+      disagree(record.header_offset, "local header");
+    const std::uint64_t at = data_offset + record.size;
+    const std::size_t room =
+        static_cast<std::size_t>(std::min<std::uint64_t>(record.limit - at, 24));
+    std::byte descriptor[24];
+    read(at, descriptor, room);
+    const bool is_short = room >= 16 && load<std::uint32_t>(descriptor) == kDescriptorSignature &&
+                          load<std::uint32_t>(descriptor + 4) == record.crc &&
+                          load<std::uint32_t>(descriptor + 8) == record.size &&
+                          load<std::uint32_t>(descriptor + 12) == record.size;
+    const bool is_long = room >= 24 && load<std::uint32_t>(descriptor) == kDescriptorSignature &&
+                         load<std::uint32_t>(descriptor + 4) == record.crc &&
+                         load<std::uint64_t>(descriptor + 8) == record.size &&
+                         load<std::uint64_t>(descriptor + 16) == record.size;
+    if (!is_short && !is_long) disagree(at, "data descriptor");
+  } else if (!complete || crc != record.crc || stored != record.size || size != record.size) {
+    disagree(record.header_offset, "local header");
+  }
+  record.data_offset = data_offset;
+}
+
+}  // namespace sda
