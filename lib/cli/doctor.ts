@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { addonFile, checkpointAddon, probeEngine } from "../native/load.js";
-import { searchLibtorch } from "../native/libtorch.js";
+import { addonFile, checkpointAddon, probeEngine, searchEngineLibtorch } from "../native/load.js";
 import { EXIT_FAILURE, type Io, writeJson } from "./io.js";
 import { addCommonOptions } from "./options.js";
 
@@ -9,7 +8,9 @@ export function addDoctorCommand(program: Command, io: Io, exit: (code: number) 
   const command = program
     .command("doctor")
     .summary("check that files can be read and sound can be made")
-    .description("Tell which native parts were found, where LibTorch was looked for, and whether they load.")
+    .description(
+      "Tell which native parts were found, where LibTorch was looked for, and whether they load.",
+    )
     .action(async (settings: { json?: boolean }) => {
       const report = await examine();
       if (settings.json) writeJson(io, report);
@@ -27,7 +28,7 @@ async function examine() {
     node: process.version,
     reader: { file: addonFile("sda_checkpoint"), ...probeReader() },
     engine: { file: addonFile("sda_engine"), ...(await probeEngine()) },
-    libtorch: searchLibtorch(),
+    libtorch: searchEngineLibtorch(),
   };
 }
 

@@ -51,7 +51,11 @@ export function addGenerateCommand(program: Command, io: Io): void {
     .description("Make sounds with a model and write them as WAV files.")
     .argument("<ref>", "path of an .sda file")
     .option("-d, --duration <seconds>", "length, up to 60 (default: 1)", parseNumber)
-    .option("-s, --seed <number>", "the same seed gives the same sound (default: random)", parseInteger)
+    .option(
+      "-s, --seed <number>",
+      "the same seed gives the same sound (default: random)",
+      parseInteger,
+    )
     .option("-n, --count <number>", "how many sounds, with seeds one apart", parseCount, 1)
     .option(
       "--slider <index:position>",
@@ -90,7 +94,8 @@ async function generate(ref: string, settings: Settings, io: Io): Promise<void> 
       ...options,
       seed: firstSeed + i,
       signal: io.signal,
-      onProgress: (done, total) => showProgress(io, `${label}${Math.round((100 * done) / total)} %`),
+      onProgress: (done, total) =>
+        showProgress(io, `${label}${Math.round((100 * done) / total)} %`),
     });
     const name = `${fileStem(loaded.metadata.name)}_${result.seed}.wav`;
     const path = join(settings.outputDir, name);
@@ -140,7 +145,8 @@ function sliderPositions(slider: SliderSetting[], loaded: LoadedModel): number[]
   for (const [index, position] of slider) {
     const info = sliders[index];
     if (info === undefined) {
-      const range = sliders.length === 0 ? "absent: this model has none" : `0 to ${sliders.length - 1}`;
+      const range =
+        sliders.length === 0 ? "absent: this model has none" : `0 to ${sliders.length - 1}`;
       throw badArgument("--slider", `${range} (the index)`, index);
     }
     if (position < info.minStep || position > info.maxStep) {
@@ -155,9 +161,13 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (cause) {
-    throw new SdaError("ERR_SDA_IO", `the folder ${path} can't be made: ${(cause as Error).message}`, {
-      path,
-    });
+    throw new SdaError(
+      "ERR_SDA_IO",
+      `the folder ${path} can't be made: ${(cause as Error).message}`,
+      {
+        path,
+      },
+    );
   }
 }
 

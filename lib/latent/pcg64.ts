@@ -57,8 +57,7 @@ export class Pcg64 {
   /** `seed`: 0 to 2^53 - 1 */
   constructor(seed: number) {
     const words = seedWords(seed).map(BigInt);
-    const word64 = (i: number) =>
-      ((words[2 * i + 1] as bigint) << 32n) | (words[2 * i] as bigint);
+    const word64 = (i: number) => ((words[2 * i + 1] as bigint) << 32n) | (words[2 * i] as bigint);
     const state = (word64(0) << 64n) | word64(1);
     const stream = (word64(2) << 64n) | word64(3);
     this.#increment = ((stream << 1n) | 1n) & MASK128;

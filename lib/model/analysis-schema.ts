@@ -11,11 +11,7 @@ const MAX_STEPS = 2 ** 31 - 1;
  * `latent_analysis` of a model file: null for None or when it is missing.
  * Every array must fit the others and the model's latent dimension; bounds, mean and axes must be finite.
  */
-export function parseAnalysis(
-  top: Fields,
-  latentDim: number,
-  path: string,
-): AnalysisResult | null {
+export function parseAnalysis(top: Fields, latentDim: number, path: string): AnalysisResult | null {
   const key = "latent_analysis";
   if ((top.get(key) ?? null) === null) return null;
   const fields = top.dict(key);
@@ -50,12 +46,7 @@ export function parseAnalysis(
 }
 
 /** `shape` with null where any length from 1 will do. */
-function readArray(
-  fields: Fields,
-  key: string,
-  shape: (number | null)[],
-  finite = true,
-): Tensor {
+function readArray(fields: Fields, key: string, shape: (number | null)[], finite = true): Tensor {
   const value = fields.get(key);
   const array = value instanceof Tensor ? value : fromLists(value, shape.length);
   const wanted = `[${shape.map((length) => length ?? "n").join(", ")}]`;

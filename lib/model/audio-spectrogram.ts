@@ -53,10 +53,7 @@ export class AudioSpectrogram {
    * @returns [B, 1, (frames - 1) · hopLength]; the same seed gives the same sound
    * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_DISPOSED
    */
-  async melToWaveform(
-    mel: Tensor,
-    { seed, signal }: MelToWaveformOptions = {},
-  ): Promise<Tensor> {
+  async melToWaveform(mel: Tensor, { seed, signal }: MelToWaveformOptions = {}): Promise<Tensor> {
     this.#native.check();
     if (seed !== undefined) checkInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER);
     const { nMels, hopLength } = this.config;

@@ -1,4 +1,5 @@
 import { badArgument } from "../check.js";
+import { callNativeSync } from "../native/call.js";
 import type { Tensor } from "../torch/values.js";
 import { type NativeModel, toTensor } from "./native-model.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
@@ -71,6 +72,7 @@ export class ConvVae {
    * @throws SdaError ERR_SDA_DISPOSED
    */
   stateDict(): Map<string, Tensor> {
-    return this.#native.addon.stateDict(this.#native.model);
+    const model = this.#native.model;
+    return callNativeSync(() => this.#native.addon.stateDict(model));
   }
 }

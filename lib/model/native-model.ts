@@ -45,7 +45,7 @@ export class NativeModel {
   /** Runs one native operation; it copies its inputs before the first await. */
   run<T>(
     signal: AbortSignal | undefined,
-    operation: (addon: EngineAddon, cancel: CancelToken) => Promise<T>,
+    operation: (addon: EngineAddon, cancel: CancelToken | undefined) => Promise<T>,
   ): Promise<T> {
     this.check();
     return callNative(this.addon, signal, (cancel) => operation(this.addon, cancel));

@@ -1,4 +1,4 @@
-import { PyObject } from "../torch/values.js";
+import { PyObject, Tuple } from "../torch/values.js";
 import type { Fields } from "./fields.js";
 
 /**
@@ -39,10 +39,9 @@ function toPlain(value: unknown, done: Map<unknown, unknown>): unknown {
     return copy;
   }
   if (Array.isArray(value)) {
-    // slice(), unlike Array.from(), keeps a tuple a tuple
-    const copy = value.slice();
+    const copy: unknown[] = value instanceof Tuple ? new Tuple() : [];
     done.set(value, copy);
-    for (let i = 0; i < copy.length; i++) copy[i] = toPlain(value[i], done);
+    for (const item of value) copy.push(toPlain(item, done));
     return copy;
   }
   return value;

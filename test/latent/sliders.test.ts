@@ -174,7 +174,10 @@ describe("randomizeSliders", () => {
 
   it("leaves a slider whose safe range holds no step in the middle", () => {
     const analysis = parseAnalysis(
-      analysisDict({ safe_min: floats("float32", [0.1, -1]), safe_max: floats("float32", [0.2, 1]) }),
+      analysisDict({
+        safe_min: floats("float32", [0.1, -1]),
+        safe_max: floats("float32", [0.2, 1]),
+      }),
     );
     expect(randomizeSliders(analysis, 1)[0]).toBe(0);
   });

@@ -49,7 +49,7 @@ describe("latent_analysis", () => {
     const analysis = parse(analysisDict(lists));
     expect(analysis?.pcaComponents).toBeInstanceOf(Tensor);
     expect(analysis?.pcaComponents).toMatchObject({ dtype: "float64", shape: [2, 3] });
-    expect([...(analysis?.pcaComponents.data as Float64Array)]).toEqual([1, 0, 0, 0, 0.5, 0.25]);
+    expect(analysis?.pcaComponents.data).toEqual(new Float64Array([1, 0, 0, 0, 0.5, 0.25]));
     expect(analysis?.stepSize).toMatchObject({ dtype: "float64", shape: [2] });
   });
 
@@ -107,8 +107,20 @@ describe("latent_analysis", () => {
   });
 
   it.each([
-    ["pca_components", floats("float32", [[1, 2], [3, 4]])],
-    ["pca_components", [[1, 0, 0], [0, 1]]],
+    [
+      "pca_components",
+      floats("float32", [
+        [1, 2],
+        [3, 4],
+      ]),
+    ],
+    [
+      "pca_components",
+      [
+        [1, 0, 0],
+        [0, 1],
+      ],
+    ],
     ["pca_components", []],
     ["pca_components", new Tensor("float32", [0, 3], new Float32Array(0))],
     ["pca_mean", [0, "1", 0]],

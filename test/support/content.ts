@@ -7,10 +7,7 @@ export function dict(entries: Record<string, unknown>): Dict {
   return new Map(Object.entries(entries));
 }
 
-export function floats(
-  dtype: "float32" | "float64",
-  values: number[] | number[][],
-): NdArray {
+export function floats(dtype: "float32" | "float64", values: number[] | number[][]): NdArray {
   const nested = Array.isArray(values[0]);
   const flat = values.flat();
   const shape = nested ? [values.length, (values[0] as number[]).length] : [values.length];

@@ -1,0 +1,175 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { GenerateOptions } from "../../lib/audio/options.js";
+import { Interrupted } from "../../lib/cli/io.js";
+import { run } from "../../lib/cli/program.js";
+import { SdaError } from "../../lib/errors.js";
+import { temporaryFolder } from "../support/folder.js";
+import { keepingIo } from "../support/io.js";
+
+const engine = vi.hoisted(() => ({
+  loaded: [] as unknown[],
+  requests: [] as GenerateOptions[],
+  disposed: 0,
+  failure: null as Error | null,
+  onRequest: () => {},
+}));
+
+// The command alone is tested here: the model behind it answers at once.
+vi.mock("../../lib/model/load.js", () => ({
+  loadModel: async (...args: unknown[]) => {
+    engine.loaded.push(args);
+    if (engine.failure) throw engine.failure;
+    const range = { minStep: -10, maxStep: 10 };
+    return {
+      metadata: { modelId: "id-1", name: "Kitchen: Drums" },
+      device: "cpu",
+      sliders: () => [range, range, range],
+      generate: async (options: GenerateOptions) => {
+        engine.requests.push(options);
+        engine.onRequest();
+        options.signal?.throwIfAborted();
+        options.onProgress?.(1, 2);
+        return {
+          audio: [new Float32Array(4800)],
+          sampleRate: options.sampleRate,
+          channels: 1,
+          durationS: 0.1,
+          seed: options.seed,
+          quality: { snrDb: Infinity, ratingReason: "Good quality (SNR inf dB, no clipping)" },
+        };
+      },
+      [Symbol.asyncDispose]: async () => {
+        engine.disposed++;
+      },
+    };
+  },
+}));
+
+let folder: string;
+let model: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+  model = join(temporaryFolder(), "model.sda");
+  writeFileSync(model, "");
+  Object.assign(engine, {
+    loaded: [],
+    requests: [],
+    disposed: 0,
+    failure: null,
+    onRequest: () => {},
+  });
+});
+
+async function generate(...args: string[]) {
+  const { io, kept } = keepingIo();
+  return { code: await run(["generate", model, "-o", folder, ...args], io), ...kept };
+}
+
+describe("sda generate", () => {
+  it("writes a WAV named after model and seed, and tells on stderr", async () => {
+    const { code, stdout, stderr } = await generate("-s", "42");
+    expect(code).toBe(0);
+    expect(readdirSync(folder)).toEqual(["kitchen_drums_42.wav"]);
+    expect(readFileSync(join(folder, "kitchen_drums_42.wav")).readUInt16LE(34)).toBe(24);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("kitchen_drums_42.wav: 0.10 s, 48000 Hz, mono. Good quality");
+    expect(engine.disposed).toBe(1);
+  });
+
+  it("counts seeds up", async () => {
+    await generate("-s", "7", "-n", "3");
+    expect(readdirSync(folder)).toEqual([7, 8, 9].map((seed) => `kitchen_drums_${seed}.wav`));
+    expect(engine.loaded).toHaveLength(1);
+  });
+
+  it("makes the folder", async () => {
+    const inner = join(folder, "a", "b");
+    expect(await run(["generate", model, "-o", inner], keepingIo().io)).toBe(0);
+    expect(readdirSync(inner)).toHaveLength(1);
+  });
+
+  it("passes its options on", async () => {
+    await generate(
+      ...["-d", "2.5", "-s", "1", "--slider", "2:-4", "--slider", "0:5", "--sample-rate", "44100"],
+      ...["--spatial-mode", "stereo", "--width", "0.8", "--depth", "0", "--device", "cuda:0"],
+      ...["--bit-depth", "16"],
+    );
+    expect(engine.loaded[0]).toMatchObject([model, { device: "cuda:0" }]);
+    expect(engine.requests[0]).toMatchObject({
+      durationS: 2.5,
+      seed: 1,
+      sliders: [5, 0, -4],
+      sampleRate: 44100,
+      spatial: { mode: "stereo", width: 0.8, depth: 0 },
+    });
+    expect(readFileSync(join(folder, "kitchen_drums_1.wav")).readUInt16LE(34)).toBe(16);
+  });
+
+  it("leaves out what is not given", async () => {
+    await generate();
+    const { seed, signal, onProgress, ...options } = engine.requests[0] as GenerateOptions;
+    expect(options).toEqual({ sampleRate: 48000, spatial: { mode: "mono" } });
+    expect(Number.isSafeInteger(seed)).toBe(true);
+  });
+
+  it("reports as JSON", async () => {
+    const { stdout } = await generate("-s", "1", "--json");
+    expect(JSON.parse(stdout)).toEqual({
+      model: { modelId: "id-1", name: "Kitchen: Drums", path: model },
+      device: "cpu",
+      files: [
+        {
+          path: join(folder, "kitchen_drums_1.wav"),
+          sampleRate: 48000,
+          channels: 1,
+          durationS: 0.1,
+          seed: 1,
+          quality: { snrDb: "Infinity", ratingReason: "Good quality (SNR inf dB, no clipping)" },
+          bitDepth: 24,
+        },
+      ],
+    });
+  });
+
+  it("shows progress on a terminal only", async () => {
+    expect((await generate()).stderr).not.toContain("50 %");
+    const { io, kept } = keepingIo();
+    io.stderr.isTTY = true;
+    await run(["generate", model, "-o", folder], io);
+    expect(kept.stderr).toContain("50 %");
+  });
+
+  it.each([
+    [["--slider", "3:0"], "--slider must be 0 to 2 (the index), got 3"],
+    [["--slider", "0:11"], "--slider must be -10 to 10 (the position), got 11"],
+    [["-s", "-1"], "seed must be a whole number, 0 or more, got -1"],
+  ])("refuses %j before it makes sound", async (args, message) => {
+    const { code, stderr } = await generate(...args);
+    expect(code).toBe(2);
+    expect(stderr).toBe(`error: ${message} (ERR_SDA_ARGUMENT)\n`);
+    expect(engine.requests).toEqual([]);
+    expect(engine.disposed).toBe(1);
+  });
+
+  it("fails with 1 when the file is damaged", async () => {
+    engine.failure = new SdaError("ERR_SDA_CORRUPT", "model.sda is damaged");
+    const { code, stderr } = await generate();
+    expect(code).toBe(1);
+    expect(stderr).toBe("error: model.sda is damaged (ERR_SDA_CORRUPT)\n");
+  });
+
+  it("stops at Ctrl-C with 130, keeping finished files and no others", async () => {
+    const controller = new AbortController();
+    engine.onRequest = () => {
+      if (engine.requests.length === 2) controller.abort(new Interrupted("SIGINT"));
+    };
+    const { io, kept } = keepingIo(controller.signal);
+    const code = await run(["generate", model, "-o", folder, "-s", "1", "-n", "5"], io);
+    expect(code).toBe(130);
+    expect(kept.stderr).toContain("interrupted");
+    expect(readdirSync(folder)).toEqual(["kitchen_drums_1.wav"]);
+    expect(engine.disposed).toBe(1);
+  });
+});

@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { run } from "../../lib/cli/program.js";
+import { temporaryFolder } from "../support/folder.js";
+import { keepingIo } from "../support/io.js";
+
+async function sda(...args: string[]) {
+  const { io, kept } = keepingIo();
+  return { code: await run(args, io), ...kept };
+}
+
+describe("sda", () => {
+  it("tells its version on stdout", async () => {
+    const { code, stdout } = await sda("--version");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("explains itself, with examples", async () => {
+    expect((await sda("--help")).stdout).toContain("generate");
+    const { code, stdout } = await sda("generate", "--help");
+    expect(code).toBe(0);
+    expect(stdout).toContain("Examples:");
+    for (const option of ["--duration", "--slider", "--spatial-mode", "--json", "--device"]) {
+      expect(stdout).toContain(option);
+    }
+  });
+
+  it("needs a command", async () => {
+    const { code, stdout, stderr } = await sda();
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("Usage: sda");
+  });
+
+  it.each([
+    [["generat", "x.sda"], "Did you mean generate?"],
+    [["generate", "x.sda", "--duratoin", "1"], "Did you mean --duration?"],
+    [["generate"], "missing required argument 'ref'"],
+    [["generate", "a.sda", "b.sda"], "too many arguments"],
+    [["generate", "x.sda", "-d", "long"], "It is not a number."],
+    [["generate", "x.sda", "-d", ""], "It is not a number."],
+    [["generate", "x.sda", "-s", "1.5"], "It is not a whole number."],
+    [["generate", "x.sda", "-n", "0"], "At least 1 is needed."],
+    [["generate", "x.sda", "--slider", "5"], "It is not INDEX:POSITION"],
+    [["generate", "x.sda", "--slider", "0:1.5"], "It is not INDEX:POSITION"],
+    [["generate", "x.sda", "--sample-rate", "22050"], "Allowed choices are 44100, 48000, 96000."],
+    [["generate", "x.sda", "--bit-depth", "8"], "Allowed choices are 16, 24, 32."],
+    [["generate", "x.sda", "--spatial-mode", "surround"], "Allowed choices are mono, stereo"],
+  ])("refuses %j", async (args, message) => {
+    const { code, stdout, stderr } = await sda(...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stdout).toBe("");
+  });
+
+  it.each([
+    ["that is not there", () => join(temporaryFolder(), "none.sda"), "is not there"],
+    ["that is a folder", temporaryFolder, "is a folder"],
+  ])("refuses a model %s in one line, whose stack --debug shows", async (_, ref, problem) => {
+    const path = ref();
+    const plain = await sda("generate", path);
+    expect(plain.code).toBe(2);
+    expect(plain.stderr).toBe(
+      `error: ${path} ${problem}; give the path of an .sda file (ERR_SDA_NOT_FOUND)\n`,
+    );
+    const debug = await sda("generate", path, "--debug");
+    expect(debug.code).toBe(2);
+    expect(debug.stderr).toMatch(/\n\s+at /);
+  });
+});
