@@ -24,10 +24,13 @@ long DftiComputeBackward(void* descriptor, void* in, ...) __attribute__((weak));
 namespace sda::engine {
 namespace {
 
-constexpr std::int64_t kUnscaled = 0;  // ATen's "no normalisation"
+// ATen's numbers for norm=None and norm="forward", seen from the forward transform.
+constexpr std::int64_t kUnscaled = 0;
+constexpr std::int64_t kDividedBySize = 2;
 
 #ifdef SDA_HAS_DFTI
 // Values of mkl_dfti.h.
+constexpr int kBackwardScale = 5;
 constexpr int kConjugateEvenStorage = 10;
 constexpr int kPlacement = 11;
 constexpr int kThreadLimit = 27;
@@ -47,6 +50,7 @@ std::shared_ptr<void> make_descriptor(std::int64_t size) {
   // One thread inside a transform: the frames are what is spread over threads.
   const bool ready = DftiSetValue(handle, kConjugateEvenStorage, kComplexComplex) == 0 &&
                      DftiSetValue(handle, kPlacement, kNotInplace) == 0 &&
+                     DftiSetValue(handle, kBackwardScale, 1.0 / static_cast<double>(size)) == 0 &&
                      DftiSetValue(handle, kThreadLimit, 1L) == 0 &&
                      DftiCommitDescriptor(handle) == 0;
   return ready ? descriptor : nullptr;
@@ -90,7 +94,7 @@ void FrameFft::inverse(const std::complex<float>* spectrum, float* frame) const 
     return;
   }
 #endif
-  wrap(frame, size_).copy_(at::_fft_c2r(wrap(spectrum, bins()), {0}, kUnscaled, size_));
+  wrap(frame, size_).copy_(at::_fft_c2r(wrap(spectrum, bins()), {0}, kDividedBySize, size_));
 }
 
 }  // namespace sda::engine

@@ -18,7 +18,7 @@ class FrameFft {
   // `size` reals → `bins` complex values.
   void forward(const float* frame, std::complex<float>* spectrum) const;
 
-  // `bins` complex values → `size` reals, not divided by `size`.
+  // `bins` complex values → `size` reals, divided by `size`.
   void inverse(const std::complex<float>* spectrum, float* frame) const;
 
  private:

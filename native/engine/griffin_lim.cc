@@ -24,11 +24,8 @@ class Reconstruction {
         items_(magnitude.size(0)),
         frames_(magnitude.size(1)),
         samples_(stft.samples(frames_)),
-        gain_(stft.inverse_envelope(frames_)),
-        synthesis_(stft.window()),
+        envelope_(stft.envelope(frames_)),
         magnitude_(magnitude.const_data_ptr<float>()) {
-    // The inverse FFT leaves out its division by n_fft; the window makes up for it.
-    for (float& value : synthesis_) value /= static_cast<float>(stft.n_fft());
     rows_ = at::empty({items_ * frames_, stft.n_fft()}, at::kFloat);
     wave_ = at::empty({items_, samples_}, at::kFloat);
     for (at::Tensor& spectrum : spectra_) {
@@ -86,7 +83,7 @@ class Reconstruction {
   void synthesise(const Complex* bins, std::int64_t row) {
     float* frame = rows() + row * stft_.n_fft();
     stft_.fft().inverse(bins, frame);
-    kernels::multiply(frame, synthesis_.data(), frame, stft_.n_fft());
+    kernels::multiply(frame, stft_.window().data(), frame, stft_.n_fft());
   }
 
   void join_frames() {
@@ -98,7 +95,7 @@ class Reconstruction {
         const std::int64_t end = std::min(samples_, begin + kBlock);
         float* out = wave() + item * samples_ + begin;
         stft_.overlap_add(rows() + item * frames_ * stft_.n_fft(), frames_, begin, end, out);
-        kernels::multiply(out, gain_.data() + begin, out, end - begin);
+        kernels::divide(out, envelope_.data() + begin, out, end - begin);
       }
     });
   }
@@ -107,8 +104,7 @@ class Reconstruction {
   std::int64_t items_;
   std::int64_t frames_;
   std::int64_t samples_;
-  std::vector<float> gain_;
-  std::vector<float> synthesis_;
+  std::vector<float> envelope_;
   const float* magnitude_;
   at::Tensor rows_;        // [B · frames, n_fft]: windowed frames
   at::Tensor wave_;        // [B, samples]

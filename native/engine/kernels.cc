@@ -18,6 +18,10 @@ SDA_MULTIVERSION void multiply(const float* a, const float* b, float* out, std::
   for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] * b[i];
 }
 
+SDA_MULTIVERSION void divide(const float* a, const float* b, float* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] / b[i];
+}
+
 SDA_MULTIVERSION void accumulate(const float* a, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) out[i] += a[i];
 }
@@ -49,9 +53,9 @@ SDA_MULTIVERSION void advance_phase(const std::complex<float>* __restrict rebuil
   for (std::int64_t i = 0; i < count; ++i) {
     const float real = now[2 * i] - momentum * before[2 * i];
     const float imag = now[2 * i + 1] - momentum * before[2 * i + 1];
-    const float scale = magnitude[i] / (std::sqrt(real * real + imag * imag) + 1e-16F);
-    before[2 * i] = real * scale;
-    before[2 * i + 1] = imag * scale;
+    const float size = std::sqrt(real * real + imag * imag) + 1e-16F;
+    before[2 * i] = magnitude[i] * (real / size);
+    before[2 * i + 1] = magnitude[i] * (imag / size);
   }
 }
 

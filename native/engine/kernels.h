@@ -10,6 +10,9 @@ namespace sda::engine::kernels {
 // out[i] = a[i] · b[i]; `out` may be `a`.
 void multiply(const float* a, const float* b, float* out, std::int64_t count);
 
+// out[i] = a[i] / b[i]; `out` may be `a`.
+void divide(const float* a, const float* b, float* out, std::int64_t count);
+
 // out[i] += a[i]
 void accumulate(const float* a, float* out, std::int64_t count);
 

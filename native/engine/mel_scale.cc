@@ -1,9 +1,10 @@
 #include "engine/mel_scale.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
+#include <ATen/ops/linalg_lstsq.h>
 #include <ATen/ops/linalg_pinv.h>
 #include <ATen/ops/linspace.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/zeros.h>
 
@@ -15,6 +16,8 @@
 namespace sda::engine {
 namespace {
 
+constexpr std::int64_t kMaxBankElements = std::int64_t{1} << 24;
+
 // Below this share of a filter's own energy, what a pivot has left is rounding.
 constexpr double kSmallestPivot = 1e-10;
 
@@ -23,132 +26,94 @@ constexpr double kGramTolerance = 1e-12;
 
 double hz_to_mel(double hz) { return 2595.0 * std::log10(1.0 + hz / 700.0); }
 
+[[noreturn]] void refuse_mels(std::int64_t mels, const std::string& why) {
+  throw Error(ErrorCode::kSchema, "n_mels: " + std::to_string(mels) + " mel filters " + why)
+      .with("field", "n_mels");
+}
+
 }  // namespace
 
-MelScale::MelScale(const SpectrogramConfig& config)
-    : bins_(config.n_fft / 2 + 1), mels_(config.n_mels), filters_(mels_) {
+MelScale::MelScale(const SpectrogramConfig& config) : filters_(config.n_mels) {
+  const std::int64_t bins = config.n_fft / 2 + 1;
+  const std::int64_t mels = config.n_mels;
+  if (bins * mels > kMaxBankElements) {
+    refuse_mels(mels, "of " + std::to_string(bins) + " bins are too large a bank");
+  }
   // The float32 roundings of these tensors are part of the format: models were trained with them.
   const at::Tensor frequencies =
-      at::linspace(0, static_cast<double>(config.sample_rate / 2), bins_, at::kFloat);
-  const at::Tensor mel_points =
-      at::linspace(hz_to_mel(config.f_min), hz_to_mel(upper_frequency(config)), mels_ + 2,
-                   at::kFloat);
-  const at::Tensor corner_tensor = 700.0 * (at::pow(10.0, mel_points / 2595.0) - 1.0);
+      at::linspace(0, static_cast<double>(config.sample_rate / 2), bins, at::kFloat);
+  const at::Tensor mel_points = at::linspace(
+      hz_to_mel(config.f_min), hz_to_mel(upper_frequency(config)), mels + 2, at::kFloat);
+  const at::Tensor corners = 700.0 * (at::pow(10.0, mel_points / 2595.0) - 1.0);
   const float* frequency = frequencies.const_data_ptr<float>();
-  const float* corner = corner_tensor.const_data_ptr<float>();
+  const float* corner = corners.const_data_ptr<float>();
 
-  for (std::int64_t m = 0; m < mels_; ++m) {
+  bank_ = at::zeros({mels, bins}, at::kFloat);
+  for (std::int64_t m = 0; m < mels; ++m) {
     const float rise = corner[m + 1] - corner[m];
     const float fall = corner[m + 2] - corner[m + 1];
-    if (!(rise > 0.0F && fall > 0.0F)) {
-      throw Error(ErrorCode::kSchema, "n_mels: " + std::to_string(mels_) +
-                                          " mel filters are too many between f_min and f_max")
-          .with("field", "n_mels");
-    }
-    const float* begin = std::upper_bound(frequency, frequency + bins_, corner[m]);
-    const float* end = std::lower_bound(begin, frequency + bins_, corner[m + 2]);
+    if (!(rise > 0.0F && fall > 0.0F)) refuse_mels(mels, "are too many between f_min and f_max");
+    const float* begin = std::upper_bound(frequency, frequency + bins, corner[m]);
+    const float* end = std::lower_bound(begin, frequency + bins, corner[m + 2]);
     Filter& filter = filters_[m];
     filter.first = begin - frequency;
-    filter.weights.reserve(end - begin);
     for (const float* f = begin; f != end; ++f) {
       const float up = (*f - corner[m]) / rise;
       const float down = (corner[m + 2] - *f) / fall;
       filter.weights.push_back(std::max(0.0F, std::min(up, down)));
     }
+    std::copy(filter.weights.begin(), filter.weights.end(),
+              bank_.data_ptr<float>() + m * bins + filter.first);
   }
-  factor_gram();
+
+  if (!independent()) {
+    const at::Tensor wide = bank_.to(at::kDouble);
+    gram_inverse_ =
+        at::linalg_pinv(at::matmul(wide, wide.t()), kGramTolerance, /*hermitian=*/true);
+  }
 }
 
-void MelScale::factor_gram() {
-  std::vector<double> diagonal(mels_, 0.0);
-  std::vector<double> neighbour(mels_, 0.0);  // of filter m with filter m - 1
-  for (std::int64_t m = 0; m < mels_; ++m) {
+// A filter ends where its second neighbour begins, so the Gram matrix of the bank is tridiagonal, and
+// the pivots of its LDLᵀ take one pass.
+bool MelScale::independent() const {
+  double pivot = 0.0;
+  for (std::size_t m = 0; m < filters_.size(); ++m) {
     const Filter& filter = filters_[m];
-    for (float weight : filter.weights) diagonal[m] += double{weight} * weight;
-    if (m == 0) continue;
-    const Filter& before = filters_[m - 1];
-    const auto before_end = before.first + static_cast<std::int64_t>(before.weights.size());
-    for (std::int64_t k = filter.first; k < before_end; ++k) {
-      const std::size_t i = k - filter.first;
-      if (i >= filter.weights.size()) break;
-      neighbour[m] += double{filter.weights[i]} * before.weights[k - before.first];
-    }
-  }
-
-  pivots_.assign(mels_, 0.0);
-  lower_.assign(mels_, 0.0);
-  bool full_rank = true;
-  for (std::int64_t m = 0; m < mels_ && full_rank; ++m) {
-    pivots_[m] = diagonal[m];
+    double energy = 0.0;
+    for (float weight : filter.weights) energy += double{weight} * weight;
+    double left = energy;
     if (m > 0) {
-      lower_[m] = neighbour[m] / pivots_[m - 1];
-      pivots_[m] -= lower_[m] * neighbour[m];
+      const Filter& before = filters_[m - 1];
+      const auto offset = static_cast<std::size_t>(filter.first - before.first);
+      double shared = 0.0;
+      for (std::size_t i = 0; i < filter.weights.size() && i + offset < before.weights.size(); ++i) {
+        shared += double{filter.weights[i]} * before.weights[i + offset];
+      }
+      left -= shared * shared / pivot;
     }
-    full_rank = pivots_[m] > kSmallestPivot * diagonal[m];
+    if (!(left > kSmallestPivot * energy)) return false;
+    pivot = left;
   }
-  if (full_rank) return;
-
-  at::Tensor gram = at::zeros({mels_, mels_}, at::kDouble);
-  double* g = gram.data_ptr<double>();
-  for (std::int64_t m = 0; m < mels_; ++m) {
-    g[m * mels_ + m] = diagonal[m];
-    if (m > 0) g[m * mels_ + m - 1] = g[(m - 1) * mels_ + m] = neighbour[m];
-  }
-  const at::Tensor inverse =
-      at::linalg_pinv(gram, kGramTolerance, /*hermitian=*/true).contiguous();
-  const double* data = inverse.const_data_ptr<double>();
-  gram_inverse_.assign(data, data + mels_ * mels_);
-}
-
-void MelScale::solve_gram(std::vector<double>& values) const {
-  if (!full_rank()) {
-    std::vector<double> solved(mels_, 0.0);
-    for (std::int64_t row = 0; row < mels_; ++row) {
-      const double* weights = gram_inverse_.data() + row * mels_;
-      for (std::int64_t m = 0; m < mels_; ++m) solved[row] += weights[m] * values[m];
-    }
-    values = std::move(solved);
-    return;
-  }
-  for (std::int64_t m = 1; m < mels_; ++m) values[m] -= lower_[m] * values[m - 1];
-  for (std::int64_t m = 0; m < mels_; ++m) values[m] /= pivots_[m];
-  for (std::int64_t m = mels_ - 1; m > 0; --m) values[m - 1] -= lower_[m] * values[m];
+  return true;
 }
 
 void MelScale::forward(const float* power, float* mel, std::int64_t mel_stride) const {
-  for (std::int64_t m = 0; m < mels_; ++m) {
+  for (std::size_t m = 0; m < filters_.size(); ++m) {
     const Filter& filter = filters_[m];
     const float* bin = power + filter.first;
     float sum = 0.0F;
     for (std::size_t i = 0; i < filter.weights.size(); ++i) sum += filter.weights[i] * bin[i];
-    mel[m * mel_stride] = sum;
+    mel[static_cast<std::int64_t>(m) * mel_stride] = sum;
   }
 }
 
-void MelScale::inverse(const float* mel, std::int64_t mel_stride, float* power) const {
-  std::vector<double> dual(mels_);
-  for (std::int64_t m = 0; m < mels_; ++m) dual[m] = mel[m * mel_stride];
-  solve_gram(dual);
-
-  std::vector<double> sum(bins_, 0.0);
-  for (std::int64_t m = 0; m < mels_; ++m) {
-    const Filter& filter = filters_[m];
-    double* bin = sum.data() + filter.first;
-    for (std::size_t i = 0; i < filter.weights.size(); ++i) bin[i] += dual[m] * filter.weights[i];
+at::Tensor MelScale::inverse(const at::Tensor& mel) const {
+  if (full_rank()) {
+    // [B, bins, frames] out of a batch of one bank and B right-hand sides.
+    return std::get<0>(at::linalg_lstsq(bank_.unsqueeze(0), mel, std::nullopt, "gels")).relu_();
   }
-  for (std::int64_t k = 0; k < bins_; ++k) power[k] = static_cast<float>(std::max(sum[k], 0.0));
-}
-
-at::Tensor MelScale::dense() const {
-  at::Tensor bank = at::zeros({bins_, mels_}, at::kFloat);
-  float* data = bank.data_ptr<float>();
-  for (std::int64_t m = 0; m < mels_; ++m) {
-    const Filter& filter = filters_[m];
-    for (std::size_t i = 0; i < filter.weights.size(); ++i) {
-      data[(filter.first + static_cast<std::int64_t>(i)) * mels_ + m] = filter.weights[i];
-    }
-  }
-  return bank;
+  const at::Tensor dual = at::matmul(gram_inverse_, mel.to(at::kDouble));
+  return at::matmul(bank_.to(at::kDouble).t(), dual).clamp_min_(0).to(at::kFloat);
 }
 
 }  // namespace sda::engine

@@ -1,4 +1,4 @@
-// The HTK mel filter bank, and both directions through it, on frame-major spectrograms.
+// The HTK mel filter bank, and both directions through it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,30 +10,30 @@
 
 namespace sda::engine {
 
-// Triangular filters (O'Shaughnessy 1987's 2595·log10(1 + f/700), no area normalisation), with the
-// float32 arithmetic of torchaudio.functional.melscale_fbanks.
-//
-// A filter ends where its second neighbour begins, so the Gram matrix of the bank is tridiagonal.
-// The minimum-norm least-squares inverse A⁺ = Aᵀ(AAᵀ)⁺ is therefore one tridiagonal solve in double
-// precision and one sparse product, with nothing to precompute beyond the factors. Banks without
-// full rank (filters narrower than a bin) use a dense pseudo-inverse of the small Gram matrix.
+// Triangular filters on 2595·log10(1 + f/700) (O'Shaughnessy 1987, as in HTK), no area normalisation,
+// with the float32 arithmetic of torchaudio.functional.melscale_fbanks. Immutable.
 class MelScale {
  public:
-  // Throws kSchema for a bank that float32 can't tell apart.
+  // Throws kSchema for a bank that float32 can't tell apart, or that is absurdly large.
   explicit MelScale(const SpectrogramConfig& config);
 
-  std::int64_t bins() const { return bins_; }
-  std::int64_t mels() const { return mels_; }
-  bool full_rank() const { return gram_inverse_.empty(); }
+  // Whether the filters are linearly independent; ones narrower than a bin are not.
+  bool full_rank() const { return !gram_inverse_.defined(); }
 
-  // One frame: `bins` powers → `mels` values, `mel_stride` elements apart.
+  // One frame: n_fft/2 + 1 powers → n_mels values, `mel_stride` elements apart.
   void forward(const float* power, float* mel, std::int64_t mel_stride) const;
 
-  // One frame: `mels` values, `mel_stride` elements apart → `bins` powers, clamped at 0.
-  void inverse(const float* mel, std::int64_t mel_stride, float* power) const;
+  // [B, n_mels, frames] → [B, n_fft/2 + 1, frames]: the least-squares spectrum of least norm, clamped
+  // at 0.
+  //
+  // By the same float32 QR solve as torchaudio.transforms.InverseMelScale. A better one would not do:
+  // Griffin-Lim is chaotic, and turns the 1e-6 between this and a solution in double precision into
+  // an audibly other phase. Where filters depend on each other, and that solve is undefined, by the
+  // pseudo-inverse Aᵀ(AAᵀ)⁺ in double precision.
+  at::Tensor inverse(const at::Tensor& mel) const;
 
-  // [bins, mels] float32, as torchaudio's MelScale holds it.
-  at::Tensor dense() const;
+  // [n_mels, n_fft/2 + 1]
+  const at::Tensor& bank() const { return bank_; }
 
  private:
   struct Filter {
@@ -41,15 +41,11 @@ class MelScale {
     std::vector<float> weights;
   };
 
-  void factor_gram();
-  void solve_gram(std::vector<double>& values) const;
+  bool independent() const;
 
-  std::int64_t bins_;
-  std::int64_t mels_;
   std::vector<Filter> filters_;
-  std::vector<double> pivots_;        // D of the Gram matrix's LDLᵀ
-  std::vector<double> lower_;         // the subdiagonal of L
-  std::vector<double> gram_inverse_;  // dense, row-major; empty at full rank
+  at::Tensor bank_;
+  at::Tensor gram_inverse_;  // (AAᵀ)⁺ [n_mels, n_mels], double; only without full rank
 };
 
 }  // namespace sda::engine

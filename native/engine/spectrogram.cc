@@ -74,19 +74,9 @@ FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
 }
 
 at::Tensor SpectrogramImpl::mel_to_magnitude(const at::Tensor& mel) const {
-  const std::int64_t items = mel.size(0);
-  const std::int64_t mels = config_.n_mels;
-  const std::int64_t frames = mel.size(2);
-  const at::Tensor powers = mel.clamp_min(0).expm1_().contiguous();
-  at::Tensor magnitude = at::empty({items, frames, stft_.bins()}, at::kFloat);
-  const float* from = powers.const_data_ptr<float>();
-  float* to = magnitude.data_ptr<float>();
-  at::parallel_for(0, items * frames, 16, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      mel_scale_.inverse(from + row / frames * mels * frames + row % frames, frames,
-                         to + row * stft_.bins());
-    }
-  });
+  const at::Tensor power = mel_scale_.inverse(mel.clamp_min(0).expm1_());
+  // Frame-major, and in memory of its own, from here on.
+  at::Tensor magnitude = power.transpose(1, 2).contiguous();
   return config_.power == 2.0 ? magnitude.sqrt_() : magnitude.pow_(1.0 / config_.power);
 }
 
@@ -96,11 +86,11 @@ at::Tensor SpectrogramImpl::mel_to_waveform(const at::Tensor& mel, at::Generator
   const std::int64_t frames = mel.size(2);
   check_work(items, frames, stft_.n_fft());
   stft_.check_reflection(stft_.samples(frames));
+  if (!at::isfinite(mel).all().item<bool>()) bad_argument("mel", "mel holds a value that is not finite");
   const at::Tensor magnitude = mel_to_magnitude(mel);
+  cancel.throw_if_cancelled();
   if (!at::isfinite(magnitude).all().item<bool>()) {
-    throw Error(ErrorCode::kArgument, "mel holds a value that is not finite, or too large to be a "
-                                      "logarithm of a spectrum")
-        .with("option", "mel");
+    bad_argument("mel", "mel holds values too large to be a logarithm of a spectrum");
   }
   // Drawn on the CPU whatever the device, so that a seed means the same sound everywhere.
   const at::Tensor phase = at::rand({items, stft_.bins(), frames}, generator, at::kComplexFloat);

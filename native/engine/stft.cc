@@ -61,30 +61,29 @@ void Stft::overlap_add(const float* rows, std::int64_t frames, std::int64_t begi
   }
 }
 
-std::vector<float> Stft::inverse_envelope(std::int64_t frames) const {
+std::vector<float> Stft::envelope(std::int64_t frames) const {
   const std::int64_t size = n_fft();
   const std::int64_t count = samples(frames);
   std::vector<float> squared(size);
   kernels::multiply(window_.data(), window_.data(), squared.data(), size);
-  std::vector<float> envelope(count, 0.0F);
+  std::vector<float> sum(count, 0.0F);
   for (std::int64_t f = 0; f < frames; ++f) {
     const std::int64_t start = f * hop_ - size / 2;
     const std::int64_t from = std::max<std::int64_t>(0, start);
     const std::int64_t to = std::min(count, start + size);
     if (from < to) {
-      kernels::accumulate(squared.data() + (from - start), envelope.data() + from, to - from);
+      kernels::accumulate(squared.data() + (from - start), sum.data() + from, to - from);
     }
   }
-  for (float& value : envelope) {
+  for (float value : sum) {
     if (value <= kSmallestEnvelope) {
       throw Error(ErrorCode::kArgument, "hop_length " + std::to_string(hop_) +
                                             " is too long for windows of " + std::to_string(size) +
                                             ": the inverse transform would have gaps")
           .with("option", "hop_length");
     }
-    value = 1.0F / value;
   }
-  return envelope;
+  return sum;
 }
 
 }  // namespace sda::engine

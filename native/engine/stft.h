@@ -36,8 +36,8 @@ class Stft {
   void overlap_add(const float* rows, std::int64_t frames, std::int64_t begin, std::int64_t end,
                    float* out) const;
 
-  // 1 / Σ window², per sample of the wave. kArgument where windows of this hop leave gaps.
-  std::vector<float> inverse_envelope(std::int64_t frames) const;
+  // Σ window², per sample of the wave. kArgument where windows of this hop leave gaps.
+  std::vector<float> envelope(std::int64_t frames) const;
 
  private:
   FrameFft fft_;
