@@ -52,6 +52,12 @@ export function checkOneOf<T extends string | number>(
   return value as T;
 }
 
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw badArgument("signal", "an AbortSignal", signal);
+  }
+}
+
 /** A seed as `torch.manual_seed` and numpy take it: 0 to 2^53 - 1; drawn from the system when undefined. */
 export function seedOrRandom(seed: unknown): number {
   if (seed === undefined) return randomInt(SEED_RANGE);

@@ -1,4 +1,11 @@
-import { badArgument, checkInteger, checkNumber, checkOneOf, seedOrRandom } from "../check.js";
+import {
+  badArgument,
+  checkInteger,
+  checkNumber,
+  checkOneOf,
+  checkSignal,
+  seedOrRandom,
+} from "../check.js";
 import { SdaError } from "../errors.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { slidersToLatent } from "../latent/sliders.js";
@@ -93,12 +100,6 @@ export function resolveGenerateOptions(
     ...resolveSpatial(options.spatial),
     sampleRate: checkOneOf("sampleRate", sampleRate, SAMPLE_RATES),
   };
-}
-
-export function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw badArgument("signal", "an AbortSignal", signal);
-  }
 }
 
 function resolveSpatial(spatial: unknown) {

@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { writeFileAtomically } from "../atomic-file.js";
-import { badArgument, checkInteger, checkOneOf, toFilePath } from "../check.js";
+import { badArgument, checkInteger, checkOneOf, checkSignal, toFilePath } from "../check.js";
 import { SdaError } from "../errors.js";
 import type { GenerationResult } from "./generation.js";
-import { checkSignal } from "./options.js";
 
 export const BIT_DEPTHS = [16, 24, 32] as const;
 export type BitDepth = (typeof BIT_DEPTHS)[number];
@@ -15,8 +14,9 @@ export interface WriteWavOptions {
   signal?: AbortSignal;
 }
 
-const MAX_CHANNELS = 0xffff;
-const MAX_RIFF_BYTES = 0xffff_ffff;
+/** The header's fields have 16 and 32 bits. */
+const MAX_UINT16 = 0xffff;
+const MAX_UINT32 = 0xffff_ffff;
 const FORMAT_PCM = 1;
 const FORMAT_IEEE_FLOAT = 3;
 /** Encoded between two turns of the event loop: about a millisecond of work. */
@@ -62,13 +62,13 @@ export async function writeWav(
 
 function checkAudio(result: Pick<GenerationResult, "audio" | "sampleRate">): void {
   const audio: unknown = result?.audio;
-  if (!Array.isArray(audio) || audio.length === 0 || audio.length > MAX_CHANNELS) {
+  if (!Array.isArray(audio) || audio.length === 0) {
     throw badArgument("audio", "an array of channels", audio);
   }
   if (!audio.every((c) => c instanceof Float32Array && c.length === audio[0].length)) {
     throw badArgument("audio", "Float32Arrays of one length, one a channel", audio);
   }
-  checkInteger("sampleRate", result.sampleRate, 1, 0xffff_ffff);
+  checkInteger("sampleRate", result.sampleRate, 1, MAX_UINT32);
 }
 
 /** Everything in front of the samples: RIFF, fmt, for float also fact, and the head of data. */
@@ -78,8 +78,10 @@ function wavHeader(channels: number, frames: number, sampleRate: number, bits: B
   const isFloat = bits === 32;
   const header = Buffer.alloc(isFloat ? 58 : 44);
   const riffBytes = header.length - 8 + dataBytes + (dataBytes % 2);
-  if (riffBytes > MAX_RIFF_BYTES || sampleRate * frameBytes > 0xffff_ffff) {
-    throw new SdaError("ERR_SDA_ARGUMENT", "the sound is too long for a WAV file (4 GiB)", {
+  const byteRate = sampleRate * frameBytes;
+  if (riffBytes > MAX_UINT32 || byteRate > MAX_UINT32 || frameBytes > MAX_UINT16) {
+    const size = `${channels} channels, ${frames} samples each, at ${sampleRate} Hz`;
+    throw new SdaError("ERR_SDA_ARGUMENT", `too much for a WAV file (4 GiB): ${size}`, {
       option: "audio",
       bytes: riffBytes,
     });
@@ -92,7 +94,7 @@ function wavHeader(channels: number, frames: number, sampleRate: number, bits: B
   at = header.writeUInt16LE(isFloat ? FORMAT_IEEE_FLOAT : FORMAT_PCM, at);
   at = header.writeUInt16LE(channels, at);
   at = header.writeUInt32LE(sampleRate, at);
-  at = header.writeUInt32LE(sampleRate * frameBytes, at);
+  at = header.writeUInt32LE(byteRate, at);
   at = header.writeUInt16LE(frameBytes, at);
   at = header.writeUInt16LE(bits, at);
   if (isFloat) {

@@ -16,7 +16,7 @@ export function addInspectCommand(program: Command, io: Io): void {
 
 async function inspect(file: string, settings: { json?: boolean }, io: Io): Promise<void> {
   const torch = await import("../torch/index.js");
-  const found = await torch.inspect(file);
+  const found = await torch.inspect(file, { signal: io.signal });
   if (settings.json) return writeJson(io, found);
   const tensors = found.tensors.map((t) => [
     printable(t.name),

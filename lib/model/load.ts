@@ -1,5 +1,4 @@
-import { checkSignal } from "../audio/options.js";
-import { badArgument, toFilePath } from "../check.js";
+import { badArgument, checkSignal, toFilePath } from "../check.js";
 import { callNative } from "../native/call.js";
 import { engineAddon } from "../native/load.js";
 import { AudioSpectrogram } from "./audio-spectrogram.js";

@@ -171,6 +171,21 @@ describe("the file", () => {
     expect(error.details?.["option"]).toBe(option);
   });
 
+  it.each([
+    ["4 GiB", 16_000, 70_000],
+    ["frames of 64 KiB", 17_000, 1],
+  ])("is not made of more than %s", async (_, channels, length) => {
+    const folder = temporaryFolder();
+    const audio = new Array<Float32Array>(channels).fill(new Float32Array(length));
+    const path = join(folder, "a.wav");
+    const error = await sdaError(() =>
+      writeWav(path, { audio, sampleRate: 100 }, { bitDepth: 32 }),
+    );
+    expect(error.code).toBe("ERR_SDA_ARGUMENT");
+    expect(error.message).toContain("too much for a WAV file");
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it.each(["", "a\0b", 5, new URL("https://example.org/a.wav")])(
     "needs a path, not %s",
     async (path) => {

@@ -7,8 +7,9 @@ import {
   slidersToLatent,
 } from "../../lib/latent/sliders.js";
 import { parseModel } from "../../lib/model/schema.js";
+import { load } from "../../lib/torch/index.js";
 import { analysisDict, dict, floats, modelDict } from "../support/content.js";
-import { corpus, golden } from "../support/corpus.js";
+import { corpus, corpusFile, golden } from "../support/corpus.js";
 import { sdaError } from "../support/errors.js";
 
 function parseAnalysis(analysis: unknown, latentDim = 3) {
@@ -80,6 +81,25 @@ describe.skipIf(corpus === null).each([
       Array.from({ length: 21 }, (_, i) => isInWarningZone(i - 10, slider)),
     );
     expect(zones).toEqual(expected.warning_zone);
+  });
+});
+
+describe.skipIf(corpus === null)("of the model files", () => {
+  it.each([
+    ["default", "default"],
+    ["small", "small"],
+    ["small-numpy1", "small"],
+  ])("%s has the Python program's latents and random positions", async (file, name) => {
+    const path = corpusFile("models", `${file}.sda`);
+    const { analysis } = parseModel(await load(path, { weights: false }), path);
+    if (analysis === null) throw new Error("no analysis");
+    const expected = golden(name);
+    for (const { positions, latent } of expected.slider_latents) {
+      expect([...slidersToLatent(analysis, positions)]).toEqual(latent);
+    }
+    for (const { seed, positions } of expected.randomize) {
+      expect(randomizeSliders(analysis, seed)).toEqual(positions);
+    }
   });
 });
 
