@@ -13,6 +13,7 @@ using Message = std::function<void(Napi::Env)>;
 struct Environment::Job {
   std::shared_ptr<CancelToken> cancel;
   Work work;
+  std::function<void()> settled;
   Napi::Promise::Deferred deferred;
   Finish finish;               // set when the work succeeded
   std::exception_ptr failure;  // set when it threw
@@ -33,12 +34,13 @@ Environment::Environment(Napi::Env env) {
   napi_add_env_cleanup_hook(env, &Environment::shut_down, this);
 }
 
-Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work) {
+Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work,
+                               std::function<void()> settled) {
   if (!cancel) cancel = std::make_shared<CancelToken>();
-  auto job = std::make_shared<Job>(
-      Job{std::move(cancel), std::move(work), Napi::Promise::Deferred::New(env), nullptr, nullptr});
+  auto job = std::make_shared<Job>(Job{std::move(cancel), std::move(work), std::move(settled),
+                                       Napi::Promise::Deferred::New(env), nullptr, nullptr});
   const Napi::Promise promise = job->deferred.Promise();
-  if (pending_++ == 0) napi_ref_threadsafe_function(env, channel_);
+  retain(env);
   {
     const std::lock_guard lock(mutex_);
     jobs_.insert(job);
@@ -83,8 +85,28 @@ void Environment::deliver(napi_env env, napi_value, void*, void* data) {
   (*message)(env);
 }
 
-void Environment::settle(Napi::Env env, Job& job) {
+std::pair<Napi::Promise, std::function<void()>> Environment::pending(Napi::Env env) {
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  retain(env);
+  return {deferred.Promise(), [this, deferred] {
+            post([this, deferred](Napi::Env on) {
+              release(on);
+              deferred.Resolve(on.Undefined());
+            });
+          }};
+}
+
+void Environment::retain(Napi::Env env) {
+  if (pending_++ == 0) napi_ref_threadsafe_function(env, channel_);
+}
+
+void Environment::release(Napi::Env env) {
   if (--pending_ == 0) napi_unref_threadsafe_function(env, channel_);
+}
+
+void Environment::settle(Napi::Env env, Job& job) {
+  release(env);
+  if (job.settled) job.settled();
   try {
     if (job.failure) std::rethrow_exception(job.failure);
     job.deferred.Resolve(job.finish(env));

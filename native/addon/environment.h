@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_set>
+#include <utility>
 
 #include "checkpoint/cancel.h"
 
@@ -29,7 +30,14 @@ class Environment {
   static Environment& of(Napi::Env env);
 
   // Queues the work and returns its promise. `cancel` may be shared with a CancelToken object.
-  Napi::Promise run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work);
+  // `settled` runs on the environment's thread just before the promise is settled, for what must
+  // be released there; never, if the environment goes away first.
+  Napi::Promise run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work,
+                    std::function<void()> settled = nullptr);
+
+  // A promise of undefined and the function that resolves it: to be called once, from this thread
+  // or from a job of this environment.
+  std::pair<Napi::Promise, std::function<void()>> pending(Napi::Env env);
 
   // From any thread, while a job of this environment runs: calls `f` on the environment's thread.
   void post(std::function<void(Napi::Env)> f);
@@ -43,6 +51,8 @@ class Environment {
   static void deliver(napi_env env, napi_value callback, void* context, void* data);
   static void shut_down(void* self);
   void settle(Napi::Env env, Job& job);
+  void retain(Napi::Env env);
+  void release(Napi::Env env);
 
   napi_threadsafe_function channel_ = nullptr;
   std::mutex mutex_;

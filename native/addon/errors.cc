@@ -38,7 +38,9 @@ Napi::Value current_error(Napi::Env env) {
   } catch (const std::bad_alloc&) {
     return make(env, code_name(ErrorCode::kLimit), "not enough memory").Value();
   } catch (const std::exception& error) {
-    return make(env, code_name(ErrorCode::kNative), error.what()).Value();
+    // LibTorch appends a stack trace of its own; the first line says what happened.
+    const std::string what = error.what();
+    return make(env, code_name(ErrorCode::kNative), what.substr(0, what.find('\n'))).Value();
   } catch (...) {
     return make(env, code_name(ErrorCode::kNative), "an unknown native failure").Value();
   }

@@ -10,4 +10,7 @@ set(SDA_CHECKPOINT_ADDON_SOURCES
 )
 set(SDA_ENGINE_ADDON_SOURCES
   native/addon/engine_addon.cc
+  native/addon/float_tensors.cc
+  native/addon/generate.cc
+  native/addon/loaded_model.cc
 )

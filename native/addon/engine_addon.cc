@@ -1,0 +1,216 @@
+// sda_engine.node: opening models and running them. Needs LibTorch to be open already (see
+// preload in the checkpoint addon).
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "addon/float_tensors.h"
+#include "addon/handles.h"
+#include "addon/loaded_model.h"
+#include "addon/values.h"
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+
+namespace sda::addon {
+
+template <>
+struct HandleTag<const Document> {
+  static constexpr napi_type_tag kTag = {0x0f3a8a7d3a0e4c55, 0xb7be1f04f6a94d21};
+};
+
+namespace {
+
+constexpr std::string_view kStateDict = "model_state_dict";
+
+// open(path, { verify }, cancel?)
+Napi::Value open(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    const bool verify = boolean_option(object_argument(call[1], "options"), "verify", true);
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[2]), [path, verify](const CancelToken& cancel) {
+          OpenOptions options;
+          options.hold = verify ? Hold::kMemory : Hold::kMapping;
+          options.cancel = &cancel;
+          auto document = Document::open(path, options);
+          return [document = std::move(document), path](Napi::Env env) -> Napi::Value {
+            try {
+              Napi::Object result = Napi::Object::New(env);
+              result.Set("content", ValueConverter(env, document)
+                                        .convert_top(document->root(), [](std::string_view key) {
+                                          return key != kStateDict;
+                                        }));
+              result.Set("file", wrap_handle(env, document));
+              return result;
+            } catch (Error& error) {
+              error.with("path", path);
+              throw;
+            }
+          };
+        });
+  });
+}
+
+engine::SpectrogramConfig config_argument(const Napi::Object& object) {
+  const auto integer = [&](const char* name) {
+    return static_cast<std::int64_t>(number_argument(object.Get(name), name));
+  };
+  engine::SpectrogramConfig config;
+  config.sample_rate = integer("sampleRate");
+  config.n_fft = integer("nFft");
+  config.hop_length = integer("hopLength");
+  config.n_mels = integer("nMels");
+  config.f_min = number_argument(object.Get("fMin"), "fMin");
+  const Napi::Value f_max = object.Get("fMax");
+  if (!f_max.IsNull()) config.f_max = number_argument(f_max, "fMax");
+  config.power = number_argument(object.Get("power"), "power");
+  return config;
+}
+
+// createModel(file, { latentDim, config, device }, cancel?)
+Napi::Value create_model(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const auto document = unwrap_handle<const Document>(call[0]);
+    const Napi::Object options = object_argument(call[1], "options");
+    const auto latent_dim =
+        static_cast<std::int64_t>(number_argument(options.Get("latentDim"), "latentDim"));
+    const auto config = config_argument(object_argument(options.Get("config"), "config"));
+    const std::string requested = string_argument(options.Get("device"), "device");
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[2]),
+             [document, latent_dim, config, requested](const CancelToken&) {
+               auto loaded = std::make_shared<LoadedModel>();
+               const std::string device = engine::resolve_device(requested);
+               loaded->document = document;
+               loaded->model = engine::Model::create(state_dict(document, kStateDict), latent_dim,
+                                                     config, device);
+               loaded->spectrogram = engine::Spectrogram::create(config, device);
+               return [loaded = std::move(loaded)](Napi::Env env) mutable -> Napi::Value {
+                 Napi::Object result = Napi::Object::New(env);
+                 result.Set("device", loaded->model->device());
+                 result.Set("hasEncoder", loaded->model->has_encoder());
+                 result.Set("byteLength", static_cast<double>(loaded->model->byte_size()));
+                 result.Set("spectrogram", wrap_spectrogram(env, loaded));
+                 result.Set("model", wrap_model(env, std::move(loaded)));
+                 return result;
+               };
+             });
+  });
+}
+
+// stateDict(model)
+Napi::Value state_dict_of(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const auto document = model_argument(call[0])->document;
+    const auto* top = document->root().as<Dict>();
+    return ValueConverter(call.Env(), document).convert(*top->find(kStateDict));
+  });
+}
+
+// decode(model, z, cancel?)
+Napi::Value decode(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[2]),
+             [loaded = model_argument(call[0]),
+              z = float_tensor_argument(call[1], "z")](const CancelToken& cancel) {
+               return [mel = loaded->model->decode(z, cancel)](Napi::Env env) -> Napi::Value {
+                 return to_object(env, mel);
+               };
+             });
+  });
+}
+
+// encode(model, mel, cancel?)
+Napi::Value encode(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[2]),
+             [loaded = model_argument(call[0]),
+              mel = float_tensor_argument(call[1], "mel")](const CancelToken& cancel) {
+               return [result = loaded->model->encode(mel, cancel)](Napi::Env env) -> Napi::Value {
+                 Napi::Object object = Napi::Object::New(env);
+                 object.Set("mu", to_object(env, result.first));
+                 object.Set("logvar", to_object(env, result.second));
+                 return object;
+               };
+             });
+  });
+}
+
+// waveformToMel(spectrogram, waveform, cancel?)
+Napi::Value waveform_to_mel(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[2]),
+             [loaded = spectrogram_argument(call[0]),
+              waveform = float_tensor_argument(call[1], "waveform")](const CancelToken& cancel) {
+               return [mel = loaded->spectrogram->waveform_to_mel(waveform, cancel)](
+                          Napi::Env env) -> Napi::Value { return to_object(env, mel); };
+             });
+  });
+}
+
+// melToWaveform(spectrogram, mel, seed, cancel?)
+Napi::Value mel_to_waveform(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[3]),
+             [loaded = spectrogram_argument(call[0]), mel = float_tensor_argument(call[1], "mel"),
+              seed = seed_argument(call[2])](const CancelToken& cancel) {
+               return [waveform = loaded->spectrogram->mel_to_waveform(mel, seed, cancel)](
+                          Napi::Env env) -> Napi::Value { return to_object(env, waveform); };
+             });
+  });
+}
+
+// info()
+Napi::Value engine_info(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const engine::EngineInfo found = engine::info();
+    Napi::Object result = Napi::Object::New(call.Env());
+    result.Set("libtorch", found.libtorch);
+    result.Set("cuda", found.cuda);
+    result.Set("cudaDevices", found.cuda_devices);
+    result.Set("threads", found.threads);
+    return result;
+  });
+}
+
+// dispose(model, spectrogram)
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return dispose_model(call.Env(), call[0], call[1]);
+  });
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  Environment::install(env);
+  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  exports.Set("builtWith", SDA_LIBTORCH_VERSION);
+  add("registerClasses", register_classes);
+  add("createCancelToken", create_cancel_token);
+  add("info", engine_info);
+  add("open", open);
+  add("createModel", create_model);
+  add("stateDict", state_dict_of);
+  add("decode", decode);
+  add("encode", encode);
+  add("waveformToMel", waveform_to_mel);
+  add("melToWaveform", mel_to_waveform);
+  add("generate", generate);
+  add("dispose", dispose);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(sda_engine, initialise)
+
+}  // namespace sda::addon

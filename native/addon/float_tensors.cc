@@ -1,0 +1,90 @@
+#include "addon/float_tensors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "addon/arguments.h"
+
+namespace sda::addon {
+namespace {
+
+constexpr double kSafeInteger = 9007199254740991.0;
+constexpr std::uint32_t kMaxDimensions = 8;
+
+}  // namespace
+
+engine::FloatTensor float_tensor_argument(const Napi::Value& value, const char* name) {
+  const auto wrong = [&](const char* what) {
+    return Error(ErrorCode::kArgument, std::string(name) + " " + what)
+        .with("option", std::string(name));
+  };
+  const Napi::Object object = object_argument(value, name);
+  const Napi::Value shape = object.Get("shape");
+  const Napi::Value data = object.Get("data");
+  if (!shape.IsArray() || !data.IsTypedArray() ||
+      data.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array)
+    throw wrong("must be a float32 tensor");
+  const auto sizes = shape.As<Napi::Array>();
+  const auto floats = data.As<Napi::Float32Array>();
+  if (sizes.Length() > kMaxDimensions) throw wrong("has too many dimensions");
+  engine::FloatTensor tensor;
+  double count = 1;
+  for (std::uint32_t d = 0; d < sizes.Length(); ++d) {
+    const double size = number_argument(sizes.Get(d), name);
+    if (!(size >= 0 && size <= kSafeInteger) || size != std::floor(size))
+      throw wrong("has a size that is not a whole number");
+    tensor.shape.push_back(static_cast<std::int64_t>(size));
+    count *= size;
+  }
+  if (count != static_cast<double>(floats.ElementLength()))
+    throw wrong("has another number of elements than its shape says");
+  tensor.data.reset(new float[floats.ElementLength()]);
+  std::copy_n(floats.Data(), floats.ElementLength(), tensor.data.get());
+  return tensor;
+}
+
+Napi::Value float_array(Napi::Env env, float* data, std::size_t count,
+                        std::shared_ptr<const void> owner) {
+  if (count == 0) return Napi::Float32Array::New(env, 0);
+  auto keep = std::make_unique<std::shared_ptr<const void>>(std::move(owner));
+  const auto release = [](napi_env, void*, void* hint) {
+    delete static_cast<std::shared_ptr<const void>*>(hint);
+  };
+  napi_value buffer;
+  const napi_status status = napi_create_external_arraybuffer(env, data, count * sizeof(float),
+                                                              release, keep.get(), &buffer);
+  if (status != napi_ok) {
+    // Runtimes with a memory cage (Electron) take no foreign memory.
+    auto copy = Napi::Float32Array::New(env, count);
+    std::copy_n(data, count, copy.Data());
+    return copy;
+  }
+  keep.release();
+  return Napi::Float32Array::New(env, count, Napi::ArrayBuffer(env, buffer), 0);
+}
+
+Napi::Object to_object(Napi::Env env, const engine::FloatTensor& tensor) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array shape = Napi::Array::New(env, tensor.shape.size());
+  for (std::uint32_t d = 0; d < tensor.shape.size(); ++d)
+    shape.Set(d, static_cast<double>(tensor.shape[d]));
+  object.Set("shape", shape);
+  object.Set("data", float_array(env, tensor.data.get(), static_cast<std::size_t>(tensor.numel()),
+                                 tensor.data));
+  return object;
+}
+
+std::uint64_t seed_argument(const Napi::Value& value) {
+  if (value.IsUndefined()) {
+    std::random_device device;
+    return device();
+  }
+  const double seed = number_argument(value, "seed");
+  if (!(seed >= 0 && seed <= kSafeInteger) || seed != std::floor(seed))
+    throw Error(ErrorCode::kArgument, "seed must be a whole number from 0 to 2^53 - 1")
+        .with("option", std::string("seed"));
+  return static_cast<std::uint64_t>(seed);
+}
+
+}  // namespace sda::addon

@@ -1,0 +1,87 @@
+#include "addon/loaded_model.h"
+
+#include <utility>
+
+#include "addon/environment.h"
+#include "addon/handles.h"
+
+namespace sda::addon {
+namespace {
+
+// Tells V8 of memory that it cannot see, so that forgotten models make it collect. Lives and dies
+// on the environment's thread.
+class ModelHandle {
+ public:
+  ModelHandle(napi_env env, std::shared_ptr<LoadedModel> loaded)
+      : env_(env), loaded_(std::move(loaded)), bytes_(loaded_->model->byte_size()) {
+    std::int64_t ignored;
+    napi_adjust_external_memory(env_, bytes_, &ignored);
+  }
+  ~ModelHandle() { take(); }
+  ModelHandle(const ModelHandle&) = delete;
+  ModelHandle& operator=(const ModelHandle&) = delete;
+
+  const std::shared_ptr<LoadedModel>& loaded() const { return loaded_; }
+  std::shared_ptr<LoadedModel> take() {
+    std::int64_t ignored;
+    if (loaded_) napi_adjust_external_memory(env_, -bytes_, &ignored);
+    return std::exchange(loaded_, nullptr);
+  }
+
+ private:
+  napi_env env_;
+  std::shared_ptr<LoadedModel> loaded_;
+  std::int64_t bytes_;
+};
+
+struct SpectrogramHandle {
+  std::shared_ptr<LoadedModel> loaded;
+};
+
+std::shared_ptr<LoadedModel> undisposed(const std::shared_ptr<LoadedModel>& loaded) {
+  if (!loaded) throw Error(ErrorCode::kDisposed, "this model has been disposed of");
+  return loaded;
+}
+
+}  // namespace
+
+template <>
+struct HandleTag<ModelHandle> {
+  static constexpr napi_type_tag kTag = {0x5a4cf2d5f7da4a39, 0x8ab0c6a8b8f35e17};
+};
+template <>
+struct HandleTag<SpectrogramHandle> {
+  static constexpr napi_type_tag kTag = {0x27d2b7a0c1b94b6c, 0xa2f7e4d65c0b1983};
+};
+
+Napi::Object wrap_model(Napi::Env env, std::shared_ptr<LoadedModel> loaded) {
+  return wrap_handle(env, std::make_shared<ModelHandle>(env, std::move(loaded)));
+}
+
+Napi::Object wrap_spectrogram(Napi::Env env, const std::shared_ptr<LoadedModel>& loaded) {
+  return wrap_handle(env, std::make_shared<SpectrogramHandle>(SpectrogramHandle{loaded}));
+}
+
+std::shared_ptr<LoadedModel> model_argument(const Napi::Value& value) {
+  return undisposed(unwrap_handle<ModelHandle>(value)->loaded());
+}
+
+std::shared_ptr<LoadedModel> spectrogram_argument(const Napi::Value& value) {
+  return undisposed(unwrap_handle<SpectrogramHandle>(value)->loaded);
+}
+
+Napi::Promise dispose_model(Napi::Env env, const Napi::Value& model,
+                            const Napi::Value& spectrogram) {
+  auto& handle = unwrap_handle<ModelHandle>(model);
+  auto& spectrogram_handle = unwrap_handle<SpectrogramHandle>(spectrogram);
+  auto [promise, resolve] = Environment::of(env).pending(env);
+  spectrogram_handle->loaded.reset();
+  const std::shared_ptr<LoadedModel> loaded = handle->take();
+  if (loaded)
+    loaded->destroyed = std::move(resolve);  // by the last of us and the jobs that run
+  else
+    resolve();
+  return promise;
+}
+
+}  // namespace sda::addon

@@ -1,0 +1,46 @@
+// A model that JavaScript holds: the file's bytes, the network on them and its spectrogram.
+//
+// Lifetime: the JavaScript handle and every job in flight share it. dispose() takes it from the
+// handle, so that new work is refused at once, while work that runs keeps it to its end.
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+
+namespace sda::addon {
+
+struct LoadedModel {
+  LoadedModel() = default;
+  ~LoadedModel() {
+    if (destroyed) destroyed();
+  }
+  LoadedModel(const LoadedModel&) = delete;
+  LoadedModel& operator=(const LoadedModel&) = delete;
+
+  std::shared_ptr<const Document> document;
+  std::shared_ptr<const engine::Model> model;
+  std::shared_ptr<const engine::Spectrogram> spectrogram;
+  // Called when the last user lets go, on whatever thread that is.
+  std::function<void()> destroyed;
+};
+
+Napi::Object wrap_model(Napi::Env env, std::shared_ptr<LoadedModel> loaded);
+Napi::Object wrap_spectrogram(Napi::Env env, const std::shared_ptr<LoadedModel>& loaded);
+
+// What a handle holds; kDisposed after dispose.
+std::shared_ptr<LoadedModel> model_argument(const Napi::Value& value);
+std::shared_ptr<LoadedModel> spectrogram_argument(const Napi::Value& value);
+
+// Takes the model from both handles; resolves when its memory is free.
+Napi::Promise dispose_model(Napi::Env env, const Napi::Value& model,
+                            const Napi::Value& spectrogram);
+
+// generate(model, spectrogram, options, onProgress, cancel?)
+Napi::Value generate(const Napi::CallbackInfo& info);
+
+}  // namespace sda::addon
