@@ -53,9 +53,12 @@ SDA_MULTIVERSION void advance_phase(const std::complex<float>* __restrict rebuil
   for (std::int64_t i = 0; i < count; ++i) {
     const float real = now[2 * i] - momentum * before[2 * i];
     const float imag = now[2 * i + 1] - momentum * before[2 * i + 1];
-    const float size = std::sqrt(real * real + imag * imag) + 1e-16F;
-    before[2 * i] = magnitude[i] * (real / size);
-    before[2 * i + 1] = magnitude[i] * (imag / size);
+    // torch's |a| is right to half a unit in the last place, which takes a wider sum of squares; its
+    // division multiplies by the reciprocal.
+    const double square = double{real} * real + double{imag} * imag;
+    const float reciprocal = 1.0F / (static_cast<float>(std::sqrt(square)) + 1e-16F);
+    before[2 * i] = magnitude[i] * (real * reciprocal);
+    before[2 * i + 1] = magnitude[i] * (imag * reciprocal);
   }
 }
 
