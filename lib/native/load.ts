@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import nodeGypBuild from "node-gyp-build";
 import { SdaError } from "../errors.js";
-import { NdArray, OrderedDict, PyObject, Tensor, Tuple } from "../torch/values.js";
+import { factories } from "../torch/values.js";
 import {
   findLibtorch,
   isCheckout,
@@ -19,10 +19,9 @@ import {
   searchLibtorch,
 } from "./libtorch.js";
 import { packageRoot } from "./package-root.js";
-import type { CheckpointAddon, EngineAddon, ValueClasses } from "./types.js";
+import type { CheckpointAddon, EngineAddon } from "./types.js";
 
 const require = createRequire(import.meta.url);
-const classes: ValueClasses = { Tensor, NdArray, Tuple, OrderedDict, PyObject };
 const PROBE_TIMEOUT_MS = 60_000;
 
 export type AddonName = "sda_checkpoint" | "sda_engine";
@@ -34,7 +33,7 @@ let engine: EngineAddon | undefined;
 export function checkpointAddon(): CheckpointAddon {
   if (!checkpoint) {
     const addon = requireAddon<CheckpointAddon>("sda_checkpoint");
-    addon.registerClasses(classes);
+    addon.registerClasses(factories);
     checkpoint = addon;
   }
   return checkpoint;
@@ -65,7 +64,7 @@ export function engineAddon(): EngineAddon {
         { loaded, builtWith: addon.builtWith, ...libtorch },
       );
     }
-    addon.registerClasses(classes);
+    addon.registerClasses(factories);
     engine = addon;
   }
   return engine;

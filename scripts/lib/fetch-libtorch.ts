@@ -136,7 +136,7 @@ function removeLeftovers(): void {
 function failure(reason: string): BuildError {
   return new BuildError(`LibTorch ${LIBTORCH_PINNED} could not be fetched: ${reason}.
 By hand, one of:
-  - python3 -m pip install torch==${LIBTORCH_PINNED}, with PyTorch's CPU wheels as the index on Linux; then npm run build
+  - python3 -m pip install torch==${LIBTORCH_PINNED}  (any python3 on the PATH, or one that SDA_PYTHON names), then npm run build
   - unpack the LibTorch ${LIBTORCH_PINNED} archive (C++, CPU, shared) from the PyTorch site, check its checksum, then
     SDA_LIBTORCH=/path/to/libtorch npm run build`);
 }

@@ -34,13 +34,28 @@ def read_record(wheel):
     return {path: digest for path, digest, _size in rows}
 
 
-def extract(wheel, info, path, expected):
+class Progress:
+    """A line for each tenth of the whole."""
+
+    def __init__(self, total):
+        self.total, self.done, self.shown = total, 0, 0
+
+    def add(self, size):
+        self.done += size
+        percent = self.done * 100 // self.total
+        if percent >= self.shown + 10:
+            self.shown = percent - percent % 10
+            print(f"  {self.shown} % of {self.total >> 20} MB", file=sys.stderr, flush=True)
+
+
+def extract(wheel, info, path, expected, progress):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     digest = hashlib.sha256()
     with wheel.open(info) as source, open(path, "wb") as target:
         while chunk := source.read(CHUNK):
             digest.update(chunk)
             target.write(chunk)
+            progress.add(len(chunk))
     actual = "sha256=" + base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
     if actual != expected:
         raise ValueError(f"{info.filename}: RECORD says {expected}, found {actual}")
@@ -50,18 +65,12 @@ def main(wheel_path, folder):
     with zipfile.ZipFile(wheel_path) as wheel:
         record = read_record(wheel)
         chosen = [(info, to) for info in wheel.infolist() if (to := destination(info.filename))]
-        total = sum(info.file_size for info, _ in chosen)
-        done = shown = 0
+        progress = Progress(sum(info.file_size for info, _ in chosen))
         for info, to in chosen:
             parts = to.split("/")
             if ".." in parts or to.startswith("/"):
                 raise ValueError(f"{info.filename}: a path that leaves its folder")
-            extract(wheel, info, os.path.join(folder, *parts), record.get(info.filename))
-            done += info.file_size
-            percent = done * 100 // total
-            if percent >= shown + 10:
-                shown = percent
-                print(f"  {percent} % of {total >> 20} MB, checked", file=sys.stderr, flush=True)
+            extract(wheel, info, os.path.join(folder, *parts), record.get(info.filename), progress)
 
 
 if __name__ == "__main__":
