@@ -39,8 +39,7 @@ FloatTensor ConvVae::decode(const FloatTensor& z, const CancelToken& cancel) con
                              /*stride=*/{2, 2}, /*padding=*/{1, 1}, /*output_padding=*/{1, 1});
     if (i < weights_.deconv_norms.size()) x = normalise(x, weights_.deconv_norms[i]).relu_();
   }
-  return to_float_tensor(
-      x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames));
+  return to_float_tensor(x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames));
 }
 
 std::pair<FloatTensor, FloatTensor> ConvVae::encode(const FloatTensor& mel,

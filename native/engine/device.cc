@@ -52,8 +52,8 @@ c10::Device choose_cuda(const std::string& requested, int index) {
   const CudaState& cuda = cuda_state();
   if (cuda.devices == 0) unavailable(requested, cuda.reason);
   if (index >= cuda.devices) {
-    unavailable(requested, "there are " + std::to_string(cuda.devices) +
-                               " CUDA devices, counted from 0");
+    unavailable(requested,
+                "there are " + std::to_string(cuda.devices) + " CUDA devices, counted from 0");
   }
   return {c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)};
 }

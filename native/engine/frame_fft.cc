@@ -6,9 +6,9 @@
 
 #include <new>
 
-// MKL's DFTI interface as libtorch_cpu exports it; LibTorch ships no header for it. Weak: a LibTorch
-// without MKL leaves the pointers null. ATen would build a new plan for every call, which costs as
-// much as a dozen frames.
+// MKL's DFTI interface as libtorch_cpu exports it; LibTorch ships no header for it. Weak: a
+// LibTorch without MKL leaves the pointers null. ATen would build a new plan for every call, which
+// costs as much as a dozen frames.
 #if defined(__linux__) && defined(__x86_64__)
 extern "C" {
 long DftiCreateDescriptor_s_1d(void** descriptor, int domain, long length) __attribute__((weak));

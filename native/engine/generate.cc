@@ -44,8 +44,7 @@ class Channel {
     const std::int64_t rate = spectrogram_.config().sample_rate;
     const bool interpolates =
         !options_.latent && options_.concat_mode == ConcatMode::kLatentInterpolation;
-    const std::int64_t overlap =
-        interpolates ? 0 : options_.overlap_samples * rate / kOverlapRate;
+    const std::int64_t overlap = interpolates ? 0 : options_.overlap_samples * rate / kOverlapRate;
     const Joiner joiner(overlap, options_.joint);
 
     const std::int64_t chunks = chunk_count(options_);
@@ -104,8 +103,7 @@ class Channel {
 std::vector<std::vector<float>> make_channels(const Model& model,
                                               const SpectrogramImpl& spectrogram,
                                               const GenerateOptions& options,
-                                              const CancelToken& cancel,
-                                              const Progress& progress) {
+                                              const CancelToken& cancel, const Progress& progress) {
   const std::int64_t rate = spectrogram.config().sample_rate;
   const bool dual = options.spatial_mode == SpatialMode::kDualSeed;
   const std::int64_t total = chunk_count(options) * (dual ? 2 : 1);
@@ -147,8 +145,8 @@ Generation generate(const Model& model, const Spectrogram& spectrogram,
     channel = resample(channel, spectrogram.config().sample_rate, options.sample_rate, cancel);
   }
   result.quality = measure_quality(result.audio, options.sample_rate);
-  const auto wanted = static_cast<std::size_t>(options.duration_s *
-                                               static_cast<double>(options.sample_rate));
+  const auto wanted =
+      static_cast<std::size_t>(options.duration_s * static_cast<double>(options.sample_rate));
   for (std::vector<float>& channel : result.audio) {
     channel.resize(std::min(channel.size(), wanted));
   }

@@ -60,10 +60,9 @@ void check_options(const GenerateOptions& options, std::int64_t latent_dim) {
   check_range("depth", options.depth, 0.0, 1.0);
   if (options.latent) check_latent(*options.latent, latent_dim);
   if (chunk_count(options) > kMaxChunks) {
-    bad_argument("steps_between",
-                 "steps_between: " + std::to_string(chunk_count(options)) +
-                     " chunks for this duration are too many, at most " +
-                     std::to_string(kMaxChunks));
+    bad_argument("steps_between", "steps_between: " + std::to_string(chunk_count(options)) +
+                                      " chunks for this duration are too many, at most " +
+                                      std::to_string(kMaxChunks));
   }
 }
 

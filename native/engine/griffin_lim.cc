@@ -33,13 +33,14 @@ class Reconstruction {
     }
     spectra_[0].zero_();
     // Bin-major as it was drawn, frame-major from here on.
-    spectra_[1].narrow(1, 0, stft.bins()).view({items_, frames_, stft.bins()}).copy_(
-        phase.transpose(1, 2));
+    spectra_[1]
+        .narrow(1, 0, stft.bins())
+        .view({items_, frames_, stft.bins()})
+        .copy_(phase.transpose(1, 2));
   }
 
   at::Tensor run(const CancelToken& cancel) {
-    const auto momentum =
-        static_cast<float>(kGriffinLimMomentum / (1.0 + kGriffinLimMomentum));
+    const auto momentum = static_cast<float>(kGriffinLimMomentum / (1.0 + kGriffinLimMomentum));
     Complex* previous = spectrum(0);
     Complex* rebuilt = spectrum(1);
     each_frame([&](std::int64_t row) {
@@ -55,8 +56,8 @@ class Reconstruction {
         float* frame = rows() + row * stft_.n_fft();
         stft_.take_frame(wave() + row / frames_ * samples_, samples_, row % frames_, frame);
         stft_.fft().forward(frame, rebuilt + offset);
-        kernels::advance_phase(rebuilt + offset, previous + offset,
-                               magnitude_ + row * stft_.bins(), momentum, stft_.bins());
+        kernels::advance_phase(rebuilt + offset, previous + offset, magnitude_ + row * stft_.bins(),
+                               momentum, stft_.bins());
         synthesise(previous + offset, row);
       });
       // What was rebuilt is the next round's past; the synthesised spectrum is used up.

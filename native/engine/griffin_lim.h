@@ -1,5 +1,5 @@
-// Phase reconstruction: the fast Griffin-Lim algorithm (Perraudin, Balazs, Søndergaard 2013, "A fast
-// Griffin-Lim algorithm"), in the form torchaudio.functional.griffinlim gives it.
+// Phase reconstruction: the fast Griffin-Lim algorithm (Perraudin, Balazs, Søndergaard 2013, "A
+// fast Griffin-Lim algorithm"), in the form torchaudio.functional.griffinlim gives it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,8 +16,8 @@ inline constexpr double kGriffinLimMomentum = 0.99;
 // → [B, (frames − 1)·hop] float32.
 //
 // On the CPU: frame by frame, each frame analysed, advanced and resynthesised while it is in cache.
-// The result doesn't depend on the number of threads: no sum crosses a piece of work. The iteration is
-// chaotic, so every operation is rounded where torch's rounds it.
+// The result doesn't depend on the number of threads: no sum crosses a piece of work. The iteration
+// is chaotic, so every operation is rounded where torch's rounds it.
 at::Tensor griffin_lim(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase,
                        const CancelToken& cancel);
 

@@ -23,8 +23,8 @@ Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
       fade.head.push_back(static_cast<float>(hanning(overlap + i)));
     } else {
       // Squares that add up to 1: uncorrelated chunks keep their loudness through the joint.
-      const double angle = std::numbers::pi / 2.0 * (static_cast<double>(i) + 0.5) /
-                           static_cast<double>(overlap);
+      const double angle =
+          std::numbers::pi / 2.0 * (static_cast<double>(i) + 0.5) / static_cast<double>(overlap);
       fade.tail.push_back(static_cast<float>(std::cos(angle)));
       fade.head.push_back(static_cast<float>(std::sin(angle)));
     }
@@ -33,8 +33,7 @@ Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
 }
 
 void Joiner::append(std::vector<float>& audio, const float* chunk, std::int64_t count) const {
-  const std::int64_t shared =
-      std::min({overlap_, static_cast<std::int64_t>(audio.size()), count});
+  const std::int64_t shared = std::min({overlap_, static_cast<std::int64_t>(audio.size()), count});
   const Fade own = shared < overlap_ ? make_fade(shared, joint_) : Fade{};
   const Fade& fade = shared < overlap_ ? own : fade_;
   float* tail = audio.data() + audio.size() - shared;

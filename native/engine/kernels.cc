@@ -27,8 +27,7 @@ SDA_MULTIVERSION void accumulate(const float* a, float* out, std::int64_t count)
 }
 
 SDA_MULTIVERSION void scale_spectrum(const float* __restrict magnitude,
-                                     std::complex<float>* __restrict spectrum,
-                                     std::int64_t count) {
+                                     std::complex<float>* __restrict spectrum, std::int64_t count) {
   auto* values = reinterpret_cast<float*>(spectrum);
   for (std::int64_t i = 0; i < count; ++i) {
     values[2 * i] *= magnitude[i];
@@ -53,8 +52,8 @@ SDA_MULTIVERSION void advance_phase(const std::complex<float>* __restrict rebuil
   for (std::int64_t i = 0; i < count; ++i) {
     const float real = now[2 * i] - momentum * before[2 * i];
     const float imag = now[2 * i + 1] - momentum * before[2 * i + 1];
-    // torch's |a| is right to half a unit in the last place, which takes a wider sum of squares; its
-    // division multiplies by the reciprocal.
+    // torch's |a| is right to half a unit in the last place, which takes a wider sum of squares;
+    // its division multiplies by the reciprocal.
     const double square = double{real} * real + double{imag} * imag;
     const float reciprocal = 1.0F / (static_cast<float>(std::sqrt(square)) + 1e-16F);
     before[2 * i] = magnitude[i] * (real * reciprocal);

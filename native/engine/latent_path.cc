@@ -1,6 +1,7 @@
 #include "engine/latent_path.h"
 
 #include <ATen/TensorOperators.h>
+
 #include <algorithm>
 #include <cmath>
 

@@ -68,13 +68,12 @@ MelScale::MelScale(const SpectrogramConfig& config) : filters_(config.n_mels) {
 
   if (!independent()) {
     const at::Tensor wide = bank_.to(at::kDouble);
-    gram_inverse_ =
-        at::linalg_pinv(at::matmul(wide, wide.t()), kGramTolerance, /*hermitian=*/true);
+    gram_inverse_ = at::linalg_pinv(at::matmul(wide, wide.t()), kGramTolerance, /*hermitian=*/true);
   }
 }
 
-// A filter ends where its second neighbour begins, so the Gram matrix of the bank is tridiagonal, and
-// the pivots of its LDLᵀ take one pass.
+// A filter ends where its second neighbour begins, so the Gram matrix of the bank is tridiagonal,
+// and the pivots of its LDLᵀ take one pass.
 bool MelScale::independent() const {
   double pivot = 0.0;
   for (std::size_t m = 0; m < filters_.size(); ++m) {
@@ -86,7 +85,8 @@ bool MelScale::independent() const {
       const Filter& before = filters_[m - 1];
       const auto offset = static_cast<std::size_t>(filter.first - before.first);
       double shared = 0.0;
-      for (std::size_t i = 0; i < filter.weights.size() && i + offset < before.weights.size(); ++i) {
+      for (std::size_t i = 0; i < filter.weights.size() && i + offset < before.weights.size();
+           ++i) {
         shared += double{filter.weights[i]} * before.weights[i + offset];
       }
       left -= shared * shared / pivot;

@@ -10,8 +10,8 @@
 
 namespace sda::engine {
 
-// Triangular filters on 2595·log10(1 + f/700) (O'Shaughnessy 1987, as in HTK), no area normalisation,
-// with the float32 arithmetic of torchaudio.functional.melscale_fbanks. Immutable.
+// Triangular filters on 2595·log10(1 + f/700) (O'Shaughnessy 1987, as in HTK), no area
+// normalisation, with the float32 arithmetic of torchaudio.functional.melscale_fbanks. Immutable.
 class MelScale {
  public:
   // Throws kSchema for a bank that float32 can't tell apart, or that is absurdly large.
@@ -23,13 +23,13 @@ class MelScale {
   // One frame: n_fft/2 + 1 powers → n_mels values, `mel_stride` elements apart.
   void forward(const float* power, float* mel, std::int64_t mel_stride) const;
 
-  // [B, n_mels, frames] → [B, n_fft/2 + 1, frames]: the least-squares spectrum of least norm, clamped
-  // at 0.
+  // [B, n_mels, frames] → [B, n_fft/2 + 1, frames]: the least-squares spectrum of least norm,
+  // clamped at 0.
   //
-  // By the same float32 QR solve as torchaudio.transforms.InverseMelScale. A better one would not do:
-  // Griffin-Lim is chaotic, and turns the 1e-6 between this and a solution in double precision into
-  // an audibly other phase. Where filters depend on each other, and that solve is undefined, by the
-  // pseudo-inverse Aᵀ(AAᵀ)⁺ in double precision.
+  // By the same float32 QR solve as torchaudio.transforms.InverseMelScale. A better one would not
+  // do: Griffin-Lim is chaotic, and turns the 1e-6 between this and a solution in double precision
+  // into an audibly other phase. Where filters depend on each other, and that solve is undefined,
+  // by the pseudo-inverse Aᵀ(AAᵀ)⁺ in double precision.
   at::Tensor inverse(const at::Tensor& mel) const;
 
   // [n_mels, n_fft/2 + 1]

@@ -27,8 +27,8 @@ Phase make_phase(double position, double from, double base) {
   Phase phase{static_cast<std::int64_t>(std::ceil(position - reach)), {}};
   const auto last = static_cast<std::int64_t>(std::floor(position + reach));
   for (std::int64_t i = phase.first; i <= last; ++i) {
-    const double t = std::clamp((static_cast<double>(i) - position) * base / from,
-                                -kZeroCrossings, kZeroCrossings);
+    const double t = std::clamp((static_cast<double>(i) - position) * base / from, -kZeroCrossings,
+                                kZeroCrossings);
     const double cosine = std::cos(t * std::numbers::pi / kZeroCrossings / 2.0);
     const double sinc = t == 0.0 ? 1.0 : std::sin(t * std::numbers::pi) / (t * std::numbers::pi);
     phase.taps.push_back(static_cast<float>(sinc * cosine * cosine * base / from));
@@ -61,8 +61,7 @@ std::vector<float> resample(const std::vector<float>& signal, std::int64_t from,
     const Phase& phase = phases[n % to];
     const std::int64_t start = n / to * from + phase.first;
     const std::int64_t begin = std::max<std::int64_t>(0, -start);
-    const std::int64_t end =
-        std::min(static_cast<std::int64_t>(phase.taps.size()), count - start);
+    const std::int64_t end = std::min(static_cast<std::int64_t>(phase.taps.size()), count - start);
     double sum = 0.0;
     for (std::int64_t k = begin; k < end; ++k) {
       sum += double{phase.taps[k]} * signal[start + k];

@@ -86,7 +86,8 @@ at::Tensor SpectrogramImpl::mel_to_waveform(const at::Tensor& mel, at::Generator
   const std::int64_t frames = mel.size(2);
   check_work(items, frames, stft_.n_fft());
   stft_.check_reflection(stft_.samples(frames));
-  if (!at::isfinite(mel).all().item<bool>()) bad_argument("mel", "mel holds a value that is not finite");
+  if (!at::isfinite(mel).all().item<bool>())
+    bad_argument("mel", "mel holds a value that is not finite");
   const at::Tensor magnitude = mel_to_magnitude(mel);
   cancel.throw_if_cancelled();
   if (!at::isfinite(magnitude).all().item<bool>()) {
@@ -103,8 +104,7 @@ FloatTensor SpectrogramImpl::mel_to_waveform(const FloatTensor& mel, std::uint64
   c10::InferenceMode guard;
   const at::Tensor input = view_of(mel, {-1, 1, config_.n_mels, -1}, "mel");
   at::Generator generator = make_cpu_generator(seed);
-  return to_float_tensor(
-      mel_to_waveform(input.squeeze(1), generator, cancel).unsqueeze(1));
+  return to_float_tensor(mel_to_waveform(input.squeeze(1), generator, cancel).unsqueeze(1));
 }
 
 }  // namespace sda::engine

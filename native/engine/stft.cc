@@ -35,15 +35,15 @@ void Stft::take_frame(const float* wave, std::int64_t samples, std::int64_t inde
   const std::int64_t inside_begin = std::clamp<std::int64_t>(-start, 0, size);
   const std::int64_t inside_end = std::clamp<std::int64_t>(samples - start, inside_begin, size);
   for (std::int64_t i = 0; i < inside_begin; ++i) out[i] = wave[-(start + i)] * window_[i];
-  kernels::multiply(wave + start + inside_begin, window_.data() + inside_begin,
-                    out + inside_begin, inside_end - inside_begin);
+  kernels::multiply(wave + start + inside_begin, window_.data() + inside_begin, out + inside_begin,
+                    inside_end - inside_begin);
   for (std::int64_t i = inside_end; i < size; ++i) {
     out[i] = wave[2 * (samples - 1) - (start + i)] * window_[i];
   }
 }
 
-void Stft::overlap_add(const float* rows, std::int64_t frames, std::int64_t begin,
-                       std::int64_t end, float* out) const {
+void Stft::overlap_add(const float* rows, std::int64_t frames, std::int64_t begin, std::int64_t end,
+                       float* out) const {
   const std::int64_t size = n_fft();
   const std::int64_t half = size / 2;
   std::fill(out, out + (end - begin), 0.0F);

@@ -31,8 +31,8 @@ class Stft {
   // Frame `index` of `wave`, reflected at the ends and windowed: n_fft samples to `out`.
   void take_frame(const float* wave, std::int64_t samples, std::int64_t index, float* out) const;
 
-  // Sums the parts of `frames` windowed frames (rows of n_fft) that fall on [begin, end) of the wave
-  // into out[0 … end − begin).
+  // Sums the parts of `frames` windowed frames (rows of n_fft) that fall on [begin, end) of the
+  // wave into out[0 … end − begin).
   void overlap_add(const float* rows, std::int64_t frames, std::int64_t begin, std::int64_t end,
                    float* out) const;
 

@@ -16,7 +16,8 @@ std::string shape_text(at::IntArrayRef shape);
 [[noreturn]] void bad_argument(const std::string& name, const std::string& message);
 
 // A float32 CPU tensor over the caller's memory: valid for as long as `tensor` lives. Every extent
-// must match `expected`, where -1 stands for any extent from 1 up; otherwise kArgument naming `what`.
+// must match `expected`, where -1 stands for any extent from 1 up; otherwise kArgument naming
+// `what`.
 at::Tensor view_of(const FloatTensor& tensor, at::IntArrayRef expected, const std::string& what);
 
 // Row-major float32 on the CPU; shares the tensor's memory when it already is that.

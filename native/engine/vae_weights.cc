@@ -90,9 +90,10 @@ class Collector {
       refuse(name, "has element type " + std::string(dtype_name(source->dtype)) +
                        ", expected float16, bfloat16, float32 or float64");
     }
-    const at::Tensor view =
-        at::for_blob(source->data, source->shape).strides(source->strides).options(type)
-            .make_tensor();
+    const at::Tensor view = at::for_blob(source->data, source->shape)
+                                .strides(source->strides)
+                                .options(type)
+                                .make_tensor();
     at::Tensor tensor = view.to(at::kFloat).contiguous();
     if (!device_.is_cpu()) {
       // The copy from pinned memory overlaps with reading the next tensor.
@@ -108,8 +109,8 @@ class Collector {
   void take_counter(const std::string& name) {
     const NamedTensor* source = find(name, {});
     if (source != nullptr && source->dtype != DType::kInt64) {
-      refuse(name, "has element type " + std::string(dtype_name(source->dtype)) +
-                       ", expected int64");
+      refuse(name,
+             "has element type " + std::string(dtype_name(source->dtype)) + ", expected int64");
     }
   }
 
@@ -140,7 +141,8 @@ VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::De
   Collector collect(state, device, weights);
 
   weights.has_encoder = collect.has("encoder.fc_mu.weight");
-  // The Python program strips a decoder-only file of its encoder's head, and leaves the rest or not.
+  // The Python program strips a decoder-only file of its encoder's head, and leaves the rest or
+  // not.
   collect.set_lenient(!weights.has_encoder);
   for (std::size_t i = 0; i < weights.convs.size(); ++i) {
     const std::int64_t inputs = kEncoderChannels[i];
@@ -156,8 +158,7 @@ VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::De
                  weights.fc_logvar);
 
   collect.set_lenient(false);
-  collect.affine("decoder.fc", {shape.features(), shape.latent_dim}, shape.features(),
-                 weights.fc);
+  collect.affine("decoder.fc", {shape.features(), shape.latent_dim}, shape.features(), weights.fc);
   for (std::size_t i = 0; i < weights.deconvs.size(); ++i) {
     const std::int64_t inputs = kDecoderChannels[i];
     const std::int64_t outputs = kDecoderChannels[i + 1];

@@ -1,0 +1,410 @@
+// What each part of the engine must compute, against formulas and figures from scipy and torch. No
+// files needed: comparisons with the Python program's own sounds are in the TypeScript tests.
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <numbers>
+#include <thread>
+
+#include "engine/butterworth.h"
+#include "engine/device.h"
+#include "engine/generate_options.h"
+#include "engine/griffin_lim.h"
+#include "engine/joining.h"
+#include "engine/latent_path.h"
+#include "engine/mel_scale.h"
+#include "engine/quality.h"
+#include "engine/resample.h"
+#include "engine/spatial.h"
+#include "engine/spectrogram.h"
+#include "engine/vae_weights.h"
+
+namespace sda::engine {
+namespace {
+
+int passed = 0;
+int failed = 0;
+
+void check(bool holds, const char* what, int line) {
+  (holds ? passed : failed) += 1;
+  if (!holds) std::fprintf(stderr, "engine_test.cc:%d: %s\n", line, what);
+}
+#define EXPECT(...) check((__VA_ARGS__), #__VA_ARGS__, __LINE__)
+
+bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
+
+// The Error that `action` throws, by code and by the detail `key`.
+template <typename Action>
+bool throws(ErrorCode code, const std::string& key, const std::string& value, Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    if (error.code() != code) return false;
+    if (key.empty()) return true;
+    for (const auto& [name, detail] : error.details()) {
+      if (name == key) return std::get<std::string>(detail) == value;
+    }
+  }
+  return false;
+}
+
+SpectrogramConfig small_config() {
+  SpectrogramConfig config;
+  config.sample_rate = 16000;
+  config.n_fft = 512;
+  config.hop_length = 128;
+  config.n_mels = 32;
+  return config;
+}
+
+std::vector<float> tone(double frequency, double rate, std::size_t count) {
+  std::vector<float> samples(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    samples[i] = static_cast<float>(
+        std::sin(2.0 * std::numbers::pi * frequency * static_cast<double>(i) / rate));
+  }
+  return samples;
+}
+
+// A state dict of random weights with every tensor of a ConvVAE, all zeros but the decoder's head.
+StateDict make_state(std::int64_t latent, const SpectrogramConfig& config) {
+  const VaeShape shape(latent, config);
+  StateDict state;
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> extents, float value,
+                       DType dtype = DType::kFloat32) {
+    std::int64_t count = 1;
+    for (std::int64_t extent : extents) count *= extent;
+    std::shared_ptr<float[]> data(new float[std::max<std::int64_t>(count, 2)]);
+    for (std::int64_t i = 0; i < count; ++i) {
+      data[i] = value * std::sin(static_cast<float>(i % 97));
+    }
+    std::vector<std::int64_t> strides(extents.size(), 1);
+    for (std::size_t i = extents.size(); i-- > 1;) strides[i - 1] = strides[i] * extents[i];
+    state.push_back(
+        {name, dtype, extents, strides, reinterpret_cast<std::byte*>(data.get()), data});
+  };
+  const auto norm = [&](const std::string& prefix, std::int64_t channels) {
+    for (const char* part : {".weight", ".bias", ".running_mean"})
+      add(prefix + part, {channels}, 0.3F);
+    add(prefix + ".running_var", {channels}, 0.0F);
+    add(prefix + ".num_batches_tracked", {}, 0.0F, DType::kInt64);
+  };
+  const std::int64_t up[] = {1, 32, 64, 128, 256};
+  for (int i = 0; i < 4; ++i) {
+    const std::string index = std::to_string(4 * i);
+    add("encoder.convs." + index + ".weight", {up[i + 1], up[i], 3, 3}, 0.05F);
+    add("encoder.convs." + index + ".bias", {up[i + 1]}, 0.05F);
+    norm("encoder.convs." + std::to_string(4 * i + 1), up[i + 1]);
+    add("decoder.deconvs." + index + ".weight", {up[4 - i], up[3 - i], 3, 3}, 0.05F);
+    add("decoder.deconvs." + index + ".bias", {up[3 - i]}, 0.05F);
+    if (i < 3) norm("decoder.deconvs." + std::to_string(4 * i + 1), up[3 - i]);
+  }
+  for (const char* head : {"encoder.fc_mu", "encoder.fc_logvar"}) {
+    add(head + std::string(".weight"), {latent, shape.features()}, 0.01F);
+    add(head + std::string(".bias"), {latent}, 0.01F);
+  }
+  add("decoder.fc.weight", {shape.features(), latent}, 0.5F);
+  add("decoder.fc.bias", {shape.features()}, 0.5F);
+  return state;
+}
+
+NamedTensor& named(StateDict& state, const std::string& name) {
+  for (NamedTensor& tensor : state) {
+    if (tensor.name == name) return tensor;
+  }
+  std::abort();
+}
+
+FloatTensor filled(std::vector<std::int64_t> shape, float value) {
+  FloatTensor tensor{std::move(shape), nullptr};
+  tensor.data = std::shared_ptr<float[]>(new float[static_cast<std::size_t>(tensor.numel())]);
+  std::fill_n(tensor.data.get(), tensor.numel(), value);
+  return tensor;
+}
+
+void test_mel_scale() {
+  const SpectrogramConfig config;
+  const MelScale scale(config);
+  EXPECT(scale.full_rank());
+  const auto mel = [](double hz) { return 2595.0 * std::log10(1.0 + hz / 700.0); };
+  const auto hz = [](double m) { return 700.0 * (std::pow(10.0, m / 2595.0) - 1.0); };
+  double worst = 0.0;
+  const auto bank = scale.bank();
+  const float* weights = bank.const_data_ptr<float>();
+  for (int m = 0; m < 128; ++m) {
+    const double left = hz(mel(24000.0) * m / 129.0);
+    const double centre = hz(mel(24000.0) * (m + 1) / 129.0);
+    const double right = hz(mel(24000.0) * (m + 2) / 129.0);
+    for (int k = 0; k < 1025; ++k) {
+      const double f = 24000.0 * k / 1024.0;
+      const double expected =
+          std::max(0.0, std::min((f - left) / (centre - left), (right - f) / (right - centre)));
+      worst = std::max(worst, std::abs(expected - static_cast<double>(weights[m * 1025 + k])));
+    }
+  }
+  EXPECT(worst < 2e-4);  // float32 rounding of the corners
+
+  // An inverse of what a spectrum in the span of the filters gives is that spectrum.
+  const at::Tensor mels = at::rand({2, 128, 5}, at::kFloat) + 0.5;
+  const at::Tensor inside = bank.t().matmul(mels);
+  EXPECT(((scale.inverse(bank.matmul(inside)) - inside).abs().max() / inside.max()).item<double>() <
+         1e-4);
+
+  SpectrogramConfig narrow = small_config();
+  narrow.n_mels = 128;  // more filters at the low end than bins
+  const MelScale deficient(narrow);
+  EXPECT(!deficient.full_rank());
+  const at::Tensor spectrum = deficient.bank().t().matmul(at::rand({1, 128, 3}) + 0.5);
+  const at::Tensor target = deficient.bank().matmul(spectrum);
+  EXPECT(((deficient.bank().matmul(deficient.inverse(target)) - target).abs().max() / target.max())
+             .item<double>() < 1e-4);
+}
+
+void test_butterworth() {
+  std::vector<float> signal(200);
+  for (int i = 0; i < 200; ++i) {
+    signal[i] = static_cast<float>(std::sin(0.3 * i) + 0.5 * std::cos(2.9 * i) + 0.1);
+  }
+  filter_zero_phase(butterworth_low_pass(8, 20000.0, 48000.0), signal, {});
+  // scipy.signal.sosfiltfilt(butter(8, 20000/24000, output="sos"), signal)
+  const std::pair<int, double> expected[] = {{0, 0.5978779738181043},    {1, 0.03706458700760629},
+                                             {50, 0.7512893983508528},   {120, -0.891741848333933},
+                                             {198, 0.18025133416973624}, {199, 0.3790501466478783}};
+  for (const auto& [i, value] : expected) EXPECT(near(signal[i], value, 2e-6));
+  std::vector<float> one = {0.5F};
+  filter_zero_phase(butterworth_low_pass(8, 20000.0, 48000.0), one, {});
+  EXPECT(near(one[0], 0.5, 1e-6));
+}
+
+void test_resample() {
+  EXPECT(resample(std::vector<float>(47616), 48000, 44100, {}).size() == 43748);
+  EXPECT(resample(std::vector<float>(101), 16000, 48000, {}).size() == 303);
+  for (const auto& [from, to] : {std::pair{48000, 44100}, {16000, 48000}, {48000, 96000}}) {
+    const std::vector<float> result = resample(tone(1000.0, from, 4000), from, to, {});
+    const std::vector<float> wanted = tone(1000.0, to, result.size());
+    double worst = 0.0;
+    for (std::size_t i = 200; i + 200 < result.size(); ++i) {
+      worst = std::max(worst, static_cast<double>(std::abs(result[i] - wanted[i])));
+    }
+    EXPECT(worst < 5e-3);  // the window's ripple
+  }
+}
+
+at::Tensor row(double a, double b) { return at::tensor({a, b}).to(at::kFloat).unsqueeze(0); }
+
+void test_latent_path() {
+  const at::Tensor x = row(2.0, 0.0);
+  const at::Tensor y = row(0.0, 4.0);
+  const double half = std::numbers::sqrt2 / 2.0;
+  EXPECT((slerp(x, y, 0.5) - row(2.0 * half, 4.0 * half)).abs().max().item<double>() < 1e-6);
+  EXPECT((slerp(x, x * 3.0, 0.25) - x * 1.5).abs().max().item<double>() < 1e-6);
+  EXPECT(interpolate_anchors({x, y, x}, 3).size() == 7);
+  EXPECT(interpolate_anchors({x}, 3).size() == 1);
+}
+
+void test_joining() {
+  const std::vector<float> ones(8, 1.0F);
+  std::vector<float> audio;
+  const Joiner equal(4, Joint::kEqualPower);
+  equal.append(audio, ones.data(), 8);
+  equal.append(audio, ones.data(), 8);
+  EXPECT(audio.size() == 12);
+  for (int i = 4; i < 8; ++i)
+    EXPECT(audio[i] >= 1.0F && audio[i] <= std::numbers::sqrt2_v<float> + 1e-6F);
+
+  audio = ones;
+  Joiner(4, Joint::kPython).append(audio, std::vector<float>(8, 0.0F).data(), 8);
+  const double hanning[] = {0.0, 0.188255099, 0.611260467, 0.950484434};  // numpy.hanning(8)
+  for (int i = 0; i < 4; ++i) EXPECT(near(audio[4 + i], hanning[i], 1e-6));
+
+  audio = {1.0F, 1.0F};
+  Joiner(4, Joint::kPython).append(audio, ones.data(), 8);  // less than an overlap to share
+  EXPECT(audio.size() == 8);
+}
+
+void test_spatial_and_quality() {
+  const std::vector<float> mono = tone(440.0, 1000.0, 100);
+  const auto wide = widen(mono, 1.0, 1000);
+  EXPECT(near(wide[0][50], mono[50], 1e-6) && near(wide[1][50], mono[35], 1e-6));
+  std::vector<float> impulse(100, 0.0F);
+  impulse[0] = 1.0F;
+  add_reflection(impulse, 0.5, 1000);
+  EXPECT(near(impulse[20], 0.075, 1e-7) && impulse[40] == 0.0F);
+
+  std::vector<std::vector<float>> audio = {std::vector<float>(1000, 0.5F)};
+  for (int i = 500; i < 1000; ++i) audio[0][i] = 0.005F;
+  EXPECT(near(measure_quality(audio, 1000).snr_db, 40.0, 1e-3));
+  normalise_peak(audio);
+  EXPECT(near(audio[0][0], 0.891, 1e-6));
+  audio = {{0.0F, 1.0F, -1.0F, 0.0F, 0.9995F}};
+  const Quality clipped = measure_quality(audio, 100);
+  EXPECT(clipped.clipped_samples == 3 && clipped.max_consecutive_clipped == 2);
+  EXPECT(measure_quality({std::vector<float>(1000, 0.0F)}, 1000).snr_db == 0.0);
+}
+
+void test_griffin_lim() {
+  for (const auto& [n_fft, hop] : {std::pair{512, 128}, {400, 160}}) {
+    const Stft stft(n_fft, hop);
+    at::Generator generator = make_cpu_generator(5);
+    const at::Tensor magnitude = at::rand({2, 30, stft.bins()}, generator, at::kFloat);
+    const at::Tensor phase = at::rand({2, stft.bins(), 30}, generator, at::kComplexFloat);
+    const at::Tensor fused = griffin_lim(stft, magnitude, phase, {});
+    const at::Tensor plain = griffin_lim_aten(stft, magnitude, phase, {});
+    EXPECT(fused.sizes() == plain.sizes() && fused.size(1) == 29 * hop);
+    const double norms = (fused.norm() * plain.norm()).item<double>();
+    EXPECT((fused * plain).sum().item<double>() / norms > 0.9999);
+    const int threads = at::get_num_threads();
+    for (int count : {1, 2, 3}) {
+      at::set_num_threads(count);
+      EXPECT(at::equal(griffin_lim(stft, magnitude, phase, {}), fused));
+    }
+    at::set_num_threads(threads);
+  }
+  CancelToken cancelled;
+  cancelled.cancel();
+  bool stopped = false;
+  try {
+    griffin_lim(Stft(512, 128), at::rand({1, 30, 257}), at::rand({1, 257, 30}, at::kComplexFloat),
+                cancelled);
+  } catch (const Cancelled&) {
+    stopped = true;
+  }
+  EXPECT(stopped);
+}
+
+void test_model() {
+  const SpectrogramConfig config = small_config();
+  StateDict state = make_state(16, config);
+  const auto create = [&] { return Model::create(state, 16, config, "cpu"); };
+  const auto refused = [&](const std::string& name) {
+    return throws(ErrorCode::kSchema, "tensor", name, create);
+  };
+  const auto model = create();
+  EXPECT(model->has_encoder() && model->device() == "cpu" && model->byte_size() > 0);
+  const FloatTensor mel = model->decode(filled({2, 16}, 0.1F), {});
+  EXPECT(mel.shape == std::vector<std::int64_t>{2, 1, 32, 126});
+  EXPECT(model->encode(mel, {}).first.shape == std::vector<std::int64_t>{2, 16});
+  EXPECT(throws(ErrorCode::kArgument, "found", "[2, 15]", [&] {
+    model->decode(filled({2, 15}, 0.0F), {});
+  }));
+  EXPECT(throws(ErrorCode::kArgument, "", "", [&] { model->decode(filled({0, 16}, 0.0F), {}); }));
+
+  const auto spectrogram = Spectrogram::create(config, "cpu");
+  GenerateOptions options;
+  options.duration_s = 1.5;
+  const Generation first = generate(*model, *spectrogram, options, {}, nullptr);
+  Generation other;
+  std::thread([&] { other = generate(*model, *spectrogram, options, {}, nullptr); }).join();
+  EXPECT(first.audio == other.audio && first.audio[0].size() == 72000);
+
+  StateDict extra = state;
+  std::swap(extra, state);
+  state.push_back(state.back());
+  EXPECT(refused(state.back().name));
+  state.back().name = "decoder.more";
+  EXPECT(refused("decoder.more"));
+  state = extra;
+  named(state, "decoder.fc.bias").shape = {3};
+  EXPECT(refused("decoder.fc.bias"));
+  state = extra;
+  named(state, "decoder.fc.bias").dtype = DType::kInt32;
+  EXPECT(refused("decoder.fc.bias"));
+  state = extra;
+  std::erase_if(state, [](const NamedTensor& t) { return t.name == "encoder.fc_logvar.bias"; });
+  EXPECT(refused("encoder.fc_logvar.bias"));
+  state = extra;
+  std::erase_if(state, [](const NamedTensor& t) { return t.name.starts_with("encoder.fc"); });
+  const auto decoder = create();
+  EXPECT(!decoder->has_encoder());
+  EXPECT(throws(ErrorCode::kSchema, "", "", [&] { decoder->encode(mel, {}); }));
+
+  state = extra;
+  const NamedTensor bias = named(state, "decoder.fc.bias");
+  const auto nan = std::numeric_limits<float>::quiet_NaN();
+  std::fill_n(reinterpret_cast<float*>(bias.data), bias.shape[0], nan);
+  EXPECT(throws(ErrorCode::kSchema, "", "",
+                [&] { generate(*create(), *spectrogram, options, {}, nullptr); }));
+}
+
+void test_arguments() {
+  const auto refused = [](const std::string& name, auto change) {
+    GenerateOptions options;
+    change(options);
+    return throws(ErrorCode::kArgument, "option", name, [&] { check_options(options, 4); });
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (double bad : {nan, 0.0, -1.0, 60.001}) {
+    EXPECT(refused("duration_s", [&](auto& o) { o.duration_s = bad; }));
+  }
+  EXPECT(refused("latent", [](auto& o) { o.latent = std::vector<float>(3); }));
+  EXPECT(refused("latent",
+                 [&](auto& o) { o.latent = std::vector<float>(4, static_cast<float>(nan)); }));
+  EXPECT(refused("sample_rate", [](auto& o) { o.sample_rate = 22050; }));
+  EXPECT(refused("steps_between", [](auto& o) { o.steps_between = 0; }));
+  EXPECT(refused("overlap_samples", [](auto& o) { o.overlap_samples = -1; }));
+  EXPECT(refused("width", [](auto& o) { o.width = 1.6; }));
+  EXPECT(refused("depth", [&](auto& o) { o.depth = nan; }));
+
+  const auto config_refused = [](const std::string& name, auto change) {
+    SpectrogramConfig config;
+    change(config);
+    return throws(ErrorCode::kSchema, "field", name, [&] { Spectrogram::create(config, "cpu"); });
+  };
+  EXPECT(config_refused("n_fft", [](auto& c) { c.n_fft = std::int64_t{1} << 40; }));
+  EXPECT(config_refused("n_fft", [](auto& c) { c.n_fft = 511; }));
+  EXPECT(config_refused("hop_length", [](auto& c) { c.hop_length = 0; }));
+  EXPECT(config_refused("n_mels", [](auto& c) { c.n_mels = -1; }));
+  EXPECT(config_refused("sample_rate", [](auto& c) { c.sample_rate = 0; }));
+  EXPECT(config_refused("f_max", [](auto& c) { c.f_max = 0.0; }));
+  EXPECT(config_refused("power", [&](auto& c) { c.power = nan; }));
+
+  const auto spectrogram = Spectrogram::create(small_config(), "cpu");
+  EXPECT(throws(ErrorCode::kArgument, "", "", [&] {
+    spectrogram->mel_to_waveform(filled({1, 1, 32, 2}, 0.0F), 0, {});
+  }));
+  EXPECT(throws(ErrorCode::kArgument, "", "", [&] {
+    spectrogram->waveform_to_mel(filled({1, 1, 256}, 0.0F), {});
+  }));
+  EXPECT(throws(ErrorCode::kArgument, "option", "mel", [&] {
+    spectrogram->mel_to_waveform(filled({1, 1, 32, 9}, static_cast<float>(nan)), 0, {});
+  }));
+
+  EXPECT(resolve_device("cpu") == "cpu");
+  for (const char* text : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1 "}) {
+    EXPECT(throws(ErrorCode::kArgument, "option", "device", [&] { resolve_device(text); }));
+  }
+  if (cuda_state().devices == 0) {
+    EXPECT(throws(ErrorCode::kDevice, "device", "cuda:1", [] { resolve_device("cuda:1"); }));
+  }
+}
+
+}  // namespace
+
+int run() {
+  test_mel_scale();
+  test_butterworth();
+  test_resample();
+  test_latent_path();
+  test_joining();
+  test_spatial_and_quality();
+  test_griffin_lim();
+  test_model();
+  test_arguments();
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace sda::engine
+
+int main() {
+  const c10::InferenceMode guard;
+  return sda::engine::run();
+}
