@@ -32,7 +32,7 @@ export interface SpatialOptions {
   mode: (typeof SPATIAL_MODES)[number];
   /** Strength of the side signal, 0 to 1.5; default 0.5. Only "stereo" uses it. */
   width?: number;
-  /** Delay and level of the reflection, 0 (none) to 1; default 0.3 */
+  /** Delay and level of the reflection, 0 (none) to 1; default 0.3, which "dual_seed" always has */
   depth?: number;
 }
 

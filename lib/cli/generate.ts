@@ -71,7 +71,7 @@ export function addGenerateCommand(program: Command, io: Io): void {
         .default("mono"),
     )
     .option("--width <number>", "of stereo, 0 to 1.5", parseNumber)
-    .option("--depth <number>", "of the reflection, 0 to 1", parseNumber)
+    .option("--depth <number>", "of the reflection in stereo, 0 to 1", parseNumber)
     .option("--device <name>", "auto, cpu, cuda, cuda:N or mps", "auto")
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: Settings) => generate(ref, settings, io));
