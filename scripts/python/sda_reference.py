@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.signal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -416,9 +415,7 @@ def analyse_latents(
             flat = np.std(values) < 1e-12
             correlations[name].append(0.0 if flat else float(np.corrcoef(points, values)[0, 1]))
     best = [max(FEATURES, key=lambda name, a=axis: abs(correlations[name][a])) for axis in range(active)]
-    suggested = [
-        name if abs(correlations[name][axis]) >= 0.5 else f"Axis {axis + 1}" for axis, name in enumerate(best)
-    ]
+    suggested = [name if abs(correlations[name][axis]) >= 0.5 else f"Axis {axis + 1}" for axis, name in enumerate(best)]
     return {
         "version": ANALYSIS_VERSION,
         "pca_components": components,
@@ -521,7 +518,7 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 
 
 def crossfade(chunks: Sequence[np.ndarray], overlap: int) -> np.ndarray:
-    """Join chunks as the Python program does: the *tail* rises and the *head* falls (SPEC 6)."""
+    """Join chunks as the Python program does: the *tail* rises and the *head* falls."""
     window = np.hanning(2 * overlap).astype(np.float32)
     joined = chunks[0]
     for chunk in chunks[1:]:
@@ -531,7 +528,7 @@ def crossfade(chunks: Sequence[np.ndarray], overlap: int) -> np.ndarray:
 
 
 def _channel(loaded: LoadedModel, spectrogram: AudioSpectrogram, config: GenerateConfig, seed: int) -> np.ndarray:
-    """Chunks of one channel, joined and low-passed. Draws from torch's generator in the order of SPEC 6."""
+    """Chunks of one channel, joined and low-passed. Draws from torch's generator in the Python program's order."""
     rate = loaded.config.sample_rate
     latent_dim = loaded.model.latent_dim
     overlap = int(rate * OVERLAP_S)
@@ -565,6 +562,9 @@ def low_pass(audio: np.ndarray, rate: int) -> np.ndarray:
     """8th-order Butterworth at 20 kHz, forward and backward; nothing where that is no frequency of the sound."""
     if rate / 2 <= LOW_PASS_HZ:
         return audio
+    # Here, because its import takes a second or two, which the timings of loading must not contain.
+    import scipy.signal
+
     sections = scipy.signal.butter(8, LOW_PASS_HZ, btype="low", fs=rate, output="sos")
     return scipy.signal.sosfiltfilt(sections, audio).astype(np.float32)
 
@@ -615,7 +615,11 @@ def _longest_run(flags: np.ndarray) -> int:
 
 
 def quality_report(audio: np.ndarray, rate: int) -> dict[str, Any]:
-    """SNR of 10 ms frames, clipping, and a traffic light (SPEC 6)."""
+    """SNR of 10 ms frames, clipping, and a traffic light.
+
+    The Python program's results are known only where all frames are signal (SNR infinite); a finite SNR is
+    taken here as the ratio of the mean powers of signal frames and of the others.
+    """
     mono = audio if audio.ndim == 1 else audio.mean(axis=0)
     frame = int(0.010 * rate)
     frames = mono[: len(mono) // frame * frame].reshape(-1, frame).astype(np.float64)

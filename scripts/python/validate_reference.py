@@ -64,7 +64,9 @@ def validate(corpus: Path, name: str) -> int:
     checks = Checks(name)
 
     decode = golden["decode"]
-    checks.close("decode", loaded.model.decoder(torch.from_numpy(read(corpus, decode["z"]))).numpy(), read(corpus, decode["mel"]))
+    checks.close(
+        "decode", loaded.model.decoder(torch.from_numpy(read(corpus, decode["z"]))).numpy(), read(corpus, decode["mel"])
+    )
     inverse = golden["mel_to_waveform"]
     torch.manual_seed(inverse["torch_manual_seed"])
     waveform = spectrogram.mel_to_waveform(torch.from_numpy(read(corpus, inverse["mel"])))
@@ -80,9 +82,13 @@ def validate(corpus: Path, name: str) -> int:
         infos = sda.slider_info(loaded.analysis)
         checks.exact("slider_info", infos, golden["slider_info"])
         for row in golden["slider_latents"]:
-            checks.exact("slider latent", sda.sliders_to_latent(loaded.analysis, row["positions"]).tolist(), row["latent"])
+            checks.exact(
+                "slider latent", sda.sliders_to_latent(loaded.analysis, row["positions"]).tolist(), row["latent"]
+            )
         for row in golden["randomize"]:
-            checks.exact(f"randomize {row['seed']}", sda.randomize_sliders(loaded.analysis, row["seed"]), row["positions"])
+            checks.exact(
+                f"randomize {row['seed']}", sda.randomize_sliders(loaded.analysis, row["seed"]), row["positions"]
+            )
         zones = [[sda.in_warning_zone(p, i) for p in range(i["min_step"], i["max_step"] + 1)] for i in infos]
         checks.exact("warning_zone", zones, golden["warning_zone"])
     for case in golden.get("generate", []):

@@ -1,0 +1,521 @@
+"""Write the files and golden values in test/fixtures, with real PyTorch.
+
+    python scripts/python/make_fixtures.py            everything but the numpy 1 files
+    python scripts/python/make_fixtures.py --numpy1   only those; needs numpy < 2
+
+torch/           files of torch.save, one for each thing that a reader may meet; golden.json says what is in them
+models/          small `.sda` files, and checkpoints/ a training checkpoint
+golden/          values computed from the models, in the layout of the Python program's own golden files
+golden-numpy1.json, torch/numpy1-*.pt, models/tiny-numpy1.sda      likewise, by numpy 1
+
+Running it again with the same versions changes nothing but the legacy files, whose storage keys are memory
+addresses. An entry of golden.json has the file's content as "value" (see golden_values.py; "same_value_as" names
+a file that holds the same), or "refuse" with the error code that opening it must give ("any": some SdaError).
+"optional" marks content that a reader may refuse instead; "globals" is what the pickle names; "python_loads":
+false, what torch.load itself cannot read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import pickle
+import struct
+import sys
+import tarfile
+import types
+import warnings
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import nn
+
+import golden_models
+import sda_reference as sda
+from golden_values import describe
+
+ROOT = Path(__file__).resolve().parents[2]
+DTYPES = (
+    "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 "
+    "complex32 complex64 complex128 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu"
+).split()
+NUMPY_TYPES = (
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+)
+NOT_A_FILE = "ERR_SDA_FORMAT"
+UNSAFE = "ERR_SDA_UNSAFE"
+ANY_CODE = "any"
+
+
+def recording_pickle() -> tuple[types.ModuleType, list[str]]:
+    """A pickle module for torch.load that notes every global it is asked for."""
+    found: list[str] = []
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            if f"{module} {name}" not in found:
+                found.append(f"{module} {name}")
+            return super().find_class(module, name)
+
+    module = types.ModuleType("recording_pickle")
+    module.Unpickler = Unpickler  # type: ignore[attr-defined]
+    module.load = lambda file, **options: Unpickler(file, **options).load()  # type: ignore[attr-defined]
+    return module, found
+
+
+class Fixtures:
+    """Writes files under one folder and collects what `golden.json` says about them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: list[dict[str, Any]] = []
+        self._described: dict[str, str] = {}
+        (folder / "torch").mkdir(parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        return self.folder / "torch" / name
+
+    def add(self, name: str, container: str, **facts: Any) -> None:
+        size = self.path(name).stat().st_size
+        self.entries.append({"file": f"torch/{name}", "bytes": size, "container": container, **facts})
+
+    def save(self, name: str, value: Any, *, protocol: int = 2, legacy: bool = False, **facts: Any) -> None:
+        """Write with torch.save and note the content; check that torch.load gives it back."""
+        torch.save(value, self.path(name), pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
+        self.expect(name, value, "legacy" if legacy else "zip", protocol=protocol, **facts)
+
+    def expect(self, name: str, value: Any, container: str, *, python_loads: bool = True, **facts: Any) -> None:
+        described = describe(value)
+        if python_loads:
+            module, found = recording_pickle()
+            loaded = torch.load(self.path(name), weights_only=False, pickle_module=module)
+            if describe(loaded) != described:
+                raise AssertionError(f"{name}: torch.load gives something else than was saved")
+            facts["globals"] = sorted(found)
+        else:
+            facts["python_loads"] = False
+        text = json.dumps(described)
+        if text in self._described:
+            facts["same_value_as"] = self._described[text]
+        else:
+            facts["value"] = described
+            self._described[text] = f"torch/{name}"
+        self.add(name, container, **facts)
+
+    def refuse(self, name: str, container: str, code: str, why: str, **facts: Any) -> None:
+        self.add(name, container, refuse=code, why=why, **facts)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Tensors
+
+
+def sample(dtype_name: str) -> torch.Tensor:
+    """Six values `[2, 3]` of a dtype, with its extremes where it has any."""
+    dtype = getattr(torch, dtype_name)
+    if dtype_name == "bool":
+        return torch.tensor([[True, False, True], [False, False, True]])
+    if dtype.is_complex:
+        parts = torch.tensor([[0.0, 1.5, -2.0], [3.25, -0.5, 1024.0]], dtype=torch.float64)
+        return torch.complex(parts, parts.flip(0)).to(dtype)
+    if dtype.is_floating_point:
+        if dtype_name.startswith("float8"):
+            return torch.tensor([[0x00, 0x01, 0x38], [0x7F, 0x80, 0xC3]], dtype=torch.uint8).view(dtype)
+        limits = torch.finfo(dtype)
+        values = [[0.0, 1.5, float("-inf")], [float("nan"), limits.max, limits.tiny]]
+        return torch.tensor(values, dtype=torch.float64).to(dtype)
+    limits = torch.iinfo(dtype)
+    rows = [[0, 1, limits.min], [limits.max, limits.max // 3, 42]]
+    return torch.from_numpy(np.array(rows, dtype=dtype_name))
+
+
+def write_tensors(out: Fixtures) -> None:
+    tensors = {name: sample(name) for name in DTYPES}
+    out.save("dtypes.pt", tensors)
+    v3_only = [name for name, tensor in tensors.items() if _needs_rebuild_v3(tensor)]
+    out.save("dtypes-legacy.pt", {k: v for k, v in tensors.items() if k not in v3_only}, legacy=True)
+    # torch.save writes these in the legacy format, torch.load of the same version fails on its own file.
+    out.save("dtypes-v3-legacy.pt", {k: tensors[k] for k in v3_only}, legacy=True, python_loads=False)
+    out.save("layouts.pt", layouts(shared=True))
+    out.save("layouts-legacy.pt", layouts(shared=True), legacy=True)
+    out.save("layouts-protocol5.pt", layouts(shared=True), protocol=5)
+    # torch.save refuses one storage under two types, hence two storages.
+    lazy = {"conj": sample("complex64").conj(), "neg": sample("complex64").conj().imag}
+    out.save("conj-neg.pt", lazy | {"double": sample("complex128").conj()})
+    out.save("conj-neg-legacy.pt", lazy, legacy=True)
+    octets = torch.arange(5, dtype=torch.uint8)
+    out.save("untyped-storage.pt", {"storage": octets.untyped_storage(), "tensor": octets}, optional=True)
+    out.save("bare-tensor.pt", torch.arange(6, dtype=torch.float32).reshape(2, 3))
+    out.save("bare-list.pt", [torch.ones(2), 1, "two"])
+    out.save(
+        "torch-values.pt",
+        {"size": torch.Size([2, 3]), "dtype": torch.float16, "device": torch.device("cpu")},
+        optional=True,
+    )
+    tagged = torch.arange(3.0)
+    tagged.note = "a tensor with an attribute"  # type: ignore[attr-defined]
+    out.save("tensor-attribute.pt", tagged, optional=True)
+
+
+def _needs_rebuild_v3(tensor: torch.Tensor) -> bool:
+    buffer = io.BytesIO()
+    torch.save(tensor, buffer)
+    with zipfile.ZipFile(buffer) as archive:
+        return any(b"_rebuild_tensor_v3" in archive.read(n) for n in archive.namelist() if n.endswith("data.pkl"))
+
+
+def layouts(*, shared: bool) -> dict[str, Any]:
+    """Tensors that differ in how they lie in their storages."""
+    base = torch.arange(24, dtype=torch.float32)
+    grid = torch.arange(12, dtype=torch.int16).reshape(3, 4)
+    five = torch.arange(2 * 3 * 2 * 2 * 3, dtype=torch.int32).reshape(2, 3, 2, 2, 3)
+    return {
+        "transposed": grid.T,
+        "sliced": grid[1:, 1:3],
+        "stepped": base[1::3],
+        "offset": base[5:9],
+        "same_storage": base,
+        "expanded": torch.tensor([[1.0], [2.0]]).expand(2, 4),
+        "expanded_scalar": torch.tensor(7, dtype=torch.int64).expand(2, 2),
+        "overlapping": base.as_strided((4, 3), (2, 1), 3),
+        "empty": torch.empty(0),
+        "empty_2d": torch.empty(3, 0, 2, dtype=torch.float64),
+        "scalar": torch.tensor(2.5, dtype=torch.float64),
+        "permuted_5d": five.permute(4, 0, 3, 1, 2),
+        "channels_last": torch.arange(24.0).reshape(1, 2, 3, 4).to(memory_format=torch.channels_last),
+        "unit_dimensions": base[:3].reshape(1, 3, 1),
+        "requires_grad": torch.tensor([1.0, 2.0], requires_grad=True),
+        "parameter": nn.Parameter(torch.tensor([3.0, 4.0])),
+        "frozen_parameter": nn.Parameter(torch.tensor([5.0]), requires_grad=False),
+        "bfloat16_view": torch.arange(6, dtype=torch.float32).to(torch.bfloat16)[::2],
+    } | ({"again": grid} if shared else {})
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Python values
+
+
+def containers() -> dict[str, Any]:
+    """One of everything that torch.save writes without tensors."""
+    ordered = OrderedDict([("b", 1), ("a", 2)])
+    ordered._metadata = OrderedDict([("", {"version": 1})])  # type: ignore[attr-defined]
+    shared = ["shared"]
+    recursive_list: list[Any] = [1]
+    recursive_list.append(recursive_list)
+    recursive_dict: dict[str, Any] = {}
+    recursive_dict["self"] = recursive_dict
+    recursive_dict["list"] = [recursive_dict]
+    ints = [0, 1, -1, 255, 256, 65535, 65536, -128, -32769, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**53, 2**63 - 1]
+    ints += [2**63, -(2**63), -(2**63) - 1, 2**64, 2**200, -(2**200), 2**2048 + 1]
+    return {
+        "none": None,
+        "bools": [True, False],
+        "ints": ints,
+        "floats": [0.0, -0.0, 1.5, 1e-310, 5e-324, 1.7976931348623157e308, float("nan"), float("inf"), float("-inf")],
+        "complex": [1 + 2j, complex(-0.0, float("inf"))],
+        "strings": ["", "ascii", "é ü ß", "雨", "🥁 emoji", "nul \x00 inside", 'line\nbreak \\ "quoted"'],
+        "lone_surrogate": "lone \ud83d surrogate",
+        "long_strings": ["x" * 255, "x" * 256, "é" * 300],
+        "bytes": [b"", b"\x00\xff\x80abc", bytes(range(256)) * 2],
+        "bytearray": bytearray(b"\x01\x02\xfe"),
+        "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), ((), ((1,),))],
+        "lists": [[], [1], [1, 2, 3]],
+        "dicts": [{}, {"a": 1}, {1: "int key", 2.5: "float key", (1, 2): "tuple key", None: "none key"}],
+        "ordered": ordered,
+        "empty_ordered": OrderedDict(),
+        "set": {3, 1, 2},
+        "empty_set": set(),
+        "frozenset": frozenset({"b", "a"}),
+        "shared": [shared, shared],
+        "recursive_list": recursive_list,
+        "recursive_dict": recursive_dict,
+        "tensor": torch.tensor([1, 2, 3], dtype=torch.uint8),
+    }
+
+
+def write_containers(out: Fixtures) -> None:
+    for protocol in (2, 3, 4, 5):
+        out.save(f"containers-protocol{protocol}.pt", containers(), protocol=protocol)
+    out.save("containers-legacy.pt", containers(), legacy=True)
+    out.save("containers-legacy-protocol4.pt", containers(), legacy=True, protocol=4)
+    # Python's pickler writes dicts and lists in batches of 1000.
+    out.save("batches.pt", {"dict": {i: i for i in range(1002)}, "list": [None] * 1001, "set": set()})
+    out.save("long-string.pt", "y" * 66_000, protocol=4)
+    nested: list[Any] = []
+    for _ in range(60):
+        nested = [nested]
+    out.save("nested.pt", nested)
+    presets = sda.register_program_modules()
+    out.save("enum.pt", {"preset": presets("balanced"), "again": presets("balanced"), "other": presets("aggressive")})
+    out.save("enum-protocol4.pt", {"preset": presets("balanced")}, protocol=4)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# numpy
+
+
+def arrays() -> dict[str, Any]:
+    """Arrays of every kind and layout, and scalars."""
+    values: dict[str, Any] = {}
+    for name in NUMPY_TYPES:
+        dtype = np.dtype(name)
+        if dtype.kind == "b":
+            values[name] = np.array([[True, False, True], [False, False, True]])
+        elif dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            values[name] = np.array([[0, 1, limits.min], [limits.max, limits.max // 3, 42]], dtype)
+        elif dtype.kind == "f":
+            values[name] = np.array([[0.0, -1.5, np.inf], [np.nan, np.finfo(dtype).max, np.finfo(dtype).tiny]], dtype)
+        else:
+            values[name] = np.array([[0, 1 + 2j, -0.5j], [3.25, 1e3 - 1e3j, 7]], dtype)
+    grid = np.arange(12, dtype=np.float32).reshape(3, 4)
+    values |= {
+        "fortran": np.asfortranarray(grid),
+        "fortran_3d": np.asfortranarray(np.arange(24, dtype=np.int16).reshape(2, 3, 4)),
+        "transposed": grid.T,
+        "sliced": grid[::2, 1:3],
+        "big_endian": grid.astype(">f4"),
+        "big_endian_fortran": np.asfortranarray(np.arange(6).reshape(2, 3).astype(">i8")),
+        "big_endian_complex": np.array([1 + 2j, -3j], ">c8"),
+        "zero_dim": np.array(2.5),
+        "empty": np.empty((0, 3), np.float64),
+        "read_only": np.frombuffer(b"\x01\x00\x02\x00", "<i2"),
+        "scalars": [values[name].reshape(-1)[-1] for name in NUMPY_TYPES],
+        "python_float": float(np.float64(0.1)),
+        "float64_nan": np.float64("nan"),
+    }
+    values["shared"] = [values["float32"], values["float32"]]
+    return values
+
+
+def write_arrays(out: Fixtures, prefix: str, refused_protocols: tuple[int, ...]) -> None:
+    for protocol in (2, 3, 4, 5):
+        out.save(f"{prefix}-protocol{protocol}.pt", arrays(), protocol=protocol)
+    out.save(f"{prefix}-legacy.pt", arrays(), legacy=True)
+    refused = {
+        "unicode": np.array(["abc", "de🥁"], "<U5"),
+        "object": np.array([1, "two", None], object),
+        "structured": np.array([(1, 2.0)], [("a", "<i4"), ("b", "<f8")]),
+        "datetime": np.array(["2026-02-14"], "datetime64[D]"),
+        "bytes": np.array([b"ab", b"c"], "S3"),
+        "record-scalar": np.array([(1, 2.0)], [("a", "<i4"), ("b", "<f8")])[0],
+    }
+    for name, array in refused.items():
+        for protocol in refused_protocols:
+            file = f"{prefix}-{name}-protocol{protocol}.pt"
+            torch.save({"before": 1, "array": array}, out.path(file), pickle_protocol=protocol)
+            out.refuse(file, "zip", ANY_CODE, f"numpy dtype {array.dtype}", protocol=protocol)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Containers
+
+
+def write_zip_variants(out: Fixtures) -> None:
+    value = {"a": torch.arange(100, dtype=torch.float32), "b": torch.arange(7, dtype=torch.int16)}
+    previous = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    out.save("no-crc.pt", value)
+    torch.serialization.set_crc32_options(previous)
+
+    # torch.load leaves the storages of _rebuild_tensor_v3 unswapped; nobody can say what such a file means.
+    wide = {name: sample(name) for name in DTYPES if getattr(torch, name).itemsize > 1}
+    big: dict[str, Any] = {name: tensor for name, tensor in wide.items() if not _needs_rebuild_v3(tensor)}
+    big["layouts"] = layouts(shared=True)
+    write_big_endian(out.path("big-endian.pt"), big)
+    out.expect("big-endian.pt", big, "zip", byteorder="big")
+
+    source = io.BytesIO()
+    torch.save(value, source)
+    for name, method in (("deflated.pt", zipfile.ZIP_DEFLATED), ("stored-rezip.pt", zipfile.ZIP_STORED)):
+        with zipfile.ZipFile(source) as old, zipfile.ZipFile(out.path(name), "w", method) as new:
+            for entry in old.namelist():
+                info = zipfile.ZipInfo(entry, (1980, 1, 1, 0, 0, 0))
+                info.compress_type = method
+                new.writestr(info, old.read(entry))
+    out.refuse("deflated.pt", "zip", ANY_CODE, "deflated entries")
+    out.expect("stored-rezip.pt", value, "zip", unaligned=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(nn.Linear(2, 2).requires_grad_(False))
+        torch.jit.save(scripted, str(out.path("torchscript.pt")))
+    out.refuse("torchscript.pt", "zip", NOT_A_FILE, "a TorchScript archive")
+    out.path("plain-pickle.pkl").write_bytes(pickle.dumps({"format": "sda_model", "version": 1}, 2))
+    out.refuse("plain-pickle.pkl", "none", NOT_A_FILE, "a pickle of its own, no torch.save file")
+    with zipfile.ZipFile(out.path("other-zip.zip"), "w") as archive:
+        archive.writestr(zipfile.ZipInfo("readme.txt", (1980, 1, 1, 0, 0, 0)), "not a model")
+    out.refuse("other-zip.zip", "none", NOT_A_FILE, "a zip without data.pkl")
+    write_tar(out.path("tar-format.pt"))
+    out.refuse("tar-format.pt", "none", NOT_A_FILE, "the tar format of PyTorch before 0.1.10")
+
+
+_COMPONENT_DTYPES = {torch.complex32: np.uint16, torch.complex64: np.uint32, torch.complex128: np.uint64}
+
+
+def write_big_endian(path: Path, value: Any) -> None:
+    """What torch.save writes on a big-endian machine: the same records, each storage's elements byte-swapped."""
+    source = io.BytesIO()
+    torch.save(value, source)
+    widths = _storage_widths(value)
+    with zipfile.ZipFile(source) as archive:
+        writer = torch._C.PyTorchFileWriter(str(path))
+        for name in archive.namelist():
+            record = name.split("/", 1)[1]
+            data = archive.read(name)
+            if record == "byteorder":
+                data = b"big"
+            elif record.startswith("data/"):
+                data = np.frombuffer(data, np.dtype(f"u{widths.get(data, 1)}")).byteswap().tobytes()
+            if record not in ("version", ".data/serialization_id", ".format_version", ".storage_alignment"):
+                writer.write_record(record, data, len(data))
+        writer.write_end_of_file()
+
+
+def _storage_widths(value: Any) -> dict[bytes, int]:
+    """Bytes of a storage → the width in which its elements are swapped."""
+    widths: dict[bytes, int] = {}
+    for tensor in _tensors(value):
+        component = _COMPONENT_DTYPES.get(tensor.dtype)
+        width = np.dtype(component).itemsize if component else tensor.dtype.itemsize
+        data = bytes(tensor.untyped_storage())
+        if data and widths.setdefault(data, width) != width:
+            raise AssertionError("two storages with the same bytes and different element widths")
+    return widths
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from _tensors(child)
+
+
+def write_tar(path: Path) -> None:
+    """The oldest format: a tar of `sys_info`, `storages`, `tensors` and `pickle`; one float tensor of two elements."""
+
+    class TarPickler(pickle._Pickler):
+        def persistent_id(self, obj: Any) -> Any:
+            return 7 if isinstance(obj, torch.Tensor) else None
+
+    tensor = torch.tensor([1.0, 2.0])
+    content = io.BytesIO()
+    TarPickler(content, 2).dump({"a": tensor})
+    storages = pickle.dumps(1, 2) + pickle.dumps((5, "cpu", torch.FloatStorage), 2) + struct.pack("<q", 2)
+    storages += tensor.numpy().tobytes() + pickle.dumps([], 2)
+    tensors = pickle.dumps(1, 2) + pickle.dumps((7, 5, torch.FloatTensor), 2)
+    tensors += struct.pack("<ii", 1, 0) + struct.pack("<qqq", 2, 1, 0)
+    sys_info = pickle.dumps(
+        {"protocol_version": 1000, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}, 2
+    )
+    with tarfile.open(path, "w:", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in (
+            ("sys_info", sys_info),
+            ("pickle", content.getvalue()),
+            ("tensors", tensors),
+            ("storages", storages),
+        ):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    loaded = torch.load(path, weights_only=False)
+    if not torch.equal(loaded["a"], tensor):
+        raise AssertionError("torch.load does not read the tar file")
+
+
+def write_foreign(out: Fixtures) -> None:
+    """Valid files whose pickles name things that a reader which executes nothing must refuse or keep inert."""
+    module = types.ModuleType("someones_project")
+    tiny_net = type("TinyNet", (nn.Module,), {"__module__": "someones_project", "forward": lambda self, x: x})
+    module.TinyNet = tiny_net  # type: ignore[attr-defined]
+    sys.modules["someones_project"] = module
+    net = tiny_net()
+    net.layer = nn.Linear(2, 2)
+    with torch.no_grad():
+        net.layer.weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        net.layer.bias.copy_(torch.tensor([5.0, 6.0]))
+    parameter_bytes = {
+        "layer.weight": np.array([1, 2, 3, 4], "<f4").tobytes().hex(),
+        "layer.bias": np.array([5, 6], "<f4").tobytes().hex(),
+    }
+    quantized = {
+        "sparse.pt": torch.eye(2).to_sparse(),
+        "meta.pt": torch.ones(2, device="meta"),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantized["quantized.pt"] = torch.quantize_per_tensor(torch.ones(2), 0.5, 0, torch.quint8)
+        for name, tensor in quantized.items():
+            torch.save({"a": tensor}, out.path(name))
+            out.refuse(
+                name, "zip", ANY_CODE, "a kind of tensor without plain storage", globals=_globals(out.path(name))
+            )
+        for name, legacy in (("module.pt", False), ("module-legacy.pt", True)):
+            # The legacy format keeps the classes' source and its path, which differs between machines.
+            source = lambda cls: ([f"class {cls.__name__}: ...\n"], 1, f"{cls.__name__}.py")  # noqa: E731
+            with mock.patch.object(torch.serialization, "get_source_lines_and_file", source):
+                torch.save(net, out.path(name), _use_new_zipfile_serialization=not legacy)
+            facts = {"globals": _globals(out.path(name)), "parameters": parameter_bytes}
+            out.refuse(name, "legacy" if legacy else "zip", UNSAFE, "a whole nn.Module", **facts)
+
+
+def _globals(path: Path) -> list[str]:
+    module, found = recording_pickle()
+    torch.load(path, weights_only=False, pickle_module=module)
+    return sorted(found)
+
+
+# ---------------------------------------------------------------------------------------------------------
+
+
+def write_json(path: Path, entries: list[dict[str, Any]]) -> None:
+    """One line a file: small, and a change shows which file it concerns."""
+    versions = {"torch": torch.__version__.split("+")[0], "numpy": np.__version__}
+    lines = ",\n".join(json.dumps(entry, allow_nan=False, separators=(",", ":")) for entry in entries)
+    path.write_text(f'{{"written_by": {json.dumps(versions)},\n"files": [\n{lines}\n]}}\n', encoding="ascii")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--numpy1", action="store_true", help="write only the files of numpy 1")
+    parser.add_argument("--output", type=Path, default=ROOT / "test/fixtures")
+    parser.add_argument("--demo", type=Path, default=ROOT / "assets/models/synthetic-plucks.sda")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    warnings.filterwarnings("ignore", message="ComplexHalf support is experimental")
+    out = Fixtures(options.output)
+    is_numpy1 = int(np.__version__.split(".")[0]) < 2
+    if is_numpy1 != options.numpy1:
+        parser.error(f"this is numpy {np.__version__}: --numpy1 needs numpy 1, everything else numpy 2")
+    if options.numpy1:
+        write_arrays(out, "numpy1", (2,))
+        golden_models.write_numpy1_model(options.output)
+        write_json(options.output / "golden-numpy1.json", out.entries)
+    else:
+        write_tensors(out)
+        write_containers(out)
+        write_arrays(out, "numpy", (2, 5))
+        write_zip_variants(out)
+        write_foreign(out)
+        write_json(options.output / "golden.json", out.entries)
+        golden_models.write_tiny_models(options.output)
+        golden_models.write_golden(options.output, "tiny", options.output / "models/tiny.sda", golden_models.TINY_PLAN)
+        golden_models.write_golden(options.output, "synthetic-plucks", options.demo, golden_models.DEMO_PLAN)
+    files = [path for path in sorted(options.output.rglob("*")) if path.is_file()]
+    for path in files:
+        print(f"{path.stat().st_size:9,}  {path.relative_to(options.output)}")
+    print(f"{sum(path.stat().st_size for path in files):9,}  in all, {len(files)} files")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
