@@ -82,9 +82,8 @@ def pickle_globals(path: Path) -> list[str]:
             return _Inert()
 
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            record = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
-            stream = io.BytesIO(archive.read(record))
+        # Not zipfile, which minds the missing checksums of files saved without them.
+        stream = io.BytesIO(torch._C.PyTorchFileReader(str(path)).get_record("data.pkl"))
     else:
         stream = io.BytesIO(path.read_bytes())
         for _ in ("magic number", "protocol", "system"):
