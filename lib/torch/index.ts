@@ -2,7 +2,7 @@
  * `small-dataset-audio/torch`: any `torch.save` file, read without Python, without LibTorch and
  * without executing anything that the file says.
  */
-export { type SdaErrorCode, SdaError } from "../errors.js";
+export { SdaError, type SdaErrorCode } from "../errors.js";
 export { type InspectResult, inspect } from "./inspect.js";
 export { type LoadOptions, load } from "./load.js";
 export {

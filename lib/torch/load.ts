@@ -41,6 +41,10 @@ export async function load(path: string | URL, options: LoadOptions = {}): Promi
   checkOneOf("unknownGlobals", unknownGlobals, ["reject", "inert"]);
   const addon = checkpointAddon();
   return callNative(addon, signal, (cancel) =>
-    addon.read(file, { verify: Boolean(verify), unknownGlobals, weights: Boolean(weights) }, cancel),
+    addon.read(
+      file,
+      { verify: Boolean(verify), unknownGlobals, weights: Boolean(weights) },
+      cancel,
+    ),
   );
 }

@@ -81,8 +81,7 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
           auto tensors = list_tensors(*document);
           return [document, tensors = std::move(tensors)](Napi::Env env) -> Napi::Value {
             Napi::Object result = Napi::Object::New(env);
-            result.Set("container",
-                       document->container() == Container::kZip ? "zip" : "legacy");
+            result.Set("container", document->container() == Container::kZip ? "zip" : "legacy");
             result.Set("bytes", static_cast<double>(document->file_size()));
             Napi::Array globals = Napi::Array::New(env);
             std::uint32_t count = 0;

@@ -45,7 +45,7 @@ Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cance
     const std::lock_guard lock(mutex_);
     jobs_.insert(job);
   }
-  ThreadPool::shared().queue([this, job] {
+  ThreadPool::shared().queue(job->cancel, [this, job] {
     {
       // Once closing, this environment may be gone as soon as the job has left jobs_.
       const std::lock_guard lock(mutex_);

@@ -124,11 +124,11 @@ Napi::Value generate(const Napi::CallbackInfo& info) {
       progress = std::make_shared<ProgressChannel>(environment, call[3].As<Napi::Function>());
 
     Work work = [loaded, options, progress](const CancelToken& cancel) -> Finish {
-      auto result = std::make_shared<engine::Generation>(engine::generate(
-          *loaded->model, *loaded->spectrogram, options, cancel,
-          [&](std::int64_t done, std::int64_t total) {
-            if (progress) progress->report(done, total);
-          }));
+      auto result = std::make_shared<engine::Generation>(
+          engine::generate(*loaded->model, *loaded->spectrogram, options, cancel,
+                           [&](std::int64_t done, std::int64_t total) {
+                             if (progress) progress->report(done, total);
+                           }));
       return [result](Napi::Env env) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
         Napi::Array audio = Napi::Array::New(env, result->audio.size());

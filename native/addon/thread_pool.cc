@@ -1,20 +1,26 @@
 #include "addon/thread_pool.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace sda::addon {
 
 ThreadPool& ThreadPool::shared() {
-  static auto* pool = new ThreadPool(std::clamp(std::thread::hardware_concurrency(), 2u, 16u));
+  static auto* pool = [] {
+    auto* made = new ThreadPool(std::clamp(std::thread::hardware_concurrency(), 2u, 16u));
+    // Exit handlers run last in, first out, and this addon was loaded after LibTorch.
+    std::atexit([] { shared().stop(); });
+    return made;
+  }();
   return *pool;
 }
 
-void ThreadPool::queue(std::function<void()> job) {
+void ThreadPool::queue(std::shared_ptr<CancelToken> cancel, std::function<void()> job) {
   bool start;
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
-    start = idle_ < jobs_.size() && started_ < size_;
+    tasks_.push_back({std::move(cancel), std::move(job)});
+    start = idle_ < tasks_.size() && started_ < size_;
     if (start) ++started_;
   }
   if (start)
@@ -27,14 +33,25 @@ void ThreadPool::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    wake_.wait(lock, [this] { return !jobs_.empty(); });
+    wake_.wait(lock, [this] { return !tasks_.empty() && !stopping_; });
     --idle_;
-    const std::function<void()> job = std::move(jobs_.front());
-    jobs_.pop_front();
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    const auto running = running_.insert(task.cancel.get());
     lock.unlock();
-    job();
+    task.job();
+    task.job = nullptr;  // what it held goes without the lock
     lock.lock();
+    running_.erase(running);
+    ended_.notify_all();
   }
+}
+
+void ThreadPool::stop() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  for (CancelToken* cancel : running_) cancel->cancel();
+  ended_.wait(lock, [this] { return running_.empty(); });
 }
 
 }  // namespace sda::addon

@@ -5,33 +5,46 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
-#include <vector>
+#include <unordered_set>
+
+#include "checkpoint/cancel.h"
 
 namespace sda::addon {
 
 class ThreadPool {
  public:
-  // Started on first use and never destroyed: at process exit its idle threads simply end with it,
-  // and no static destructor can run under a thread that still works.
+  // Started on first use and never destroyed. When the process exits, running jobs are cancelled
+  // and waited for before LibTorch's static objects go: process.exit() runs no environment's
+  // cleanup hooks on the main thread.
   static ThreadPool& shared();
 
   // Jobs begin in the order they were queued. A job must not throw.
-  void queue(std::function<void()> job);
+  void queue(std::shared_ptr<CancelToken> cancel, std::function<void()> job);
 
   std::size_t size() const noexcept { return size_; }
 
  private:
+  struct Task {
+    std::shared_ptr<CancelToken> cancel;
+    std::function<void()> job;
+  };
+
   explicit ThreadPool(std::size_t size) : size_(size) {}
   void run();
+  void stop();
 
   const std::size_t size_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
+  std::condition_variable ended_;
+  std::deque<Task> tasks_;
+  std::unordered_multiset<CancelToken*> running_;  // requests may share a token
   std::size_t idle_ = 0;
   std::size_t started_ = 0;
+  bool stopping_ = false;
 };
 
 }  // namespace sda::addon

@@ -1,6 +1,6 @@
 #include "addon/values.h"
 
-#include <cmath>
+#include <cstring>
 #include <string>
 
 #include "addon/arguments.h"
@@ -58,8 +58,7 @@ Layout layout_of(DType dtype) {
 ValueConverter::ValueConverter(Napi::Env env, std::shared_ptr<const Document> document)
     : env_(env), document_(std::move(document)) {
   const auto& factories = Environment::of(env).factories;
-  if (factories.IsEmpty())
-    throw Error(ErrorCode::kNative, "registerClasses has not been called");
+  if (factories.IsEmpty()) throw Error(ErrorCode::kNative, "registerClasses has not been called");
   factories_ = factories.Value();
   if (document_) made_.resize(document_->arena().object_count(), nullptr);
 }
@@ -71,11 +70,19 @@ void ValueConverter::check(napi_status status) const {
 }
 
 napi_value ValueConverter::call(const char* factory, std::initializer_list<napi_value> arguments) {
-  napi_value function, result;
-  check(napi_get_named_property(env_, factories_, factory, &function));
-  check(napi_call_function(env_, env_.Undefined(), function, arguments.size(), arguments.begin(),
-                           &result));
+  napi_value result;
+  check(napi_call_function(env_, env_.Undefined(), function(factory), arguments.size(),
+                           arguments.begin(), &result));
   return result;
+}
+
+napi_value ValueConverter::function(const char* factory) {
+  for (const auto& [name, known] : functions_)
+    if (std::strcmp(name, factory) == 0) return known;
+  napi_value found;
+  check(napi_get_named_property(env_, factories_, factory, &found));
+  functions_.emplace_back(factory, found);
+  return found;
 }
 
 napi_value ValueConverter::string(std::string_view text) {
@@ -126,8 +133,8 @@ napi_value ValueConverter::convert(const Value& value, int depth) {
   Object& object = *value.object;
   if (made_[object.id] != nullptr) return made_[object.id];
   if (depth > limits::kMaxDepth)
-    throw Error(ErrorCode::kLimit, "containers nested deeper than " +
-                                       std::to_string(limits::kMaxDepth));
+    throw Error(ErrorCode::kLimit,
+                "containers nested deeper than " + std::to_string(limits::kMaxDepth));
   return convert_object(object, depth + 1);
 }
 
@@ -137,8 +144,8 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
   switch (object.kind) {
     case ObjectKind::kBigInt: {
       const auto& big = static_cast<const BigInt&>(object);
-      check(napi_create_bigint_words(env_, big.negative, big.magnitude.size(),
-                                     big.magnitude.data(), &result));
+      check(napi_create_bigint_words(env_, big.negative, big.magnitude.size(), big.magnitude.data(),
+                                     &result));
       return remember(result);
     }
     case ObjectKind::kComplex: {
@@ -228,10 +235,9 @@ napi_value ValueConverter::make_object(const PyObject& object, int depth) {
   napi_value items, entries;
   check(napi_create_array_with_length(env_, object.items.size(), &items));
   check(napi_create_array_with_length(env_, flat.size(), &entries));
-  call("fillObject",
-       {made, convert(object.args, depth), convert(object.kwargs, depth),
-        convert(object.state, depth), make_array(object.items, items, depth),
-        make_array(flat, entries, depth)});
+  call("fillObject", {made, convert(object.args, depth), convert(object.kwargs, depth),
+                      convert(object.state, depth), make_array(object.items, items, depth),
+                      make_array(flat, entries, depth)});
   return made;
 }
 
@@ -320,8 +326,7 @@ napi_value ValueConverter::make_array(const NdArray& array) {
 
 Napi::Value register_classes(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    Environment::of(call.Env()).factories =
-        Napi::Persistent(object_argument(call[0], "factories"));
+    Environment::of(call.Env()).factories = Napi::Persistent(object_argument(call[0], "factories"));
     return call.Env().Undefined();
   });
 }

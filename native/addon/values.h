@@ -54,12 +54,14 @@ class ValueConverter {
                        const std::shared_ptr<const void>& owner);
   napi_value view(DType dtype, napi_value buffer, std::uint64_t offset, std::uint64_t count);
   napi_value call(const char* factory, std::initializer_list<napi_value> arguments);
+  napi_value function(const char* factory);
   void check(napi_status status) const;
 
   Napi::Env env_;
   std::shared_ptr<const Document> document_;
   Napi::Object factories_;
-  std::vector<napi_value> made_;  // by object id
+  std::vector<std::pair<const char*, napi_value>> functions_;  // looked up so far
+  std::vector<napi_value> made_;                               // by object id
   std::unordered_map<const std::byte*, napi_value> buffers_;
 };
 

@@ -35,7 +35,9 @@ constexpr Magic kOthers[] = {
     {"\x93NUMPY"sv, 0, "a numpy .npy file"},
     {"RIFF"sv, 0, "a RIFF file (WAV or the like)"},
     {"GGUF"sv, 0, "a GGUF file"},
-    {"\x7f" "ELF"sv, 0, "a program"},
+    {"\x7f"
+     "ELF"sv,
+     0, "a program"},
     {"version https://git-lfs"sv, 0, "a Git LFS pointer; the file itself was not fetched"},
 };
 
@@ -53,8 +55,8 @@ std::string_view guess(std::string_view head) {
 
 std::shared_ptr<std::byte> aligned_memory(std::size_t size) {
   auto* memory = static_cast<std::byte*>(
-      ::operator new(std::max<std::size_t>(size, 1), std::align_val_t{kAlignment}));
-  return {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
+      ::operator new (std::max<std::size_t>(size, 1), std::align_val_t{kAlignment}));
+  return {memory, [](std::byte* p) { ::operator delete (p, std::align_val_t{kAlignment}); }};
 }
 
 // x → -x for `negate`, imaginary part → -imaginary part for `conjugate`.
@@ -91,8 +93,7 @@ FileKind sniff(const File& file) {
         .with("path", file.path())
         .with("offset", std::int64_t{0});
   std::array<char, 512> buffer;
-  const auto size =
-      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), buffer.size()));
+  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), buffer.size()));
   file.read_at(0, buffer.data(), size);
   const std::string_view head(buffer.data(), size);
   constexpr std::string_view kZipMagic = "PK\3\4";
@@ -102,13 +103,14 @@ FileKind sniff(const File& file) {
   // The legacy format begins with a pickled magic number, in whatever protocol was asked for.
   constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
   constexpr std::size_t kMagicPickle = 25;
-  if (head[0] == '\x80' && (head.substr(0, kMagicPickle).find(kLegacyMagic) != std::string_view::npos ||
-                            head.size() < kMagicPickle))
+  if (head[0] == '\x80' &&
+      (head.substr(0, kMagicPickle).find(kLegacyMagic) != std::string_view::npos ||
+       head.size() < kMagicPickle))
     return FileKind::kLegacy;
   std::string what(guess(head));
   if (head[0] == '\x80') what = "a pickle, but not one of torch.save";
-  throw Error(ErrorCode::kFormat, "'" + file.path() + "' is not a torch.save file; it looks like " +
-                                      what)
+  throw Error(ErrorCode::kFormat,
+              "'" + file.path() + "' is not a torch.save file; it looks like " + what)
       .with("path", file.path())
       .with("offset", std::int64_t{0})
       .with("found", what);
@@ -183,14 +185,14 @@ void Document::finish_tensors(bool swap_bytes) {
 StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
                            std::size_t max_items) {
   const auto* tuple = persistent_id.as<Tuple>();
-  const auto kind = tuple == nullptr || tuple->items.empty() ? std::nullopt
-                                                             : tuple->items[0].as_str();
+  const auto kind =
+      tuple == nullptr || tuple->items.empty() ? std::nullopt : tuple->items[0].as_str();
   if (!kind || *kind != "storage")
     throw Error(ErrorCode::kUnsafe, "a persistent id that is not a storage");
   const auto& items = tuple->items;
   if (items.size() < min_items || items.size() > max_items)
-    throw Error(ErrorCode::kCorrupt, "a storage is described by " + std::to_string(items.size()) +
-                                         " values");
+    throw Error(ErrorCode::kCorrupt,
+                "a storage is described by " + std::to_string(items.size()) + " values");
   const auto* cls = items[1].as<Global>();
   if (cls == nullptr ||
       (cls->known != Known::kTorchStorage && cls->known != Known::kTorchUntypedStorage))

@@ -6,7 +6,6 @@
 #include "checkpoint/error.h"
 #include "checkpoint/globals.h"
 #include "checkpoint/limits.h"
-#include "checkpoint/utf8.h"
 
 namespace sda {
 namespace {
@@ -34,8 +33,8 @@ std::vector<std::int64_t> integers(const Value& sequence, const char* what) {
   const auto* items = sequence_items(sequence);
   if (items == nullptr || sequence.as<Set>()) corrupt(std::string(what) + " is not a tuple");
   if (items->size() > limits::kMaxDimensions)
-    throw Error(ErrorCode::kLimit, std::string(what) + " has " + std::to_string(items->size()) +
-                                       " dimensions");
+    throw Error(ErrorCode::kLimit,
+                std::string(what) + " has " + std::to_string(items->size()) + " dimensions");
   std::vector<std::int64_t> numbers;
   numbers.reserve(items->size());
   for (const Value& item : *items) {
@@ -183,7 +182,8 @@ Value Constructor::make_dict(DictKind kind, const Tuple& args, std::size_t from)
   if (pairs == nullptr) corrupt("a dict is made from a " + describe(source));
   for (const Value& item : *pairs) {
     const auto* pair = sequence_items(item);
-    if (pair == nullptr || pair->size() != 2) corrupt("a dict is made from something else than pairs");
+    if (pair == nullptr || pair->size() != 2)
+      corrupt("a dict is made from something else than pairs");
     arena_.push(dict->entries, {(*pair)[0], (*pair)[1]});
   }
   return Value::of(dict);
@@ -289,11 +289,16 @@ std::string_view Constructor::latin1_bytes(std::string_view utf8) {
   for (const char c : utf8) count += (static_cast<std::uint8_t>(c) & 0xC0) != 0x80;
   char* const out = arena_.allocate(count);
   char* end = out;
-  std::uint32_t code_point;
   for (std::size_t at = 0; at < utf8.size();) {
-    if (!next_code_point(utf8, at, code_point) || code_point > 0xFF)
+    // The machine has checked that the text is UTF-8; U+0080…U+00FF are C2 or C3 and one more.
+    const auto lead = static_cast<std::uint8_t>(utf8[at++]);
+    if (lead < 0x80) {
+      *end++ = static_cast<char>(lead);
+    } else if (lead <= 0xC3) {
+      *end++ = static_cast<char>((lead << 6) | (static_cast<std::uint8_t>(utf8[at++]) & 0x3F));
+    } else {
       corrupt("text that stands for bytes holds a character above U+00FF");
-    *end++ = static_cast<char>(code_point);
+    }
   }
   return {out, static_cast<std::size_t>(end - out)};
 }

@@ -21,10 +21,10 @@ struct TypeCode {
 };
 
 constexpr TypeCode kTypeCodes[] = {
-    {"b1", DType::kBool},    {"i1", DType::kInt8},      {"i2", DType::kInt16},
-    {"i4", DType::kInt32},   {"i8", DType::kInt64},     {"u1", DType::kUint8},
-    {"u2", DType::kUint16},  {"u4", DType::kUint32},    {"u8", DType::kUint64},
-    {"f2", DType::kFloat16}, {"f4", DType::kFloat32},   {"f8", DType::kFloat64},
+    {"b1", DType::kBool},      {"i1", DType::kInt8},        {"i2", DType::kInt16},
+    {"i4", DType::kInt32},     {"i8", DType::kInt64},       {"u1", DType::kUint8},
+    {"u2", DType::kUint16},    {"u4", DType::kUint32},      {"u8", DType::kUint64},
+    {"f2", DType::kFloat16},   {"f4", DType::kFloat32},     {"f8", DType::kFloat64},
     {"c8", DType::kComplex64}, {"c16", DType::kComplex128},
 };
 
@@ -86,8 +86,7 @@ Value Constructor::numpy_scalar(const Tuple& args) {
   const NumpyDType& dtype = as_dtype(args.items[0]);
   const Value& raw = args.items[1];
   const std::size_t size = item_size(dtype.dtype);
-  const std::string_view bytes =
-      raw.kind == Kind::kStr ? latin1_bytes(raw.view()) : raw.view();
+  const std::string_view bytes = raw.kind == Kind::kStr ? latin1_bytes(raw.view()) : raw.view();
   if ((raw.kind != Kind::kBytes && raw.kind != Kind::kStr) || bytes.size() != size)
     corrupt("a numpy scalar's bytes do not fit its dtype");
   std::byte value[16];
@@ -201,8 +200,7 @@ void Constructor::fill_array(NdArray& array, const Value& shape, const Value& dt
   array.byte_size = numel * item;
 
   const bool bytes = raw.kind == Kind::kBytes || raw.kind == Kind::kByteArray;
-  if (!bytes && raw.kind != Kind::kStr)
-    corrupt("a numpy array's elements are a " + describe(raw));
+  if (!bytes && raw.kind != Kind::kStr) corrupt("a numpy array's elements are a " + describe(raw));
   const std::string_view source = bytes ? raw.view() : latin1_bytes(raw.view());
   if (source.size() != array.byte_size)
     corrupt("a numpy array of " + std::to_string(array.byte_size) + " bytes comes with " +

@@ -125,9 +125,9 @@ Value Constructor::rebuild_from_type(const Tuple& args) {
     corrupt("a tensor with attributes is described wrongly");
   const bool known_class =
       cls->known == Known::kTorchTensorClass || cls->known == Known::kTorchParameterClass;
-  const bool known_rebuild =
-      rebuild->known == Known::kRebuildTensorV2 || rebuild->known == Known::kRebuildTensorV3 ||
-      rebuild->known == Known::kRebuildParameter;
+  const bool known_rebuild = rebuild->known == Known::kRebuildTensorV2 ||
+                             rebuild->known == Known::kRebuildTensorV3 ||
+                             rebuild->known == Known::kRebuildParameter;
   if (!known_class || !known_rebuild)
     throw Error(ErrorCode::kUnsafe, "a tensor of class '" + describe(items[1]) + "', rebuilt by '" +
                                         describe(items[0]) + "'")

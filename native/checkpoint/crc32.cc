@@ -142,8 +142,8 @@ std::uint32_t crc32(std::uint32_t crc, const void* data, std::size_t size) noexc
 std::uint32_t crc32_combine(std::uint32_t crc_a, std::uint32_t crc_b,
                             std::uint64_t size_b) noexcept {
   // Shifting A by size_b zero bytes is multiplying by x^(8·size_b).
-  std::uint32_t power = 0x80000000;           // x^0
-  std::uint32_t square = 0x00800000;          // x^8
+  std::uint32_t power = 0x80000000;   // x^0
+  std::uint32_t square = 0x00800000;  // x^8
   for (; size_b != 0; size_b >>= 1) {
     if (size_b & 1) power = multiply(power, square);
     square = multiply(square, square);

@@ -9,8 +9,8 @@
 namespace sda {
 
 enum class Known : std::uint8_t {
-  kForeign,        // in no table: refused, or inert where the caller asked for that
-  kProgramClass,   // of small_dataset_audio.*: inert
+  kForeign,       // in no table: refused, or inert where the caller asked for that
+  kProgramClass,  // of small_dataset_audio.*: inert
   kDict,
   kList,
   kTuple,

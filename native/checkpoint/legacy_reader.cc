@@ -26,8 +26,8 @@ void LegacyReader::read() {
   std::uint64_t prefix = kFirstPrefix;
   while (!parse(static_cast<std::size_t>(std::min(prefix, file_.size())))) {
     if (prefix > limits::kMaxPickleBytes)
-      throw Error(ErrorCode::kLimit, "a pickle of more than " +
-                                         std::to_string(limits::kMaxPickleBytes) + " bytes");
+      throw Error(ErrorCode::kLimit,
+                  "a pickle of more than " + std::to_string(limits::kMaxPickleBytes) + " bytes");
     prefix *= 4;
   }
   place_storages();
@@ -147,7 +147,8 @@ void LegacyReader::place_storages() {
     if (file_.size() - at < sizeof count) corrupt("the file ends before its storages do", at);
     file_.read_at(at, &count, sizeof count);
     const std::size_t item = storage->dtype ? item_size(*storage->dtype) : 1;
-    if (foreign_byte_order_) count = static_cast<std::int64_t>(__builtin_bswap64(static_cast<std::uint64_t>(count)));
+    if (foreign_byte_order_)
+      count = static_cast<std::int64_t>(__builtin_bswap64(static_cast<std::uint64_t>(count)));
     if (count < 0 || static_cast<std::uint64_t>(count) != storage->byte_size / item)
       corrupt("a storage of " + std::to_string(count) + " elements that should have " +
                   std::to_string(storage->byte_size / item),

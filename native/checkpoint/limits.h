@@ -22,7 +22,8 @@ inline constexpr std::size_t kMaxObjects = 2'000'000;
 // Containers within containers.
 inline constexpr int kMaxDepth = 1000;
 
-// Memo indices may run ahead of the number of memo writes by this much; Python's pickler never does.
+// Memo indices may run ahead of the number of memo writes by this much; Python's pickler never
+// does.
 inline constexpr std::uint64_t kMemoSlack = 65'536;
 
 // Digits are quadratic to print: an integer longer than this is no configuration value.

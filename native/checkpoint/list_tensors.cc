@@ -14,11 +14,11 @@ class Walk {
   void visit(const Value& value, const std::string& name, int depth) {
     if (value.kind != Kind::kObject || !seen_.insert(value.object).second) return;
     if (depth > limits::kMaxDepth)
-      throw Error(ErrorCode::kLimit, "containers nested deeper than " +
-                                         std::to_string(limits::kMaxDepth));
+      throw Error(ErrorCode::kLimit,
+                  "containers nested deeper than " + std::to_string(limits::kMaxDepth));
     if (const auto* tensor = value.as<Tensor>()) {
-      out_.push_back({name, tensor->dtype, tensor->shape,
-                      tensor->numel() * item_size(tensor->dtype)});
+      out_.push_back(
+          {name, tensor->dtype, tensor->shape, tensor->numel() * item_size(tensor->dtype)});
     } else if (const auto* array = value.as<NdArray>()) {
       if (array->built) out_.push_back({name, array->dtype, array->shape, array->byte_size});
     } else if (const auto* list = value.as<List>()) {
@@ -43,8 +43,7 @@ class Walk {
 
   void visit_all(const std::vector<Value>& items, const std::string& name, int depth) {
     for (std::size_t i = 0; i < items.size(); ++i)
-      if (items[i].kind == Kind::kObject)
-        visit(items[i], join(name, std::to_string(i)), depth + 1);
+      if (items[i].kind == Kind::kObject) visit(items[i], join(name, std::to_string(i)), depth + 1);
   }
 
   void visit_entries(const std::vector<std::pair<Value, Value>>& entries, const std::string& name,

@@ -315,8 +315,8 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kProto: {
       const int protocol = take_number<std::uint8_t>();
       if (protocol > kHighestProtocol)
-        throw Error(ErrorCode::kVersion, "pickle protocol " + std::to_string(protocol) +
-                                             " is newer than supported (5)");
+        throw Error(ErrorCode::kVersion,
+                    "pickle protocol " + std::to_string(protocol) + " is newer than supported (5)");
       return;
     }
     case kFrame: {
@@ -524,8 +524,9 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kUnicodeText:
     case kGetText:
     case kPutText:
-      throw Error(ErrorCode::kFormat, "a text opcode of pickle protocol 0; torch.save writes "
-                                      "protocol 2 or later");
+      throw Error(ErrorCode::kFormat,
+                  "a text opcode of pickle protocol 0; torch.save writes "
+                  "protocol 2 or later");
     default:
       corrupt("unknown pickle opcode " + std::to_string(opcode));
   }

@@ -21,7 +21,7 @@ class StorageSource {
 };
 
 struct PickleSettings {
-  bool inert_globals = false;             // describe unknown globals instead of refusing them
+  bool inert_globals = false;                // describe unknown globals instead of refusing them
   std::set<std::string>* globals = nullptr;  // collects "module.name" of each global named
 };
 

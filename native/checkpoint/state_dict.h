@@ -16,7 +16,7 @@ struct NamedTensor {
   DType dtype;
   std::vector<std::int64_t> shape;
   std::vector<std::int64_t> strides;  // in elements, never negative; checked against the memory
-  std::byte* data;                    // the first element; aligned to the item size, host byte order
+  std::byte* data;  // the first element; aligned to the item size, host byte order
   std::shared_ptr<const void> owner;  // keeps `data` alive
 };
 

@@ -1,5 +1,7 @@
 #include "checkpoint/utf8.h"
 
+#include <cstring>
+
 namespace sda {
 
 bool next_code_point(std::string_view text, std::size_t& at, std::uint32_t& code_point) noexcept {
@@ -39,9 +41,31 @@ bool next_code_point(std::string_view text, std::size_t& at, std::uint32_t& code
 
 bool is_python_utf8(std::string_view text) noexcept {
   std::uint32_t code_point;
-  for (std::size_t at = 0; at < text.size();)
-    if (!next_code_point(text, at, code_point)) return false;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<std::uint8_t>(text[at]);
+    // Bytes pickled as latin-1 text are one- and two-byte characters only.
+    if (lead < 0x80) {
+      ++at;
+    } else if (lead >= 0xC2 && lead < 0xE0 && at + 1 < text.size() &&
+               (static_cast<std::uint8_t>(text[at + 1]) & 0xC0) == 0x80) {
+      at += 2;
+    } else if (!next_code_point(text, at, code_point)) {
+      return false;
+    }
+  }
   return true;
+}
+
+bool is_ascii(std::string_view text) noexcept {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::uint64_t seen = 0, word;
+  std::size_t at = 0;
+  for (; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    seen |= word;
+  }
+  for (; at < text.size(); ++at) seen |= static_cast<std::uint8_t>(text[at]);
+  return (seen & kHighBits) == 0;
 }
 
 bool has_surrogates(std::string_view python_utf8) noexcept {

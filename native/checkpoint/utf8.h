@@ -11,6 +11,8 @@ namespace sda {
 
 bool is_python_utf8(std::string_view text) noexcept;
 
+bool is_ascii(std::string_view text) noexcept;
+
 // Whether a surrogate is encoded in it; such a text is not valid UTF-8 for others.
 bool has_surrogates(std::string_view python_utf8) noexcept;
 

@@ -4,13 +4,10 @@
 
 #include "checkpoint/error.h"
 #include "checkpoint/limits.h"
+#include "checkpoint/utf8.h"
 
 namespace sda {
 namespace {
-
-bool all_ascii(std::string_view text) noexcept {
-  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) < 0; });
-}
 
 std::uint64_t product(const std::vector<std::int64_t>& shape) noexcept {
   std::uint64_t count = 1;
@@ -50,7 +47,7 @@ Value Value::of(Object* o) {
 
 Value Value::str(std::string_view text) {
   Value value = bytes(text, Kind::kStr);
-  value.ascii = all_ascii(text);
+  value.ascii = is_ascii(text);
   return value;
 }
 
@@ -121,12 +118,22 @@ void Arena::charge(std::uint64_t bytes) {
   used_ += bytes;
 }
 
-void Arena::adopt(std::unique_ptr<Object> object) {
+Arena::~Arena() {
+  for (Object* object : objects_) object->~Object();
+}
+
+void Arena::prepare(std::size_t size) {
   if (objects_.size() >= limits::kMaxObjects)
-    throw Error(ErrorCode::kLimit, "the pickle holds more than " +
-                                       std::to_string(limits::kMaxObjects) + " objects");
-  object->id = static_cast<std::uint32_t>(objects_.size());
-  objects_.push_back(std::move(object));
+    throw Error(ErrorCode::kLimit,
+                "the pickle holds more than " + std::to_string(limits::kMaxObjects) + " objects");
+  charge(size + sizeof(void*));
+  if (objects_.size() == objects_.capacity())
+    objects_.reserve(std::max<std::size_t>(256, objects_.size() * 2));
+  // Rounded up, because objects follow each other at the widest alignment.
+  if (static_cast<std::size_t>(slab_end_ - slab_) >= size + alignof(std::max_align_t)) return;
+  slabs_.emplace_back(new std::byte[kSlab]);
+  slab_ = slabs_.back().get();
+  slab_end_ = slab_ + kSlab;
 }
 
 std::string describe(const Value& value) {

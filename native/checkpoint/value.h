@@ -21,9 +21,9 @@ struct Object;
 enum class Kind : std::uint8_t {
   kNone,
   kBool,
-  kInt,    // fits 64 bits
+  kInt,  // fits 64 bits
   kFloat,
-  kStr,    // UTF-8, lone surrogates encoded as Python's "surrogatepass" does
+  kStr,  // UTF-8, lone surrogates encoded as Python's "surrogatepass" does
   kBytes,
   kByteArray,
   kObject,
@@ -33,8 +33,8 @@ struct Value {
   Kind kind = Kind::kNone;
   // For numbers that came as numpy scalars: their dtype, plus one.
   std::uint8_t numpy_dtype = 0;
-  bool ascii = false;       // kStr: one byte per character
-  std::uint32_t size = 0;   // kStr, kBytes, kByteArray: bytes
+  bool ascii = false;      // kStr: one byte per character
+  std::uint32_t size = 0;  // kStr, kBytes, kByteArray: bytes
   union {
     std::int64_t integer;
     double real;
@@ -149,11 +149,11 @@ struct PyObject : Object {
   static constexpr ObjectKind kKind = ObjectKind::kPyObject;
   PyObject() : Object(kKind) {}
   const Global* cls = nullptr;
-  Value args;     // tuple
-  Value kwargs;   // dict, from NEWOBJ_EX
-  Value state;    // from BUILD
-  std::vector<Value> items;                       // APPENDS to a list subclass
-  std::vector<std::pair<Value, Value>> entries;   // SETITEMS on a dict subclass
+  Value args;                                    // tuple
+  Value kwargs;                                  // dict, from NEWOBJ_EX
+  Value state;                                   // from BUILD
+  std::vector<Value> items;                      // APPENDS to a list subclass
+  std::vector<std::pair<Value, Value>> entries;  // SETITEMS on a dict subclass
 };
 
 struct Storage : Object {
@@ -177,9 +177,9 @@ struct Tensor : Object {
   Tensor() : Object(kKind) {}
   Storage* storage = nullptr;
   DType dtype = DType::kFloat32;
-  std::uint64_t offset = 0;            // elements
+  std::uint64_t offset = 0;  // elements
   std::vector<std::int64_t> shape;
-  std::vector<std::int64_t> strides;   // elements
+  std::vector<std::int64_t> strides;  // elements
   bool requires_grad = false;
   bool parameter = false;
   bool conjugate = false, negate = false;  // applied when made contiguous
@@ -203,7 +203,7 @@ struct NdArray : Object {
   bool built = false;
   DType dtype = DType::kFloat32;
   std::vector<std::int64_t> shape;
-  bool fortran_order = false;   // as it was in the file; `data` is row-major
+  bool fortran_order = false;  // as it was in the file; `data` is row-major
   std::shared_ptr<std::byte> data;
   std::uint64_t byte_size = 0;
   std::uint64_t numel() const noexcept;
@@ -213,16 +213,20 @@ struct NdArray : Object {
 class Arena {
  public:
   explicit Arena(std::uint64_t budget) : budget_(budget) {}
+  ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
   template <typename T>
   T* make() {
-    charge(sizeof(T) + sizeof(void*));
-    auto object = std::make_unique<T>();
-    T* raw = object.get();
-    adopt(std::move(object));
-    return raw;
+    static_assert(alignof(T) <= alignof(std::max_align_t) && sizeof(T) <= kSlab);
+    prepare(sizeof(T));
+    T* object = new (slab_) T();
+    slab_ += (sizeof(T) + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) *
+             alignof(std::max_align_t);
+    object->id = static_cast<std::uint32_t>(objects_.size());
+    objects_.push_back(object);
+    return object;
   }
 
   // Bytes that live as long as the arena, aligned for any dtype.
@@ -257,11 +261,18 @@ class Arena {
     charge((capacity - v.capacity()) * sizeof(T));
     v.reserve(capacity);
   }
-  void adopt(std::unique_ptr<Object> object);
+  // Counts an object of `size` bytes and makes room for it in the slab.
+  void prepare(std::size_t size);
+
+  // A pickle makes thousands of small objects; they live and die together.
+  static constexpr std::size_t kSlab = 16 * 1024;
 
   std::uint64_t budget_;
   std::uint64_t used_ = 0;
-  std::vector<std::unique_ptr<Object>> objects_;
+  std::vector<Object*> objects_;
+  std::vector<std::unique_ptr<std::byte[]>> slabs_;
+  std::byte* slab_ = nullptr;
+  std::byte* slab_end_ = nullptr;
   std::vector<std::shared_ptr<char[]>> blocks_;
 };
 

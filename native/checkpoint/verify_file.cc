@@ -54,8 +54,8 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
         checked([&] {
           check_local_header(record, directory.top_folder(), path, read);
           if (!directory.without_crcs() && checksum(file, record, buffer, cancel) != record.crc)
-            throw Error(ErrorCode::kCorrupt,
-                        "'" + path + "': record '" + record.name + "' is damaged (CRC-32 mismatch)");
+            throw Error(ErrorCode::kCorrupt, "'" + path + "': record '" + record.name +
+                                                 "' is damaged (CRC-32 mismatch)");
         });
       }
     });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "checkpoint/limits.h"
 
@@ -91,8 +92,8 @@ ZipRecord* ZipDirectory::find(std::string_view name) noexcept {
 
 void ZipDirectory::read_end(const File& file) {
   const std::uint64_t file_size = file.size();
-  const std::size_t tail_size = static_cast<std::size_t>(std::min<std::uint64_t>(
-      file_size, kEndSize + kMaxComment + kLocator64Size + kEnd64Size));
+  const std::size_t tail_size = static_cast<std::size_t>(
+      std::min<std::uint64_t>(file_size, kEndSize + kMaxComment + kLocator64Size + kEnd64Size));
   std::vector<std::byte> tail(tail_size);
   const std::uint64_t tail_offset = file_size - tail_size;
   file.read_at(tail_offset, tail.data(), tail_size);
@@ -123,8 +124,7 @@ void ZipDirectory::read_end(const File& file) {
   if (entries_here != entry_count_) disks = 1;
   std::uint64_t directory_limit = end_offset;
 
-  if (end >= kLocator64Size &&
-      load<std::uint32_t>(at - kLocator64Size) == kLocator64Signature) {
+  if (end >= kLocator64Size && load<std::uint32_t>(at - kLocator64Size) == kLocator64Signature) {
     const std::byte* locator = at - kLocator64Size;
     const std::uint64_t end64_offset = load<std::uint64_t>(locator + 8);
     if (end < kLocator64Size + kEnd64Size ||
@@ -208,8 +208,7 @@ void ZipDirectory::read_entries(const File& file) {
            "record '" + shown + "' is stored with two different sizes");
     if (load<std::uint16_t>(entry + 34) != 0)
       fail(ErrorCode::kFormat, file.path(), entry_offset, "a zip archive in several parts");
-    if (record.size > records_end_ ||
-        record.header_offset > records_end_ - record.size)
+    if (record.size > records_end_ || record.header_offset > records_end_ - record.size)
       fail(ErrorCode::kCorrupt, file.path(), entry_offset,
            "record '" + shown + "' reaches past the end of the records");
 
@@ -275,16 +274,20 @@ void check_local_header(ZipRecord& record, std::string_view top_folder, const st
   if (data_offset > record.limit || record.limit - data_offset < record.size)
     fail(ErrorCode::kCorrupt, path, record.header_offset,
          "record '" + record.name + "' overlaps the one after it");
-  std::vector<std::byte> rest(name_size + extra_size);
-  read(record.header_offset + kLocalSize, rest.data(), rest.size());
-  const std::string_view full(reinterpret_cast<const char*>(rest.data()), name_size);
+  const std::size_t rest_size = name_size + extra_size;
+  std::byte usual_rest[256];  // the extra field only pads to the next multiple of 64
+  const auto large_rest =
+      rest_size > sizeof usual_rest ? std::make_unique<std::byte[]>(rest_size) : nullptr;
+  std::byte* const rest = large_rest ? large_rest.get() : usual_rest;
+  read(record.header_offset + kLocalSize, rest, rest_size);
+  const std::string_view full(reinterpret_cast<const char*>(rest), name_size);
   if (full.substr(0, top_folder.size()) != top_folder || full[top_folder.size()] != '/' ||
       full.substr(top_folder.size() + 1) != record.name)
     disagree(record.header_offset, "local header");
 
   std::uint64_t stored = load<std::uint32_t>(header + 18);
   std::uint64_t size = load<std::uint32_t>(header + 22);
-  Zip64Extra extra(rest.data() + name_size, extra_size);
+  Zip64Extra extra(rest + name_size, extra_size);
   const bool complete = extra.take(size) && extra.take(stored);
   const std::uint32_t crc = load<std::uint32_t>(header + 14);
   if (record.flags & kFlagDescriptor) {

@@ -21,7 +21,7 @@ struct ZipRecord {
   std::uint64_t size;
   std::uint32_t crc;
   std::uint16_t flags;
-  std::uint64_t limit;          // where the next record or the central directory begins
+  std::uint64_t limit;  // where the next record or the central directory begins
 };
 
 class ZipDirectory {

@@ -164,11 +164,10 @@ Value ZipReader::load(const Value& persistent_id) {
   ZipRecord* record = directory_.find(name);
   const std::uint64_t found = record == nullptr ? 0 : record->size;
   if (found != id.byte_size)
-    throw Error(ErrorCode::kCorrupt, record == nullptr
-                                         ? "there is no record '" + name + "' for a storage"
-                                         : "record '" + name + "' has " + std::to_string(found) +
-                                               " bytes; its storage needs " +
-                                               std::to_string(id.byte_size))
+    throw Error(ErrorCode::kCorrupt,
+                record == nullptr ? "there is no record '" + name + "' for a storage"
+                                  : "record '" + name + "' has " + std::to_string(found) +
+                                        " bytes; its storage needs " + std::to_string(id.byte_size))
         .with("record", name);
   auto* storage = document_.arena_->make<Storage>();
   storage->dtype = id.dtype;

@@ -1,0 +1,36 @@
+/** The process may end at any stage of a model's life: with the code it chose, at once, without a crash. */
+import { describe, expect, test } from "vitest";
+import { engineBuilt } from "../support/native.js";
+import { bundledModel, runScript } from "./run.js";
+
+const EXPECTED_EXIT = 7;
+
+describe.skipIf(!engineBuilt).concurrent("the process ends", () => {
+  for (const stage of [
+    "nothing loaded",
+    "while a file is read",
+    "while a model is loaded",
+    "with a model loaded",
+    "while decoding",
+    "while generating",
+    "while generating, disposed of",
+    "while work is queued",
+    "by itself, model kept",
+    "by itself, work not awaited",
+    "by itself, disposal not awaited",
+  ]) {
+    test(stage, async () => {
+      const ended = await runScript("exit-script.ts", [stage, bundledModel]);
+      expect(ended).toMatchObject({ code: EXPECTED_EXIT, signal: null, stderr: "" });
+    });
+  }
+
+  test("by an uncaught error while generating", async () => {
+    const ended = await runScript("exit-script.ts", [
+      "by an uncaught error while generating",
+      bundledModel,
+    ]);
+    expect(ended).toMatchObject({ code: 1, signal: null });
+    expect(ended.stderr).toContain("on purpose");
+  });
+});

@@ -1,0 +1,40 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+const TIME_LIMIT_MS = 50_000;
+
+/** Runs one of the scripts beside this file in a Node process of its own, to its end. */
+export function runScript(
+  name: string,
+  args: string[],
+  nodeOptions: string[] = [],
+): Promise<Ended> {
+  const script = fileURLToPath(new URL(name, import.meta.url));
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...nodeOptions, "--import", "tsx", script, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: TIME_LIMIT_MS,
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+export const bundledModel = fileURLToPath(
+  new URL("../../assets/models/synthetic-plucks.sda", import.meta.url),
+);

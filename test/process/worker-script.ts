@@ -1,0 +1,95 @@
+// Models in worker threads. argv: scenario, model. Prints "done" when all went well.
+import { once } from "node:events";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { loadModel } from "../../lib/index.js";
+
+interface Task {
+  path: string;
+  /** What to do once the model is loaded. */
+  then: "decode" | "generate on" | "exit" | "stay";
+}
+
+async function decoded(path: string): Promise<Float32Array> {
+  const model = await loadModel(path);
+  const { latentDim } = model.model;
+  const mel = await model.model.decode({
+    dtype: "float32",
+    shape: [1, latentDim],
+    data: new Float32Array(latentDim).fill(0.5),
+  });
+  model.dispose();
+  return mel.data as Float32Array;
+}
+
+async function work({ path, then }: Task): Promise<void> {
+  if (then === "decode") {
+    parentPort?.postMessage(await decoded(path));
+    return;
+  }
+  const model = await loadModel(path);
+  if (then === "generate on") {
+    const onProgress = () => parentPort?.postMessage("generating");
+    await model.generate({ durationS: 60, seed: 1, onProgress });
+  }
+  parentPort?.postMessage("loaded");
+  if (then === "exit") process.exit();
+  setInterval(() => model.metadata.name, 1000);
+}
+
+function worker(path: string, then: Task["then"]): Worker {
+  return new Worker(new URL("worker-boot.mjs", import.meta.url), {
+    workerData: { path, then } satisfies Task,
+  });
+}
+
+const same = (a: Float32Array, b: Float32Array) =>
+  a.length === b.length && a.every((value, i) => value === b[i]);
+
+const scenarios: Record<string, (path: string) => Promise<void>> = {
+  async "several at once"(path) {
+    const here = await decoded(path);
+    const workers = Array.from({ length: 4 }, () => worker(path, "decode"));
+    const messages = await Promise.all(workers.map((one) => once(one, "message")));
+    for (const [mel] of messages) {
+      if (!same(here, mel)) throw new Error("a worker decodes differently");
+    }
+    await Promise.all(workers.map((one) => one.terminate()));
+  },
+  async "terminated while generating"(path) {
+    for (let i = 0; i < 3; i++) {
+      const one = worker(path, "generate on");
+      await once(one, "message");
+      await one.terminate();
+    }
+    await decoded(path); // the addon still works elsewhere
+  },
+  async "terminated with a model loaded"(path) {
+    const one = worker(path, "stay");
+    await once(one, "message");
+    await one.terminate();
+    await decoded(path);
+  },
+  async "terminated at random moments"(path) {
+    for (let i = 0; i < 12; i++) {
+      const one = worker(path, "generate on");
+      await new Promise((resolve) => setTimeout(resolve, 60 * i));
+      await one.terminate();
+    }
+    await decoded(path);
+  },
+  async "a worker that exits by itself"(path) {
+    const one = worker(path, "exit");
+    await once(one, "exit");
+    await decoded(path);
+  },
+};
+
+if (isMainThread) {
+  const [scenario = "", path = ""] = process.argv.slice(2);
+  const run = scenarios[scenario];
+  if (run === undefined) throw new Error(`no scenario "${scenario}"`);
+  await run(path);
+  console.log("done");
+} else {
+  await work(workerData as Task);
+}

@@ -1,0 +1,19 @@
+/** Models in worker threads: each has its own environment, and terminating one must not touch the others. */
+import { describe, expect, test } from "vitest";
+import { engineBuilt } from "../support/native.js";
+import { bundledModel, runScript } from "./run.js";
+
+describe.skipIf(!engineBuilt)("worker threads", () => {
+  for (const scenario of [
+    "several at once",
+    "terminated while generating",
+    "terminated with a model loaded",
+    "terminated at random moments",
+    "a worker that exits by itself",
+  ]) {
+    test(scenario, async () => {
+      const ended = await runScript("worker-script.ts", [scenario, bundledModel]);
+      expect(ended).toEqual({ code: 0, signal: null, stdout: "done\n", stderr: "" });
+    });
+  }
+});
