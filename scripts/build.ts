@@ -3,14 +3,20 @@
 //   checkpoint  the file reader                  native   both addons (binding.gyp)
 //   engine      the engine
 import { join } from "node:path";
-import { LIBTORCH_PINNED, type Libtorch, searchLibtorch } from "../lib/native/libtorch.js";
+import {
+  LIBTORCH_PINNED,
+  type Libtorch,
+  readBuildRecord,
+  searchLibtorch,
+} from "../lib/native/libtorch.js";
 import { packageRoot } from "../lib/native/package-root.js";
 import { buildAddon, requireBuildTools } from "./lib/cmake.js";
 import { fetchLibtorch } from "./lib/fetch-libtorch.js";
 import { BuildError, mainProgram, run, say } from "./lib/process.js";
 
 async function libtorch(): Promise<Libtorch> {
-  const { found, tried } = searchLibtorch({ headers: true });
+  const { builtFrom } = readBuildRecord(join(packageRoot, "build/Release/sda_engine.node"));
+  const { found, tried } = searchLibtorch({ builtFrom, headers: true });
   if (found) return found;
   const [first] = tried;
   if (first?.source === "SDA_LIBTORCH") {

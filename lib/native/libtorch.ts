@@ -39,7 +39,9 @@ export interface LibtorchAttempt {
 
 export interface LibtorchQuery {
   /** What the engine addon was compiled with: only the same major.minor can be loaded. Absent: any in the range. */
-  builtWith?: { version: string; path?: string } | undefined;
+  builtWith?: string | undefined;
+  /** Where the last build had it. */
+  builtFrom?: string | undefined;
   /** A build needs the headers too. */
   headers?: boolean;
 }
@@ -93,7 +95,7 @@ export function searchLibtorch(query: LibtorchQuery = {}): LibtorchSearch {
 export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
   const { found, tried } = searchLibtorch(query);
   if (found) return found;
-  const wanted = query.builtWith ? `LibTorch ${minor(query.builtWith.version)}` : "LibTorch";
+  const wanted = query.builtWith ? `LibTorch ${minor(query.builtWith)}` : "LibTorch";
   const list = tried.map((t) => `  ${t.source}: ${t.place}: ${t.problem}`).join("\n");
   const advice =
     tried[0]?.source === "SDA_LIBTORCH"
@@ -104,6 +106,18 @@ export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
     `${wanted} was not found; generating sound needs it, reading files does not. Looked in:\n${list}\n${advice}`,
     { tried },
   );
+}
+
+/** What the build wrote beside the engine addon; nothing when there is none, or one built by hand. */
+export function readBuildRecord(addon: string): Pick<LibtorchQuery, "builtWith" | "builtFrom"> {
+  try {
+    const { version, path } = JSON.parse(
+      readFileSync(join(dirname(addon), "libtorch.json"), "utf8"),
+    );
+    return { builtWith: version, builtFrom: path };
+  } catch {
+    return {};
+  }
 }
 
 /** True in a checkout, where the addons are built; false in the published package. */
@@ -122,14 +136,13 @@ interface Candidate {
   problem?: string;
 }
 
-function* candidates({ builtWith }: LibtorchQuery): Generator<Candidate> {
+function* candidates({ builtFrom }: LibtorchQuery): Generator<Candidate> {
   const named = process.env["SDA_LIBTORCH"];
   if (named) yield { source: "SDA_LIBTORCH", place: named, path: resolve(named) };
 
   yield { source: "package", place: LIBTORCH_PACKAGE, path: packagedLibtorch() };
 
-  const built = builtWith?.path;
-  if (built) yield { source: "build", place: built, path: built };
+  if (builtFrom) yield { source: "build", place: builtFrom, path: builtFrom };
 
   for (const path of cachedFolders()) yield { source: "cache", place: path, path };
 
@@ -209,9 +222,9 @@ export function checkLibtorch(
   const version = libtorchVersion(path);
   if (version === undefined) return { problem: "its version is nowhere to be read" };
   if (query.builtWith) {
-    return sameMinor(version, query.builtWith.version)
+    return sameMinor(version, query.builtWith)
       ? { version }
-      : { problem: `is ${version}, the engine was built with ${query.builtWith.version}` };
+      : { problem: `is ${version}, the engine was built with ${query.builtWith}` };
   }
   const [from, below] = LIBTORCH_RANGE;
   return compareMinor(version, from) >= 0 && compareMinor(version, below) < 0

@@ -4,7 +4,7 @@
  * thread has its own, as Node-API wants it.
  */
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import nodeGypBuild from "node-gyp-build";
@@ -15,6 +15,7 @@ import {
   isCheckout,
   type LibtorchSearch,
   libtorchLibraries,
+  readBuildRecord,
   sameMinor,
   searchLibtorch,
 } from "./libtorch.js";
@@ -113,22 +114,13 @@ export function probeEngine(): Promise<{ ok: boolean; message: string }> {
 
 /** Where the engine's LibTorch is looked for and what is found, without loading anything. */
 export function searchEngineLibtorch(): LibtorchSearch {
-  return searchLibtorch({ builtWith: builtWith(addonFile("sda_engine")) });
+  return searchLibtorch(readBuildRecord(addonFile("sda_engine")));
 }
 
 function engineParts() {
   const file = addonFile("sda_engine");
   if (!existsSync(file)) throw missing("sda_engine", file);
-  return { file, libtorch: findLibtorch({ builtWith: builtWith(file) }) };
-}
-
-/** What the build wrote beside the addon; without it (a build by hand) the check after loading remains. */
-function builtWith(file: string): { version: string; path?: string } | undefined {
-  try {
-    return JSON.parse(readFileSync(join(dirname(file), "libtorch.json"), "utf8"));
-  } catch {
-    return undefined;
-  }
+  return { file, libtorch: findLibtorch(readBuildRecord(file)) };
 }
 
 function requireAddon<T>(name: AddonName): T {

@@ -59,11 +59,10 @@ test("the order: SDA_LIBTORCH, the build's own, the cache, Python", () => {
   expect(searchLibtorch().found).toMatchObject({ source: "cache", version: "2.13.0+cpu" });
 
   const path = makeLibtorch(join(folder, "built"), "2.13.0");
-  const builtWith = { version: "2.13.0", path };
-  expect(searchLibtorch({ builtWith }).found).toMatchObject({ source: "build", path });
+  expect(searchLibtorch({ builtFrom: path }).found).toMatchObject({ source: "build", path });
 
   vi.stubEnv("SDA_LIBTORCH", makeLibtorch(join(folder, "named"), "2.13.2"));
-  expect(searchLibtorch({ builtWith }).found).toMatchObject({ source: "SDA_LIBTORCH" });
+  expect(searchLibtorch({ builtFrom: path }).found).toMatchObject({ source: "SDA_LIBTORCH" });
 });
 
 test("a LibTorch that was named and won't do is told, not replaced by another", () => {
@@ -85,7 +84,7 @@ test.each(["2.10.3", "2.15.0", "3.0.0"])(
 test("the engine takes only the minor version it was built with", () => {
   makeLibtorch(cachedLibtorch("2.13.0"), "2.13.0");
   const other = makeLibtorch(cachedLibtorch("2.14.0"), "2.14.0");
-  expect(searchLibtorch({ builtWith: { version: "2.14.1" } }).found?.path).toBe(other);
+  expect(searchLibtorch({ builtWith: "2.14.1" }).found?.path).toBe(other);
 });
 
 test("a build needs the headers as well", () => {
