@@ -10,8 +10,10 @@ function(sda_add_addon name)
   set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".node" SKIP_BUILD_RPATH ON)
   target_include_directories(${name} SYSTEM PRIVATE ${CMAKE_JS_INC})
   # Version 9 is the newest that every supported Node has. Named after the addon, since two of ours share a process.
-  target_compile_definitions(${name} PRIVATE NAPI_VERSION=9 NODE_ADDON_API_CPP_EXCEPTIONS
-                                             NODE_GYP_MODULE_NAME=${name})
+  # SWALLOW: a worker that is being terminated takes no exception; without it that ends the whole process.
+  target_compile_definitions(
+    ${name} PRIVATE NAPI_VERSION=9 NODE_ADDON_API_CPP_EXCEPTIONS NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
+                    NODE_GYP_MODULE_NAME=${name})
   target_link_libraries(${name} PRIVATE sda_options ${CMAKE_JS_LIB})
   if(APPLE)
     target_link_options(${name} PRIVATE -undefined dynamic_lookup)

@@ -7,6 +7,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import nodeGypBuild from "node-gyp-build";
 import { SdaError } from "../errors.js";
 import { factories } from "../torch/values.js";
@@ -34,7 +35,7 @@ let engine: EngineAddon | undefined;
 export function checkpointAddon(): CheckpointAddon {
   if (!checkpoint) {
     const addon = requireAddon<CheckpointAddon>("sda_checkpoint");
-    addon.registerClasses(factories);
+    prepare(addon);
     checkpoint = addon;
   }
   return checkpoint;
@@ -65,10 +66,16 @@ export function engineAddon(): EngineAddon {
         { loaded, builtWith: addon.builtWith, ...libtorch },
       );
     }
-    addon.registerClasses(factories);
+    prepare(addon);
     engine = addon;
   }
   return engine;
+}
+
+function prepare(addon: CheckpointAddon | EngineAddon): void {
+  addon.registerClasses(factories);
+  // The process must not end under threads that compute. Workers end their own work themselves.
+  if (isMainThread) process.once("exit", () => addon.stopWork());
 }
 
 /** The file that would be loaded, whether or not it is there. */

@@ -39,6 +39,8 @@ export interface CheckpointAddon {
   /** Once per environment, before anything is read. */
   registerClasses(factories: ValueFactories): void;
   createCancelToken(): CancelToken;
+  /** Cancels what runs in this process, waits for it and starts nothing more. */
+  stopWork(): void;
   read(path: string, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
   inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
   verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
@@ -110,6 +112,8 @@ export interface EngineAddon {
   /** Once per environment, before anything is read. */
   registerClasses(factories: ValueFactories): void;
   createCancelToken(): CancelToken;
+  /** Cancels what runs in this process, waits for it and starts nothing more. */
+  stopWork(): void;
   /** LibTorch's version, as "2.13.0", and the accelerators it can reach. */
   info(): { libtorch: string; cuda: boolean; cudaDevices: number; threads: number };
 

@@ -151,6 +151,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("inspect", Napi::Function::New(env, inspect));
   exports.Set("verify", Napi::Function::New(env, verify));
   exports.Set("preload", Napi::Function::New(env, preload));
+  exports.Set("stopWork", Napi::Function::New(env, stop_work));
   return exports;
 }
 

@@ -206,6 +206,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("melToWaveform", mel_to_waveform);
   add("generate", generate);
   add("dispose", dispose);
+  add("stopWork", stop_work);
   return exports;
 }
 

@@ -82,7 +82,11 @@ void Environment::deliver(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<Message> message(static_cast<Message*>(data));
   if (env == nullptr) return;  // the environment is being torn down
   const Napi::HandleScope scope(env);
-  (*message)(env);
+  try {
+    (*message)(env);
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated takes no more values; nobody waits for them either.
+  }
 }
 
 std::pair<Napi::Promise, std::function<void()>> Environment::pending(Napi::Env env) {
@@ -121,6 +125,11 @@ void Environment::shut_down(void* self) {
   environment.closing_ = true;
   for (const auto& job : environment.jobs_) job->cancel->cancel();
   environment.job_ended_.wait(lock, [&] { return environment.jobs_.empty(); });
+}
+
+Napi::Value stop_work(const Napi::CallbackInfo& info) {
+  ThreadPool::shared().stop();
+  return info.Env().Undefined();
 }
 
 }  // namespace sda::addon

@@ -1,8 +1,9 @@
 // What an addon keeps per Node environment (the main thread and each worker has one), and how its
 // promises are kept: work runs on the pool, results come back to the environment's thread.
 //
-// Lifetime: an environment that goes away (process.exit, worker.terminate) cancels its jobs and
-// waits for those that run; nothing of it is touched afterwards.
+// Lifetime: a worker's environment that goes away cancels its jobs and waits for those that run;
+// nothing of it is touched afterwards. The main thread's environment goes with the process, without
+// its cleanup hooks; lib/native calls stopWork() on Node's "exit" event instead.
 #pragma once
 
 #include <napi.h>
@@ -61,5 +62,8 @@ class Environment {
   std::size_t pending_ = 0;                        // promises not settled; this thread only
   bool closing_ = false;
 };
+
+// stopWork(): ends all work of this addon in this process, for good.
+Napi::Value stop_work(const Napi::CallbackInfo& info);
 
 }  // namespace sda::addon

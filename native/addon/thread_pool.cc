@@ -1,17 +1,11 @@
 #include "addon/thread_pool.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace sda::addon {
 
 ThreadPool& ThreadPool::shared() {
-  static auto* pool = [] {
-    auto* made = new ThreadPool(std::clamp(std::thread::hardware_concurrency(), 2u, 16u));
-    // Exit handlers run last in, first out, and this addon was loaded after LibTorch.
-    std::atexit([] { shared().stop(); });
-    return made;
-  }();
+  static auto* pool = new ThreadPool(std::clamp(std::thread::hardware_concurrency(), 2u, 16u));
   return *pool;
 }
 

@@ -16,13 +16,15 @@ namespace sda::addon {
 
 class ThreadPool {
  public:
-  // Started on first use and never destroyed. When the process exits, running jobs are cancelled
-  // and waited for before LibTorch's static objects go: process.exit() runs no environment's
-  // cleanup hooks on the main thread.
+  // Started on first use and never destroyed.
   static ThreadPool& shared();
 
   // Jobs begin in the order they were queued. A job must not throw.
   void queue(std::shared_ptr<CancelToken> cancel, std::function<void()> job);
+
+  // Cancels what runs, waits for it and starts nothing more. For the end of the process: its exit
+  // handlers take LibTorch's static objects away, under any thread that still uses them.
+  void stop();
 
   std::size_t size() const noexcept { return size_; }
 
@@ -34,7 +36,6 @@ class ThreadPool {
 
   explicit ThreadPool(std::size_t size) : size_(size) {}
   void run();
-  void stop();
 
   const std::size_t size_;
   std::mutex mutex_;

@@ -13,6 +13,7 @@
 namespace sda::addon {
 namespace {
 
+constexpr std::size_t kShortText = 24;
 constexpr std::int64_t kSafeInteger = (std::int64_t{1} << 53) - 1;
 
 // The typed array that holds a dtype's elements. What JavaScript has no type for comes as its
@@ -114,17 +115,28 @@ napi_value ValueConverter::convert(const Value& value, int depth) {
     case Kind::kFloat:
       check(napi_create_double(env_, value.real, &result));
       return result;
-    case Kind::kStr:
-      if (!value.ascii) return string(value.view());
-      check(napi_create_string_latin1(env_, value.text, value.size, &result));
+    case Kind::kStr: {
+      // A reference to a long string takes the pickle two bytes: it must not become a copy.
+      const bool shared = value.size > kShortText;
+      if (shared)
+        if (const auto known = texts_.find(value.text); known != texts_.end()) return known->second;
+      if (value.ascii)
+        check(napi_create_string_latin1(env_, value.text, value.size, &result));
+      else
+        result = string(value.view());
+      if (shared) texts_.emplace(value.text, result);
       return result;
+    }
     case Kind::kBytes:
     case Kind::kByteArray: {
+      auto& known = value.kind == Kind::kBytes ? bytes_ : byte_arrays_;
+      if (const auto found = known.find(value.text); found != known.end()) return found->second;
       void* data;
       napi_value buffer;
       check(napi_create_arraybuffer(env_, value.size, &data, &buffer));
       if (value.size > 0) std::copy_n(value.text, value.size, static_cast<char*>(data));
       check(napi_create_typedarray(env_, napi_uint8_array, value.size, buffer, 0, &result));
+      known.emplace(value.text, result);
       return result;
     }
     case Kind::kObject:
@@ -311,8 +323,9 @@ napi_value ValueConverter::make_tensor(const Tensor& tensor) {
   } else {
     // All tensors of a storage share its buffer, as they do in PyTorch.
     const Storage& storage = *tensor.storage;
-    data = view(tensor.dtype, buffer_of(storage.data, storage.byte_size, storage.owner),
-                tensor.offset, numel);
+    const Storage& whole = storage.base != nullptr ? *storage.base : storage;
+    data = view(tensor.dtype, buffer_of(whole.data, whole.byte_size, whole.owner),
+                storage.base_offset / item + tensor.offset, numel);
   }
   return this->tensor(tensor.dtype, tensor.shape, data);
 }

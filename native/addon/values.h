@@ -63,6 +63,8 @@ class ValueConverter {
   std::vector<std::pair<const char*, napi_value>> functions_;  // looked up so far
   std::vector<napi_value> made_;                               // by object id
   std::unordered_map<const std::byte*, napi_value> buffers_;
+  // By where they lie in the pickle: what is one object in the file is one here.
+  std::unordered_map<const char*, napi_value> texts_, bytes_, byte_arrays_;
 };
 
 // registerClasses(factories)

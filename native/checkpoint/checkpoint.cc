@@ -133,11 +133,14 @@ std::shared_ptr<const Document> Document::open(const std::string& path,
   } catch (Error& error) {
     error.with("path", path);
     throw;
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::kLimit, "not enough memory to read '" + path + "'").with("path", path);
   }
 }
 
-void Document::allocate_arena(std::uint64_t file_size) {
-  arena_ = std::make_unique<Arena>(limits::kPickleHeapBytes + file_size);
+void Document::allocate_arena(std::uint64_t pickle_size) {
+  arena_ = std::make_unique<Arena>(limits::kPickleHeapBytes + file_size_ - pickle_size,
+                                   limits::kPickleDataBytes + 2 * file_size_);
 }
 
 void Document::finish_tensors(bool swap_bytes) {
@@ -202,6 +205,9 @@ StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
   const auto count = items[4].as_int();
   if (!key || !location || !count)
     throw Error(ErrorCode::kCorrupt, "a storage is described wrongly");
+  if (key->size() > limits::kMaxNameBytes)
+    throw Error(ErrorCode::kLimit,
+                "a storage with a key of " + std::to_string(key->size()) + " bytes");
   StorageId id;
   if (cls->known == Known::kTorchStorage) id.dtype = static_cast<DType>(cls->dtype);
   id.key = *key;

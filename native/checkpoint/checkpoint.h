@@ -46,7 +46,7 @@ class Document {
   friend class LegacyReader;
   Document() = default;
 
-  void allocate_arena(std::uint64_t file_size);
+  void allocate_arena(std::uint64_t pickle_size);
   // Brings storages into host byte order and makes tensors row-major where they aren't.
   void finish_tensors(bool swap_bytes);
 

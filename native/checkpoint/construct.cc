@@ -29,6 +29,12 @@ const std::vector<Value>* sequence_items(const Value& value) {
 
 }  // namespace
 
+void check_hashable(const Value& key) {
+  const auto* set = key.as<Set>();
+  if (key.kind == Kind::kByteArray || key.as<List>() || key.as<Dict>() || (set && !set->frozen))
+    corrupt("a " + describe(key) + " as a dict key or set member");
+}
+
 std::vector<std::int64_t> integers(const Value& sequence, const char* what) {
   const auto* items = sequence_items(sequence);
   if (items == nullptr || sequence.as<Set>()) corrupt(std::string(what) + " is not a tuple");
@@ -184,6 +190,7 @@ Value Constructor::make_dict(DictKind kind, const Tuple& args, std::size_t from)
     const auto* pair = sequence_items(item);
     if (pair == nullptr || pair->size() != 2)
       corrupt("a dict is made from something else than pairs");
+    check_hashable((*pair)[0]);
     arena_.push(dict->entries, {(*pair)[0], (*pair)[1]});
   }
   return Value::of(dict);
@@ -194,10 +201,11 @@ Value Constructor::make_sequence(const Global& cls, const Tuple& args) {
   const bool bounded = cls.known == Known::kDeque && args.items.size() == 2;  // (items, maxlen)
   const auto* items = args.items.empty() ? &none : sequence_items(args.items[0]);
   if (items == nullptr || (args.items.size() > 1 && !bounded)) unexpected_arguments(cls);
-  arena_.charge(items->size() * sizeof(Value));
+  arena_.charge(2 * items->size() * sizeof(Value));
   switch (cls.known) {
     case Known::kSet:
     case Known::kFrozenSet: {
+      std::for_each(items->begin(), items->end(), check_hashable);
       auto* set = arena_.make<Set>();
       set->frozen = cls.known == Known::kFrozenSet;
       set->items = *items;
@@ -279,7 +287,8 @@ Value Constructor::encode(const Tuple& args) {
   const auto& items = args.items;
   const auto encoding = items.size() == 2 ? items[1].as_str() : std::nullopt;
   if (!encoding || !items[0].as_str() || (*encoding != "latin1" && *encoding != "latin-1"))
-    corrupt("'_codecs.encode' is called for something else than latin-1");
+    throw Error(ErrorCode::kUnsafe, "'_codecs.encode' is called for something else than latin-1")
+        .with("global", "_codecs.encode");
   return Value::bytes(latin1_bytes(items[0].view()));
 }
 

@@ -45,6 +45,9 @@ class Constructor {
   Arena& arena_;
 };
 
+// kCorrupt for what Python could not have had as a dict key or set member.
+void check_hashable(const Value& key);
+
 // Lists and tuples of non-negative integers, as shapes and strides are.
 std::vector<std::int64_t> integers(const Value& sequence, const char* what);
 

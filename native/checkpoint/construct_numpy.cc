@@ -209,7 +209,8 @@ void Constructor::fill_array(NdArray& array, const Value& shape, const Value& dt
   // Decoded latin-1 text is memory of our own already. Everything else is copied, so that it is
   // aligned, outlives the pickle and can be changed.
   const bool reorder = fortran && array.shape.size() > 1;
-  if (!reorder) array.data = arena_.share(source.data());
+  // A byte swap would show in bytes that somebody else refers to.
+  if (!reorder && !(bytes && dtype.big_endian)) array.data = arena_.share(source.data());
   if (array.data == nullptr) {
     char* copy = arena_.allocate(source.size());
     array.data = arena_.share(copy);

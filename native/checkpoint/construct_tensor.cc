@@ -33,6 +33,8 @@ std::uint64_t checked_numel(const std::vector<std::int64_t>& shape, std::size_t 
 void check_extent(const Tensor& tensor) {
   const std::uint64_t item = item_size(tensor.dtype);
   const std::uint64_t available = tensor.storage->byte_size / item;
+  if (tensor.storage->base_offset % item != 0)
+    corrupt("a tensor in a view that begins in the middle of an element");
   if (checked_numel(tensor.shape, item) == 0) {
     if (tensor.offset > available) corrupt("a tensor that begins past the end of its storage");
     return;
@@ -86,6 +88,9 @@ Value Constructor::rebuild_tensor(const Tuple& args, int version) {
   if (has_metadata && !items.back().is_none()) {
     const auto* metadata = items.back().as<Dict>();
     if (metadata == nullptr) corrupt("a tensor's metadata is a " + describe(items.back()));
+    if (metadata->entries.size() > limits::kMaxTensorMetadata)
+      throw Error(ErrorCode::kLimit, "a tensor's metadata has " +
+                                         std::to_string(metadata->entries.size()) + " entries");
     const auto flag = [&](std::string_view key) {
       const Value* value = metadata->find(key);
       return value != nullptr && value->kind == Kind::kBool && value->integer != 0;

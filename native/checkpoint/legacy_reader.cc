@@ -9,6 +9,7 @@
 namespace sda {
 namespace {
 
+const std::vector<std::uint64_t> kMagic = {0xa86a20f9469cfc6c, 0x1950};  // 0x1950a86a20f9469cfc6c
 constexpr std::int64_t kProtocol = 1001;
 constexpr std::size_t kFirstPrefix = std::size_t{1} << 18;
 
@@ -25,10 +26,11 @@ void LegacyReader::read() {
   // The format doesn't say where the pickles end, so they are tried on longer and longer prefixes.
   std::uint64_t prefix = kFirstPrefix;
   while (!parse(static_cast<std::size_t>(std::min(prefix, file_.size())))) {
-    if (prefix > limits::kMaxPickleBytes)
+    if (prefix >= limits::kMaxPickleBytes)
       throw Error(ErrorCode::kLimit,
-                  "a pickle of more than " + std::to_string(limits::kMaxPickleBytes) + " bytes");
-    prefix *= 4;
+                  "a pickle of more than " + std::to_string(limits::kMaxPickleBytes) + " bytes")
+          .with("offset", std::int64_t{0});
+    prefix = std::min(prefix * 4, limits::kMaxPickleBytes);
   }
   place_storages();
   if (options_.hold == Hold::kNothing) return;
@@ -41,7 +43,8 @@ bool LegacyReader::parse(std::size_t prefix) {
   views_.clear();
   in_file_order_.clear();
   document_.globals_.clear();
-  document_.allocate_arena(file_.size());
+  document_.allocate_arena(prefix);
+  document_.pickle_.reset();  // before the next one: a moment with both would be a third more
   document_.pickle_.reset(new char[prefix]);
   file_.read_at(0, document_.pickle_.get(), prefix);
   const std::string_view bytes(document_.pickle_.get(), prefix);
@@ -61,7 +64,11 @@ bool LegacyReader::parse(std::size_t prefix) {
     }
   };
   try {
-    next(nullptr);  // the magic number; sniff() has compared its bytes
+    const Value magic = next(nullptr);
+    const auto* number = magic.as<BigInt>();
+    if (number == nullptr || number->negative || number->magnitude != kMagic)
+      throw Error(ErrorCode::kFormat, "a pickle, but not one of torch.save")
+          .with("offset", std::int64_t{0});
     const std::size_t protocol_at = at;
     const Value protocol = next(nullptr);
     if (protocol.as_int() != kProtocol)

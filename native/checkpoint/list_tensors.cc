@@ -1,4 +1,5 @@
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "checkpoint/checkpoint.h"
@@ -9,55 +10,73 @@ namespace {
 
 class Walk {
  public:
-  explicit Walk(std::vector<TensorInfo>& out) : out_(out) {}
+  Walk(std::vector<TensorInfo>& out, std::uint64_t name_budget)
+      : out_(out), name_budget_(name_budget) {}
 
-  void visit(const Value& value, const std::string& name, int depth) {
+  void visit(const Value& value, int depth) {
     if (value.kind != Kind::kObject || !seen_.insert(value.object).second) return;
     if (depth > limits::kMaxDepth)
       throw Error(ErrorCode::kLimit,
                   "containers nested deeper than " + std::to_string(limits::kMaxDepth));
     if (const auto* tensor = value.as<Tensor>()) {
-      out_.push_back(
-          {name, tensor->dtype, tensor->shape, tensor->numel() * item_size(tensor->dtype)});
+      add(tensor->dtype, tensor->shape, tensor->numel() * item_size(tensor->dtype));
     } else if (const auto* array = value.as<NdArray>()) {
-      if (array->built) out_.push_back({name, array->dtype, array->shape, array->byte_size});
+      if (array->built) add(array->dtype, array->shape, array->byte_size);
     } else if (const auto* list = value.as<List>()) {
-      visit_all(list->items, name, depth);
+      visit_all(list->items, depth);
     } else if (const auto* tuple = value.as<Tuple>()) {
-      visit_all(tuple->items, name, depth);
+      visit_all(tuple->items, depth);
     } else if (const auto* dict = value.as<Dict>()) {
-      visit_entries(dict->entries, name, depth);
+      visit_entries(dict->entries, depth);
     } else if (const auto* object = value.as<PyObject>()) {
-      visit(object->args, name, depth + 1);
-      visit(object->kwargs, name, depth + 1);
-      visit(object->state, name, depth + 1);
-      visit_all(object->items, name, depth);
-      visit_entries(object->entries, name, depth);
+      visit(object->args, depth + 1);
+      visit(object->kwargs, depth + 1);
+      visit(object->state, depth + 1);
+      visit_all(object->items, depth);
+      visit_entries(object->entries, depth);
     }
   }
 
  private:
-  static std::string join(const std::string& name, const std::string& key) {
-    return name.empty() ? key : name + "." + key;
+  // A key may be a megabyte long, and a reference to it takes two bytes of pickle.
+  void pay(std::size_t bytes) {
+    if (bytes > name_budget_)
+      throw Error(ErrorCode::kLimit, "the names of the tensors are longer than the file justifies");
+    name_budget_ -= bytes;
   }
 
-  void visit_all(const std::vector<Value>& items, const std::string& name, int depth) {
+  void add(DType dtype, const std::vector<std::int64_t>& shape, std::uint64_t bytes) {
+    pay(name_.size());
+    out_.push_back({name_, dtype, shape, bytes});
+  }
+
+  void visit_below(std::string_view key, const Value& value, int depth) {
+    const std::size_t length = name_.size();
+    pay(key.size());
+    if (length > 0) name_ += '.';
+    name_ += key;
+    visit(value, depth + 1);
+    name_.resize(length);
+  }
+
+  void visit_all(const std::vector<Value>& items, int depth) {
     for (std::size_t i = 0; i < items.size(); ++i)
-      if (items[i].kind == Kind::kObject) visit(items[i], join(name, std::to_string(i)), depth + 1);
+      if (items[i].kind == Kind::kObject) visit_below(std::to_string(i), items[i], depth);
   }
 
-  void visit_entries(const std::vector<std::pair<Value, Value>>& entries, const std::string& name,
-                     int depth) {
+  void visit_entries(const std::vector<std::pair<Value, Value>>& entries, int depth) {
     for (const auto& [key, value] : entries) {
       if (value.kind != Kind::kObject) continue;
-      const std::string part = key.as_str()   ? std::string(key.view())
-                               : key.as_int() ? std::to_string(key.integer)
-                                              : describe(key);
-      visit(value, join(name, part), depth + 1);
+      if (key.as_str())
+        visit_below(key.view(), value, depth);
+      else
+        visit_below(key.as_int() ? std::to_string(key.integer) : describe(key), value, depth);
     }
   }
 
   std::vector<TensorInfo>& out_;
+  std::uint64_t name_budget_;
+  std::string name_;  // of what is visited
   std::unordered_set<const Object*> seen_;
 };
 
@@ -65,7 +84,7 @@ class Walk {
 
 std::vector<TensorInfo> list_tensors(const Document& document) {
   std::vector<TensorInfo> tensors;
-  Walk(tensors).visit(document.root(), "", 0);
+  Walk(tensors, limits::kTensorNameBytes + document.file_size()).visit(document.root(), 0);
   return tensors;
 }
 

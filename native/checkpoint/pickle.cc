@@ -86,13 +86,11 @@ enum Opcode : std::uint8_t {
 
 constexpr int kHighestProtocol = 5;
 
-[[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorCode::kCorrupt, what); }
+// What a typed array with a buffer of its own costs, and a string, beyond the bytes that they hold.
+constexpr std::uint64_t kBytesInJavaScript = 448;
+constexpr std::uint64_t kTextInJavaScript = 32;
 
-void check_hashable(const Value& key) {
-  const bool unhashable = key.kind == Kind::kByteArray || key.as<List>() || key.as<Dict>() ||
-                          (key.as<Set>() && !key.as<Set>()->frozen);
-  if (unhashable) corrupt("a " + describe(key) + " as a dict key or set member");
-}
+[[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorCode::kCorrupt, what); }
 
 }  // namespace
 
@@ -170,7 +168,7 @@ std::size_t PickleMachine::pop_mark() {
 
 std::vector<Value> PickleMachine::pop_to_mark() {
   const std::size_t mark = pop_mark();
-  arena_.charge((stack_.size() - mark) * sizeof(Value));
+  arena_.charge(2 * (stack_.size() - mark) * sizeof(Value));
   std::vector<Value> items(stack_.begin() + static_cast<std::ptrdiff_t>(mark), stack_.end());
   stack_.resize(mark);
   return items;
@@ -213,7 +211,13 @@ void PickleMachine::recall(std::uint64_t index) {
 void PickleMachine::push_text(std::string_view text) {
   const Value value = Value::str(text);
   if (!value.ascii && !is_python_utf8(text)) corrupt("a string that is not UTF-8");
+  arena_.charge(kTextInJavaScript);
   push(value);
+}
+
+void PickleMachine::push_bytes(std::string_view bytes, Kind kind) {
+  arena_.charge(kBytesInJavaScript);
+  push(Value::bytes(bytes, kind));
 }
 
 void PickleMachine::push_integer(std::string_view little_endian) {
@@ -228,7 +232,7 @@ void PickleMachine::push_integer(std::string_view little_endian) {
     return;
   }
   auto* big = arena_.make<BigInt>();
-  arena_.charge(size);
+  arena_.charge(2 * size + 32);
   big->negative = negative;
   big->magnitude.assign((size + 7) / 8, negative ? ~std::uint64_t{0} : 0);
   std::memcpy(big->magnitude.data(), little_endian.data(), size);
@@ -245,6 +249,9 @@ void PickleMachine::push_integer(std::string_view little_endian) {
 }
 
 void PickleMachine::push_global(std::string_view module, std::string_view name) {
+  const std::size_t longest = std::max(module.size(), name.size());
+  if (longest > limits::kMaxNameBytes)
+    throw Error(ErrorCode::kLimit, "a global with a name of " + std::to_string(longest) + " bytes");
   const std::string shown = std::string(module) + "." + std::string(name);
   if (settings_.globals != nullptr && settings_.globals->insert(shown).second)
     arena_.charge(shown.size() + 64);
@@ -263,7 +270,7 @@ void PickleMachine::push_global(std::string_view module, std::string_view name) 
 
 void PickleMachine::push_tuple(std::size_t count) {
   auto* tuple = arena_.make<Tuple>();
-  arena_.charge(count * sizeof(Value));
+  arena_.charge(2 * count * sizeof(Value));
   tuple->items.resize(count);
   for (std::size_t i = count; i-- > 0;) tuple->items[i] = pop();
   push(Value::of(tuple));
@@ -368,13 +375,13 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kShortBinString:
       return push_text(take(take_number<std::uint8_t>()));
     case kBinBytes:
-      return push(Value::bytes(take(take_number<std::uint32_t>())));
+      return push_bytes(take(take_number<std::uint32_t>()), Kind::kBytes);
     case kShortBinBytes:
-      return push(Value::bytes(take(take_number<std::uint8_t>())));
+      return push_bytes(take(take_number<std::uint8_t>()), Kind::kBytes);
     case kBinBytes8:
-      return push(Value::bytes(take(take_number<std::uint64_t>())));
+      return push_bytes(take(take_number<std::uint64_t>()), Kind::kBytes);
     case kByteArray8:
-      return push(Value::bytes(take(take_number<std::uint64_t>()), Kind::kByteArray));
+      return push_bytes(take(take_number<std::uint64_t>()), Kind::kByteArray);
 
     case kMark:
       arena_.push(marks_, stack_.size());

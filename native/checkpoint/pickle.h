@@ -60,6 +60,7 @@ class PickleMachine {
   void memoize(std::uint64_t index);
   void recall(std::uint64_t index);
   void push_text(std::string_view text);
+  void push_bytes(std::string_view bytes, Kind kind);
   void push_integer(std::string_view little_endian);
   void push_global(std::string_view module, std::string_view name);
   void push_tuple(std::size_t count);

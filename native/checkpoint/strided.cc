@@ -40,20 +40,43 @@ void swap_scalars(std::byte* data, std::uint64_t count, std::size_t size) noexce
 void copy_strided(std::byte* to, const std::byte* from, std::span<const std::int64_t> shape,
                   std::span<const std::int64_t> strides, std::size_t item_size) noexcept {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return;
-  if (shape.empty()) {
+  // Dimensions of 1 don't matter, and neighbours that lie like one dimension are one: without
+  // that, 64 dimensions would cost 64 steps for every element.
+  struct Dimension {
+    std::int64_t size, stride, index;
+  };
+  std::vector<Dimension> dimensions;
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) continue;
+    std::int64_t joined;
+    if (!dimensions.empty() && !__builtin_mul_overflow(shape[d], strides[d], &joined) &&
+        dimensions.back().stride == joined) {
+      dimensions.back().size *= shape[d];
+      dimensions.back().stride = strides[d];
+    } else {
+      dimensions.push_back({shape[d], strides[d], 0});
+    }
+  }
+  if (dimensions.empty()) {
     std::memcpy(to, from, item_size);
     return;
   }
   const auto item = static_cast<std::int64_t>(item_size);
-  const std::size_t outer = shape.size() - 1;
-  std::vector<std::int64_t> index(outer, 0);
+  const Dimension row = dimensions.back();
+  dimensions.pop_back();
   for (;;) {
-    std::int64_t start = 0;
-    for (std::size_t d = 0; d < outer; ++d) start += index[d] * strides[d];
-    copy_row(to, from + start * item, shape[outer], strides[outer], item_size);
-    to += shape[outer] * item;
-    std::size_t d = outer;
-    while (d > 0 && ++index[d - 1] == shape[d - 1]) index[--d] = 0;
+    copy_row(to, from, row.size, row.stride, item_size);
+    to += row.size * item;
+    std::size_t d = dimensions.size();
+    for (; d > 0; --d) {
+      Dimension& dimension = dimensions[d - 1];
+      if (++dimension.index < dimension.size) {
+        from += dimension.stride * item;
+        break;
+      }
+      from -= (dimension.size - 1) * dimension.stride * item;
+      dimension.index = 0;
+    }
     if (d == 0) return;
   }
 }

@@ -79,9 +79,10 @@ std::uint64_t Tensor::numel() const noexcept { return product(shape); }
 
 bool Tensor::is_contiguous() const noexcept {
   if (conjugate || negate) return false;
+  // Sizes beside a 0 may be any, and their product more than 64 bits.
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return true;
   std::int64_t expected = 1;
   for (std::size_t i = shape.size(); i-- > 0;) {
-    if (shape[i] == 0) return true;
     if (shape[i] != 1 && strides[i] != expected) return false;
     expected *= shape[i];
   }
@@ -91,18 +92,21 @@ bool Tensor::is_contiguous() const noexcept {
 std::uint64_t NdArray::numel() const noexcept { return product(shape); }
 
 char* Arena::allocate(std::size_t size) {
-  charge(size + sizeof(void*));
+  charge(sizeof(std::shared_ptr<char[]>) + 64);  // a shared pointer, its count, malloc's own
+  if (size > data_budget_ - data_used_)
+    throw Error(ErrorCode::kLimit, "the pickle decodes more bytes than its size justifies")
+        .with("budget", static_cast<std::int64_t>(data_budget_));
+  data_used_ += size;
   blocks_.emplace_back(new char[size]);
   return blocks_.back().get();
 }
 
 std::shared_ptr<std::byte> Arena::share(const char* data) const {
-  // Callers share what they allocated last, so this looks from the back. Each block is shared once:
+  // Only the last block: a search for every array would be quadratic. Each block is shared once:
   // two arrays must not change each other.
-  for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block)
-    if (block->get() == data && block->use_count() == 1)
-      return {*block, reinterpret_cast<std::byte*>(block->get())};
-  return nullptr;
+  if (blocks_.empty() || blocks_.back().get() != data || blocks_.back().use_count() != 1)
+    return nullptr;
+  return {blocks_.back(), reinterpret_cast<std::byte*>(blocks_.back().get())};
 }
 
 std::string_view Arena::keep(std::string text) {
@@ -122,11 +126,11 @@ Arena::~Arena() {
   for (Object* object : objects_) object->~Object();
 }
 
-void Arena::prepare(std::size_t size) {
+void Arena::prepare(std::size_t size, std::size_t cost_elsewhere) {
   if (objects_.size() >= limits::kMaxObjects)
     throw Error(ErrorCode::kLimit,
                 "the pickle holds more than " + std::to_string(limits::kMaxObjects) + " objects");
-  charge(size + sizeof(void*));
+  charge(size + 2 * sizeof(void*) + cost_elsewhere);
   if (objects_.size() == objects_.capacity())
     objects_.reserve(std::max<std::size_t>(256, objects_.size() * 2));
   // Rounded up, because objects follow each other at the widest alignment.

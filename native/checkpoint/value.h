@@ -209,10 +209,26 @@ struct NdArray : Object {
   std::uint64_t numel() const noexcept;
 };
 
-// Owns the objects of one pickle and counts what they cost. Not thread-safe.
+// What an object costs when it becomes a JavaScript value, roughly and on the high side.
+constexpr std::size_t javascript_cost(ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::kDict:
+    case ObjectKind::kSet:
+    case ObjectKind::kPyObject:
+    case ObjectKind::kTensor:
+    case ObjectKind::kNdArray:
+      return 384;
+    default:
+      return 96;
+  }
+}
+
+// Owns the objects of one pickle and counts what they cost, against one budget for objects and one
+// for the bytes of allocate(). Not thread-safe.
 class Arena {
  public:
-  explicit Arena(std::uint64_t budget) : budget_(budget) {}
+  Arena(std::uint64_t budget, std::uint64_t data_budget)
+      : budget_(budget), data_budget_(data_budget) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -220,7 +236,7 @@ class Arena {
   template <typename T>
   T* make() {
     static_assert(alignof(T) <= alignof(std::max_align_t) && sizeof(T) <= kSlab);
-    prepare(sizeof(T));
+    prepare(sizeof(T), javascript_cost(T::kKind));
     T* object = new (slab_) T();
     slab_ += (sizeof(T) + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) *
              alignof(std::max_align_t);
@@ -231,8 +247,8 @@ class Arena {
 
   // Bytes that live as long as the arena, aligned for any dtype.
   char* allocate(std::size_t size);
-  // Hands out what allocate() returned, beyond the arena's life. Null if `data` came from elsewhere
-  // or somebody has it already.
+  // Hands out what allocate() returned last, beyond the arena's life. Null if `data` came from
+  // elsewhere or somebody has it already.
   std::shared_ptr<std::byte> share(const char* data) const;
   std::string_view keep(std::string text);
 
@@ -258,17 +274,18 @@ class Arena {
   template <typename T>
   void grow(std::vector<T>& v) {
     const std::size_t capacity = v.capacity() < 4 ? 4 : v.capacity() + v.capacity() / 2;
-    charge((capacity - v.capacity()) * sizeof(T));
+    // Each element costs about as much again in JavaScript.
+    charge((capacity - v.capacity()) * sizeof(T) * 2);
     v.reserve(capacity);
   }
   // Counts an object of `size` bytes and makes room for it in the slab.
-  void prepare(std::size_t size);
+  void prepare(std::size_t size, std::size_t cost_elsewhere);
 
   // A pickle makes thousands of small objects; they live and die together.
   static constexpr std::size_t kSlab = 16 * 1024;
 
-  std::uint64_t budget_;
-  std::uint64_t used_ = 0;
+  std::uint64_t budget_, data_budget_;
+  std::uint64_t used_ = 0, data_used_ = 0;
   std::vector<Object*> objects_;
   std::vector<std::unique_ptr<std::byte[]>> slabs_;
   std::byte* slab_ = nullptr;

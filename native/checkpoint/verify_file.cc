@@ -2,6 +2,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/crc32.h"
+#include "checkpoint/limits.h"
 #include "checkpoint/reader.h"
 
 namespace sda {
@@ -28,6 +29,7 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
   const File file(path);
   FileReport report;
   report.bytes = file.size();
+  std::uint64_t more = 0;
   // What is wrong with the file is the answer; that it can't be read is not.
   const auto checked = [&](auto&& check) {
     try {
@@ -35,7 +37,10 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
       return true;
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kIo || error.code() == ErrorCode::kNotFound) throw;
-      report.problems.push_back(error.message());
+      if (report.problems.size() < limits::kMaxProblems)
+        report.problems.push_back(error.message());
+      else
+        ++more;
       return false;
     }
   };
@@ -68,12 +73,12 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
     const auto document = Document::open(path, options);
     if (!zip) document->arena().for_each<Storage>([&](const Storage&) { ++report.records; });
   });
-  // A damaged data.pkl is found by both passes.
+  // A damaged data.pkl is found by both passes, the second time last.
   auto& problems = report.problems;
-  for (auto problem = problems.begin(); problem != problems.end();) {
-    const bool repeated = std::find(problems.begin(), problem, *problem) != problem;
-    problem = repeated ? problems.erase(problem) : problem + 1;
-  }
+  if (!problems.empty() &&
+      std::find(problems.begin(), problems.end() - 1, problems.back()) != problems.end() - 1)
+    problems.pop_back();
+  if (more > 0) problems.push_back("and " + std::to_string(more) + " more problems");
   return report;
 }
 

@@ -146,7 +146,7 @@ void ZipReader::read_pickle() {
   if (!directory_.without_crcs() && crc32(0, document_.pickle_.get(), size) != record.crc)
     crc_mismatch(file_, record);
 
-  document_.allocate_arena(file_.size());
+  document_.allocate_arena(size);
   PickleMachine machine({document_.pickle_.get(), size}, record.data_offset, *document_.arena_,
                         this, {options_.inert_globals, &document_.globals_});
   document_.root_ = machine.run();
