@@ -1,0 +1,141 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { deflateRawSync, gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { inspect, load } from "../../lib/torch/index.js";
+import { sdaError } from "../support/errors.js";
+import { temporaryFolder } from "../support/folder.js";
+import { int, list, pickle, str } from "../support/pickle-builder.js";
+import { fileOf, refusal, tensorLegacy, tensorZip } from "../support/torch-file.js";
+import { torchZip, zip } from "../support/zip-builder.js";
+
+describe("what is no file", () => {
+  test("a missing one", async () => {
+    const path = join(temporaryFolder(), "none.pt");
+    const error = await sdaError(() => load(path));
+    expect(error.code).toBe("ERR_SDA_NOT_FOUND");
+    expect(error.details?.["path"]).toBe(path);
+  });
+
+  test("a file as a folder of another", async () => {
+    const path = join(process.execPath, "file.pt");
+    expect((await sdaError(() => load(path))).code).toBe("ERR_SDA_NOT_FOUND");
+  });
+
+  test("a directory", async () => {
+    const error = await sdaError(() => load(temporaryFolder()));
+    expect(error.code).toBe("ERR_SDA_FORMAT");
+    expect(error.message).toContain("is a directory");
+  });
+
+  test("a FIFO that nobody writes to", async () => {
+    const path = join(temporaryFolder(), "fifo");
+    execFileSync("mkfifo", [path]);
+    const error = await sdaError(() => load(path));
+    expect(error.code).toBe("ERR_SDA_FORMAT");
+    expect(error.message).toContain("is not a file");
+  });
+
+  test("a device without an end", async () => {
+    expect((await sdaError(() => load("/dev/zero"))).code).toBe("ERR_SDA_FORMAT");
+  });
+
+  test("a symbolic link that points at itself", async () => {
+    const path = join(temporaryFolder(), "loop");
+    symlinkSync(path, path);
+    const error = await sdaError(() => load(path));
+    expect(error.code).toBe("ERR_SDA_IO");
+    expect(error.details?.["path"]).toBe(path);
+  });
+
+  test("a name that is a folder of a missing folder", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "a"));
+    expect((await sdaError(() => load(join(folder, "b", "a.pt")))).code).toBe("ERR_SDA_NOT_FOUND");
+  });
+
+  // Files of sysfs claim a page and hold less, as a file does that shrinks while it is read.
+  const shrinking = "/sys/kernel/mm/transparent_hugepage/enabled";
+  test.skipIf(!existsSync(shrinking))("a file that has less than its size says", async () => {
+    const error = await sdaError(() => load(shrinking));
+    expect(error.code).toBe("ERR_SDA_CORRUPT");
+    expect(error.details).toMatchObject({ path: shrinking, offset: expect.any(Number) });
+  });
+});
+
+const tar = Buffer.alloc(10240);
+tar.write("sys_info");
+tar.write("ustar", 257);
+const deflated = deflateRawSync(pickle(int(1)));
+
+test.each<[string, Buffer, string]>([
+  ["nothing", Buffer.alloc(0), "is empty"],
+  ["spaces", Buffer.from("  \n\t "), "an empty text"],
+  ["HTML", Buffer.from("<!DOCTYPE html><html><title>404</title></html>"), "HTML or XML"],
+  ["HTML after a byte order mark", Buffer.from("\ufeff <html>"), "HTML or XML"],
+  ["a JSON object", Buffer.from('{"format": "sda_model"}'), "JSON"],
+  ["a JSON array", Buffer.from("[1, 2]"), "JSON"],
+  ["gzip", gzipSync(tensorZip()), "a gzip archive"],
+  ["7z", Buffer.from("377abcaf271c00040000", "hex"), "a 7z archive"],
+  ["xz", Buffer.from("fd377a585a000004", "hex"), "an xz archive"],
+  ["bzip2", Buffer.from("BZh91AY&SY"), "a bzip2 archive"],
+  ["zstd", Buffer.from("28b52ffd0458", "hex"), "a zstd archive"],
+  ["rar", Buffer.from("Rar!\x1a\x07\x00", "latin1"), "a rar archive"],
+  ["tar", tar, "a tar archive"],
+  ["HDF5", Buffer.from("\x89HDF\r\n\x1a\n", "latin1"), "an HDF5 file"],
+  ["npy", Buffer.from("\x93NUMPY\x01\x00", "latin1"), "a numpy .npy file"],
+  ["WAV", Buffer.from("RIFF\x24\x00\x00\x00WAVE", "latin1"), "a RIFF file"],
+  ["GGUF", Buffer.from("GGUF\x03\x00\x00\x00", "latin1"), "a GGUF file"],
+  ["a program", Buffer.from("\x7fELF\x02\x01\x01", "latin1"), "a program"],
+  ["a Git LFS pointer", Buffer.from("version https://git-lfs.example/spec/v1\n"), "Git LFS"],
+  ["noise", Buffer.from("ffee0011", "hex"), "something else"],
+  ["a pickle of its own", pickle(list(...Array(20).fill(str("a")))), "not one of torch.save"],
+  ["a plain zip", zip([{ name: "readme.txt", data: tar }]).bytes, "not in a top folder"],
+  ["a zip without data.pkl", zip([{ name: "a/b", data: tar }]).bytes, "no data.pkl"],
+  ["a zip without entries", zip([]).bytes, "something else"],
+  [
+    "a TorchScript archive",
+    torchZip(pickle(int(1)), {}, { content: { "constants.pkl": "", "code/a.py": "" } }).bytes,
+    "TorchScript",
+  ],
+  [
+    "a deflated archive",
+    zip([
+      {
+        name: "a/data.pkl",
+        data: deflated,
+        local: { method: 8 },
+        central: { method: 8, size: 99 },
+      },
+    ]).bytes,
+    "compressed",
+  ],
+])("not a torch file: %s", async (_, content, found) => {
+  const error = await refusal(content, "ERR_SDA_FORMAT");
+  expect(error.message).toContain(found);
+  expect(error.details?.["offset"]).toEqual(expect.any(Number));
+});
+
+describe("cut off at every byte", () => {
+  test.each([
+    ["zip", tensorZip()],
+    ["legacy", tensorLegacy()],
+  ])("%s", async (_, whole) => {
+    const path = fileOf(whole);
+    await expect(load(path)).resolves.toBeDefined();
+    for (let size = 0; size < whole.length; ++size) {
+      writeFileSync(path, whole.subarray(0, size));
+      for (const read of [
+        () => load(path),
+        () => load(path, { verify: false }),
+        () => load(path, { weights: false }),
+        () => inspect(path),
+      ]) {
+        const error = await sdaError(read);
+        expect(["ERR_SDA_FORMAT", "ERR_SDA_CORRUPT"], `${size} bytes`).toContain(error.code);
+        expect(error.details).toMatchObject({ path, offset: expect.any(Number) });
+      }
+    }
+  });
+});

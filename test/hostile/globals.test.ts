@@ -1,0 +1,334 @@
+import { describe, expect, test } from "vitest";
+import { inspect, load, PyObject } from "../../lib/torch/index.js";
+import { sdaError } from "../support/errors.js";
+import { legacy } from "../support/legacy-builder.js";
+import {
+  BUILD,
+  binbytes,
+  binget,
+  binput,
+  bytes,
+  type Code,
+  call,
+  dict,
+  EMPTY_DICT,
+  EMPTY_TUPLE,
+  global,
+  inst,
+  int,
+  join,
+  list,
+  longBinget,
+  longBinput,
+  MARK,
+  MEMOIZE,
+  NEWOBJ,
+  NEWOBJ_EX,
+  NONE,
+  numpyArray,
+  numpyDtype,
+  OBJ,
+  POP,
+  pickle,
+  REDUCE,
+  STACK_GLOBAL,
+  shortBinstring,
+  shortBinunicode,
+  stackGlobal,
+  storage,
+  str,
+  THREE_FLOATS,
+  tensor,
+  tuple,
+} from "../support/pickle-builder.js";
+import { fileOf, refusal, refusedPickle } from "../support/torch-file.js";
+import { torchZip } from "../support/zip-builder.js";
+
+const DANGEROUS: [string, string][] = [
+  ["os", "system"],
+  ["posix", "system"],
+  ["nt", "system"],
+  ["subprocess", "Popen"],
+  ["subprocess", "check_output"],
+  ["builtins", "eval"],
+  ["builtins", "exec"],
+  ["builtins", "compile"],
+  ["builtins", "getattr"],
+  ["builtins", "__import__"],
+  ["builtins", "open"],
+  ["builtins", "print"],
+  ["builtins", "type"],
+  ["builtins", "object"],
+  ["builtins", "map"],
+  ["builtins", "slice"],
+  ["__builtin__", "eval"],
+  ["__builtin__", "apply"],
+  ["__builtin__", "getattr"],
+  ["runpy", "_run_code"],
+  ["importlib", "import_module"],
+  ["pickle", "loads"],
+  ["_pickle", "loads"],
+  ["marshal", "loads"],
+  ["types", "FunctionType"],
+  ["types", "CodeType"],
+  ["functools", "partial"],
+  ["operator", "attrgetter"],
+  ["operator", "methodcaller"],
+  ["copyreg", "_reconstructor"],
+  ["copy_reg", "_reconstructor"],
+  ["copyreg", "__newobj__"],
+  ["codecs", "decode"],
+  ["codecs", "encode"],
+  ["_codecs", "decode"],
+  ["shutil", "rmtree"],
+  ["socket", "socket"],
+  ["webbrowser", "open"],
+  ["pty", "spawn"],
+  ["asyncio.unix_events", "_UnixSubprocessTransport._start"],
+  ["torch", "load"],
+  ["torch", "save"],
+  ["torch.hub", "load"],
+  ["torch", "float32.__class__"],
+  ["torch", "Tensor.map_"],
+  ["torch.storage", "_load_from_bytes"],
+  ["torch.serialization", "load"],
+  ["torch.jit", "load"],
+  ["torch._utils", "_rebuild_sparse_tensor"],
+  ["torch._utils", "_rebuild_meta_tensor_no_storage"],
+  ["torch.utils.data", "DataLoader"],
+  ["torch.nn.modules.linear", "Linear"],
+  ["numpy", "load"],
+  ["numpy", "matrix"],
+  ["numpy.testing._private.utils", "runstring"],
+  ["numpy.ma.core", "_mareconstruct"],
+  ["collections", "namedtuple"],
+  ["collections", "OrderedDict.fromkeys"],
+  ["small_dataset_audio.training.config", "os.system"],
+  ["small_dataset_audio", "config.os.system"],
+  ["small_dataset_audio_evil", "OverfittingPreset"],
+  ["small_dataset_audi", "o.x"],
+  ["", "system"],
+  ["os", ""],
+  ["builtins dict", ""],
+  ["torch ", "Size"],
+];
+
+const arguments_ = tuple(str("touch /tmp/owned"));
+
+/** [how, what comes before the opcode that names the global, that opcode, what follows] */
+function routes(module: string, name: string): [string, Code, Code, Code][] {
+  const none = Buffer.alloc(0);
+  const named = global(module, name);
+  const memoised = join(
+    str(name),
+    binput(3),
+    POP,
+    shortBinunicode(Buffer.from(module)),
+    longBinput(4),
+    POP,
+    longBinget(4),
+    binget(3),
+  );
+  return [
+    ["GLOBAL alone", none, named, none],
+    ["GLOBAL and REDUCE", none, named, join(arguments_, REDUCE)],
+    ["GLOBAL and NEWOBJ", none, named, join(arguments_, NEWOBJ)],
+    ["GLOBAL and NEWOBJ_EX", none, named, join(arguments_, EMPTY_DICT, NEWOBJ_EX)],
+    ["GLOBAL and OBJ", MARK, named, join(str("touch"), OBJ)],
+    ["GLOBAL and BUILD", none, named, join(EMPTY_DICT, BUILD)],
+    ["GLOBAL below POP", none, named, join(POP, NONE)],
+    ["GLOBAL within a dict", join(EMPTY_DICT, MARK, str("a")), named, bytes(0x75)],
+    ["STACK_GLOBAL", join(str(module), str(name)), STACK_GLOBAL, join(arguments_, REDUCE)],
+    ["STACK_GLOBAL of memoised strings", memoised, STACK_GLOBAL, join(arguments_, REDUCE)],
+    [
+      "STACK_GLOBAL of MEMOIZEd strings",
+      join(str(module), MEMOIZE, POP, str(name), MEMOIZE, POP, binget(0), binget(1)),
+      STACK_GLOBAL,
+      join(arguments_, REDUCE),
+    ],
+    [
+      "STACK_GLOBAL of Python 2 strings",
+      join(shortBinstring(Buffer.from(module)), shortBinstring(Buffer.from(name))),
+      STACK_GLOBAL,
+      none,
+    ],
+    ["INST", join(MARK, str("touch")), inst(module, name), none],
+  ];
+}
+
+describe("a global that is not on the list is refused wherever it is named", () => {
+  test.each(DANGEROUS)("%s.%s", async (module, name) => {
+    for (const [how, before, opcode, after] of routes(module, name)) {
+      if (how.includes("GLOBAL of Python 2") && Buffer.byteLength(module + name) > 200) continue;
+      const code = pickle(before, opcode, after);
+      const { bytes: content, records } = torchZip(code);
+      const at = (records[0]?.data as number) + 2 + before.length;
+      for (const options of [{}, { verify: false }, { weights: false }]) {
+        const error = await refusal(content, "ERR_SDA_UNSAFE", options);
+        expect(error.details, how).toMatchObject({ global: `${module}.${name}`, offset: at });
+        expect(error.message).toContain(`${module}.${name}`);
+      }
+    }
+  });
+
+  test("in the legacy container", async () => {
+    for (const [how, before, opcode, after] of routes("os", "system")) {
+      const content = legacy(pickle(before, opcode, after));
+      const error = await refusal(content, "ERR_SDA_UNSAFE");
+      const at = content.indexOf(pickle(before, opcode, after)) + 2 + before.length;
+      expect(error.details, how).toMatchObject({ global: "os.system", offset: at });
+    }
+  });
+
+  test("a pickle of torch.storage._load_from_bytes within a pickle", async () => {
+    const inner = legacy(pickle(call(global("os", "system"), str("touch"))));
+    const code = call(global("torch.storage", "_load_from_bytes"), binbytes(inner));
+    const error = await refusedPickle(code, "ERR_SDA_UNSAFE");
+    expect(error.details?.["global"]).toBe("torch.storage._load_from_bytes");
+  });
+});
+
+describe("unknownGlobals: inert", () => {
+  test.each(DANGEROUS.slice(0, 12))("%s.%s is a description", async (module, name) => {
+    for (const code of [
+      call(global(module, name), str("touch")),
+      join(stackGlobal(module, name), tuple(str("touch")), NEWOBJ),
+      join(MARK, str("touch"), inst(module, name)),
+      join(MARK, global(module, name), str("touch"), OBJ),
+    ]) {
+      const path = fileOf(torchZip(pickle(code)).bytes);
+      const object = (await load(path, { unknownGlobals: "inert" })) as PyObject;
+      expect(object).toBeInstanceOf(PyObject);
+      expect(object).toMatchObject({ module, name, args: ["touch"], state: null });
+      expect((await inspect(path)).globals).toEqual([`${module}.${name}`]);
+    }
+  });
+});
+
+describe("what is known is called for what it does, and for nothing else", () => {
+  const dtype = global("torch", "float32");
+  test.each<[string, Code, string | undefined]>([
+    ["a dtype", call(dtype), "torch.float32"],
+    ["a storage class", call(global("torch", "FloatStorage"), int(3)), "torch.FloatStorage"],
+    [
+      "an untyped storage class",
+      call(global("torch", "UntypedStorage"), int(3)),
+      "torch.UntypedStorage",
+    ],
+    ["ndarray", call(global("numpy", "ndarray"), tuple(int(3))), "numpy.ndarray"],
+    ["Tensor", call(global("torch", "Tensor"), list(int(3))), "torch.Tensor"],
+    [
+      "Parameter of no tensor",
+      call(global("torch.nn.parameter", "Parameter"), int(3)),
+      "torch.nn.parameter.Parameter",
+    ],
+    [
+      "NEWOBJ of a function",
+      join(global("_codecs", "encode"), EMPTY_TUPLE, NEWOBJ),
+      "_codecs.encode",
+    ],
+    ["NEWOBJ of Tensor", join(global("torch", "Tensor"), EMPTY_TUPLE, NEWOBJ), "torch.Tensor"],
+    ["NEWOBJ of ndarray", join(global("numpy", "ndarray"), EMPTY_TUPLE, NEWOBJ), "numpy.ndarray"],
+    ["NEWOBJ of int", join(global("builtins", "int"), tuple(int(1)), NEWOBJ), "builtins.int"],
+    ["a call of a string", join(str("os.system"), arguments_, REDUCE), undefined],
+    ["a call of a call", call(call(global("collections", "OrderedDict"))), undefined],
+    ["an instance of a string", join(str("os.system"), arguments_, NEWOBJ), undefined],
+    ["BUILD on a list", join(list(), EMPTY_DICT, BUILD), undefined],
+    ["BUILD on a tensor", join(tensor({ storage: storage(3) }), EMPTY_DICT, BUILD), undefined],
+    ["BUILD on a global", join(global("collections", "OrderedDict"), EMPTY_DICT, BUILD), undefined],
+    [
+      "codecs other than latin-1: hex",
+      call(global("_codecs", "encode"), str("00"), str("hex")),
+      "_codecs.encode",
+    ],
+    [
+      "codecs other than latin-1: utf-8",
+      call(global("_codecs", "encode"), str("00"), str("utf-8")),
+      "_codecs.encode",
+    ],
+    [
+      "codecs other than latin-1: rot13",
+      call(global("_codecs", "encode"), str("00"), str("rot13")),
+      "_codecs.encode",
+    ],
+    [
+      "a codec that is left to chance",
+      call(global("_codecs", "encode"), str("00")),
+      "_codecs.encode",
+    ],
+    [
+      "a subclass of ndarray",
+      numpyArray(numpyDtype("f4"), tuple(int(0)), binbytes(Buffer.alloc(0)), {
+        cls: global("small_dataset_audio", "Matrix"),
+      }),
+      "small_dataset_audio.Matrix",
+    ],
+    [
+      "a subclass of Tensor",
+      call(
+        global("torch._tensor", "_rebuild_from_type_v2"),
+        global("torch._utils", "_rebuild_tensor_v2"),
+        global("small_dataset_audio", "Tensor"),
+        EMPTY_TUPLE,
+        EMPTY_DICT,
+      ),
+      "small_dataset_audio.Tensor",
+    ],
+    [
+      "another function to rebuild a Tensor with",
+      call(
+        global("torch._tensor", "_rebuild_from_type_v2"),
+        global("_codecs", "encode"),
+        global("torch", "Tensor"),
+        EMPTY_TUPLE,
+        EMPTY_DICT,
+      ),
+      "_codecs.encode",
+    ],
+    [
+      "rebuilding a Tensor with itself",
+      call(
+        global("torch._tensor", "_rebuild_from_type_v2"),
+        global("torch._tensor", "_rebuild_from_type_v2"),
+        global("torch", "Tensor"),
+        EMPTY_TUPLE,
+        EMPTY_DICT,
+      ),
+      "torch._tensor._rebuild_from_type_v2",
+    ],
+  ])("%s", async (_, code, name) => {
+    const error = await refusedPickle(code, "ERR_SDA_UNSAFE", { "0": THREE_FLOATS });
+    if (name) expect(error.details?.["global"]).toBe(name);
+    expect(error.details?.["offset"]).toEqual(expect.any(Number));
+  });
+
+  test.each([
+    ["object", "O8"],
+    ["unicode", "U5"],
+    ["bytes", "S5"],
+    ["void", "V8"],
+    ["datetime", "M8"],
+    ["long double", "f16"],
+    ["none at all", ""],
+    ["a byte order alone", "<"],
+  ])("numpy arrays of dtype %s", async (_, code) => {
+    const error = await refusedPickle(numpyDtype(code), "ERR_SDA_UNSAFE");
+    expect(error.details).toMatchObject({ dtype: code, offset: expect.any(Number) });
+  });
+
+  test.each([
+    ["a subarray", numpyDtype("f4", "|", tuple(numpyDtype("f4"), int(2)), NONE, NONE)],
+    ["names", numpyDtype("f4", "|", NONE, tuple(str("a")), NONE)],
+    ["fields", numpyDtype("f4", "|", NONE, NONE, dict([str("a"), NONE]))],
+  ])("structured numpy arrays: %s", async (_, code) => {
+    const error = await refusedPickle(code, "ERR_SDA_UNSAFE");
+    expect(error.message).toContain("structured");
+  });
+});
+
+test("a name that is no UTF-8 is shown and refused", async () => {
+  const code = pickle(join(Buffer.from("cos\xff\nsystem\n", "latin1")));
+  const error = await sdaError(() => load(fileOf(torchZip(code).bytes)));
+  expect(error.code).toBe("ERR_SDA_UNSAFE");
+  expect(error.details?.["global"]).toBe("os\ufffd.system");
+});

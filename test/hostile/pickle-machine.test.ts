@@ -1,0 +1,407 @@
+import { describe, expect, test } from "vitest";
+import type { SdaErrorCode } from "../../lib/errors.js";
+import {
+  ADDITEMS,
+  APPEND,
+  APPENDS,
+  BINPERSID,
+  BUILD,
+  binbytes,
+  binbytes8,
+  binget,
+  binput,
+  binstring,
+  binunicode,
+  binunicode8,
+  bytearray8,
+  bytes,
+  type Code,
+  DICT,
+  DUP,
+  EMPTY_DICT,
+  EMPTY_LIST,
+  EMPTY_SET,
+  EMPTY_TUPLE,
+  ext1,
+  ext2,
+  ext4,
+  FROZENSET,
+  frame,
+  global,
+  int,
+  join,
+  list,
+  long4,
+  longBinget,
+  longBinput,
+  MARK,
+  MEMOIZE,
+  NEWOBJ,
+  NEWOBJ_EX,
+  NEXT_BUFFER,
+  NONE,
+  OBJ,
+  POP,
+  POP_MARK,
+  persid,
+  pickle,
+  proto,
+  READONLY_BUFFER,
+  REDUCE,
+  SETITEM,
+  SETITEMS,
+  STACK_GLOBAL,
+  STOP,
+  set,
+  storage,
+  str,
+  THREE_FLOATS,
+  TUPLE,
+  TUPLE1,
+  TUPLE3,
+  textOpcode,
+  tuple,
+} from "../support/pickle-builder.js";
+import { refusal, refusedPickle } from "../support/torch-file.js";
+import { torchZip } from "../support/zip-builder.js";
+
+const CORRUPT = "ERR_SDA_CORRUPT";
+const UNSAFE = "ERR_SDA_UNSAFE";
+const FORMAT = "ERR_SDA_FORMAT";
+const nothing = "finds nothing on the stack";
+const noMark = "finds no mark";
+const huge = 0xffffffff;
+
+/** [name, opcodes before the failing one, the failing one, error] */
+type Case = [string, Code, Code, SdaErrorCode, string];
+
+async function failsAt([, before, opcode, code, message]: Case) {
+  const { bytes: content, records } = torchZip(pickle(before, opcode), { "0": THREE_FLOATS });
+  const start = (records[0]?.data as number) + 2 + before.length;
+  const error = await refusal(content, code);
+  expect(error.message).toContain(message);
+  expect(error.details?.["offset"]).toBe(start);
+}
+
+const none = Buffer.alloc(0);
+
+describe("lengths", () => {
+  test.each<Case>([
+    ["BINUNICODE", none, binunicode(none, huge), CORRUPT, "in the middle"],
+    ["BINUNICODE8", none, binunicode8(none, 2 ** 32), CORRUPT, "in the middle"],
+    ["BINUNICODE8, all bits", none, binunicode8(none, -1), CORRUPT, "in the middle"],
+    ["BINSTRING", none, binstring(none, huge), CORRUPT, "in the middle"],
+    ["BINBYTES", none, binbytes(none, huge), CORRUPT, "in the middle"],
+    ["BINBYTES8", none, binbytes8(none, 2 ** 62), CORRUPT, "in the middle"],
+    ["BINBYTES8, all bits", none, binbytes8(none, -1), CORRUPT, "in the middle"],
+    ["BYTEARRAY8", none, bytearray8(none, -1), CORRUPT, "in the middle"],
+    ["LONG4", none, long4(none, 0x7fffffff), CORRUPT, "in the middle"],
+    ["LONG4, negative", none, long4(none, huge), CORRUPT, "negative length"],
+    [
+      "LONG4, larger than any number",
+      none,
+      long4(Buffer.alloc(8193)),
+      "ERR_SDA_LIMIT",
+      "8193 bytes",
+    ],
+    ["FRAME", none, frame(2 ** 32), CORRUPT, "frame that is longer"],
+    ["FRAME, all bits", none, frame(-1), CORRUPT, "frame that is longer"],
+    ["GLOBAL without an end", none, Buffer.from("ctorch"), CORRUPT, "in the middle"],
+    ["GLOBAL with half its name", none, Buffer.from("ctorch\nSize"), CORRUPT, "in the middle"],
+    ["INST without an end", MARK, Buffer.from("itorch"), CORRUPT, "in the middle"],
+    [
+      "GLOBAL of a name without end",
+      none,
+      global("torch", "x".repeat(5000)),
+      "ERR_SDA_LIMIT",
+      "name of",
+    ],
+    [
+      "STACK_GLOBAL of a name without end",
+      join(str("small_dataset_audio"), str("x".repeat(5000))),
+      STACK_GLOBAL,
+      "ERR_SDA_LIMIT",
+      "name of",
+    ],
+  ])("%s", async (...row) => failsAt(row));
+});
+
+describe("the stack", () => {
+  test.each<Case>([
+    ["POP on nothing", none, POP, CORRUPT, nothing],
+    ["STOP on nothing", none, STOP, CORRUPT, nothing],
+    ["STOP above a mark", join(int(1), MARK), STOP, CORRUPT, nothing],
+    ["DUP on nothing", none, DUP, CORRUPT, nothing],
+    ["TUPLE1 on nothing", none, TUPLE1, CORRUPT, nothing],
+    ["TUPLE3 on two", join(int(1), int(2)), TUPLE3, CORRUPT, nothing],
+    ["TUPLE3 through a mark", join(int(1), MARK, int(2), int(3)), TUPLE3, CORRUPT, nothing],
+    ["REDUCE on nothing", none, REDUCE, CORRUPT, nothing],
+    ["REDUCE without a callable", EMPTY_TUPLE, REDUCE, CORRUPT, nothing],
+    ["NEWOBJ on nothing", none, NEWOBJ, CORRUPT, nothing],
+    ["NEWOBJ_EX on two", join(EMPTY_TUPLE, EMPTY_DICT), NEWOBJ_EX, CORRUPT, nothing],
+    ["BUILD on one", EMPTY_DICT, BUILD, CORRUPT, nothing],
+    ["APPEND on one", int(1), APPEND, CORRUPT, nothing],
+    ["APPEND through a mark", join(EMPTY_LIST, MARK, int(1)), APPEND, CORRUPT, nothing],
+    ["SETITEM on two", join(int(1), int(2)), SETITEM, CORRUPT, nothing],
+    ["STACK_GLOBAL on one", str("os"), STACK_GLOBAL, CORRUPT, nothing],
+    ["BINPERSID on nothing", none, BINPERSID, CORRUPT, nothing],
+    ["BINPUT on nothing", none, binput(0), CORRUPT, nothing],
+    ["MEMOIZE on nothing", none, MEMOIZE, CORRUPT, nothing],
+    ["POP_MARK without a mark", int(1), POP_MARK, CORRUPT, noMark],
+    ["TUPLE without a mark", int(1), TUPLE, CORRUPT, noMark],
+    ["LIST without a mark", none, Buffer.from("l"), CORRUPT, noMark],
+    ["DICT without a mark", none, DICT, CORRUPT, noMark],
+    ["APPENDS without a mark", EMPTY_LIST, APPENDS, CORRUPT, noMark],
+    ["SETITEMS without a mark", EMPTY_DICT, SETITEMS, CORRUPT, noMark],
+    ["ADDITEMS without a mark", EMPTY_SET, ADDITEMS, CORRUPT, noMark],
+    ["FROZENSET without a mark", none, FROZENSET, CORRUPT, noMark],
+    ["OBJ without a mark", none, OBJ, CORRUPT, noMark],
+    ["OBJ without a class", MARK, OBJ, CORRUPT, "without a class"],
+    ["APPENDS at the bottom", MARK, APPENDS, CORRUPT, "appended to a None"],
+    ["SETITEMS at the bottom", MARK, SETITEMS, CORRUPT, "set on a None"],
+    ["ADDITEMS at the bottom", MARK, ADDITEMS, CORRUPT, "added to a None"],
+    ["APPENDS to a tuple", join(EMPTY_TUPLE, MARK), APPENDS, CORRUPT, "appended to a tuple"],
+    ["APPEND to a dict", join(EMPTY_DICT, int(1)), APPEND, CORRUPT, "appended to a dict"],
+    ["SETITEM on a list", join(EMPTY_LIST, int(1), int(2)), SETITEM, CORRUPT, "set on a list"],
+    [
+      "SETITEMS with a key too many",
+      join(EMPTY_DICT, MARK, int(1)),
+      SETITEMS,
+      CORRUPT,
+      "without a value",
+    ],
+    ["DICT with a key too many", join(MARK, int(1)), DICT, CORRUPT, "without a value"],
+    ["ADDITEMS to a list", join(EMPTY_LIST, MARK), ADDITEMS, CORRUPT, "added to a list"],
+    ["ADDITEMS to a frozenset", join(MARK, FROZENSET, MARK), ADDITEMS, CORRUPT, "added to a set"],
+    [
+      "a list as a key",
+      join(EMPTY_DICT, EMPTY_LIST, int(1)),
+      SETITEM,
+      CORRUPT,
+      "list as a dict key",
+    ],
+    [
+      "a dict as a key",
+      join(EMPTY_DICT, EMPTY_DICT, int(1)),
+      SETITEM,
+      CORRUPT,
+      "dict as a dict key",
+    ],
+    [
+      "a bytearray as a key",
+      join(EMPTY_DICT, bytearray8(none), int(1)),
+      SETITEM,
+      CORRUPT,
+      "bytearray as a dict key",
+    ],
+    ["a set in a set", join(EMPTY_SET, MARK, EMPTY_SET), ADDITEMS, CORRUPT, "set as a dict key"],
+    ["a list in a frozenset", join(MARK, EMPTY_LIST), FROZENSET, CORRUPT, "list as a dict key"],
+    [
+      "REDUCE with a list",
+      join(global("builtins", "set"), list()),
+      REDUCE,
+      CORRUPT,
+      "arguments of a call are a list",
+    ],
+    [
+      "NEWOBJ_EX with keywords that are no dict",
+      join(global("builtins", "set"), EMPTY_TUPLE, EMPTY_LIST),
+      NEWOBJ_EX,
+      CORRUPT,
+      "are not a dict",
+    ],
+    ["STACK_GLOBAL of numbers", join(int(1), int(2)), STACK_GLOBAL, CORRUPT, "not a string"],
+    [
+      "STACK_GLOBAL of bytes",
+      join(binbytes(Buffer.from("os")), str("system")),
+      STACK_GLOBAL,
+      CORRUPT,
+      "not a string",
+    ],
+  ])("%s", async (...row) => failsAt(row));
+});
+
+describe("the memo", () => {
+  test.each<Case>([
+    ["BINGET before any", none, binget(0), CORRUPT, "read before it is written"],
+    [
+      "LONG_BINGET of another",
+      join(int(1), binput(0)),
+      longBinget(1),
+      CORRUPT,
+      "read before it is written",
+    ],
+    ["LONG_BINGET of the last", none, longBinget(huge), CORRUPT, "read before it is written"],
+    [
+      "BINGET of one left out",
+      join(int(1), binput(2)),
+      binget(1),
+      CORRUPT,
+      "read before it is written",
+    ],
+    ["LONG_BINPUT of the last", int(1), longBinput(huge), "ERR_SDA_LIMIT", "memo index 4294967295"],
+    ["LONG_BINPUT far ahead", int(1), longBinput(65_537), "ERR_SDA_LIMIT", "memo index 65537"],
+  ])("%s", async (...row) => failsAt(row));
+});
+
+describe("opcodes", () => {
+  test.each<Case>([
+    ["none of Python's", none, bytes(0xff), CORRUPT, "unknown pickle opcode 255"],
+    ["zero", none, bytes(0), CORRUPT, "unknown pickle opcode 0"],
+    ["a newer protocol", none, proto(6), "ERR_SDA_VERSION", "protocol 6 is newer"],
+    ["FLOAT", none, textOpcode("F", "1.5"), FORMAT, "protocol 0"],
+    ["INT", none, textOpcode("I", "15"), FORMAT, "protocol 0"],
+    ["LONG", none, textOpcode("L", "15L"), FORMAT, "protocol 0"],
+    ["STRING", none, textOpcode("S", "'a'"), FORMAT, "protocol 0"],
+    ["UNICODE", none, textOpcode("V", "a"), FORMAT, "protocol 0"],
+    ["GET", none, textOpcode("g", "0"), FORMAT, "protocol 0"],
+    ["PUT", int(1), textOpcode("p", "0"), FORMAT, "protocol 0"],
+    ["PERSID", none, persid("storage"), UNSAFE, "text instead of a storage"],
+    ["EXT1", none, ext1(1), UNSAFE, "extension registry"],
+    ["EXT2", none, ext2(1000), UNSAFE, "extension registry"],
+    ["EXT4", none, ext4(100_000), UNSAFE, "extension registry"],
+    ["NEXT_BUFFER", none, NEXT_BUFFER, UNSAFE, "buffer outside the file"],
+    ["READONLY_BUFFER", int(1), READONLY_BUFFER, UNSAFE, "buffer outside the file"],
+  ])("%s", async (...row) => failsAt(row));
+});
+
+describe("text", () => {
+  test.each([
+    ["a lone continuation byte", "80"],
+    ["half a character", "c3"],
+    ["half a character in front of another", "c341"],
+    ["an overlong slash", "c0af"],
+    ["an overlong slash of three bytes", "e080af"],
+    ["an overlong slash of four bytes", "f08080af"],
+    ["three of four bytes", "f09f98"],
+    ["beyond U+10FFFF", "f4908080"],
+    ["five bytes", "f888808080"],
+    ["bytes that never occur", "feff"],
+  ])("%s is not UTF-8", async (_, hex) => {
+    const text = Buffer.from(hex, "hex");
+    for (const opcode of [binunicode(text), binunicode8(text), binstring(text)])
+      await failsAt(["", none, opcode, CORRUPT, "not UTF-8"]);
+  });
+});
+
+describe("persistent ids", () => {
+  const id = (...parts: Code[]) => tuple(str("storage"), ...parts);
+  const floats = global("torch", "FloatStorage");
+  test.each<Case>([
+    ["no tuple", str("storage"), BINPERSID, UNSAFE, "not a storage"],
+    ["an empty tuple", EMPTY_TUPLE, BINPERSID, UNSAFE, "not a storage"],
+    ["another kind", tuple(str("module"), floats), BINPERSID, UNSAFE, "not a storage"],
+    ["a kind that is a number", tuple(int(1)), BINPERSID, UNSAFE, "not a storage"],
+    [
+      "too few parts",
+      id(floats, str("0"), str("cpu")),
+      BINPERSID,
+      CORRUPT,
+      "described by 4 values",
+    ],
+    [
+      "too many parts",
+      id(floats, str("0"), str("cpu"), int(3), NONE),
+      BINPERSID,
+      CORRUPT,
+      "described by 6 values",
+    ],
+    [
+      "a class that is text",
+      id(str("FloatStorage"), str("0"), str("cpu"), int(3)),
+      BINPERSID,
+      UNSAFE,
+      "of class 'str'",
+    ],
+    [
+      "a class that is no storage",
+      id(global("collections", "OrderedDict"), str("0"), str("cpu"), int(3)),
+      BINPERSID,
+      UNSAFE,
+      "of class 'collections.OrderedDict'",
+    ],
+    [
+      "a key that is a number",
+      id(floats, int(0), str("cpu"), int(3)),
+      BINPERSID,
+      CORRUPT,
+      "described wrongly",
+    ],
+    [
+      "a location that is None",
+      id(floats, str("0"), NONE, int(3)),
+      BINPERSID,
+      CORRUPT,
+      "described wrongly",
+    ],
+    [
+      "a size that is text",
+      id(floats, str("0"), str("cpu"), str("3")),
+      BINPERSID,
+      CORRUPT,
+      "described wrongly",
+    ],
+    [
+      "a negative size",
+      id(floats, str("0"), str("cpu"), int(-1)),
+      BINPERSID,
+      CORRUPT,
+      "-1 elements",
+    ],
+    [
+      "a size that overflows",
+      id(floats, str("0"), str("cpu"), int(2n ** 62n)),
+      BINPERSID,
+      CORRUPT,
+      "elements",
+    ],
+    [
+      "a size beyond 64 bits",
+      id(floats, str("0"), str("cpu"), int(2n ** 70n)),
+      BINPERSID,
+      CORRUPT,
+      "described wrongly",
+    ],
+    [
+      "a size that is not the record's",
+      id(floats, str("0"), str("cpu"), int(4)),
+      BINPERSID,
+      CORRUPT,
+      "needs 16",
+    ],
+    [
+      "a key that is a path",
+      id(floats, str("../version"), str("cpu"), int(3)),
+      BINPERSID,
+      CORRUPT,
+      "no record 'data/../version'",
+    ],
+    [
+      "a key without end",
+      id(floats, str("x".repeat(5000)), str("cpu"), int(3)),
+      BINPERSID,
+      "ERR_SDA_LIMIT",
+      "key of",
+    ],
+    [
+      "a key with two types",
+      join(storage(3), id(global("torch", "IntStorage"), str("0"), str("cpu"), int(3))),
+      BINPERSID,
+      CORRUPT,
+      "has two types",
+    ],
+  ])("%s", async (...row) => failsAt(row));
+});
+
+test("a pickle that ends without STOP", async () => {
+  const { bytes: content } = torchZip(join(proto(2), int(1)));
+  expect((await refusal(content, CORRUPT)).message).toContain("in the middle");
+});
+
+test("an empty pickle", async () => {
+  expect((await refusal(torchZip(none).bytes, CORRUPT)).message).toContain("in the middle");
+});
+
+test("a set that is no set's member after all", async () => {
+  await expect(refusedPickle(set(list()), CORRUPT)).resolves.toBeDefined();
+});

@@ -1,0 +1,42 @@
+/** Reads one file as the arguments say, three times, and prints what that cost. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { SdaError } from "../../lib/errors.js";
+import { checkpointAddon } from "../../lib/native/load.js";
+import { inspect, load } from "../../lib/torch/index.js";
+
+const [, , path = "", how = "load", small = ""] = process.argv;
+
+const read: Record<string, (file: string) => Promise<unknown>> = {
+  load,
+  inspect,
+  verify: (file) => checkpointAddon().verify(file),
+};
+
+function kilobytes(field: string): number {
+  const found = new RegExp(`${field}:\\s+(\\d+) kB`).exec(
+    readFileSync("/proc/self/status", "utf8"),
+  );
+  return Number(found?.[1]);
+}
+
+// The addon, its thread and the compiled code are not the file's doing.
+for (let i = 0; i < 3; ++i) await read[how]?.(small);
+global.gc?.();
+writeFileSync("/proc/self/clear_refs", "5"); // the peak starts anew
+const before = kilobytes("VmRSS");
+let [peak, outcome] = [0, "success"];
+const milliseconds: number[] = [];
+for (let i = 0; i < 3; ++i) {
+  const start = performance.now();
+  try {
+    await read[how]?.(path);
+  } catch (error) {
+    outcome = error instanceof SdaError ? error.code : String(error);
+  }
+  milliseconds.push(performance.now() - start);
+  // Later rounds may find the garbage of earlier ones still there.
+  if (i === 0) peak = kilobytes("VmHWM");
+}
+console.log(
+  JSON.stringify({ outcome, ms: Math.min(...milliseconds), growth: (peak - before) * 1024 }),
+);

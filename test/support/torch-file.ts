@@ -1,0 +1,81 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import type { SdaError, SdaErrorCode } from "../../lib/errors.js";
+import { type LoadOptions, load } from "../../lib/torch/index.js";
+import { sdaError } from "./errors.js";
+import { temporaryFolder } from "./folder.js";
+import { legacy } from "./legacy-builder.js";
+import {
+  type Code,
+  NONE,
+  pickle,
+  storage,
+  type TensorParts,
+  THREE_FLOATS,
+  tensor,
+} from "./pickle-builder.js";
+import { type TorchZipOptions, torchZip } from "./zip-builder.js";
+
+/** Writes the bytes to a file that is removed after the test. */
+export function fileOf(content: Uint8Array, name = "file.pt"): string {
+  const path = join(temporaryFolder(), name);
+  writeFileSync(path, content);
+  return path;
+}
+
+/** Loads a file with these bytes. */
+export function loadBytes(content: Uint8Array, options?: LoadOptions): Promise<unknown> {
+  return load(fileOf(content), options);
+}
+
+/** Loads a zip whose data.pkl is this code, in protocol 2. */
+export function loadPickle(
+  code: Code,
+  storages: Record<string, Buffer> = {},
+  options: LoadOptions & { zip?: TorchZipOptions } = {},
+): Promise<unknown> {
+  const { zip, ...rest } = options;
+  return loadBytes(torchZip(pickle(code), storages, zip).bytes, rest);
+}
+
+/** The error of loading a file with these bytes, which must have this code and name the file. */
+export async function refusal(
+  content: Uint8Array,
+  code: SdaErrorCode | SdaErrorCode[],
+  options?: LoadOptions,
+): Promise<SdaError> {
+  const path = fileOf(content);
+  const error = await sdaError(() => load(path, options));
+  const codes = Array.isArray(code) ? code : [code];
+  expect(codes, error.message.slice(0, 300)).toContain(error.code);
+  expect(error.details?.["path"]).toBe(path);
+  return error;
+}
+
+/** As `refusal`, for a zip whose data.pkl is this code. */
+export function refusedPickle(
+  code: Code,
+  expected: SdaErrorCode | SdaErrorCode[],
+  storages: Record<string, Buffer> = {},
+  options?: LoadOptions,
+): Promise<SdaError> {
+  return refusal(torchZip(pickle(code), storages).bytes, expected, options);
+}
+
+/** One float32 tensor [1, 2, 3] in the zip container, with parts of its description changed. */
+export function tensorZip(parts: Partial<TensorParts> = {}, options: TorchZipOptions = {}): Buffer {
+  const code = pickle(tensor({ storage: storage(3), ...parts }));
+  return torchZip(code, { "0": THREE_FLOATS }, options).bytes;
+}
+
+/** The same in the legacy container. */
+export function tensorLegacy(parts: Partial<TensorParts> = {}): Buffer {
+  const code = pickle(tensor({ storage: legacyStorage(3), ...parts }));
+  return legacy(code, [{ key: "7", count: 3, data: THREE_FLOATS }]);
+}
+
+/** The persistent id of a legacy storage, which has a sixth part: a view (None for most). */
+export function legacyStorage(count: number, view: Code = NONE, key = "7"): Code {
+  return storage(count, { key, extra: [view] });
+}
