@@ -6,6 +6,7 @@
 #include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "addon/key_spread.h"
 #include "checkpoint/globals.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/utf8.h"
@@ -52,6 +53,11 @@ Layout layout_of(DType dtype) {
     default:
       return {napi_uint8_array, 1};
   }
+}
+
+void check_spread(bool collide) {
+  if (collide)
+    throw Error(ErrorCode::kLimit, "a dict or set whose keys were chosen to have the same hash");
 }
 
 }  // namespace
@@ -175,6 +181,7 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
                         depth);
     case ObjectKind::kSet: {
       const auto& items = static_cast<const Set&>(object).items;
+      check_spread(keys_collide(items.size(), [&](std::size_t i) { return items[i]; }));
       const napi_value set = remember(call("set", {}));
       check(napi_create_array_with_length(env_, items.size(), &result));
       call("fillSet", {set, make_array(items, result, depth)});
@@ -222,6 +229,7 @@ napi_value ValueConverter::make_array(const std::vector<Value>& items, napi_valu
 napi_value ValueConverter::make_map(const Dict& dict,
                                     const std::vector<std::pair<Value, Value>>& entries,
                                     int depth) {
+  check_spread(keys_collide(entries.size(), [&](std::size_t i) { return entries[i].first; }));
   const bool ordered = dict.dict_kind == DictKind::kOrderedDict;
   const napi_value map = call(ordered ? "orderedDict" : "map", {});
   made_[dict.id] = map;

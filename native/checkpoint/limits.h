@@ -15,7 +15,7 @@ inline constexpr std::uint64_t kMaxPickleBytes = std::uint64_t{1} << 30;
 
 // What a pickle's values may cost, here and as JavaScript values, beyond what the rest of the file
 // has in bytes.
-inline constexpr std::uint64_t kPickleHeapBytes = std::uint64_t{40} << 20;
+inline constexpr std::uint64_t kPickleHeapBytes = std::uint64_t{48} << 20;
 
 // Bytes that are decoded or copied out of the pickle, beyond twice the file's own size (a Fortran-
 // ordered array in protocol 2 is decoded first and then reordered).

@@ -209,15 +209,21 @@ struct NdArray : Object {
   std::uint64_t numel() const noexcept;
 };
 
-// What an object costs when it becomes a JavaScript value, roughly and on the high side.
+// What an object costs when it becomes a JavaScript value: bytes, roughly and on the high side, and
+// more where making it takes long.
 constexpr std::size_t javascript_cost(ObjectKind kind) {
   switch (kind) {
+    case ObjectKind::kPyObject:
+      return 768;
     case ObjectKind::kDict:
     case ObjectKind::kSet:
-    case ObjectKind::kPyObject:
     case ObjectKind::kTensor:
     case ObjectKind::kNdArray:
       return 384;
+    case ObjectKind::kTuple:
+    case ObjectKind::kGlobal:
+    case ObjectKind::kComplex:
+      return 224;
     default:
       return 96;
   }

@@ -1,0 +1,179 @@
+import { writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { SdaError } from "../../lib/errors.js";
+import { checkpointAddon } from "../../lib/native/load.js";
+import { inspect, type LoadOptions, load } from "../../lib/torch/index.js";
+import { legacy } from "../support/legacy-builder.js";
+import {
+  BUILD,
+  binbytes,
+  binget,
+  binput,
+  bytearray8,
+  type Code,
+  call,
+  dict,
+  EMPTY_TUPLE,
+  global,
+  int,
+  join,
+  list,
+  NEWOBJ,
+  numpyArray,
+  numpyDtype,
+  orderedDict,
+  pickle,
+  set,
+  stackGlobal,
+  storage,
+  str,
+  THREE_FLOATS,
+  tensor,
+  tuple,
+} from "../support/pickle-builder.js";
+import { fileOf, legacyStorage, tensorZip } from "../support/torch-file.js";
+import { torchZip } from "../support/zip-builder.js";
+
+const MUTATIONS = 3000;
+
+/** Marsaglia's xorshift32: the same mutations on every machine. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+/** One of everything. */
+function everything(code: Code): Code {
+  return pickle(
+    dict(
+      [str("ints"), list(int(-1), int(2n ** 63n - 1n), int(-(2n ** 70n)))],
+      [str("set"), set(int(1), str("é"))],
+      [str("bytes"), list(binbytes(THREE_FLOATS), bytearray8(THREE_FLOATS))],
+      [str("latin"), call(global("_codecs", "encode"), str("é\u0000a"), str("latin1"))],
+      [str("state"), join(orderedDict, binput(7), dict([str("version"), int(1)]), BUILD)],
+      [str("again"), binget(7)],
+      [
+        str("object"),
+        join(stackGlobal("small_dataset_audio", "A"), EMPTY_TUPLE, NEWOBJ, dict(), BUILD),
+      ],
+      [
+        str("array"),
+        numpyArray(numpyDtype("f4", ">"), tuple(int(1), int(3)), binbytes(THREE_FLOATS)),
+      ],
+      [
+        str("scalar"),
+        call(
+          global("numpy.core.multiarray", "scalar"),
+          numpyDtype("i2"),
+          binbytes(Buffer.from("ab")),
+        ),
+      ],
+      [str("complex"), call(global("builtins", "complex"), int(1), int(2))],
+      [str("tensor"), tensor({ storage: join(code, binput(9)) })],
+      [
+        str("strided"),
+        tensor({ storage: binget(9), shape: tuple(int(3), int(2)), stride: tuple(int(1), int(0)) }),
+      ],
+    ),
+  );
+}
+
+const originals: [string, Buffer][] = [
+  ["a small zip", tensorZip()],
+  ["a zip of everything", torchZip(everything(storage(3)), { "0": THREE_FLOATS }).bytes],
+  [
+    "a legacy file of everything",
+    legacy(everything(legacyStorage(3)), [{ key: "7", count: 3, data: THREE_FLOATS }]),
+  ],
+];
+
+test.each(originals)("%s survives being changed anywhere", async (name, original) => {
+  const next = random(0x5da + name.length);
+  const path = fileOf(original);
+  await expect(load(path)).resolves.toBeDefined();
+  const pickleAt = Math.max(original.indexOf(Buffer.from([0x80, 2])), 0);
+  const modes: LoadOptions[] = [
+    {},
+    { verify: false },
+    { weights: false },
+    { unknownGlobals: "inert" },
+  ];
+  const outcomes = new Map<string, number>();
+  for (let i = 0; i < MUTATIONS; ++i) {
+    let content = Buffer.from(original);
+    for (let changes = 1 + next(3); changes > 0; --changes) {
+      // Half of the changes hit the pickle.
+      const at = next(2)
+        ? next(content.length)
+        : Math.min(pickleAt + next(900), content.length - 1);
+      const length = 1 + next(8);
+      switch (next(5)) {
+        case 0:
+          content[at] = next(256);
+          break;
+        case 1:
+          content[at] = (content[at] as number) ^ (1 << next(8));
+          break;
+        case 2:
+          content.subarray(at, at + length).fill(next(2) ? 0xff : 0);
+          break;
+        case 3:
+          content = Buffer.concat([content.subarray(0, at), content.subarray(at + length)]);
+          break;
+        default: {
+          const from = next(content.length);
+          content = Buffer.concat([
+            content.subarray(0, at),
+            content.subarray(from, from + length),
+            content.subarray(at),
+          ]);
+        }
+      }
+      if (content.length === 0) content = Buffer.from("P");
+    }
+    writeFileSync(path, content);
+    const mode = i % 5;
+    try {
+      if (mode === 4) await inspect(path);
+      else await load(path, modes[mode]);
+      outcomes.set("success", (outcomes.get("success") ?? 0) + 1);
+    } catch (error) {
+      if (!(error instanceof SdaError) || error.details?.["path"] !== path) {
+        throw new Error(`mutation ${i}: ${error}`, { cause: error });
+      }
+      outcomes.set(error.code, (outcomes.get(error.code) ?? 0) + 1);
+    }
+    if (i % 50 === 0) await checkpointAddon().verify(path);
+  }
+  expect(outcomes.get("ERR_SDA_CORRUPT")).toBeGreaterThan(0);
+  expect(outcomes.get("ERR_SDA_NATIVE")).toBeUndefined();
+});
+
+test("a pickle survives being changed anywhere below a right CRC", async () => {
+  const next = random(0xc4c);
+  const code = everything(storage(3));
+  const path = fileOf(code);
+  let [successes, refusals] = [0, 0];
+  for (let i = 0; i < MUTATIONS; ++i) {
+    const changed = Buffer.from(code);
+    for (let changes = 1 + next(2); changes > 0; --changes) changed[next(code.length)] = next(256);
+    // The archive is written around the changed pickle, so that its CRC is right.
+    writeFileSync(path, torchZip(changed, { "0": THREE_FLOATS }).bytes);
+    try {
+      await load(path, { unknownGlobals: i % 2 ? "inert" : "reject" });
+      successes += 1;
+    } catch (error) {
+      if (!(error instanceof SdaError) || error.details?.["path"] !== path) {
+        throw new Error(`mutation ${i}: ${error}`, { cause: error });
+      }
+      expect(error.code).not.toBe("ERR_SDA_NATIVE");
+      refusals += 1;
+    }
+  }
+  expect([successes > 0, refusals > 0]).toEqual([true, true]);
+});
