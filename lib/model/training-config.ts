@@ -27,15 +27,7 @@ function toPlain(value: unknown, done: Map<unknown, unknown>): unknown {
     }
     const copy: Record<string, unknown> = {};
     done.set(value, copy);
-    for (const [key, item] of value) {
-      // Not copy[key] = …: that would run the setter that "__proto__" has.
-      Object.defineProperty(copy, key, {
-        value: toPlain(item, done),
-        enumerable: true,
-        writable: true,
-        configurable: true,
-      });
-    }
+    for (const [key, item] of value) setOwn(copy, key, toPlain(item, done));
     return copy;
   }
   if (Array.isArray(value)) {
@@ -45,6 +37,20 @@ function toPlain(value: unknown, done: Map<unknown, unknown>): unknown {
     return copy;
   }
   return value;
+}
+
+function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key !== "__proto__") {
+    object[key] = value;
+    return;
+  }
+  // An assignment would run the setter that objects have under this name.
+  Object.defineProperty(object, key, {
+    value,
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
 }
 
 /** Python pickles an Enum member as a call of its class with its value, and gives it no further state. */

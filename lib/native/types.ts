@@ -123,7 +123,7 @@ export interface EngineAddon {
     options: { verify: boolean },
     cancel?: CancelToken,
   ): Promise<{ file: FileHandle; content: unknown }>;
-  /** Builds the network from the opened file's state dict; the file handle may be dropped afterwards. */
+  /** Builds the network from the opened file's state dict; takes the file from its handle, which is void afterwards. */
   createModel(
     file: FileHandle,
     options: { latentDim: number; config: NativeSpectrogramConfig; device: string },

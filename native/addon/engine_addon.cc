@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "addon/arguments.h"
 #include "addon/environment.h"
@@ -71,34 +72,44 @@ engine::SpectrogramConfig config_argument(const Napi::Object& object) {
   return config;
 }
 
-// createModel(file, { latentDim, config, device }, cancel?)
+Napi::Value model_object(Napi::Env env, const std::shared_ptr<LoadedModel>& loaded) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("device", loaded->model->device());
+  result.Set("hasEncoder", loaded->model->has_encoder());
+  result.Set("byteLength", static_cast<double>(loaded->model->byte_size()));
+  result.Set("spectrogram", wrap_spectrogram(env, loaded));
+  result.Set("model", wrap_model(env, loaded));
+  return result;
+}
+
+// createModel(file, { latentDim, config, device }, cancel?): takes the file from its handle, so
+// that disposing of the model frees the file's memory, and not the next garbage collection.
 Napi::Value create_model(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    const auto document = unwrap_handle<const Document>(call[0]);
+    const auto document = std::exchange(unwrap_handle<const Document>(call[0]), nullptr);
+    if (!document) throw Error(ErrorCode::kDisposed, "this file has become a model already");
     const Napi::Object options = object_argument(call[1], "options");
     const auto latent_dim =
         static_cast<std::int64_t>(number_argument(options.Get("latentDim"), "latentDim"));
     const auto config = config_argument(object_argument(options.Get("config"), "config"));
     const std::string requested = string_argument(options.Get("device"), "device");
+    const auto weights = state_dict(document, kStateDict);
+    const auto build = [document, weights, latent_dim, config, requested]() -> Finish {
+      auto loaded = std::make_shared<LoadedModel>();
+      const std::string device = engine::resolve_device(requested);
+      loaded->document = document;
+      loaded->model = engine::Model::create(weights, latent_dim, config, device);
+      loaded->spectrogram = engine::Spectrogram::create(config, device);
+      return [loaded](Napi::Env env) { return model_object(env, loaded); };
+    };
+    // A switch to another thread and back would take longer than this does.
+    if (engine::Model::is_instant(weights, config, requested)) {
+      const auto deferred = Napi::Promise::Deferred::New(call.Env());
+      deferred.Resolve(build()(call.Env()));
+      return deferred.Promise();
+    }
     return Environment::of(call.Env())
-        .run(call.Env(), cancel_argument(call[2]),
-             [document, latent_dim, config, requested](const CancelToken&) {
-               auto loaded = std::make_shared<LoadedModel>();
-               const std::string device = engine::resolve_device(requested);
-               loaded->document = document;
-               loaded->model = engine::Model::create(state_dict(document, kStateDict), latent_dim,
-                                                     config, device);
-               loaded->spectrogram = engine::Spectrogram::create(config, device);
-               return [loaded = std::move(loaded)](Napi::Env env) mutable -> Napi::Value {
-                 Napi::Object result = Napi::Object::New(env);
-                 result.Set("device", loaded->model->device());
-                 result.Set("hasEncoder", loaded->model->has_encoder());
-                 result.Set("byteLength", static_cast<double>(loaded->model->byte_size()));
-                 result.Set("spectrogram", wrap_spectrogram(env, loaded));
-                 result.Set("model", wrap_model(env, std::move(loaded)));
-                 return result;
-               };
-             });
+        .run(call.Env(), cancel_argument(call[2]), [build](const CancelToken&) { return build(); });
   });
 }
 

@@ -7,7 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <new>
+#include <utility>
 
 namespace sda {
 namespace {
@@ -23,6 +25,43 @@ constexpr std::size_t kReadAtMost = std::size_t{1} << 30;
               std::string(doing) + " '" + path + "': " + std::strerror(number))
       .with("path", path)
       .with("errno", std::int64_t{number});
+}
+
+PageBuffer::Region map_region(std::size_t size) {
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) throw std::bad_alloc();
+  return {address, size};
+}
+
+// The one region that waits for its next user. Loading a model after another was disposed of then
+// takes no page fault at all.
+class SpareRegion {
+ public:
+  PageBuffer::Region take(std::size_t size) {
+    const std::lock_guard lock(mutex_);
+    // Twice the size would be hoarding.
+    if (kept_.size < size || kept_.size / 2 > size) return {};
+    return std::exchange(kept_, {});
+  }
+
+  void give(PageBuffer::Region region) noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      if (region.size <= kSpareAtMost && region.size > kept_.size) std::swap(region, kept_);
+    }
+    if (region.address != nullptr) ::munmap(region.address, region.size);
+  }
+
+ private:
+  static constexpr std::size_t kSpareAtMost = std::size_t{32} << 20;
+  std::mutex mutex_;
+  PageBuffer::Region kept_;
+};
+
+SpareRegion& spare_region() {
+  static auto* const spare = new SpareRegion;  // outlives every buffer, whenever it goes
+  return *spare;
 }
 
 }  // namespace
@@ -71,13 +110,13 @@ void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
 
 PageBuffer::PageBuffer(std::size_t size) : size_(size) {
   const bool huge = size >= kHugePage;
-  region_size_ = size + (huge ? kHugePage : 1);  // room to align; never an empty mapping
-  region_ = ::mmap(nullptr, region_size_, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (region_ == MAP_FAILED) throw std::bad_alloc();
-  data_ = static_cast<std::byte*>(region_);
+  const std::size_t wanted =
+      size + (huge ? kHugePage : 1);  // room to align; never an empty mapping
+  region_ = spare_region().take(wanted);
+  if (region_.address == nullptr) region_ = map_region(wanted);
+  data_ = static_cast<std::byte*>(region_.address);
   if (huge) {
-    const auto address = reinterpret_cast<std::uintptr_t>(region_);
+    const auto address = reinterpret_cast<std::uintptr_t>(region_.address);
     data_ += (kHugePage - address % kHugePage) % kHugePage;
 #if defined(MADV_HUGEPAGE)
     // Whole huge pages only: the tail would otherwise take 2 MiB for a few bytes.
@@ -86,7 +125,7 @@ PageBuffer::PageBuffer(std::size_t size) : size_(size) {
   }
 }
 
-PageBuffer::~PageBuffer() { ::munmap(region_, region_size_); }
+PageBuffer::~PageBuffer() { spare_region().give(region_); }
 
 MappedFile::MappedFile(const File& file) : size_(static_cast<std::size_t>(file.size())) {
   if (size_ == 0) return;

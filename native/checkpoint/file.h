@@ -36,10 +36,16 @@ class File {
   std::uint64_t size_ = 0;
 };
 
-// Zeroed memory of its own, page-aligned, in huge pages where the kernel gives them: faulting in
-// small pages costs more than reading the file from the page cache does.
+// Memory of its own, page-aligned, in huge pages where the kernel gives them: faulting in small
+// pages costs more than reading the file from the page cache does. Its contents are undefined. The
+// memory of a buffer that goes is kept for the next one, up to 32 MiB in the process.
 class PageBuffer {
  public:
+  struct Region {
+    void* address = nullptr;
+    std::size_t size = 0;
+  };
+
   explicit PageBuffer(std::size_t size);
   ~PageBuffer();
   PageBuffer(const PageBuffer&) = delete;
@@ -49,8 +55,7 @@ class PageBuffer {
   std::size_t size() const noexcept { return size_; }
 
  private:
-  void* region_ = nullptr;
-  std::size_t region_size_ = 0;
+  Region region_;
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };

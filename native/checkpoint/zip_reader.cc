@@ -40,7 +40,7 @@ class WindowReader {
   }
 
  private:
-  static constexpr std::size_t kWindow = 512;
+  static constexpr std::size_t kWindow = 4096;
   const File& file_;
   std::uint64_t start_ = 0;
   std::vector<std::byte> window_;

@@ -5,9 +5,12 @@
 #include <ATen/Version.h>
 #include <torch/headeronly/version.h>
 
+#include <algorithm>
+
 #include "engine/config.h"
 #include "engine/conv_vae.h"
 #include "engine/device.h"
+#include "engine/spectral_tables.h"
 #include "engine/spectrogram.h"
 
 namespace sda::engine {
@@ -39,6 +42,14 @@ std::shared_ptr<const Model> Model::create(const StateDict& weights, std::int64_
   check_config(config);
   check_latent_dim(latent_dim);
   return std::make_shared<ConvVae>(weights, latent_dim, config, choose_device(device));
+}
+
+bool Model::is_instant(const StateDict& weights, const SpectrogramConfig& config,
+                       const std::string& device) {
+  return SpectralTables::known(config) && choose_device(device).is_cpu() &&
+         std::all_of(weights.begin(), weights.end(), [](const NamedTensor& tensor) {
+           return tensor.dtype == DType::kFloat32 || tensor.shape.empty();
+         });
 }
 
 std::shared_ptr<const Spectrogram> Spectrogram::create(const SpectrogramConfig& config,

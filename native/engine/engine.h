@@ -19,9 +19,11 @@ struct SpectrogramConfig {
   std::int64_t n_fft = 2048;
   std::int64_t hop_length = 512;
   std::int64_t n_mels = 128;
-  double f_min = 0.0;             // Hz
-  std::optional<double> f_max;    // Hz; none: sample_rate / 2
+  double f_min = 0.0;           // Hz
+  std::optional<double> f_max;  // Hz; none: sample_rate / 2
   double power = 2.0;
+
+  bool operator==(const SpectrogramConfig&) const = default;
 };
 
 // Row-major float32. The memory belongs to whoever holds the pointer.
@@ -35,11 +37,12 @@ struct EngineInfo {
   std::string libtorch;  // "2.13.0"
   bool cuda;             // this LibTorch has CUDA and a driver answers
   int cuda_devices;
-  int threads;           // LibTorch's intra-op threads
+  int threads;  // LibTorch's intra-op threads
 };
 EngineInfo info();
 
-// "auto", "cpu", "cuda", "cuda:1", "mps" → the device that will be used ("cpu", "cuda:0"); throws kDevice with the reason.
+// "auto", "cpu", "cuda", "cuda:1", "mps" → the device that will be used ("cpu", "cuda:0"); throws
+// kDevice with the reason.
 std::string resolve_device(const std::string& requested);
 
 class Model {
@@ -49,6 +52,10 @@ class Model {
   static std::shared_ptr<const Model> create(const StateDict& weights, std::int64_t latent_dim,
                                              const SpectrogramConfig& config,
                                              const std::string& device);
+  // Whether create() and Spectrogram::create() would only point at what is there already: float32
+  // weights, used on the CPU, and a configuration that has been used before.
+  static bool is_instant(const StateDict& weights, const SpectrogramConfig& config,
+                         const std::string& device);
   virtual ~Model() = default;
   virtual std::int64_t latent_dim() const = 0;
   virtual bool has_encoder() const = 0;

@@ -19,6 +19,7 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/quality.cc
     ${SDA_ENGINE_DIR}/resample.cc
     ${SDA_ENGINE_DIR}/spatial.cc
+    ${SDA_ENGINE_DIR}/spectral_tables.cc
     ${SDA_ENGINE_DIR}/spectrogram.cc
     ${SDA_ENGINE_DIR}/stft.cc
     ${SDA_ENGINE_DIR}/tensors.cc

@@ -35,8 +35,9 @@ at::Generator make_cpu_generator(std::uint64_t seed) {
 SpectrogramImpl::SpectrogramImpl(const SpectrogramConfig& config, at::Device device)
     : config_(config),
       device_(device),
-      stft_(config.n_fft, config.hop_length),
-      mel_scale_(config) {}
+      tables_(SpectralTables::of(config)),
+      stft_(tables_->stft),
+      mel_scale_(tables_->mel_scale) {}
 
 FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
                                              const CancelToken& cancel) const {

@@ -5,8 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "engine/engine.h"
-#include "engine/mel_scale.h"
-#include "engine/stft.h"
+#include "engine/spectral_tables.h"
 
 namespace sda::engine {
 
@@ -31,8 +30,9 @@ class SpectrogramImpl final : public Spectrogram {
  private:
   SpectrogramConfig config_;
   at::Device device_;
-  Stft stft_;
-  MelScale mel_scale_;
+  std::shared_ptr<const SpectralTables> tables_;
+  const Stft& stft_;
+  const MelScale& mel_scale_;
 };
 
 // A generator of its own, seeded as torch.manual_seed seeds the default one.
