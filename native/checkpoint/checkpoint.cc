@@ -217,6 +217,14 @@ StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
   return id;
 }
 
+bool is_same_storage(Storage& known, const StorageId& id) {
+  if (known.byte_size != id.byte_size ||
+      known.dtype.value_or(DType::kUint8) != id.dtype.value_or(DType::kUint8))
+    return false;
+  if (!known.dtype) known.dtype = id.dtype;
+  return true;
+}
+
 std::uint64_t checked_bytes(std::int64_t count, std::size_t size) {
   std::int64_t bytes;
   if (count < 0 || __builtin_mul_overflow(count, static_cast<std::int64_t>(size), &bytes))

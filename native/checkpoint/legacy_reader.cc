@@ -112,7 +112,7 @@ Value LegacyReader::load(const Value& persistent_id) {
   const auto known = storages_.find(id.key);
   if (known != storages_.end()) {
     root = known->second;
-    if (root->byte_size != id.byte_size || root->dtype != id.dtype)
+    if (!is_same_storage(*root, id))
       throw Error(ErrorCode::kCorrupt, "storage '" + std::string(id.key) + "' has two sizes");
   } else {
     root = document_.arena_->make<Storage>();

@@ -221,10 +221,16 @@ void PickleMachine::push_bytes(std::string_view bytes, Kind kind) {
 }
 
 void PickleMachine::push_integer(std::string_view little_endian) {
+  if (little_endian.size() > limits::kMaxIntegerBytes)
+    throw Error(ErrorCode::kLimit,
+                "an integer of " + std::to_string(little_endian.size()) + " bytes");
+  const bool negative = !little_endian.empty() && (little_endian.back() & 0x80);
+  // Bytes that only repeat the sign would make a small number look like a big one.
+  const char sign = negative ? '\xFF' : '\0';
+  while (little_endian.size() > 8 && little_endian.back() == sign &&
+         ((little_endian[little_endian.size() - 2] ^ sign) & 0x80) == 0)
+    little_endian.remove_suffix(1);
   const std::size_t size = little_endian.size();
-  if (size > limits::kMaxIntegerBytes)
-    throw Error(ErrorCode::kLimit, "an integer of " + std::to_string(size) + " bytes");
-  const bool negative = size > 0 && (little_endian.back() & 0x80);
   if (size <= 8) {
     std::uint64_t bits = negative ? ~std::uint64_t{0} : 0;
     std::memcpy(&bits, little_endian.data(), size);

@@ -71,6 +71,10 @@ struct StorageId {
 StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
                            std::size_t max_items);
 
+// Whether the id may stand for the storage, too. For torch.save an untyped storage is one of bytes,
+// and may be referred to as either; the storage has a dtype then.
+bool is_same_storage(Storage& known, const StorageId& id);
+
 // `count` elements of `size` bytes; kCorrupt if negative or too large.
 std::uint64_t checked_bytes(std::int64_t count, std::size_t size);
 

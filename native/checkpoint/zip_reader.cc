@@ -156,7 +156,7 @@ Value ZipReader::load(const Value& persistent_id) {
   const StorageId id = parse_storage_id(persistent_id, 5, 5);
   const auto known = storages_.find(id.key);
   if (known != storages_.end()) {
-    if (known->second->byte_size != id.byte_size || known->second->dtype != id.dtype)
+    if (!is_same_storage(*known->second, id))
       throw Error(ErrorCode::kCorrupt, "storage '" + std::string(id.key) + "' has two types");
     return Value::of(known->second);
   }
