@@ -1,0 +1,117 @@
+/** Files that PyTorch itself wrote (scripts/python/make_fixtures.py), against what Python says is in them. */
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { checkpointAddon } from "../../lib/native/load.js";
+import { inspect, load, type PyObject, Tensor } from "../../lib/torch/index.js";
+import { type Description, expectDescribed } from "../support/described.js";
+import { sdaError } from "../support/errors.js";
+
+const folder = new URL("../fixtures/", import.meta.url);
+const file = (name: string) => new URL(name, folder);
+
+interface Fixture {
+  file: string;
+  bytes: number;
+  container: "zip" | "legacy" | "none";
+  /** "module name", as the pickle has them. */
+  globals?: string[];
+  value?: Description;
+  same_value_as?: string;
+  /** An error code, or "any". */
+  refuse?: string;
+  parameters?: Record<string, string>;
+}
+
+const fixtures: Fixture[] = ["golden.json", "golden-numpy1.json"].flatMap(
+  (name) => JSON.parse(readFileSync(file(name), "utf8")).files,
+);
+const byName = new Map(fixtures.map((fixture) => [fixture.file, fixture]));
+const table = (wanted: (fixture: Fixture) => boolean) =>
+  fixtures.filter(wanted).map((fixture) => [fixture.file, fixture] as const);
+
+test("every file is described", () => {
+  const files = readdirSync(file("torch")).map((name) => `torch/${name}`);
+  expect([...byName.keys()].sort()).toEqual(files.sort());
+});
+
+describe.each(table(({ refuse }) => !refuse))("%s", (name, fixture) => {
+  const value = fixture.value ?? byName.get(fixture.same_value_as ?? "")?.value;
+
+  test.each([
+    ["read and verified", {}],
+    ["mapped", { verify: false }],
+  ])("%s", async (_, options) => {
+    expectDescribed(await load(file(name), options), value);
+  });
+
+  test("without weights", async () => {
+    const read = await load(file(name), { weights: false });
+    expect(read === null || typeof read).toBe(value === null || typeof (await load(file(name))));
+  });
+
+  test("inspected", async () => {
+    const report = await inspect(file(name));
+    expect(report).toMatchObject({ container: fixture.container, bytes: fixture.bytes });
+    if (fixture.globals) {
+      expect(report.globals).toEqual(
+        fixture.globals.map((global) => global.replace(" ", ".")).sort(),
+      );
+    }
+  });
+
+  test("verified", async () => {
+    const report = await checkpointAddon().verify(file(name).pathname);
+    expect(report).toMatchObject({ ok: true, problems: [], bytes: fixture.bytes });
+  });
+});
+
+test.each(table(({ refuse }) => Boolean(refuse)))("%s is refused", async (name, fixture) => {
+  for (const options of [{}, { verify: false }, { weights: false }]) {
+    const error = await sdaError(() => load(file(name), options));
+    expect(error.code).toMatch(fixture.refuse === "any" ? /^ERR_SDA_/ : (fixture.refuse as string));
+    expect(error.details).toMatchObject({ path: file(name).pathname, offset: expect.any(Number) });
+    const { global } = error.details as { global?: string };
+    if (global) expect(fixture.globals?.map((known) => known.replace(" ", "."))).toContain(global);
+  }
+  const { ok } = await checkpointAddon().verify(file(name).pathname);
+  expect(ok).toBe(false);
+});
+
+test.each(table(({ parameters }) => Boolean(parameters)))(
+  "%s, inert, has its weights",
+  async (name, { parameters }) => {
+    const module = (await load(file(name), { unknownGlobals: "inert" })) as PyObject;
+    const found = new Map<string, string>();
+    const visit = (value: unknown, path: string) => {
+      if (value instanceof Tensor) {
+        const { buffer, byteOffset, byteLength } = value.data;
+        found.set(path, Buffer.from(buffer, byteOffset, byteLength).toString("hex"));
+      } else if (value instanceof Map) {
+        for (const [key, inner] of value) {
+          const part = ["_parameters", "_modules"].includes(key) ? "" : `.${key}`;
+          visit(inner, `${path}${part}`.replace(/^\./, ""));
+        }
+      } else if (value && typeof value === "object" && "state" in value) {
+        visit(value.state, path);
+      }
+    };
+    visit(module, "");
+    expect(Object.fromEntries(found)).toMatchObject(parameters as object);
+  },
+);
+
+describe("models", () => {
+  const models = readdirSync(file("models")).filter((name) => name.endsWith(".sda"));
+  test.each([...models.map((name) => `models/${name}`), "checkpoints/tiny.pt"])(
+    "%s",
+    async (name) => {
+      const [read, mapped] = await Promise.all([
+        load(file(name)),
+        load(file(name), { verify: false }),
+      ]);
+      expect(read).toBeInstanceOf(Map);
+      expect(mapped).toEqual(read);
+      expect((await checkpointAddon().verify(file(name).pathname)).problems).toEqual([]);
+    },
+  );
+});
