@@ -1,5 +1,6 @@
-// V8 hashes strings with a secret seed, but numbers without one: a file can choose integer keys that
-// all fall into one bucket of a Map, and filling it then takes quadratic time on Node's main thread.
+// V8 hashes strings with a secret seed, but numbers without one: a file can choose integer keys
+// that all fall into one bucket of a Map, and filling it then takes quadratic time on Node's main
+// thread.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +12,8 @@
 
 namespace sda::addon {
 
-// Thomas Wang's integer hashes, as V8 has them (src/numbers/hash-seed-inl.h). Should V8 take others,
-// ordinary keys still pass.
+// Thomas Wang's integer hashes, as V8 has them (src/numbers/hash-seed-inl.h). Should V8 take
+// others, ordinary keys still pass.
 inline std::uint32_t number_hash(std::uint32_t key) noexcept {
   key = ~key + (key << 15);
   key ^= key >> 12;
