@@ -55,7 +55,7 @@ Value Value::bytes(std::string_view text, Kind kind) {
   Value value;
   value.kind = kind;
   value.size = static_cast<std::uint32_t>(text.size());
-  value.text = text.data();
+  value.text = text.data() != nullptr ? text.data() : "";  // memcpy wants an address even for 0
   return value;
 }
 
