@@ -6,6 +6,7 @@
 #include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "addon/external_buffer.h"
 #include "addon/key_spread.h"
 #include "checkpoint/globals.h"
 #include "checkpoint/limits.h"
@@ -72,7 +73,13 @@ ValueConverter::ValueConverter(Napi::Env env, std::shared_ptr<const Document> do
 
 void ValueConverter::check(napi_status status) const {
   if (status == napi_ok) return;
-  if (env_.IsExceptionPending()) throw env_.GetAndClearPendingException();
+  if (env_.IsExceptionPending()) {
+    const Napi::Error error = env_.GetAndClearPendingException();
+    // A stack, a string, an array or a Map larger than V8 has them.
+    if (error.Get("name").ToString().Utf8Value() == "RangeError")
+      throw Error(ErrorCode::kLimit, error.Message());
+    throw error;
+  }
   throw Error(ErrorCode::kNative, "cannot make a JavaScript value");
 }
 
@@ -275,21 +282,7 @@ napi_value ValueConverter::buffer_of(std::byte* data, std::uint64_t size,
                                      const std::shared_ptr<const void>& owner) {
   const auto known = buffers_.find(data);
   if (known != buffers_.end()) return known->second;
-  napi_value buffer;
-  auto keep = std::make_unique<std::shared_ptr<const void>>(owner);
-  const auto release = [](napi_env, void*, void* hint) {
-    delete static_cast<std::shared_ptr<const void>*>(hint);
-  };
-  const napi_status status =
-      napi_create_external_arraybuffer(env_, data, size, release, keep.get(), &buffer);
-  if (status == napi_ok) {
-    keep.release();
-  } else {
-    // Runtimes with a memory cage (Electron) take no foreign memory.
-    void* copy;
-    check(napi_create_arraybuffer(env_, size, &copy, &buffer));
-    std::copy_n(data, size, static_cast<std::byte*>(copy));
-  }
+  const napi_value buffer = external_buffer(env_, data, size, owner);
   buffers_.emplace(data, buffer);
   return buffer;
 }

@@ -168,23 +168,30 @@ void LegacyReader::place_storages() {
 }
 
 void LegacyReader::load_storages() {
-  std::shared_ptr<const void> owner;
-  std::byte* image;
   if (options_.hold == Hold::kMapping) {
     auto mapping = std::make_shared<MappedFile>(file_);
-    image = mapping->data();
-    owner = std::move(mapping);
+    std::byte* image = mapping->data();
+    const std::shared_ptr<const void> owner = std::move(mapping);
+    for (Storage* storage : in_file_order_) place_storage(*storage, image, owner);
   } else {
-    auto buffer = std::make_shared<PageBuffer>(static_cast<std::size_t>(file_.size()));
-    image = buffer->data();
-    owner = std::move(buffer);
-    for (const Storage* storage : in_file_order_) {
+    // The format aligns nothing, so the storages are moved apart while they are read.
+    constexpr std::uint64_t kAlignment = 64;
+    const auto room = [](const Storage* storage) {
+      return (storage->byte_size + kAlignment - 1) / kAlignment * kAlignment;
+    };
+    std::uint64_t size = 0;
+    for (const Storage* storage : in_file_order_) size += room(storage);
+    auto buffer = std::make_shared<PageBuffer>(static_cast<std::size_t>(size));
+    std::byte* at = buffer->data();
+    const std::shared_ptr<const void> owner = std::move(buffer);
+    for (Storage* storage : in_file_order_) {
       if (options_.cancel != nullptr) options_.cancel->throw_if_cancelled();
-      file_.read_at(storage->file_offset, image + storage->file_offset,
-                    static_cast<std::size_t>(storage->byte_size));
+      file_.read_at(storage->file_offset, at, static_cast<std::size_t>(storage->byte_size));
+      storage->data = at;
+      storage->owner = owner;
+      at += room(storage);
     }
   }
-  for (Storage* storage : in_file_order_) place_storage(*storage, image, owner);
   document_.arena_->for_each<Storage>([](Storage& storage) {
     if (storage.base == nullptr) return;
     storage.data = storage.base->data + storage.base_offset;
