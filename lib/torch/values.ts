@@ -3,6 +3,8 @@
  * file is ever constructed, no function of it called.
  */
 
+import { constants } from "node:buffer";
+
 /** Element types, by PyTorch's names without "torch." in front. */
 export type DType =
   | "bool"
@@ -131,6 +133,8 @@ export class PyObject {
  * pickle may hold a container that contains itself.
  */
 export const factories = {
+  /** Larger tensors cannot be held: 4 GiB on Node 20, beyond any memory later. */
+  maxBufferBytes: constants.MAX_LENGTH,
   tensor: (dtype: DType, shape: number[], data: TypedArray): Tensor =>
     new Tensor(dtype, shape, data),
   ndArray: (dtype: DType, shape: number[], data: TypedArray, fortranOrder: boolean): NdArray =>

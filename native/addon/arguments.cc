@@ -1,5 +1,7 @@
 #include "addon/arguments.h"
 
+#include <cmath>
+
 #include "addon/errors.h"
 #include "addon/handles.h"
 
@@ -27,6 +29,14 @@ std::string string_argument(const Napi::Value& value, const char* name) {
 double number_argument(const Napi::Value& value, const char* name) {
   if (!value.IsNumber()) expected(name, "a number");
   return value.As<Napi::Number>().DoubleValue();
+}
+
+std::int64_t integer_argument(const Napi::Value& value, const char* name) {
+  constexpr double kSafeInteger = 9007199254740991.0;
+  const double number = number_argument(value, name);
+  if (!(std::abs(number) <= kSafeInteger) || number != std::floor(number))
+    expected(name, "a whole number");
+  return static_cast<std::int64_t>(number);
 }
 
 bool boolean_option(const Napi::Object& options, const char* name, bool otherwise) {

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,8 @@ namespace sda::addon {
 
 std::string string_argument(const Napi::Value& value, const char* name);
 double number_argument(const Napi::Value& value, const char* name);
+// A whole number that a double holds exactly.
+std::int64_t integer_argument(const Napi::Value& value, const char* name);
 bool boolean_option(const Napi::Object& options, const char* name, bool otherwise);
 Napi::Object object_argument(const Napi::Value& value, const char* name);
 

@@ -57,9 +57,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
 }
 
 engine::SpectrogramConfig config_argument(const Napi::Object& object) {
-  const auto integer = [&](const char* name) {
-    return static_cast<std::int64_t>(number_argument(object.Get(name), name));
-  };
+  const auto integer = [&](const char* name) { return integer_argument(object.Get(name), name); };
   engine::SpectrogramConfig config;
   config.sample_rate = integer("sampleRate");
   config.n_fft = integer("nFft");
@@ -89,8 +87,7 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
     const auto document = std::exchange(unwrap_handle<const Document>(call[0]), nullptr);
     if (!document) throw Error(ErrorCode::kDisposed, "this file has become a model already");
     const Napi::Object options = object_argument(call[1], "options");
-    const auto latent_dim =
-        static_cast<std::int64_t>(number_argument(options.Get("latentDim"), "latentDim"));
+    const std::int64_t latent_dim = integer_argument(options.Get("latentDim"), "latentDim");
     const auto config = config_argument(object_argument(options.Get("config"), "config"));
     const std::string requested = string_argument(options.Get("device"), "device");
     const auto weights = state_dict(document, kStateDict);

@@ -45,30 +45,31 @@ Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cance
     const std::lock_guard lock(mutex_);
     jobs_.insert(job);
   }
-  ThreadPool::shared().queue(job->cancel, [this, job] {
-    {
-      // Once closing, this environment may be gone as soon as the job has left jobs_.
-      const std::lock_guard lock(mutex_);
-      if (closing_) {
-        jobs_.erase(job);
-        job_ended_.notify_all();
-        return;
-      }
-    }
+  const auto run_job = [this, job] {
     try {
       job->cancel->throw_if_cancelled();
       job->finish = job->work(*job->cancel);
     } catch (...) {
       job->failure = std::current_exception();
     }
-    job->work = nullptr;  // frees what the work held, before anybody waits for it
+    // What the work held goes while this environment is sure to be there: it may be gone as soon as
+    // the job has left jobs_. What came of the work goes in settle(), on the environment's thread.
+    job->work = nullptr;
     const std::lock_guard lock(mutex_);
-    if (!closing_) {
-      post([this, job](Napi::Env on) { settle(on, *job); });
-    }
+    if (!closing_) post([this, job](Napi::Env on) { settle(on, *job); });
     jobs_.erase(job);
     job_ended_.notify_all();
-  });
+  };
+  try {
+    ThreadPool::shared().queue(job->cancel, run_job);
+  } catch (...) {
+    {
+      const std::lock_guard lock(mutex_);
+      jobs_.erase(job);
+    }
+    release(env);
+    throw;
+  }
   return promise;
 }
 
@@ -110,10 +111,14 @@ void Environment::release(Napi::Env env) {
 
 void Environment::settle(Napi::Env env, Job& job) {
   release(env);
-  if (job.settled) job.settled();
+  // Taken from the job, which a pool thread may be the last to let go of.
+  const Finish finish = std::exchange(job.finish, nullptr);
+  const auto settled = std::exchange(job.settled, nullptr);
+  const auto failure = std::exchange(job.failure, nullptr);
+  if (settled) settled();
   try {
-    if (job.failure) std::rethrow_exception(job.failure);
-    job.deferred.Resolve(job.finish(env));
+    if (failure) std::rethrow_exception(failure);
+    job.deferred.Resolve(finish(env));
   } catch (...) {
     job.deferred.Reject(current_error(env));
   }

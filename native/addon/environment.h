@@ -1,9 +1,9 @@
 // What an addon keeps per Node environment (the main thread and each worker has one), and how its
 // promises are kept: work runs on the pool, results come back to the environment's thread.
 //
-// Lifetime: a worker's environment that goes away cancels its jobs and waits for those that run;
-// nothing of it is touched afterwards. The main thread's environment goes with the process, without
-// its cleanup hooks; lib/native calls stopWork() on Node's "exit" event instead.
+// Lifetime: an environment that goes away cancels its jobs and waits for them; nothing of it is
+// touched afterwards. process.exit() ends the main thread's environment without its cleanup hooks,
+// so lib/native calls stopWork() on Node's "exit" event as well.
 #pragma once
 
 #include <napi.h>
@@ -45,6 +45,8 @@ class Environment {
 
   // Functions that build JavaScript values, handed over by registerClasses.
   Napi::ObjectReference factories;
+  // buffer.constants.MAX_LENGTH of this Node.
+  double max_buffer_bytes = 0;
 
  private:
   struct Job;

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "addon/arguments.h"
+#include "addon/external_buffer.h"
 
 namespace sda::addon {
 namespace {
@@ -26,7 +27,6 @@ engine::FloatTensor float_tensor_argument(const Napi::Value& value, const char* 
       data.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array)
     throw wrong("must be a float32 tensor");
   const auto sizes = shape.As<Napi::Array>();
-  const auto floats = data.As<Napi::Float32Array>();
   if (sizes.Length() > kMaxDimensions) throw wrong("has too many dimensions");
   engine::FloatTensor tensor;
   double count = 1;
@@ -37,6 +37,8 @@ engine::FloatTensor float_tensor_argument(const Napi::Value& value, const char* 
     tensor.shape.push_back(static_cast<std::int64_t>(size));
     count *= size;
   }
+  // Only now: reading the shape may have run JavaScript, which may have detached the array.
+  const auto floats = data.As<Napi::Float32Array>();
   if (count != static_cast<double>(floats.ElementLength()))
     throw wrong("has another number of elements than its shape says");
   tensor.data.reset(new float[floats.ElementLength()]);
@@ -47,20 +49,7 @@ engine::FloatTensor float_tensor_argument(const Napi::Value& value, const char* 
 Napi::Value float_array(Napi::Env env, float* data, std::size_t count,
                         std::shared_ptr<const void> owner) {
   if (count == 0) return Napi::Float32Array::New(env, 0);
-  auto keep = std::make_unique<std::shared_ptr<const void>>(std::move(owner));
-  const auto release = [](napi_env, void*, void* hint) {
-    delete static_cast<std::shared_ptr<const void>*>(hint);
-  };
-  napi_value buffer;
-  const napi_status status = napi_create_external_arraybuffer(env, data, count * sizeof(float),
-                                                              release, keep.get(), &buffer);
-  if (status != napi_ok) {
-    // Runtimes with a memory cage (Electron) take no foreign memory.
-    auto copy = Napi::Float32Array::New(env, count);
-    std::copy_n(data, count, copy.Data());
-    return copy;
-  }
-  keep.release();
+  const napi_value buffer = external_buffer(env, data, count * sizeof(float), std::move(owner));
   return Napi::Float32Array::New(env, count, Napi::ArrayBuffer(env, buffer), 0);
 }
 

@@ -72,6 +72,7 @@ T choice(const Napi::Object& options, const char* name,
 engine::GenerateOptions options_argument(const Napi::Object& object) {
   using namespace engine;
   const auto number = [&](const char* name) { return number_argument(object.Get(name), name); };
+  const auto integer = [&](const char* name) { return integer_argument(object.Get(name), name); };
   GenerateOptions options;
   options.duration_s = number("durationS");
   options.seed = seed_argument(object.Get("seed"));
@@ -85,11 +86,11 @@ engine::GenerateOptions options_argument(const Napi::Object& object) {
                                              {{"mono", SpatialMode::kMono},
                                               {"stereo", SpatialMode::kStereo},
                                               {"dual_seed", SpatialMode::kDualSeed}});
-  options.steps_between = static_cast<std::int64_t>(number("stepsBetween"));
-  options.overlap_samples = static_cast<std::int64_t>(number("overlapSamples"));
+  options.steps_between = integer("stepsBetween");
+  options.overlap_samples = integer("overlapSamples");
   options.width = number("width");
   options.depth = number("depth");
-  options.sample_rate = static_cast<std::int64_t>(number("sampleRate"));
+  options.sample_rate = integer("sampleRate");
   const Napi::Value latent = object.Get("latent");
   if (!latent.IsUndefined()) {
     if (!latent.IsTypedArray() ||

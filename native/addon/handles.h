@@ -21,8 +21,10 @@ Napi::Object wrap_handle(Napi::Env env, std::shared_ptr<T> value) {
   const auto release = [](napi_env, void* data, void*) {
     delete static_cast<std::shared_ptr<T>*>(data);
   };
-  if (napi_wrap(env, object, holder.get(), release, nullptr, nullptr) != napi_ok ||
-      napi_type_tag_object(env, object, &HandleTag<T>::kTag) != napi_ok)
+  // The wrap comes last: once it has succeeded the object owns the holder, and a worker that is
+  // being terminated may refuse any call after it.
+  if (napi_type_tag_object(env, object, &HandleTag<T>::kTag) != napi_ok ||
+      napi_wrap(env, object, holder.get(), release, nullptr, nullptr) != napi_ok)
     throw Error(ErrorCode::kNative, "cannot make a native handle");
   holder.release();
   return object;

@@ -2,6 +2,7 @@ set(SDA_ADDON_COMMON_SOURCES
   native/addon/arguments.cc
   native/addon/environment.cc
   native/addon/errors.cc
+  native/addon/external_buffer.cc
   native/addon/thread_pool.cc
   native/addon/values.cc
 )

@@ -1,6 +1,8 @@
 #include "addon/thread_pool.h"
 
 #include <algorithm>
+#include <system_error>
+#include <utility>
 
 namespace sda::addon {
 
@@ -10,28 +12,38 @@ ThreadPool& ThreadPool::shared() {
 }
 
 void ThreadPool::queue(std::shared_ptr<CancelToken> cancel, std::function<void()> job) {
-  bool start;
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back({std::move(cancel), std::move(job)});
-    start = idle_ < tasks_.size() && started_ < size_;
-    if (start) ++started_;
+  Task task{std::move(cancel), std::move(job)};
+  std::unique_lock lock(mutex_);
+  if (stopping_) {
+    lock.unlock();
+    run_cancelled(task);
+    return;
   }
-  if (start)
-    std::thread([this] { run(); }).detach();
-  else
+  tasks_.push_back(std::move(task));
+  if (idle_ >= tasks_.size() || started_ == size_) {
     wake_.notify_one();
+    return;
+  }
+  // Under the lock, so that the task is still the last one if there is no thread for it.
+  try {
+    std::thread([this] { run(); }).detach();
+    ++started_;
+  } catch (const std::system_error&) {
+    if (started_ > 0) return;  // the others will come to it
+    tasks_.pop_back();
+    throw;
+  }
 }
 
 void ThreadPool::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    wake_.wait(lock, [this] { return !tasks_.empty() && !stopping_; });
+    wake_.wait(lock, [this] { return !tasks_.empty(); });
     --idle_;
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
-    const auto running = running_.insert(task.cancel.get());
+    const auto running = running_.insert(running_.end(), task.cancel);
     lock.unlock();
     task.job();
     task.job = nullptr;  // what it held goes without the lock
@@ -44,8 +56,17 @@ void ThreadPool::run() {
 void ThreadPool::stop() {
   std::unique_lock lock(mutex_);
   stopping_ = true;
-  for (CancelToken* cancel : running_) cancel->cancel();
+  for (const auto& cancel : running_) cancel->cancel();
+  const std::deque<Task> queued = std::exchange(tasks_, {});
+  lock.unlock();
+  for (const Task& task : queued) run_cancelled(task);
+  lock.lock();
   ended_.wait(lock, [this] { return running_.empty(); });
+}
+
+void ThreadPool::run_cancelled(const Task& task) {
+  task.cancel->cancel();
+  task.job();
 }
 
 }  // namespace sda::addon

@@ -5,10 +5,10 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <unordered_set>
 
 #include "checkpoint/cancel.h"
 
@@ -19,10 +19,12 @@ class ThreadPool {
   // Started on first use and never destroyed.
   static ThreadPool& shared();
 
-  // Jobs begin in the order they were queued. A job must not throw.
+  // Jobs begin in the order they were queued. A job must not throw. Throws std::system_error when
+  // there is no thread for it and none can be started. After stop() the job runs here and now, with
+  // its token cancelled, so that it can tell whoever waits for it.
   void queue(std::shared_ptr<CancelToken> cancel, std::function<void()> job);
 
-  // Cancels what runs, waits for it and starts nothing more. For the end of the process: its exit
+  // Cancels what is queued or runs and waits for it. For the end of the process: its exit
   // handlers take LibTorch's static objects away, under any thread that still uses them.
   void stop();
 
@@ -36,13 +38,14 @@ class ThreadPool {
 
   explicit ThreadPool(std::size_t size) : size_(size) {}
   void run();
+  static void run_cancelled(const Task& task);
 
   const std::size_t size_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable ended_;
   std::deque<Task> tasks_;
-  std::unordered_multiset<CancelToken*> running_;  // requests may share a token
+  std::list<std::shared_ptr<CancelToken>> running_;
   std::size_t idle_ = 0;
   std::size_t started_ = 0;
   bool stopping_ = false;

@@ -340,7 +340,11 @@ napi_value ValueConverter::make_array(const NdArray& array) {
 
 Napi::Value register_classes(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    Environment::of(call.Env()).factories = Napi::Persistent(object_argument(call[0], "factories"));
+    Environment& environment = Environment::of(call.Env());
+    const Napi::Object factories = object_argument(call[0], "factories");
+    environment.max_buffer_bytes =
+        number_argument(factories.Get("maxBufferBytes"), "maxBufferBytes");
+    environment.factories = Napi::Persistent(factories);
     return call.Env().Undefined();
   });
 }

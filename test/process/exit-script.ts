@@ -70,6 +70,13 @@ const stages: Record<string, () => unknown> = {
       process.exitCode = EXPECTED_EXIT;
     });
   },
+  async "by itself, with work begun in an exit handler"() {
+    const model = await loadModel(path);
+    process.once("exit", () => {
+      void model.generate({ durationS: 10, seed: 1 });
+    });
+    process.exitCode = EXPECTED_EXIT;
+  },
   async "by itself, disposal not awaited"() {
     const model = await loadModel(path);
     model.dispose();

@@ -5,7 +5,7 @@ import { bundledModel, runScript } from "./run.js";
 
 const EXPECTED_EXIT = 7;
 
-describe.skipIf(!engineBuilt).concurrent("the process ends", () => {
+describe.skipIf(!engineBuilt)("the process ends", () => {
   for (const stage of [
     "nothing loaded",
     "while a file is read",
@@ -17,6 +17,7 @@ describe.skipIf(!engineBuilt).concurrent("the process ends", () => {
     "while work is queued",
     "by itself, model kept",
     "by itself, work not awaited",
+    "by itself, with work begun in an exit handler",
     "by itself, disposal not awaited",
   ]) {
     test(stage, async () => {

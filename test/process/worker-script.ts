@@ -2,11 +2,12 @@
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loadModel } from "../../lib/index.js";
+import { inspect } from "../../lib/torch/index.js";
 
 interface Task {
   path: string;
   /** What to do once the model is loaded. */
-  then: "decode" | "generate on" | "exit" | "stay";
+  then: "decode" | "generate on" | "exit" | "stay" | "queue" | "make handles";
 }
 
 async function decoded(path: string): Promise<Float32Array> {
@@ -26,7 +27,16 @@ async function work({ path, then }: Task): Promise<void> {
     parentPort?.postMessage(await decoded(path));
     return;
   }
+  if (then === "make handles") {
+    // Each call with a signal makes a native object.
+    parentPort?.postMessage("making");
+    for (;;) await inspect(path, { signal: new AbortController().signal });
+  }
   const model = await loadModel(path);
+  if (then === "queue") {
+    for (let i = 0; i < 40; i++) void model.generate({ durationS: 10, seed: i });
+    model.dispose();
+  }
   if (then === "generate on") {
     const onProgress = () => parentPort?.postMessage("generating");
     await model.generate({ durationS: 60, seed: 1, onProgress });
@@ -76,6 +86,29 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
       await one.terminate();
     }
     await decoded(path);
+  },
+  async "terminated while native objects are made"(path) {
+    for (let i = 0; i < 25; i++) {
+      const one = worker(path, "make handles");
+      await once(one, "message");
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+      await one.terminate();
+    }
+  },
+  async "disposed of, then terminated, with work queued"(path) {
+    for (let i = 0; i < 5; i++) {
+      const one = worker(path, "queue");
+      await once(one, "message");
+      await one.terminate();
+    }
+    await decoded(path);
+  },
+  async "the process exits while a worker's work is queued"(path) {
+    await decoded(path);
+    const one = worker(path, "queue");
+    await once(one, "message");
+    console.log("done");
+    process.exit();
   },
   async "a worker that exits by itself"(path) {
     const one = worker(path, "exit");

@@ -9,6 +9,9 @@ describe.skipIf(!engineBuilt)("worker threads", () => {
     "terminated while generating",
     "terminated with a model loaded",
     "terminated at random moments",
+    "terminated while native objects are made",
+    "disposed of, then terminated, with work queued",
+    "the process exits while a worker's work is queued",
     "a worker that exits by itself",
   ]) {
     test(scenario, async () => {
