@@ -35,6 +35,20 @@ export interface VerifyResult {
   problems: string[];
 }
 
+export interface IndexContent {
+  bytes: Uint8Array;
+  /** Changes with every change of the file. */
+  identity: string;
+  layout: Uint32Array | null;
+}
+
+declare const lockBrand: unique symbol;
+export interface LockHandle {
+  readonly [lockBrand]: true;
+}
+
+export type RenameOutcome = "done" | "taken" | "missing" | "unsupported";
+
 export interface CheckpointAddon {
   /** Once per environment, before anything is read. */
   registerClasses(factories: ValueFactories): void;
@@ -44,6 +58,14 @@ export interface CheckpointAddon {
   read(path: string, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
   inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
   verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
+  /** The whole file and, when it has the usual layout, where its entries are (`lib/library/layout.ts`). */
+  readIndex(path: string, cancel?: CancelToken): Promise<IndexContent>;
+  /** Creates the file; null when somebody else holds the lock. The kernel unlocks when the process ends. */
+  tryLock(path: string): Promise<LockHandle | null>;
+  /** Idempotent. */
+  unlock(lock: LockHandle): void;
+  /** "exchange" swaps two names in one step, "keep" renames only to a name that is free. */
+  rename(from: string, to: string, mode: "exchange" | "keep"): Promise<RenameOutcome>;
   /** Opens shared libraries by path and keeps them, so that the engine finds them by name. */
   preload(paths: string[]): void;
 }
