@@ -1,4 +1,4 @@
-// sda_checkpoint.node: the reader for Node. Needs no LibTorch.
+// sda_checkpoint.node: the reader and the writer for Node. Needs no LibTorch.
 #include <dlfcn.h>
 #include <napi.h>
 
@@ -12,6 +12,7 @@
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/library.h"
+#include "addon/save.h"
 #include "addon/values.h"
 #include "checkpoint/checkpoint.h"
 
@@ -155,6 +156,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("tryLock", Napi::Function::New(env, try_lock));
   exports.Set("unlock", Napi::Function::New(env, unlock));
   exports.Set("rename", Napi::Function::New(env, rename_file));
+  exports.Set("save", Napi::Function::New(env, save));
+  exports.Set("openSource", Napi::Function::New(env, open_source));
+  exports.Set("removeStaleTemps", Napi::Function::New(env, remove_stale));
   exports.Set("preload", Napi::Function::New(env, preload));
   exports.Set("stopWork", Napi::Function::New(env, stop_work));
   return exports;

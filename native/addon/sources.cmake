@@ -2,6 +2,8 @@ set(SDA_ADDON_COMMON_SOURCES
   native/addon/arguments.cc
   native/addon/environment.cc
   native/addon/errors.cc
+  native/addon/from_js.cc
+  native/addon/save.cc
   native/addon/thread_pool.cc
   native/addon/values.cc
 )
