@@ -53,11 +53,16 @@ const enum Code {
   Carry,
 }
 
-/** Stands for what the source file's top-level dict has under `key`: written as it is there. */
+/**
+ * Stands for what the source file's top-level dict has under `key`, written as it is there, or for `fallback` when it
+ * has none.
+ */
 export class Carried {
   readonly key: string;
-  constructor(key: string) {
+  readonly fallback: unknown;
+  constructor(key: string, fallback?: unknown) {
     this.key = key;
+    this.fallback = fallback;
   }
 }
 
@@ -132,7 +137,9 @@ class Encoder {
       this.#make(value, Code.Global);
       this.#values.push(this.#name(value.module), this.#name(value.name));
     } else if (value instanceof Carried) {
-      this.#codes.push(Code.Carry);
+      const hasFallback = value.fallback !== undefined;
+      if (hasFallback) this.#value(value.fallback, 0);
+      this.#codes.push(Code.Carry, hasFallback ? 1 : 0);
       this.#values.push(value.key);
     } else if (isPlain(value)) this.#plain(value);
     else throw this.#refuse(`${show(value)} can't be saved`);

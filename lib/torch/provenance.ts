@@ -106,6 +106,12 @@ export function markFloat(map: Map<unknown, unknown>, key: unknown): void {
   maps.set(map, entries);
 }
 
+/** Makes `save` write all numbers of the array as floats. */
+export function markFloats(array: number[]): number[] {
+  rememberArray(array, Uint32Array.from(array.keys()), new Uint8Array(array.length).fill(SLOT_FLOAT));
+  return array;
+}
+
 /** How the items of an array came, 0 for what shows; to be asked for ascending indices. */
 export function arrayKinds(array: object): ((index: number, value: unknown) => number) | null {
   const slots = arrays.get(array);

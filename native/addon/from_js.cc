@@ -42,7 +42,8 @@ enum Code : std::uint32_t {
   kNdArray,      // values: typed array, dtype; codes: Fortran order, dimensions; numbers: sizes
   kStorage,      // values: typed array, dtype; code: whether untyped
   kRef,          // code: which of the objects made so far
-  kCarry,        // value: key of the dict that is carried over from
+  kCarry,        // value: key of the dict that is carried over from; code: whether the value before
+                 // it is what to write when there is no such key
 };
 
 [[noreturn]] void broken(const char* what) {
@@ -300,6 +301,10 @@ void ValueBuilder::execute(std::uint32_t what) {
     case kCarry: {
       const std::string_view key = text();
       const Value* found = carried_ == nullptr ? nullptr : carried_->find(key);
+      const bool has_fallback = code() != 0;
+      if (has_fallback && stack_.empty()) broken("a value is missing");
+      if (found == nullptr && has_fallback) return;
+      if (has_fallback) stack_.pop_back();
       if (found == nullptr)
         throw Error(ErrorCode::kSchema, "the file has no '" + std::string(key) + "'")
             .with("field", std::string(key));
