@@ -63,7 +63,7 @@ function usualImage(bytes: Buffer, layout: Uint32Array): IndexImage | null {
       const parser = new PythonJsonParser(decode(bytes.subarray(start, end)));
       const key = parser.string();
       if (!parser.take(":")) return null;
-      records.push([slot, readEntry(parser, key)]);
+      records.push([slot, readEntry(parser, key, 0)]);
       parser.end();
     } catch (error) {
       if (error instanceof PythonJsonError || error instanceof TypeError) return null;
@@ -86,8 +86,8 @@ function parseImage(bytes: Buffer, path: string): IndexImage {
     }
     entries.clear(); // of keys that repeat, the last one counts
     parser.space();
-    parser.members((id) => {
-      entries.set(id, readEntry(parser, id));
+    parser.members((id, start) => {
+      entries.set(id, readEntry(parser, id, start));
     });
   });
   parser.end();
@@ -117,16 +117,15 @@ function checkVersion(version: PyValue | undefined, path: string): void {
   }
 }
 
-/** The value after the key. What we understand gets the text that Python would write, the rest keeps its own. */
-function readEntry(parser: PythonJsonParser, id: string): EntryRecord {
-  parser.space();
-  const start = parser.position;
+/** The value after a key. What we understand gets the text that Python would write, the rest keeps its own. */
+function readEntry(parser: PythonJsonParser, id: string, start: number): EntryRecord {
   const value = parser.value(2);
   const entry = entryFromPython(value);
-  const understood = typeof entry !== "string";
-  const text = understood ? writePythonJson(value, 2) : parser.text.slice(start, parser.position);
-  const record = { id, text: Buffer.from(`${pythonString(id)}: ${text}`) };
-  return understood ? { ...record, entry } : { ...record, entry: null, problem: entry };
+  if (typeof entry === "string") {
+    const text = parser.text.slice(start, parser.position);
+    return { id, text: Buffer.from(text), entry: null, problem: entry };
+  }
+  return { id, text: Buffer.from(`${pythonString(id)}: ${writePythonJson(value, 2)}`), entry };
 }
 
 function decode(bytes: Uint8Array): string {

@@ -15,6 +15,9 @@ import { INDEX_TEMPORARY } from "./write-index.js";
  * index tells whether the model was deleted.
  */
 const DELETED = /^\.sda-deleted-[0-9a-f]+$/;
+/** A model file under construction. */
+const MODEL_TEMPORARY = /^\.sda-.*\.tmp$/;
+const LEFTOVERS = [INDEX_TEMPORARY, DELETED, MODEL_TEMPORARY];
 
 /** Moves a file out of sight. @returns how to bring it back and how to remove it for good; null: there is no file */
 export async function hideFile(
@@ -48,7 +51,7 @@ export async function hideFile(
 export async function hasLeftovers(folder: ModelsFolder): Promise<boolean> {
   try {
     const names = await readdir(folder.path);
-    return names.some((name) => INDEX_TEMPORARY.test(name) || DELETED.test(name));
+    return names.some((name) => LEFTOVERS.some((pattern) => pattern.test(name)));
   } catch (error) {
     throw ioError(error, folder.path, `${folder.path} can't be listed`);
   }
@@ -69,6 +72,9 @@ export async function settleLeftovers(store: IndexStore, lockTimeoutMs = 0): Pro
 
 async function settle(store: IndexStore): Promise<void> {
   const { folder } = store;
+  const addon = checkpointAddon();
+  // Their writers don't hold the folder's lock but one on the file, and those that live are left alone.
+  await callNative(addon, undefined, () => addon.removeStaleTemps(folder.path));
   for (const name of await readdir(folder.path)) {
     if (INDEX_TEMPORARY.test(name)) await unlink(folder.join(name));
     else if (DELETED.test(name)) await settleDeletion(store, folder.join(name));

@@ -83,18 +83,19 @@ export class PythonJsonParser {
     return this.number();
   }
 
-  /** Goes through an object. `member` is called after each colon and must move past the value. */
-  members(member: (key: string) => void): void {
+  /** Goes through an object. `member` is called after each colon, with where the key starts; it moves past the value. */
+  members(member: (key: string, start: number) => void): void {
     if (!this.take("{")) this.fail("an object");
     this.space();
     if (this.take("}")) return;
     do {
       this.space();
       if (this.text[this.position] !== '"') this.fail("a key in double quotes");
+      const start = this.position;
       const key = this.string();
       this.space();
       if (!this.take(":")) this.fail("a colon");
-      member(key);
+      member(key, start);
       this.space();
     } while (this.take(","));
     if (!this.take("}")) this.fail("a comma or a closing brace");

@@ -93,10 +93,13 @@ async function writePieces(
   folder: ModelsFolder,
   expected: string | null,
 ): Promise<void> {
+  let position = 0;
   for (const piece of pieces) {
     for (let done = 0; done < piece.length; ) {
       const size = Math.min(piece.length - done, WRITE_AT_MOST);
-      done += (await file.write(piece, done, size)).bytesWritten;
+      const { bytesWritten } = await file.write(piece, done, size, position);
+      done += bytesWritten;
+      position += bytesWritten;
     }
   }
   if (expected !== null) {
