@@ -82,7 +82,9 @@ function checkKind(content: unknown, path: string): Fields {
   const isModel = dict.get("format") === FORMAT;
   if (isModel || !(dict.get("model_state_dict") instanceof Map) || !dict.has("epoch")) {
     const found = isModel ? "it is a model file already" : "it has no model_state_dict or no epoch";
-    throw new SdaError("ERR_SDA_FORMAT", `${path} is not a training checkpoint: ${found}`, { path });
+    throw new SdaError("ERR_SDA_FORMAT", `${path} is not a training checkpoint: ${found}`, {
+      path,
+    });
   }
   return new Fields(dict, path, "");
 }
@@ -103,7 +105,8 @@ function latentDimOf(checkpoint: Fields, path: string): number {
 
 /** Losses are None when there was nothing to validate on. */
 function trainingResults(checkpoint: Fields): Partial<ModelMetadata> {
-  const loss = (key: string) => ((checkpoint.get(key) ?? null) === null ? 0 : checkpoint.float(key));
+  const loss = (key: string) =>
+    (checkpoint.get(key) ?? null) === null ? 0 : checkpoint.float(key);
   return {
     trainingEpochs: checkpoint.integer("epoch"),
     finalTrainLoss: loss("train_loss"),

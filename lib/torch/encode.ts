@@ -22,7 +22,7 @@ import { Complex, NdArray, OrderedDict, PyGlobal, PyObject, Tensor, Tuple } from
 const MAX_DEPTH = 1000;
 
 /** As in native/addon/from_js.cc. */
-const enum Code {
+enum Code {
   None,
   True,
   False,
@@ -203,7 +203,8 @@ class Encoder {
     }
     this.#codes.push(Code.Fill, map.size * 2);
     if (!ordered || map.attributes === null) return;
-    if (!(map.attributes instanceof Map)) throw this.#refuse("an OrderedDict's attributes must be a Map");
+    if (!(map.attributes instanceof Map))
+      throw this.#refuse("an OrderedDict's attributes must be a Map");
     this.#at("attributes", map.attributes, 0);
     this.#codes.push(Code.Attributes);
   }

@@ -108,7 +108,11 @@ export function markFloat(map: Map<unknown, unknown>, key: unknown): void {
 
 /** Makes `save` write all numbers of the array as floats. */
 export function markFloats(array: number[]): number[] {
-  rememberArray(array, Uint32Array.from(array.keys()), new Uint8Array(array.length).fill(SLOT_FLOAT));
+  rememberArray(
+    array,
+    Uint32Array.from(array.keys()),
+    new Uint8Array(array.length).fill(SLOT_FLOAT),
+  );
   return array;
 }
 

@@ -4,15 +4,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { saveModelFromCheckpoint } from "../../lib/index.js";
-import {
-  Complex,
-  load,
-  NdArray,
-  OrderedDict,
-  save,
-  Tensor,
-  Tuple,
-} from "../../lib/torch/index.js";
+import { Complex, load, NdArray, OrderedDict, save, Tensor, Tuple } from "../../lib/torch/index.js";
 import { corpus, corpusFile } from "../support/corpus.js";
 import { fixture, modelFixtures, readable } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -30,7 +22,9 @@ interface Job {
 }
 
 function differences(jobs: Job[]): string[] {
-  return runPython([script("compare.py")], JSON.stringify(jobs)).split("\n").filter(Boolean);
+  return runPython([script("compare.py")], JSON.stringify(jobs))
+    .split("\n")
+    .filter(Boolean);
 }
 
 async function copies(files: string[]): Promise<Job[]> {
@@ -46,7 +40,9 @@ async function copies(files: string[]): Promise<Job[]> {
 
 describe.skipIf(!hasTorch)("files that Node has read and written", () => {
   it("hold what the fixtures hold", async () => {
-    const files = readable.filter(({ python_loads: loads, optional }) => loads !== false && !optional);
+    const files = readable.filter(
+      ({ python_loads: loads, optional }) => loads !== false && !optional,
+    );
     const jobs = await copies(files.map(({ file }) => fixture(file)));
     expect(jobs.length).toBeGreaterThan(20);
     expect(differences(jobs)).toEqual([]);
@@ -70,16 +66,25 @@ describe.skipIf(!hasTorch)("checkpoints that Node has converted", () => {
     checkpoints.push(corpusFile("checkpoints", "checkpoint_epoch0200.pt"));
   }
 
-  it.each(checkpoints)("%s: configs, analysis and weights as they were, strides too", async (original) => {
-    const copy = await saveModelFromCheckpoint(original, { name: "Converted" }, temporaryFolder());
-    const pairs: string[][][] = CARRIED.map((key) => [[key], [key]]);
-    pairs.push([["epoch"], ["metadata", "training_epochs"]]);
-    if (original.includes("0200")) {
-      pairs.push([["train_loss"], ["metadata", "final_train_loss"]]);
-      pairs.push([["val_loss"], ["metadata", "final_val_loss"]]);
-    }
-    expect(differences([{ name: "converted", original, copy, pairs, strides: true }])).toEqual([]);
-  });
+  it.each(checkpoints)(
+    "%s: configs, analysis and weights as they were, strides too",
+    async (original) => {
+      const copy = await saveModelFromCheckpoint(
+        original,
+        { name: "Converted" },
+        temporaryFolder(),
+      );
+      const pairs: string[][][] = CARRIED.map((key) => [[key], [key]]);
+      pairs.push([["epoch"], ["metadata", "training_epochs"]]);
+      if (original.includes("0200")) {
+        pairs.push([["train_loss"], ["metadata", "final_train_loss"]]);
+        pairs.push([["val_loss"], ["metadata", "final_val_loss"]]);
+      }
+      expect(differences([{ name: "converted", original, copy, pairs, strides: true }])).toEqual(
+        [],
+      );
+    },
+  );
 });
 
 describe.skipIf(!hasTorch)("values of JavaScript in Python", () => {

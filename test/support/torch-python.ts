@@ -3,7 +3,8 @@ import { python, runPython } from "./python.js";
 /** Whether that Python has torch and numpy. */
 export const hasTorch: boolean = python !== null && canImport();
 
-if (!hasTorch) console.warn("No Python with torch (see SDA_PYTHON): comparisons with it are skipped.");
+if (!hasTorch)
+  console.warn("No Python with torch (see SDA_PYTHON): comparisons with it are skipped.");
 
 function canImport(): boolean {
   try {
