@@ -81,8 +81,8 @@ class Encoder {
   encode(value: unknown): SavePlan {
     this.#value(value, 0);
     return {
-      codes: Uint32Array.from(this.#codes),
-      numbers: Float64Array.from(this.#numbers),
+      codes: new Uint32Array(this.#codes),
+      numbers: new Float64Array(this.#numbers),
       values: this.#values,
     };
   }

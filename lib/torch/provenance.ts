@@ -8,6 +8,9 @@
 export const SLOT_FLOAT = 1;
 export const SLOT_NUMPY_SCALAR = 2;
 
+/** A slot is index * SLOT_KINDS + kind, in one number. */
+const SLOT_KINDS = 32;
+
 /** Bits of `mark`, as in native/addon/values.h. */
 export const MARK = {
   frozenSet: 1,
@@ -18,10 +21,9 @@ export const MARK = {
   untyped: 32,
 } as const;
 
-/** Ascending indices into an array, what stood there, and how that came. */
+/** Slots in the order of their indices, and the values that stood there. */
 interface ArraySlots {
-  at: Uint32Array;
-  kinds: Uint8Array;
+  slots: Float64Array;
   values: unknown[];
 }
 
@@ -37,58 +39,59 @@ const sets = new WeakMap<object, Map<unknown, number>>();
 const states = new WeakMap<object, { kind: number; value: unknown }>();
 const marks = new WeakMap<object, number>();
 
+function indexOf(slot: number): number {
+  return Math.floor(slot / SLOT_KINDS);
+}
+
+function kindOf(slot: number): number {
+  return slot % SLOT_KINDS;
+}
+
 /** Called by the native reader once `array` is filled. */
-export function rememberArray(array: unknown[], at: Uint32Array, kinds: Uint8Array): void {
-  const values = new Array<unknown>(at.length);
-  for (let i = 0; i < at.length; i++) values[i] = array[at[i] as number];
-  arrays.set(array, { at, kinds, values });
+export function rememberArray(array: unknown[], slots: Float64Array): void {
+  const values = new Array<unknown>(slots.length);
+  for (let i = 0; i < slots.length; i++) values[i] = array[indexOf(slots[i] as number)];
+  arrays.set(array, { slots, values });
 }
 
 /** What is remembered of keys and values in a row becomes knowledge of the map that was made of them. */
 export function rememberMap(map: Map<unknown, unknown>, flat: unknown[]): void {
-  const slots = arrays.get(flat);
-  if (slots === undefined) return;
+  const known = arrays.get(flat);
+  if (known === undefined) return;
   const entries = new Map<unknown, MapSlot>();
-  slots.at.forEach((index, i) => {
-    const kind = slots.kinds[i] as number;
+  for (const slot of known.slots) {
+    const index = indexOf(slot);
     const isKey = index % 2 === 0;
     const key = flat[isKey ? index : index - 1];
     const value = flat[isKey ? index + 1 : index];
     // A key may have come twice: then the later value counts.
-    const known = entries.get(key);
-    const keyKind = isKey ? kind : (known?.keyKind ?? 0);
-    entries.set(key, { keyKind, valueKind: isKey ? 0 : kind, value });
-  });
+    const keyKind = isKey ? kindOf(slot) : (entries.get(key)?.keyKind ?? 0);
+    entries.set(key, { keyKind, valueKind: isKey ? 0 : kindOf(slot), value });
+  }
   maps.set(map, entries);
 }
 
 export function rememberSet(set: Set<unknown>, items: unknown[]): void {
-  const slots = arrays.get(items);
-  if (slots === undefined) return;
-  const members = new Map<unknown, number>();
-  slots.values.forEach((value, i) => {
-    members.set(value, slots.kinds[i] as number);
-  });
-  sets.set(set, members);
+  const known = arrays.get(items);
+  if (known === undefined) return;
+  const members = known.values.map(
+    (value, i) => [value, kindOf(known.slots[i] as number)] as const,
+  );
+  sets.set(set, new Map(members));
 }
 
 /** The pairs that `flat` was cut into. */
 export function rememberPairs(pairs: unknown[][], flat: unknown[]): void {
-  const slots = arrays.get(flat);
-  slots?.at.forEach((index, i) => {
+  for (const slot of arrays.get(flat)?.slots ?? []) {
+    const index = indexOf(slot);
     const pair = pairs[Math.floor(index / 2)] as unknown[];
-    const known = arrays.get(pair);
-    const at = [...(known?.at ?? []), index % 2];
-    rememberArray(
-      pair,
-      Uint32Array.from(at),
-      Uint8Array.from([...(known?.kinds ?? []), slots.kinds[i] as number]),
-    );
-  });
+    const others = arrays.get(pair)?.slots ?? [];
+    rememberArray(pair, Float64Array.of(...others, (index % 2) * SLOT_KINDS + kindOf(slot)));
+  }
 }
 
-export function rememberState(object: { state: unknown }, kind: number): void {
-  states.set(object, { kind, value: object.state });
+export function rememberState(object: { state: unknown }, slot: number): void {
+  states.set(object, { kind: kindOf(slot), value: object.state });
 }
 
 export function mark(target: object, bits: number): void {
@@ -110,23 +113,26 @@ export function markFloat(map: Map<unknown, unknown>, key: unknown): void {
 export function markFloats(array: number[]): number[] {
   rememberArray(
     array,
-    Uint32Array.from(array.keys()),
-    new Uint8Array(array.length).fill(SLOT_FLOAT),
+    Float64Array.from(array, (_, i) => i * SLOT_KINDS + SLOT_FLOAT),
   );
   return array;
 }
 
 /** How the items of an array came, 0 for what shows; to be asked for ascending indices. */
 export function arrayKinds(array: object): ((index: number, value: unknown) => number) | null {
-  const slots = arrays.get(array);
-  if (slots === undefined) return null;
+  const known = arrays.get(array);
+  if (known === undefined) return null;
+  const { slots, values } = known;
   let next = 0;
   return (index, value) => {
-    while (next < slots.at.length && (slots.at[next] as number) < index) next++;
-    const here = slots.at[next] === index && Object.is(slots.values[next], value);
-    return here ? (slots.kinds[next] as number) : 0;
+    while (next < slots.length && indexOf(slots[next] as number) < index) next++;
+    const slot = slots[next];
+    const isSame = slot !== undefined && indexOf(slot) === index && Object.is(values[next], value);
+    return isSame ? kindOf(slot) : 0;
   };
 }
+
+const NOTHING: [key: number, value: number] = [0, 0];
 
 export function mapKinds(map: object, key: unknown, value: unknown): [key: number, value: number] {
   const slot = maps.get(map)?.get(key);
@@ -142,5 +148,3 @@ export function stateKind(object: { state: unknown }): number {
   const slot = states.get(object);
   return slot !== undefined && Object.is(slot.value, object.state) ? slot.kind : 0;
 }
-
-const NOTHING: [number, number] = [0, 0];

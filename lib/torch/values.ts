@@ -185,9 +185,9 @@ export const factories = {
     rememberPairs(object.entries, flat);
   },
   /** How the values at some indices of an array came, or (index 0) the state of an object. */
-  remember(target: unknown[] | PyObject, at: Uint32Array, kinds: Uint8Array): void {
-    if (target instanceof PyObject) rememberState(target, kinds[0] as number);
-    else rememberArray(target, at, kinds);
+  remember(target: unknown[] | PyObject, slots: Float64Array): void {
+    if (target instanceof PyObject) rememberState(target, slots[0] as number);
+    else rememberArray(target, slots);
   },
   mark,
 } as const;

@@ -284,13 +284,10 @@ napi_value ValueConverter::make_object(const PyObject& object, int depth) {
 
 void ValueConverter::remember(napi_value target, const Slots& slots) {
   if (slots.empty()) return;
-  auto indices = Napi::Uint32Array::New(env_, slots.size());
-  auto kinds = Napi::Uint8Array::New(env_, slots.size());
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    indices.Data()[i] = slots[i].first;
-    kinds.Data()[i] = slots[i].second;
-  }
-  call("remember", {target, indices, kinds});
+  auto packed = Napi::Float64Array::New(env_, slots.size());
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    packed.Data()[i] = static_cast<double>(slots[i].first) * kSlotKinds + slots[i].second;
+  call("remember", {target, packed});
 }
 
 napi_value ValueConverter::mark(napi_value target, std::uint32_t marks) {

@@ -31,6 +31,9 @@ enum Mark : std::uint32_t {
 // A float that looks like an integer; numpy scalars have their dtype plus kSlotScalar.
 inline constexpr std::uint8_t kSlotFloat = 1;
 inline constexpr std::uint8_t kSlotScalar = 2;
+// Index and kind in one number: index * kSlotKinds + kind.
+inline constexpr double kSlotKinds = 32;
+static_assert(kSlotScalar + kDTypeCount <= kSlotKinds);
 
 class ValueConverter {
  public:
