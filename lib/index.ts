@@ -10,10 +10,19 @@ export {
   randomizeSliders,
   type SliderInfo,
 } from "./latent/sliders.js";
+export { deleteModel } from "./library/delete.js";
+export type { ModelEntry } from "./library/entry.js";
+export { ModelLibrary } from "./library/model-library.js";
+export type { LockOptions } from "./library/lock.js";
+export type { RepairOptions, RepairResult } from "./library/repair.js";
+export type { ListOptions, SearchOptions } from "./library/search.js";
 export { AudioSpectrogram, type MelToWaveformOptions } from "./model/audio-spectrogram.js";
 export { ConvVae, type OperationOptions } from "./model/conv-vae.js";
+export { saveModelFromCheckpoint } from "./model/convert.js";
 export { type Device, type LoadModelOptions, loadModel } from "./model/load.js";
 export { LoadedModel } from "./model/loaded-model.js";
 export { type ModelMetadata, readMetadata } from "./model/metadata.js";
+export { type SaveModelOptions, saveModel } from "./model/save.js";
 export type { SpectrogramConfig } from "./model/spectrogram-config.js";
+export { type VerifyResult, verifyFile } from "./model/verify.js";
 export { type DType, Tensor, type TypedArray } from "./torch/values.js";

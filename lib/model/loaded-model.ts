@@ -4,6 +4,7 @@ import { qualityReport } from "../audio/quality.js";
 import { SdaError } from "../errors.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../latent/sliders.js";
+import type { SavePlan, SaveResult, SaveTarget } from "../native/types.js";
 import type { AudioSpectrogram } from "./audio-spectrogram.js";
 import type { ConvVae } from "./conv-vae.js";
 import type { ModelMetadata } from "./metadata.js";
@@ -92,6 +93,13 @@ export class LoadedModel implements Disposable, AsyncDisposable {
       seed: native.seed,
       quality: qualityReport(quality),
     };
+  }
+
+  /** @internal What saving needs: the file's content is carried over natively. */
+  save(plan: SavePlan, target: SaveTarget, signal: AbortSignal | undefined): Promise<SaveResult> {
+    return this.#native.run(signal, (addon, cancel) =>
+      addon.save(plan, target, this.#native.model, cancel),
+    );
   }
 
   /** Refuses new work at once and frees the memory when the work that runs has ended. Idempotent. */

@@ -11,7 +11,7 @@ import { parseTrainingConfig } from "./training-config.js";
 export const DEFAULT_LATENT_DIM = 64;
 
 /** Bounds that only a damaged or hostile file exceeds; the engine has the same. */
-const MAX_LATENT_DIM = 2 ** 16;
+export const MAX_LATENT_DIM = 2 ** 16;
 const MAX_SAMPLE_RATE = 768_000;
 const MAX_N_FFT = 2 ** 17;
 const MAX_N_MELS = 4096;

@@ -35,6 +35,41 @@ export interface VerifyResult {
   problems: string[];
 }
 
+export interface IndexContent {
+  bytes: Uint8Array;
+  /** Changes with every change of the file. */
+  identity: string;
+  layout: Uint32Array | null;
+}
+
+declare const lockBrand: unique symbol;
+export interface LockHandle {
+  readonly [lockBrand]: true;
+}
+
+export type RenameOutcome = "done" | "taken" | "missing" | "unsupported";
+
+/** What `save` is told to write; made by lib/torch/encode.ts, read by native/addon/from_js.cc. */
+export interface SavePlan {
+  codes: Uint32Array;
+  numbers: Float64Array;
+  values: unknown[];
+}
+
+/** A file that is replaced, or a new one: `stem` + `extension`, with _1, _2, … before the extension if taken. */
+export type SaveTarget = { path: string } | { folder: string; stem: string; extension: string };
+
+export interface SaveResult {
+  path: string;
+  bytes: number;
+}
+
+declare const sourceBrand: unique symbol;
+/** An open file that values are carried over from without becoming JavaScript values. */
+export interface SourceHandle {
+  readonly [sourceBrand]: true;
+}
+
 export interface CheckpointAddon {
   /** Once per environment, before anything is read. */
   registerClasses(factories: ValueFactories): void;
@@ -44,6 +79,28 @@ export interface CheckpointAddon {
   read(path: string, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
   inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
   verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
+  /** Writes a temporary file beside the target, syncs it and gives it its name. */
+  save(
+    plan: SavePlan,
+    target: SaveTarget,
+    source?: SourceHandle,
+    cancel?: CancelToken,
+  ): Promise<SaveResult>;
+  /** `content`: the top-level dict, tensors without data, what only training needs left out. */
+  openSource(
+    path: string,
+    cancel?: CancelToken,
+  ): Promise<{ content: unknown; source: SourceHandle }>;
+  /** Removes the temporary files of `save` whose writers are dead; how many there were. */
+  removeStaleTemps(folder: string): Promise<number>;
+  /** The whole file and, when it has the usual layout, where its entries are (`lib/library/layout.ts`). */
+  readIndex(path: string, cancel?: CancelToken): Promise<IndexContent>;
+  /** Creates the file; null when somebody else holds the lock. The kernel unlocks when the process ends. */
+  tryLock(path: string): Promise<LockHandle | null>;
+  /** Idempotent. */
+  unlock(lock: LockHandle): void;
+  /** "exchange" swaps two names in one step, "keep" renames only to a name that is free. */
+  rename(from: string, to: string, mode: "exchange" | "keep"): Promise<RenameOutcome>;
   /** Opens shared libraries by path and keeps them, so that the engine finds them by name. */
   preload(paths: string[]): void;
 }
@@ -137,6 +194,13 @@ export interface EngineAddon {
   }>;
   /** The state dict as Tensors on the file's own memory (name → Tensor, in file order). */
   stateDict(model: ModelHandle): Map<string, Tensor>;
+  /** As the other addon's; the plan may carry over what the model's file holds. */
+  save(
+    plan: SavePlan,
+    target: SaveTarget,
+    model: ModelHandle,
+    cancel?: CancelToken,
+  ): Promise<SaveResult>;
 
   encode(
     model: ModelHandle,

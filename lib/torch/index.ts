@@ -1,10 +1,11 @@
 /**
- * `small-dataset-audio/torch`: any `torch.save` file, read without Python, without LibTorch and
- * without executing anything that the file says.
+ * `small-dataset-audio/torch`: any `torch.save` file, read and written without Python, without
+ * LibTorch and without executing anything that a file says.
  */
 export { SdaError, type SdaErrorCode } from "../errors.js";
 export { type InspectResult, inspect } from "./inspect.js";
 export { type LoadOptions, load } from "./load.js";
+export { type SaveOptions, save } from "./save.js";
 export {
   Complex,
   type DType,

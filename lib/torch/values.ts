@@ -2,6 +2,14 @@
  * The JavaScript side of what a torch.save file holds. Everything here is data: no class of the
  * file is ever constructed, no function of it called.
  */
+import {
+  mark,
+  rememberArray,
+  rememberMap,
+  rememberPairs,
+  rememberSet,
+  rememberState,
+} from "./provenance.js";
 
 import { constants } from "node:buffer";
 
@@ -113,6 +121,8 @@ export class PyObject {
   readonly module: string;
   readonly name: string;
   args: unknown[];
+  /** true: by `cls.__new__(cls, *args)`; false: by calling the class */
+  allocated = false;
   kwargs: Map<unknown, unknown> | null = null;
   state: unknown;
   /** Items appended to it, if it is a list of some kind. */
@@ -141,13 +151,18 @@ export const factories = {
     new NdArray(dtype, shape, data, fortranOrder),
   complex: (re: number, im: number): Complex => new Complex(re, im),
   global: (module: string, name: string): PyGlobal => new PyGlobal(module, name),
-  object: (module: string, name: string): PyObject => new PyObject(module, name),
+  object(module: string, name: string, allocated: boolean): PyObject {
+    const object = new PyObject(module, name);
+    object.allocated = allocated;
+    return object;
+  },
   tuple: (): Tuple => new Tuple(),
   set: (): Set<unknown> => new Set(),
   map: (): Map<unknown, unknown> => new Map(),
   orderedDict: (): OrderedDict => new OrderedDict(),
   fillSet(set: Set<unknown>, items: unknown[]): void {
     for (const item of items) set.add(item);
+    rememberSet(set, items);
   },
   fillMap(
     map: Map<unknown, unknown>,
@@ -155,6 +170,7 @@ export const factories = {
     attributes: Map<unknown, unknown> | null,
   ): void {
     for (let i = 0; i < flat.length; i += 2) map.set(flat[i], flat[i + 1]);
+    rememberMap(map, flat);
     if (map instanceof OrderedDict) map.attributes = attributes;
   },
   fillObject(
@@ -170,7 +186,14 @@ export const factories = {
     object.state = state;
     object.items = items;
     for (let i = 0; i < flat.length; i += 2) object.entries.push([flat[i], flat[i + 1]]);
+    rememberPairs(object.entries, flat);
   },
+  /** How the values at some indices of an array came, or (index 0) the state of an object. */
+  remember(target: unknown[] | PyObject, slots: Float64Array): void {
+    if (target instanceof PyObject) rememberState(target, slots[0] as number);
+    else rememberArray(target, slots);
+  },
+  mark,
 } as const;
 
 export type ValueFactories = typeof factories;

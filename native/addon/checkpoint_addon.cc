@@ -1,4 +1,4 @@
-// sda_checkpoint.node: the reader for Node. Needs no LibTorch.
+// sda_checkpoint.node: the reader and the writer for Node. Needs no LibTorch.
 #include <dlfcn.h>
 #include <napi.h>
 
@@ -11,6 +11,8 @@
 #include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "addon/library.h"
+#include "addon/save.h"
 #include "addon/values.h"
 #include "checkpoint/checkpoint.h"
 
@@ -150,6 +152,13 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("read", Napi::Function::New(env, read));
   exports.Set("inspect", Napi::Function::New(env, inspect));
   exports.Set("verify", Napi::Function::New(env, verify));
+  exports.Set("readIndex", Napi::Function::New(env, read_index));
+  exports.Set("tryLock", Napi::Function::New(env, try_lock));
+  exports.Set("unlock", Napi::Function::New(env, unlock));
+  exports.Set("rename", Napi::Function::New(env, rename_file));
+  exports.Set("save", Napi::Function::New(env, save));
+  exports.Set("openSource", Napi::Function::New(env, open_source));
+  exports.Set("removeStaleTemps", Napi::Function::New(env, remove_stale));
   exports.Set("preload", Napi::Function::New(env, preload));
   exports.Set("stopWork", Napi::Function::New(env, stop_work));
   return exports;

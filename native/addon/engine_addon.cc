@@ -12,6 +12,7 @@
 #include "addon/float_tensors.h"
 #include "addon/handles.h"
 #include "addon/loaded_model.h"
+#include "addon/save.h"
 #include "addon/values.h"
 #include "checkpoint/checkpoint.h"
 #include "engine/engine.h"
@@ -119,6 +120,13 @@ Napi::Value state_dict_of(const Napi::CallbackInfo& info) {
   });
 }
 
+// save(plan, target, model, cancel?): the plan may carry what the model's file held.
+Napi::Value save_model(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return start_save(call, {model_argument(call[2])->document, nullptr});
+  });
+}
+
 // decode(model, z, cancel?)
 Napi::Value decode(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
@@ -208,6 +216,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("open", open);
   add("createModel", create_model);
   add("stateDict", state_dict_of);
+  add("save", save_model);
   add("decode", decode);
   add("encode", encode);
   add("waveformToMel", waveform_to_mel);

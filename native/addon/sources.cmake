@@ -3,11 +3,14 @@ set(SDA_ADDON_COMMON_SOURCES
   native/addon/environment.cc
   native/addon/errors.cc
   native/addon/external_buffer.cc
+  native/addon/from_js.cc
+  native/addon/save.cc
   native/addon/thread_pool.cc
   native/addon/values.cc
 )
 set(SDA_CHECKPOINT_ADDON_SOURCES
   native/addon/checkpoint_addon.cc
+  native/addon/library.cc
 )
 set(SDA_ENGINE_ADDON_SOURCES
   native/addon/engine_addon.cc

@@ -1,5 +1,6 @@
 #include "addon/values.h"
 
+#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -59,6 +60,20 @@ Layout layout_of(DType dtype) {
 void check_spread(bool collide) {
   if (collide)
     throw Error(ErrorCode::kLimit, "a dict or set whose keys were chosen to have the same hash");
+}
+
+using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
+
+void note_slot(Slots& slots, std::size_t index, const Value& value) {
+  std::uint8_t kind = 0;
+  if (value.numpy_dtype != 0) {
+    kind = static_cast<std::uint8_t>(kSlotScalar + value.numpy_dtype - 1);
+  } else if (value.kind == Kind::kFloat && value.real == std::trunc(value.real) &&
+             std::fabs(value.real) <= static_cast<double>(kSafeInteger) &&
+             !(value.real == 0 && std::signbit(value.real))) {
+    kind = kSlotFloat;  // JavaScript knows -0 from 0, Python's integers don't
+  }
+  if (kind != 0) slots.emplace_back(static_cast<std::uint32_t>(index), kind);
 }
 
 }  // namespace
@@ -149,6 +164,7 @@ napi_value ValueConverter::convert(const Value& value, int depth) {
       check(napi_create_arraybuffer(env_, value.size, &data, &buffer));
       if (value.size > 0) std::copy_n(value.text, value.size, static_cast<char*>(data));
       check(napi_create_typedarray(env_, napi_uint8_array, value.size, buffer, 0, &result));
+      if (value.kind == Kind::kByteArray) mark(result, kMarkByteArray);
       known.emplace(value.text, result);
       return result;
     }
@@ -164,32 +180,32 @@ napi_value ValueConverter::convert(const Value& value, int depth) {
 }
 
 napi_value ValueConverter::convert_object(Object& object, int depth) {
-  const auto remember = [&](napi_value value) { return made_[object.id] = value; };
+  const auto keep = [&](napi_value value) { return made_[object.id] = value; };
   napi_value result;
   switch (object.kind) {
     case ObjectKind::kBigInt: {
       const auto& big = static_cast<const BigInt&>(object);
       check(napi_create_bigint_words(env_, big.negative, big.magnitude.size(), big.magnitude.data(),
                                      &result));
-      return remember(result);
+      return keep(result);
     }
     case ObjectKind::kComplex: {
       const auto& complex = static_cast<const Complex&>(object);
-      return remember(call("complex", {Napi::Number::New(env_, complex.real),
-                                       Napi::Number::New(env_, complex.imaginary)}));
+      return keep(call("complex", {Napi::Number::New(env_, complex.real),
+                                   Napi::Number::New(env_, complex.imaginary)}));
     }
     case ObjectKind::kList: {
       const auto& items = static_cast<const List&>(object).items;
       check(napi_create_array_with_length(env_, items.size(), &result));
-      return make_array(items, remember(result), depth);
+      return make_array(items, keep(result), depth);
     }
     case ObjectKind::kTuple:
-      return make_array(static_cast<const Tuple&>(object).items, remember(call("tuple", {})),
-                        depth);
+      return make_array(static_cast<const Tuple&>(object).items, keep(call("tuple", {})), depth);
     case ObjectKind::kSet: {
       const auto& items = static_cast<const Set&>(object).items;
       check_spread(keys_collide(items.size(), [&](std::size_t i) { return items[i]; }));
-      const napi_value set = remember(call("set", {}));
+      const napi_value set = keep(call("set", {}));
+      if (static_cast<const Set&>(object).frozen) mark(set, kMarkFrozenSet);
       check(napi_create_array_with_length(env_, items.size(), &result));
       call("fillSet", {set, make_array(items, result, depth)});
       return set;
@@ -200,7 +216,7 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
     }
     case ObjectKind::kGlobal: {
       const auto& global = static_cast<const Global&>(object);
-      return remember(call("global", {string(global.module), string(global.name)}));
+      return keep(call("global", {string(global.module), string(global.name)}));
     }
     case ObjectKind::kPyObject:
       return make_object(static_cast<const PyObject&>(object), depth);
@@ -212,24 +228,29 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
       all.dtype = dtype;
       all.shape = {static_cast<std::int64_t>(storage.byte_size / item_size(dtype))};
       all.strides = {1};
-      return remember(make_tensor(all));
+      const std::uint32_t marks = kMarkStorage | (storage.dtype ? 0U : std::uint32_t{kMarkUntyped});
+      return keep(mark(make_tensor(all), marks));
     }
     case ObjectKind::kTensor:
-      return remember(make_tensor(static_cast<const Tensor&>(object)));
+      return keep(make_tensor(static_cast<const Tensor&>(object)));
     case ObjectKind::kNumpyDType: {
       const auto& dtype = static_cast<const NumpyDType&>(object);
-      return remember(call("global", {string("numpy"), string(dtype_name(dtype.dtype))}));
+      return keep(call("global", {string("numpy"), string(dtype_name(dtype.dtype))}));
     }
     case ObjectKind::kNdArray:
-      return remember(make_array(static_cast<const NdArray&>(object)));
+      return keep(make_array(static_cast<const NdArray&>(object)));
   }
   throw Error(ErrorCode::kNative, "a value of an unknown kind");
 }
 
 napi_value ValueConverter::make_array(const std::vector<Value>& items, napi_value array,
                                       int depth) {
-  for (std::size_t i = 0; i < items.size(); ++i)
+  Slots slots;
+  for (std::size_t i = 0; i < items.size(); ++i) {
     check(napi_set_element(env_, array, static_cast<std::uint32_t>(i), convert(items[i], depth)));
+    note_slot(slots, i, items[i]);
+  }
+  remember(array, slots);
   return array;
 }
 
@@ -243,16 +264,21 @@ napi_value ValueConverter::make_map(const Dict& dict,
   napi_value flat;
   check(napi_create_array_with_length(env_, entries.size() * 2, &flat));
   std::uint32_t i = 0;
+  Slots slots;
   for (const auto& [key, value] : entries) {
+    note_slot(slots, i, key);
     check(napi_set_element(env_, flat, i++, convert(key, depth)));
+    note_slot(slots, i, value);
     check(napi_set_element(env_, flat, i++, convert(value, depth)));
   }
+  remember(flat, slots);
   call("fillMap", {map, flat, convert(dict.attributes, depth)});
   return map;
 }
 
 napi_value ValueConverter::make_object(const PyObject& object, int depth) {
-  const napi_value made = call("object", {string(object.cls->module), string(object.cls->name)});
+  const napi_value made = call("object", {string(object.cls->module), string(object.cls->name),
+                                          Napi::Boolean::New(env_, object.allocated)});
   made_[object.id] = made;
   std::vector<Value> flat;
   for (const auto& [key, value] : object.entries) {
@@ -265,7 +291,23 @@ napi_value ValueConverter::make_object(const PyObject& object, int depth) {
   call("fillObject", {made, convert(object.args, depth), convert(object.kwargs, depth),
                       convert(object.state, depth), make_array(object.items, items, depth),
                       make_array(flat, entries, depth)});
+  Slots state;
+  note_slot(state, 0, object.state);
+  remember(made, state);
   return made;
+}
+
+void ValueConverter::remember(napi_value target, const Slots& slots) {
+  if (slots.empty()) return;
+  auto packed = Napi::Float64Array::New(env_, slots.size());
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    packed.Data()[i] = static_cast<double>(slots[i].first) * kSlotKinds + slots[i].second;
+  call("remember", {target, packed});
+}
+
+napi_value ValueConverter::mark(napi_value target, std::uint32_t marks) {
+  if (marks != 0) call("mark", {target, Napi::Number::New(env_, marks)});
+  return target;
 }
 
 napi_value ValueConverter::shape_array(const std::vector<std::int64_t>& shape) {
@@ -283,6 +325,7 @@ napi_value ValueConverter::buffer_of(std::byte* data, std::uint64_t size,
   const auto known = buffers_.find(data);
   if (known != buffers_.end()) return known->second;
   const napi_value buffer = external_buffer(env_, data, size, owner);
+  check(napi_type_tag_object(env_, buffer, &kStorageBufferTag));
   buffers_.emplace(data, buffer);
   return buffer;
 }
@@ -328,7 +371,9 @@ napi_value ValueConverter::make_tensor(const Tensor& tensor) {
     data = view(tensor.dtype, buffer_of(whole.data, whole.byte_size, whole.owner),
                 storage.base_offset / item + tensor.offset, numel);
   }
-  return this->tensor(tensor.dtype, tensor.shape, data);
+  return mark(
+      this->tensor(tensor.dtype, tensor.shape, data),
+      (tensor.requires_grad ? kMarkRequiresGrad : 0U) | (tensor.parameter ? kMarkParameter : 0U));
 }
 
 napi_value ValueConverter::make_array(const NdArray& array) {

@@ -14,6 +14,27 @@
 
 namespace sda::addon {
 
+// On the ArrayBuffers of what was loaded: each is one storage of PyTorch's, whole, and is saved as
+// such. Of other buffers only the parts are saved that tensors show.
+inline constexpr napi_type_tag kStorageBufferTag = {0x4d1c40f3a0b84c0e, 0x9f2f6a5be77d1ac6};
+
+// How a value came whose JavaScript form doesn't tell: see lib/torch/provenance.ts.
+enum Mark : std::uint32_t {
+  kMarkFrozenSet = 1,
+  kMarkByteArray = 2,
+  kMarkRequiresGrad = 4,
+  kMarkParameter = 8,
+  kMarkStorage = 16,
+  kMarkUntyped = 32,
+};
+
+// A float that looks like an integer; numpy scalars have their dtype plus kSlotScalar.
+inline constexpr std::uint8_t kSlotFloat = 1;
+inline constexpr std::uint8_t kSlotScalar = 2;
+// Index and kind in one number: index * kSlotKinds + kind.
+inline constexpr double kSlotKinds = 32;
+static_assert(kSlotScalar + kDTypeCount <= kSlotKinds);
+
 class ValueConverter {
  public:
   // Uses the factories that registerClasses handed over; kNative without them.
@@ -46,6 +67,10 @@ class ValueConverter {
                       int depth);
   napi_value make_array(const std::vector<Value>& items, napi_value array, int depth);
   napi_value make_object(const PyObject& object, int depth);
+  // Tells how the values at `slots` of `target` came: (index, kind) each.
+  void remember(napi_value target,
+                const std::vector<std::pair<std::uint32_t, std::uint8_t>>& slots);
+  napi_value mark(napi_value target, std::uint32_t marks);
   napi_value make_tensor(const Tensor& tensor);
   napi_value make_array(const NdArray& array);
   napi_value string(std::string_view text);

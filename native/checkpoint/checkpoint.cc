@@ -118,7 +118,11 @@ FileKind sniff(const File& file) {
 
 std::shared_ptr<const Document> Document::open(const std::string& path,
                                                const OpenOptions& options) {
-  const File file(path);
+  return open(File(path), options);
+}
+
+std::shared_ptr<const Document> Document::open(const File& file, const OpenOptions& options) {
+  const std::string& path = file.path();
   try {
     std::shared_ptr<Document> document(new Document());
     document->file_size_ = file.size();

@@ -34,6 +34,8 @@ struct OpenOptions {
 class Document {
  public:
   static std::shared_ptr<const Document> open(const std::string& path, const OpenOptions& options);
+  // Of an open file, which is not needed afterwards.
+  static std::shared_ptr<const Document> open(const File& file, const OpenOptions& options);
 
   Container container() const noexcept { return container_; }
   std::uint64_t file_size() const noexcept { return file_size_; }

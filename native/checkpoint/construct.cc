@@ -61,7 +61,7 @@ Value Constructor::call(const Value& callable, Tuple& args) {
     case Known::kForeign:
     case Known::kProgramClass:
     case Known::kTorchDevice:
-      return describe_object(*global, args, Value());
+      return describe_object(*global, args, Value(), false);
     case Known::kDict:
       return make_dict(DictKind::kDict, args, 0);
     case Known::kOrderedDict:
@@ -129,7 +129,7 @@ Value Constructor::instantiate(const Value& cls, Tuple& args, const Value& kwarg
   switch (global->known) {
     case Known::kForeign:
     case Known::kProgramClass:
-      return describe_object(*global, args, kwargs);
+      return describe_object(*global, args, kwargs, true);
     case Known::kDict:
     case Known::kOrderedDict:
     case Known::kCounter:
@@ -166,9 +166,11 @@ void Constructor::build(const Value& target, const Value& state) {
   }
 }
 
-Value Constructor::describe_object(const Global& cls, Tuple& args, const Value& kwargs) {
+Value Constructor::describe_object(const Global& cls, Tuple& args, const Value& kwargs,
+                                   bool allocated) {
   auto* object = arena_.make<PyObject>();
   object->cls = &cls;
+  object->allocated = allocated;
   object->args = Value::of(&args);
   object->kwargs = kwargs;
   return Value::of(object);
@@ -178,6 +180,7 @@ Value Constructor::make_dict(DictKind kind, const Tuple& args, std::size_t from)
   auto* dict = arena_.make<Dict>();
   dict->dict_kind = kind;
   if (args.items.size() > from + 1) corrupt("a dict is made from too many arguments");
+  if (kind == DictKind::kDefaultDict && !args.items.empty()) dict->factory = args.items[0];
   if (args.items.size() <= from) return Value::of(dict);
   const Value& source = args.items[from];
   if (const auto* other = source.as<Dict>()) {

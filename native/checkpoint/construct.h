@@ -20,7 +20,7 @@ class Constructor {
   void build(const Value& target, const Value& state);
 
  private:
-  Value describe_object(const Global& cls, Tuple& args, const Value& kwargs);
+  Value describe_object(const Global& cls, Tuple& args, const Value& kwargs, bool allocated);
   Value make_dict(DictKind kind, const Tuple& args, std::size_t from);
   Value make_sequence(const Global& cls, const Tuple& args);
   Value make_scalar(const Global& cls, const Tuple& args);

@@ -25,6 +25,7 @@ class File {
 
   const std::string& path() const noexcept { return path_; }
   std::uint64_t size() const noexcept { return size_; }  // when it was opened
+  int descriptor() const noexcept { return fd_; }        // for copies by the kernel; stays ours
 
   // Reads exactly `size` bytes; fewer, because the file shrank meanwhile, is kCorrupt.
   void read_at(std::uint64_t offset, void* to, std::size_t size) const;

@@ -3,6 +3,7 @@ set(SDA_CHECKPOINT_SOURCES
   native/checkpoint/construct.cc
   native/checkpoint/construct_numpy.cc
   native/checkpoint/construct_tensor.cc
+  native/checkpoint/copy_range.cc
   native/checkpoint/crc32.cc
   native/checkpoint/dtype.cc
   native/checkpoint/error.cc
@@ -11,11 +12,16 @@ set(SDA_CHECKPOINT_SOURCES
   native/checkpoint/legacy_reader.cc
   native/checkpoint/list_tensors.cc
   native/checkpoint/pickle.cc
+  native/checkpoint/pickle_writer.cc
+  native/checkpoint/pickle_writer_tensors.cc
   native/checkpoint/state_dict.cc
   native/checkpoint/strided.cc
   native/checkpoint/utf8.cc
   native/checkpoint/value.cc
   native/checkpoint/verify_file.cc
+  native/checkpoint/writer.cc
+  native/checkpoint/writer_file.cc
   native/checkpoint/zip.cc
   native/checkpoint/zip_reader.cc
+  native/checkpoint/zip_writer.cc
 )

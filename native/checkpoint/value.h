@@ -121,6 +121,7 @@ struct Dict : Object {
   static constexpr ObjectKind kKind = ObjectKind::kDict;
   Dict() : Object(kKind) {}
   DictKind dict_kind = DictKind::kDict;
+  Value factory;                                 // of a defaultdict
   std::vector<std::pair<Value, Value>> entries;  // as written: a later key wins
   Value attributes;                              // set through BUILD, as "_metadata" is
   const Value* find(std::string_view key) const noexcept;
@@ -149,6 +150,7 @@ struct PyObject : Object {
   static constexpr ObjectKind kKind = ObjectKind::kPyObject;
   PyObject() : Object(kKind) {}
   const Global* cls = nullptr;
+  bool allocated = false;                        // by cls.__new__ (NEWOBJ), not by calling cls
   Value args;                                    // tuple
   Value kwargs;                                  // dict, from NEWOBJ_EX
   Value state;                                   // from BUILD

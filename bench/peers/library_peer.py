@@ -1,0 +1,105 @@
+"""A models folder's index the way of a plain Python program: json, dataclasses, a temporary file and os.replace.
+
+    python bench/peers/library_peer.py open|search|add INDEX.json [--repeats 5] [--query TEXT]
+
+Prints JSON: {"python": version, "median_ms", "samples": [ms, ...]}. Everything is in the page cache. `add` changes a
+copy of the index, and does not sync it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Entry:
+    model_id: str
+    name: str
+    description: str
+    file_path: str
+    file_size_bytes: int
+    dataset_name: str
+    dataset_file_count: int
+    dataset_total_duration_s: float
+    training_date: str
+    save_date: str
+    training_epochs: int
+    final_train_loss: float
+    final_val_loss: float
+    has_analysis: bool
+    n_active_components: int
+    tags: list[str]
+
+
+def load(index: Path) -> dict[str, Entry]:
+    with open(index, encoding="utf-8") as file:
+        data = json.load(file)
+    return {key: Entry(**value) for key, value in data["models"].items()}
+
+
+def save(index: Path, entries: dict[str, Entry]) -> None:
+    data = {"version": 1, "models": {key: asdict(entry) for key, entry in entries.items()}}
+    if index.exists():
+        shutil.copy2(index, f"{index}.bak")
+    handle, temporary = tempfile.mkstemp(dir=index.parent, suffix=".tmp")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=2)
+    os.replace(temporary, index)
+
+
+def search(entries: dict[str, Entry], query: str) -> list[Entry]:
+    sought = query.lower()
+    found = [e for e in entries.values() if sought in e.name.lower() or sought in e.description.lower()]
+    return sorted(found, key=lambda e: e.save_date, reverse=True)
+
+
+def measure(work: Callable[[], Any], repeats: int) -> dict[str, Any]:
+    samples = []
+    for _ in range(repeats):
+        started = time.perf_counter_ns()
+        work()
+        samples.append((time.perf_counter_ns() - started) / 1e6)
+    return {"python": platform.python_version(), "median_ms": statistics.median(samples), "samples": samples}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("operation", choices=["open", "search", "add"])
+    parser.add_argument("index", type=Path)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--query", default="")
+    options = parser.parse_args()
+    if options.operation == "open":
+        result = measure(lambda: load(options.index), options.repeats)
+    elif options.operation == "search":
+        entries = load(options.index)
+        result = measure(lambda: search(entries, options.query), options.repeats)
+    else:
+        with tempfile.TemporaryDirectory(dir=options.index.parent) as folder:
+            copy = Path(folder) / "model_library.json"
+            shutil.copyfile(options.index, copy)
+            entries = load(copy)
+            template = asdict(next(iter(entries.values())))
+
+            def add() -> None:
+                key = f"new-{len(entries)}"
+                entries[key] = Entry(**{**template, "model_id": key})
+                save(copy, entries)
+
+            result = measure(add, options.repeats)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

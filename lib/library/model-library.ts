@@ -1,0 +1,127 @@
+import { badArgument } from "../check.js";
+import { checkEntry, checkId, type ModelEntry } from "./entry.js";
+import { ModelsFolder } from "./folder.js";
+import type { IndexImage, Patch } from "./index-image.js";
+import { hasLeftovers, settleLeftovers } from "./leftovers.js";
+import { checkLockOptions, type LockOptions } from "./lock.js";
+import { type RepairOptions, type RepairResult, repairIndex } from "./repair.js";
+import { checkSearchOptions, type ListOptions, Search, type SearchOptions } from "./search.js";
+import { IndexStore } from "./store.js";
+import { WriteQueue } from "./write-queue.js";
+
+/**
+ * The models of a folder, as its index lists them. Reading needs no lock and never waits; it sees the folder as it was
+ * when the library was opened, with this library's own changes, until `refresh()`.
+ *
+ * Changes are on disk, for good, when their promise resolves. Any number of processes may make them at once, the Python
+ * program among them. Changes that wait together are written together.
+ *
+ * Entries are frozen, and shared with other callers: to change one, add a copy, `{ ...entry, name }`.
+ */
+export class ModelLibrary {
+  readonly #store: IndexStore;
+  readonly #queue: WriteQueue;
+  #search: { image: IndexImage; search: Search } | undefined;
+
+  private constructor(store: IndexStore) {
+    this.#store = store;
+    this.#queue = new WriteQueue(store);
+  }
+
+  /**
+   * Reads the index. A folder without one has an empty library, see `repairIndex`. A damaged index is replaced by its
+   * backup, or by a new one from the files: a process warning tells, and the damaged file is kept beside it.
+   *
+   * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_VERSION: an index newer than supported; ERR_SDA_IO
+   */
+  static async open(modelsDir: string | URL): Promise<ModelLibrary> {
+    const folder = await ModelsFolder.at(modelsDir);
+    const store = new IndexStore(folder);
+    const [leftovers] = await Promise.all([hasLeftovers(folder), store.refresh()]);
+    if (leftovers) await settleLeftovers(store);
+    return new ModelLibrary(store);
+  }
+
+  /** The folder's absolute path. */
+  get modelsDir(): string {
+    return this.#store.folder.path;
+  }
+
+  get(id: string): ModelEntry | null {
+    return this.#store.image.get(checkId(id));
+  }
+
+  count(): number {
+    return this.#store.image.count;
+  }
+
+  /** All entries, by default the latest saved first. */
+  listAll(options: ListOptions = {}): ModelEntry[] {
+    return this.search({ ...options, query: "", tags: [] });
+  }
+
+  /** The entries that match both the query and the tags. */
+  search(options: SearchOptions = {}): ModelEntry[] {
+    checkSearchOptions(options);
+    const { image } = this.#store;
+    if (this.#search?.image !== image) this.#search = { image, search: new Search(image) };
+    return this.#search.search.find(options);
+  }
+
+  /**
+   * Adds an entry; one with the same id is replaced, and keeps its place.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT: `details.option` names the field; ERR_SDA_LOCKED: another process has been
+   *   changing the library for 30 s; ERR_SDA_IO: nothing has changed; `signal.reason`
+   */
+  addEntry(entry: ModelEntry, options?: LockOptions): Promise<void> {
+    return this.addEntries([entry], options);
+  }
+
+  /** Adds all of them or, when one is refused or they can't be written, none. Throws as `addEntry`. */
+  async addEntries(entries: ModelEntry[], options: LockOptions = {}): Promise<void> {
+    checkLockOptions(options);
+    if (!Array.isArray(entries)) throw badArgument("entries", "an array", entries);
+    const checked = entries.map(checkEntry);
+    await this.#queue.change((patch: Patch) => {
+      for (const entry of checked) patch.add(entry);
+    }, options);
+  }
+
+  /**
+   * Removes an entry; its file stays, and `repairIndex` would add it again. See `deleteModel` for both.
+   *
+   * @returns false: there is no such entry
+   * @throws SdaError as `addEntry`
+   */
+  async remove(id: string, options: LockOptions = {}): Promise<boolean> {
+    checkId(id);
+    checkLockOptions(options);
+    return this.#queue.change((patch: Patch) => patch.remove(id), options);
+  }
+
+  /**
+   * Makes the index agree with the folder: drops entries whose file is missing and adds files that have none, from their
+   * metadata. Files that can't be read stay as they are; `onProgress` and a process warning tell why.
+   *
+   * @throws SdaError ERR_SDA_LOCKED, ERR_SDA_IO; `signal.reason`
+   */
+  repairIndex(options?: RepairOptions): Promise<RepairResult> {
+    return repairIndex(this.#store, options);
+  }
+
+  /** Takes over what others have changed. @returns true when the index on disk was another than the one known */
+  refresh(): Promise<boolean> {
+    return this.#store.refresh();
+  }
+
+  /**
+   * Where a model's file is; it may be missing. Null: there is no such model.
+   *
+   * @throws SdaError ERR_SDA_UNSAFE: the entry's path leads out of the folder
+   */
+  async pathOf(id: string): Promise<string | null> {
+    const entry = this.get(id);
+    return entry && this.#store.folder.resolve(entry.filePath);
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * JSON as Python's `json` module reads and writes it. It differs from JavaScript's: NaN and the infinities are allowed,
+ * ints and floats are two kinds, ints have any length, and floats have a text of their own ("1e-05", "1e+16", "0.0").
+ */
+
+/** An int is a bigint here and a float a number, so that each is written back as what it was. */
+export type PyValue = null | boolean | bigint | number | string | PyValue[] | PyDict;
+/** In order of insertion; of keys that repeat, the last value counts, in the first one's place. */
+export type PyDict = Map<string, PyValue>;
+
+/** Python refuses longer ones, too. */
+const MAX_INT_DIGITS = 4300;
+const MAX_DEPTH = 500;
+
+export class PythonJsonError extends Error {
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super(`${message} at character ${offset}`);
+    this.offset = offset;
+  }
+}
+
+/** @throws PythonJsonError where `json.loads` raises */
+export function parsePythonJson(text: string): PyValue {
+  const parser = new PythonJsonParser(text);
+  const value = parser.value(0);
+  parser.end();
+  return value;
+}
+
+/** A recursive descent parser. Public, because the index's frame is taken apart with it. */
+export class PythonJsonParser {
+  readonly text: string;
+  position = 0;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  fail(expected: string): never {
+    throw new PythonJsonError(`expected ${expected}`, this.position);
+  }
+
+  space(): void {
+    while (" \t\n\r".includes(this.text[this.position] ?? "x")) this.position++;
+  }
+
+  end(): void {
+    this.space();
+    if (this.position < this.text.length) this.fail("the end");
+  }
+
+  /** Moves past `literal` if it comes next. */
+  take(literal: string): boolean {
+    if (!this.text.startsWith(literal, this.position)) return false;
+    this.position += literal.length;
+    return true;
+  }
+
+  value(depth: number): PyValue {
+    this.space();
+    if (depth > MAX_DEPTH) this.fail("less nesting");
+    switch (this.text[this.position]) {
+      case '"':
+        return this.string();
+      case "{": {
+        const dict: PyDict = new Map();
+        this.members((key) => {
+          dict.set(key, this.value(depth + 1));
+        });
+        return dict;
+      }
+      case "[":
+        return this.list(depth);
+    }
+    if (this.take("null")) return null;
+    if (this.take("true")) return true;
+    if (this.take("false")) return false;
+    if (this.take("NaN")) return Number.NaN;
+    if (this.take("Infinity")) return Number.POSITIVE_INFINITY;
+    if (this.take("-Infinity")) return Number.NEGATIVE_INFINITY;
+    return this.number();
+  }
+
+  /** Goes through an object. `member` is called after each colon, with where the key starts; it moves past the value. */
+  members(member: (key: string, start: number) => void): void {
+    if (!this.take("{")) this.fail("an object");
+    this.space();
+    if (this.take("}")) return;
+    do {
+      this.space();
+      if (this.text[this.position] !== '"') this.fail("a key in double quotes");
+      const start = this.position;
+      const key = this.string();
+      this.space();
+      if (!this.take(":")) this.fail("a colon");
+      member(key, start);
+      this.space();
+    } while (this.take(","));
+    if (!this.take("}")) this.fail("a comma or a closing brace");
+  }
+
+  list(depth: number): PyValue[] {
+    const list: PyValue[] = [];
+    this.position++;
+    this.space();
+    if (this.take("]")) return list;
+    do {
+      list.push(this.value(depth + 1));
+      this.space();
+    } while (this.take(","));
+    if (!this.take("]")) this.fail("a comma or a closing bracket");
+    return list;
+  }
+
+  string(): string {
+    const start = this.position++;
+    for (;;) {
+      const code = this.text.charCodeAt(this.position);
+      if (code === 0x22) break;
+      if (Number.isNaN(code)) this.fail("the end of a string");
+      this.position += code === 0x5c ? 2 : 1;
+    }
+    this.position++;
+    try {
+      return JSON.parse(this.text.slice(start, this.position)); // strings are the same in both
+    } catch {
+      this.position = start;
+      return this.fail("a valid string");
+    }
+  }
+
+  number(): bigint | number {
+    NUMBER.lastIndex = this.position;
+    const found = NUMBER.exec(this.text);
+    if (!found) return this.fail("a value");
+    const [literal, fraction] = found;
+    if (fraction === "" && literal.length > MAX_INT_DIGITS) this.fail("a shorter int");
+    this.position += literal.length;
+    return fraction === "" ? BigInt(literal) : Number(literal);
+  }
+}
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/y;
+
+/** The text of `json.dumps(value, indent=2)` at this depth of nesting; the first line is not indented. */
+export function writePythonJson(value: PyValue, depth = 0): string {
+  if (value === null) return "null";
+  switch (typeof value) {
+    case "boolean":
+    case "bigint":
+      return String(value);
+    case "number":
+      return pythonFloat(value);
+    case "string":
+      return pythonString(value);
+  }
+  const inner = `\n${"  ".repeat(depth + 1)}`;
+  const outer = `\n${"  ".repeat(depth)}`;
+  if (Array.isArray(value)) {
+    if (value.length === 0) return "[]";
+    const items = value.map((item) => writePythonJson(item, depth + 1));
+    return `[${inner}${items.join(`,${inner}`)}${outer}]`;
+  }
+  if (value.size === 0) return "{}";
+  const items = [...value].map(
+    ([key, item]) => `${pythonString(key)}: ${writePythonJson(item, depth + 1)}`,
+  );
+  return `{${inner}${items.join(`,${inner}`)}${outer}}`;
+}
+
+// Printable ASCII without the quote and the backslash
+const PLAIN = /^[ !#-[\]-~]*$/;
+const SHORT: Record<string, string> = {
+  '"': '\\"',
+  "\\": "\\\\",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\b": "\\b",
+  "\f": "\\f",
+};
+
+/** As with `ensure_ascii`: by UTF-16 unit, so that a lone surrogate is written as what it is. */
+export function pythonString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
+  const escaped = text.replace(
+    /[^ !#-[\]-~]/g,
+    (unit) => SHORT[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return `"${escaped}"`;
+}
+
+/**
+ * `float.__repr__`, spelled as `json` does it: both languages print the shortest digits that read back as the same
+ * number, but Python switches to an exponent below 1e-4 and from 1e16 on, with two digits at least.
+ */
+export function pythonFloat(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "Infinity" : "-Infinity";
+  if (Object.is(value, -0)) return "-0.0";
+  const [mantissa = "", power = "0"] = value.toExponential().split("e");
+  const exponent = Number(power);
+  if (value !== 0 && (exponent < -4 || exponent >= 16)) {
+    const digits = String(Math.abs(exponent)).padStart(2, "0");
+    return `${mantissa}e${exponent < 0 ? "-" : "+"}${digits}`;
+  }
+  // JavaScript writes 1e-7 to 1e21 without an exponent.
+  const text = String(value);
+  return text.includes(".") ? text : `${text}.0`;
+}

@@ -1,0 +1,105 @@
+import { link, rename } from "node:fs/promises";
+import { constants } from "node:os";
+import type { SdaError } from "../errors.js";
+import { fileIdentity, type ModelsFolder } from "./folder.js";
+import { DamagedIndex, type ReadIndex, readIndex } from "./index-file.js";
+import { IndexImage, Patch } from "./index-image.js";
+import { errnoOf, ioError, isSdaError } from "./io-error.js";
+import { withLock } from "./lock.js";
+import { entryOfFile, readModelFiles } from "./model-files.js";
+import { warn } from "./warnings.js";
+import { replaceIndex } from "./write-index.js";
+
+/**
+ * What to do when the index is damaged, or missing while there is a backup: it is replaced by the backup or, when that
+ * is no good either, by a new one from the model files. Nothing is thrown away: damaged files stay under the name
+ * "<name>.damaged-<time>". A process warning tells.
+ */
+export async function recoverIndex(
+  folder: ModelsFolder,
+  locked: boolean,
+): Promise<{ image: IndexImage; identity: string | null }> {
+  if (locked) return recover(folder, true);
+  try {
+    return await withLock(folder, {}, () => recover(folder, true));
+  } catch (error) {
+    // A folder that can't be written to can still be read.
+    if (isSdaError(error, "ERR_SDA_IO") && isReadOnly(error)) return recover(folder, false);
+    throw error;
+  }
+}
+
+async function recover(
+  folder: ModelsFolder,
+  writable: boolean,
+): Promise<{ image: IndexImage; identity: string | null }> {
+  const index = await readUnlessDamaged(folder.index);
+  if ("image" in index) return index; // somebody else has repaired it, or has been writing it in place
+  const backup = await readUnlessDamaged(folder.backup);
+  const problem = index.problem ?? `${folder.index} is missing`;
+  if ("image" in backup) {
+    const identity = writable
+      ? await replace(folder, backup.image)
+      : await fileIdentity(folder.index);
+    warn(
+      "SDA_INDEX_RECOVERED",
+      `${problem}; its backup of the change before took its place`,
+      "Models saved since are found again by repairIndex().",
+    );
+    return { image: backup.image, identity };
+  }
+  const patch = new Patch(new IndexImage());
+  const { files } = await readModelFiles(folder);
+  for (const file of files) patch.add(entryOfFile(file, (id) => patch.has(id)));
+  const image = patch.image;
+  image.apply(patch);
+  if (writable) await setAside(folder.backup);
+  const identity = writable ? await replace(folder, image) : await fileIdentity(folder.index);
+  warn(
+    "SDA_INDEX_RECOVERED",
+    `${problem}, and ${backup.problem ?? "there is no backup"}; a new one has been made from the ${image.count} model files`,
+  );
+  return { image, identity };
+}
+
+async function replace(folder: ModelsFolder, image: IndexImage): Promise<string> {
+  await setAside(folder.index);
+  return replaceIndex(folder, image.assemble());
+}
+
+/** Gives a damaged file a second name; the first one is about to be taken over. */
+async function setAside(path: string): Promise<void> {
+  const time = new Date().toISOString().replace(/[:.]/g, "-");
+  for (let i = 0; ; i++) {
+    const aside = `${path}.damaged-${time}${i === 0 ? "" : `-${i}`}`;
+    try {
+      await link(path, aside);
+      return;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "ENOENT") return; // nothing to keep
+      if (errno === "EEXIST") continue;
+      if (errno !== "EPERM" && errno !== "ENOTSUP" && errno !== "EMLINK") {
+        throw ioError(error, path, `${path} can't be set aside`);
+      }
+      await rename(path, aside); // a file system without second names
+      return;
+    }
+  }
+}
+
+async function readUnlessDamaged(path: string): Promise<ReadIndex | { problem?: string }> {
+  try {
+    return await readIndex(path);
+  } catch (error) {
+    if (error instanceof DamagedIndex) return { problem: error.message };
+    if (isSdaError(error, "ERR_SDA_NOT_FOUND")) return {};
+    throw error;
+  }
+}
+
+function isReadOnly(error: SdaError): boolean {
+  const errno = error.details?.["errno"];
+  const { EACCES, EROFS, EPERM } = constants.errno;
+  return errno === EACCES || errno === EROFS || errno === EPERM; // by number, from the native lock
+}

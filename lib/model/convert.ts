@@ -1,0 +1,115 @@
+import { toFilePath } from "../check.js";
+import { SdaError } from "../errors.js";
+import { callNative } from "../native/call.js";
+import { checkpointAddon } from "../native/load.js";
+import { Carried, encode } from "../torch/encode.js";
+import type { Tensor } from "../torch/values.js";
+import { Fields } from "./fields.js";
+import { completeMetadata, fileContent, spectrogramDict } from "./file-content.js";
+import { checkVersion, FORMAT } from "./header.js";
+import type { ModelMetadata } from "./metadata.js";
+import { publish } from "./save.js";
+import { parseModel } from "./schema.js";
+import { checkStateDict } from "./state-dict.js";
+
+/**
+ * Makes a model file of a training checkpoint (`.pt`) and enters it into a library: the weights, the configs and the
+ * analysis, value for value as the checkpoint has them, and none of the optimizer's state. Epochs and losses go into the
+ * metadata unless given. Weights go from file to file, by the kernel where it can; nothing of the checkpoint is executed.
+ *
+ * @returns the new file's path
+ * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (no training checkpoint), ERR_SDA_CORRUPT, ERR_SDA_UNSAFE,
+ *   ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or `details.tensor`), ERR_SDA_ARGUMENT, ERR_SDA_IO, ERR_SDA_LOCKED
+ */
+export async function saveModelFromCheckpoint(
+  path: string | URL,
+  metadata: Partial<ModelMetadata>,
+  modelsDir: string,
+): Promise<string> {
+  const file = toFilePath(path);
+  const folder = toFilePath(modelsDir);
+  const addon = checkpointAddon();
+  const { content, source } = await callNative(addon, undefined, () => addon.openSource(file));
+  const checkpoint = checkKind(content, file);
+  checkVersion(checkpoint, "version", "version", 1, file);
+
+  const latentDim = latentDimOf(checkpoint, file);
+  const spectrogram = new Carried("spectrogram_config", spectrogramDict({}));
+  const analysis = new Carried("latent_analysis", null);
+  const training = new Carried("training_config", new Map());
+  // What will be read from the new file, checked before anything is written.
+  const parsed = parseModel(
+    new Map<string, unknown>([
+      ["format", FORMAT],
+      ["version", 1],
+      ["latent_dim", latentDim],
+      ...[spectrogram, analysis, training].map(
+        ({ key, fallback }) =>
+          [key, checkpoint.has(key) ? checkpoint.get(key) : fallback] as [string, unknown],
+      ),
+    ]),
+    file,
+  );
+  checkStateDict(
+    checkpoint.get("model_state_dict") as Map<unknown, unknown>,
+    latentDim,
+    parsed.spectrogramConfig,
+    (tensor, problem) =>
+      new SdaError("ERR_SDA_SCHEMA", `tensor ${tensor} of ${file} ${problem}`, {
+        path: file,
+        tensor,
+      }),
+  );
+
+  const complete = completeMetadata(metadata, trainingResults(checkpoint), parsed.analysis);
+  const plan = encode(
+    fileContent({
+      stateDict: new Carried("model_state_dict"),
+      latentDim,
+      spectrogramConfig: spectrogram,
+      analysis,
+      trainingConfig: training,
+      metadata: complete,
+    }),
+  );
+  return publish(folder, complete, (target) =>
+    callNative(addon, undefined, () => addon.save(plan, target, source)),
+  );
+}
+
+function checkKind(content: unknown, path: string): Fields {
+  const dict = content instanceof Map ? content : new Map<unknown, unknown>();
+  const isModel = dict.get("format") === FORMAT;
+  if (isModel || !(dict.get("model_state_dict") instanceof Map) || !dict.has("epoch")) {
+    const found = isModel ? "it is a model file already" : "it has no model_state_dict or no epoch";
+    throw new SdaError("ERR_SDA_FORMAT", `${path} is not a training checkpoint: ${found}`, {
+      path,
+    });
+  }
+  return new Fields(dict, path, "");
+}
+
+/** The weights tell; the training config may be missing or out of date. */
+function latentDimOf(checkpoint: Fields, path: string): number {
+  const name = "decoder.fc.weight";
+  const weight = (checkpoint.get("model_state_dict") as Map<unknown, unknown>).get(name);
+  const size = (weight as Tensor | undefined)?.shape?.[1];
+  if (size === undefined) {
+    throw new SdaError("ERR_SDA_SCHEMA", `tensor ${name} of ${path} is missing or not a matrix`, {
+      path,
+      tensor: name,
+    });
+  }
+  return size;
+}
+
+/** Losses are None when there was nothing to validate on. */
+function trainingResults(checkpoint: Fields): Partial<ModelMetadata> {
+  const loss = (key: string) =>
+    (checkpoint.get(key) ?? null) === null ? 0 : checkpoint.float(key);
+  return {
+    trainingEpochs: checkpoint.integer("epoch"),
+    finalTrainLoss: loss("train_loss"),
+    finalValLoss: loss("val_loss"),
+  };
+}

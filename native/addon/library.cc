@@ -1,0 +1,119 @@
+#include "addon/library.h"
+
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "addon/handles.h"
+#include "library/folder_lock.h"
+#include "library/index_file.h"
+#include "library/rename.h"
+
+namespace sda::addon {
+
+template <>
+struct HandleTag<library::FolderLock> {
+  static constexpr napi_type_tag kTag = {0x51c9a2e07d3b4c18, 0xb7f0d46e1a8352c9};
+};
+
+namespace {
+
+const char* name_of(library::Renamed outcome) {
+  switch (outcome) {
+    case library::Renamed::kDone:
+      return "done";
+    case library::Renamed::kTaken:
+      return "taken";
+    case library::Renamed::kMissing:
+      return "missing";
+    case library::Renamed::kUnsupported:
+      return "unsupported";
+  }
+  return "unsupported";
+}
+
+// The bytes as JavaScript's own, without a copy where the host allows that.
+Napi::ArrayBuffer array_buffer(Napi::Env env, std::shared_ptr<PageBuffer> bytes) {
+  if (bytes->size() == 0) return Napi::ArrayBuffer::New(env, 0);
+  auto keeper = std::make_unique<std::shared_ptr<PageBuffer>>(bytes);
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, bytes->data(), bytes->size(),
+      [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<PageBuffer>*>(hint); },
+      keeper.get(), &buffer);
+  if (status == napi_ok) {
+    keeper.release();
+    return Napi::ArrayBuffer(env, buffer);
+  }
+  auto copy = Napi::ArrayBuffer::New(env, bytes->size());
+  std::memcpy(copy.Data(), bytes->data(), bytes->size());
+  return copy;
+}
+
+}  // namespace
+
+Napi::Value read_index(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[1]), [path](const CancelToken& cancel) {
+          auto file = std::make_shared<library::IndexFile>(library::read_index(path, cancel));
+          return [file](Napi::Env env) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            const std::size_t size = file->bytes->size();
+            result.Set("bytes", Napi::Uint8Array::New(env, size, array_buffer(env, file->bytes), 0));
+            result.Set("identity", file->identity);
+            if (!file->layout) {
+              result.Set("layout", env.Null());
+              return result;
+            }
+            auto layout = Napi::Uint32Array::New(env, file->layout->size());
+            std::memcpy(layout.Data(), file->layout->data(),
+                        file->layout->size() * sizeof(std::uint32_t));
+            result.Set("layout", layout);
+            return result;
+          };
+        });
+  });
+}
+
+Napi::Value try_lock(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    return Environment::of(call.Env()).run(call.Env(), nullptr, [path](const CancelToken&) {
+      const std::shared_ptr<library::FolderLock> lock = library::FolderLock::try_acquire(path);
+      return [lock](Napi::Env env) -> Napi::Value {
+        if (!lock) return env.Null();
+        return wrap_handle(env, lock);
+      };
+    });
+  });
+}
+
+Napi::Value unlock(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    unwrap_handle<library::FolderLock>(call[0])->release();
+    return call.Env().Undefined();
+  });
+}
+
+Napi::Value rename_file(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string from = string_argument(call[0], "from");
+    const std::string to = string_argument(call[1], "to");
+    const bool exchange = string_argument(call[2], "mode") == "exchange";
+    return Environment::of(call.Env())
+        .run(call.Env(), nullptr, [from, to, exchange](const CancelToken&) {
+          const auto outcome = exchange ? library::exchange_names(from, to)
+                                        : library::rename_without_replacing(from, to);
+          return [outcome](Napi::Env env) -> Napi::Value {
+            return Napi::String::New(env, name_of(outcome));
+          };
+        });
+  });
+}
+
+}  // namespace sda::addon

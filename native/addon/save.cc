@@ -1,0 +1,169 @@
+#include "addon/save.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "addon/from_js.h"
+#include "addon/handles.h"
+#include "addon/values.h"
+#include "checkpoint/writer_file.h"
+
+namespace sda::addon {
+
+template <>
+struct HandleTag<const SourceFile> {
+  static constexpr napi_type_tag kTag = {0x8c06b1a42c8f4f3d, 0xa5c7d9be31f24b60};
+};
+
+namespace {
+
+struct Target {
+  bool replace = false;
+  std::string path;  // replace
+  std::string folder, stem, extension;
+};
+
+Target target_argument(const Napi::Object& object) {
+  Target target;
+  if (!object.Get("path").IsUndefined()) {
+    target.replace = true;
+    target.path = string_argument(object.Get("path"), "path");
+    const std::size_t slash = target.path.rfind('/');
+    const std::string name = target.path.substr(slash == std::string::npos ? 0 : slash + 1);
+    const std::size_t dot = name.rfind('.');
+    target.stem = dot == std::string::npos ? name : name.substr(0, dot);
+    // What PyTorch calls what has no name.
+    if (target.stem.empty()) target.stem = "archive";
+  } else {
+    target.folder = string_argument(object.Get("folder"), "folder");
+    target.stem = string_argument(object.Get("stem"), "stem");
+    target.extension = string_argument(object.Get("extension"), "extension");
+  }
+  return target;
+}
+
+std::string parent(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+struct Saved {
+  std::string path;
+  std::uint64_t bytes;
+};
+
+Saved write(const Value& root, const Target& target, const WriteOptions& options) {
+  const std::string real = target.replace ? follow_links(target.path) : std::string();
+  TempFile temp(target.replace ? parent(real) : target.folder);
+  OutputFile out(temp.descriptor(), temp.path());
+  const std::string top =
+      target.replace ? target.stem : free_stem(target.folder, target.stem, target.extension);
+  write_checkpoint(root, top, out, options);
+  if (options.cancel != nullptr) options.cancel->throw_if_cancelled();
+  if (!target.replace) return {temp.publish_new(target.stem, target.extension), out.position()};
+  temp.publish_over(real);
+  return {target.path, out.position()};
+}
+
+// Keeps the plan, and with it the memory of its typed arrays, until the file is written.
+class Keeper {
+ public:
+  Keeper(napi_env env, napi_value plan) : env_(env) {
+    if (napi_create_reference(env, plan, 1, &reference_) != napi_ok)
+      throw Error(ErrorCode::kNative, "cannot keep a JavaScript value");
+  }
+  // On the environment's thread; when the environment goes away first, so does the reference.
+  void release() { napi_delete_reference(env_, std::exchange(reference_, nullptr)); }
+
+ private:
+  napi_env env_;
+  napi_ref reference_ = nullptr;
+};
+
+}  // namespace
+
+Napi::Value start_save(const Napi::CallbackInfo& call, SaveSource source) {
+  constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+  const Napi::Object plan = object_argument(call[0], "plan");
+  const Target target = target_argument(object_argument(call[1], "target"));
+  const auto arena = std::make_shared<Arena>(kUnlimited, kUnlimited);
+  const Dict* carried = source.document ? source.document->root().as<Dict>() : nullptr;
+  const Value root = ValueBuilder(call.Env(), plan, carried, *arena).build();
+  const bool numpy2 = source.document &&
+                      (source.document->globals().contains("numpy._core.multiarray._reconstruct") ||
+                       source.document->globals().contains("numpy._core.multiarray.scalar") ||
+                       source.document->globals().contains("numpy._core.numeric._frombuffer"));
+  const auto keeper = std::make_shared<Keeper>(call.Env(), plan);
+  return Environment::of(call.Env())
+      .run(
+          call.Env(), cancel_argument(call[3]),
+          [root, target, arena, source = std::move(source),
+           numpy2](const CancelToken& cancel) -> Finish {
+            WriteOptions options;
+            options.style.numpy2_names = numpy2;
+            options.source = source.file.get();
+            options.cancel = &cancel;
+            const Saved saved = write(root, target, options);
+            return [saved](Napi::Env env) -> Napi::Value {
+              Napi::Object result = Napi::Object::New(env);
+              result.Set("path", saved.path);
+              result.Set("bytes", static_cast<double>(saved.bytes));
+              return result;
+            };
+          },
+          [keeper] { keeper->release(); });
+}
+
+Napi::Value save(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    SaveSource source;
+    if (!call[2].IsUndefined()) {
+      source.file = unwrap_handle<const SourceFile>(call[2]);
+      source.document = source.file->document();
+    }
+    return start_save(call, std::move(source));
+  });
+}
+
+Napi::Value open_source(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[1]), [path](const CancelToken& cancel) -> Finish {
+          auto source = SourceFile::open(path, &cancel);
+          return [source = std::move(source)](Napi::Env env) -> Napi::Value {
+            // An optimizer has two tensors for each weight and is of no interest here.
+            const auto wanted = [](std::string_view key) {
+              return key != "optimizer_state_dict" && key != "scheduler_state_dict" &&
+                     key != "metrics_history";
+            };
+            Napi::Object result = Napi::Object::New(env);
+            const auto& document = source->document();
+            result.Set("content",
+                       ValueConverter(env, document).convert_top(document->root(), wanted));
+            result.Set("source", wrap_handle(env, source));
+            return result;
+          };
+        });
+  });
+}
+
+Napi::Value remove_stale(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string folder = string_argument(call[0], "folder");
+    return Environment::of(call.Env())
+        .run(call.Env(), nullptr, [folder](const CancelToken&) -> Finish {
+          const std::size_t removed = remove_stale_temps(folder);
+          return [removed](Napi::Env env) -> Napi::Value {
+            return Napi::Number::New(env, static_cast<double>(removed));
+          };
+        });
+  });
+}
+
+}  // namespace sda::addon

@@ -1,0 +1,6 @@
+set(SDA_LIBRARY_SOURCES
+  native/library/folder_lock.cc
+  native/library/index_file.cc
+  native/library/index_scanner.cc
+  native/library/rename.cc
+)

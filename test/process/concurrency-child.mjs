@@ -1,0 +1,45 @@
+// node concurrency-child.mjs COMPILED-LIB FOLDER FIXTURES NAME COUNT: adds COUNT models, and deletes every second one; with
+// COUNT 0, reads the library all the time, until its input ends. Prints the ids that must be there afterwards.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const [compiled, folder, fixtures, name, count] = process.argv.slice(2);
+const { ModelLibrary } = await import(`${compiled}/library/model-library.js`);
+const { deleteModel } = await import(`${compiled}/library/delete.js`);
+const { saveModelFromCheckpoint } = await import(`${compiled}/model/convert.js`);
+
+const library = await ModelLibrary.open(folder);
+process.stdout.write("ready\n");
+
+async function write() {
+  const kept = [];
+  for (let i = 0; i < count; i++) {
+    const modelId = `${name}-${i}`;
+    const checkpoint = join(fixtures, "checkpoints/tiny.pt");
+    // All processes want the same file names.
+    await saveModelFromCheckpoint(checkpoint, { modelId, name: `model ${i % 5}` }, folder);
+    if (i % 2 === 0) kept.push(modelId);
+    else if (!(await deleteModel(modelId, folder))) throw new Error(`${modelId} was not there`);
+  }
+  return kept;
+}
+
+async function read() {
+  let reads = 0;
+  let ended = false;
+  process.stdin.on("end", () => {
+    ended = true;
+  });
+  process.stdin.resume();
+  for (; !ended; reads++) {
+    const changed = await library.refresh();
+    for (const { modelId } of changed ? library.listAll() : []) library.get(modelId).name.length;
+    // As any other program reads it: whole at every moment. Python's NaN is no JSON.
+    JSON.parse(readFileSync(join(folder, "model_library.json"), "utf8").replaceAll(" NaN", " 0"));
+    await new Promise((done) => setTimeout(done, 2));
+  }
+  return [String(reads)];
+}
+
+const result = Number(count) === 0 ? await read() : await write();
+process.stdout.write(`${result.join(" ")}\n`);

@@ -1,0 +1,62 @@
+/** Many processes that change one library at once: every change that was acknowledged is there, and none is torn. */
+import { spawn } from "node:child_process";
+import { copyFileSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ModelLibrary, readMetadata } from "../../lib/index.js";
+import { temporaryFolder } from "../support/folder.js";
+import { compileLibrary } from "./compiled.js";
+
+const WRITERS = 8;
+const MODELS = 50;
+
+let compiled: ReturnType<typeof compileLibrary>;
+beforeAll(() => {
+  compiled = compileLibrary();
+});
+afterAll(() => compiled.remove());
+
+function start(folder: string, name: string, count: number) {
+  const script = fileURLToPath(new URL("concurrency-child.mjs", import.meta.url));
+  const args = [script, compiled.url, folder, resolve("test/fixtures"), name, String(count)];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<string[]>((done) => {
+    child.on("close", (code, signal) => {
+      expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: "" });
+      done(stdout.split("\n")[1]?.split(" ") ?? []);
+    });
+  });
+  return { child, ended };
+}
+
+test(`${WRITERS} processes save and delete, one reads`, { timeout: 180_000 }, async () => {
+  const folder = temporaryFolder();
+  copyFileSync("test/fixtures/models/tiny.sda", join(folder, "first.sda"));
+  await (await ModelLibrary.open(folder)).repairIndex();
+
+  const reader = start(folder, "reader", 0);
+  const writers = Array.from({ length: WRITERS }, (_, i) => start(folder, `writer${i}`, MODELS));
+  const kept = (await Promise.all(writers.map(({ ended }) => ended))).flat();
+  reader.child.stdin.end();
+  expect(Number((await reader.ended)[0])).toBeGreaterThan(10);
+
+  const library = await ModelLibrary.open(folder);
+  expect(kept).toHaveLength((WRITERS * MODELS) / 2);
+  const found = library.listAll().filter((e) => e.filePath !== "first.sda");
+  expect(new Set(found.map((e) => e.modelId))).toEqual(new Set(kept));
+  for (const entry of found) {
+    expect((await readMetadata(join(folder, entry.filePath))).modelId).toBe(entry.modelId);
+  }
+  expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
+  const files = readdirSync(folder).filter((name) => !/^\.?model_library/.test(name));
+  expect(files).toHaveLength(kept.length + 1);
+});

@@ -1,0 +1,73 @@
+// Plain JavaScript on the compiled library, because hundreds of these are started and killed.
+//   node crash-child.mjs COMPILED-LIB FOLDER FIXTURES SEED [OPERATION...]
+// Changes the folder's library until it is killed, or does the operations named and ends. Says on stdout what it is about
+// to do and, once that has been acknowledged, what it has done; a write to a pipe survives its writer.
+import { writeSync } from "node:fs";
+import { join } from "node:path";
+
+const [compiled, folder, fixtures, seed, ...operations] = process.argv.slice(2);
+// Not index.js, which would take longer than most of these processes live.
+const { ModelLibrary } = await import(`${compiled}/library/model-library.js`);
+const { deleteModel } = await import(`${compiled}/library/delete.js`);
+const { saveModelFromCheckpoint } = await import(`${compiled}/model/convert.js`);
+const say = (...words) => writeSync(1, `${words.join(" ")}\n`);
+
+let state = Number(seed);
+const random = (n) => {
+  state = (state * 48271 + 11) % 0x7fffffff;
+  return state % n;
+};
+let count = 0;
+const newId = (kind) => `${kind}-${seed}-${count++}`;
+
+const library = await ModelLibrary.open(folder);
+const known = (kind) => library.listAll().filter((e) => e.modelId.startsWith(`${kind}-`));
+const pick = (list) => list[random(list.length)]?.modelId;
+
+function entry(modelId) {
+  return { ...library.listAll()[0], modelId, name: modelId, filePath: "keep.sda" };
+}
+
+const does = {
+  async save() {
+    const id = newId("model");
+    say("adding", id);
+    const metadata = { modelId: id, name: `crash ${random(5)}` };
+    await saveModelFromCheckpoint(join(fixtures, "checkpoints/tiny.pt"), metadata, folder);
+    say("added", id);
+  },
+  async add() {
+    const ids = Array.from({ length: 1 + random(3) }, () => newId("entry"));
+    for (const id of ids) say("adding", id);
+    await Promise.all(ids.map((id) => library.addEntry(entry(id))));
+    for (const id of ids) say("added", id);
+  },
+  async remove() {
+    const id = pick(known("entry"));
+    if (id === undefined) return;
+    say("removing", id);
+    await library.remove(id);
+    say("removed", id);
+  },
+  async delete() {
+    const id = pick(known("model"));
+    if (id === undefined) return;
+    say("removing", id);
+    await deleteModel(id, folder);
+    say("removed", id);
+  },
+};
+
+say("ready");
+try {
+  for (const operation of operations) await does[operation]();
+  for (const order = ["save", "add", "delete", "remove"]; operations.length === 0; ) {
+    // More goes than comes once there is enough.
+    const few = library.count() < 8;
+    await does[order[few ? random(2) : random(4)]]();
+    await library.refresh();
+  }
+  say("end");
+} catch (error) {
+  say("failed", error.code, error.message);
+}

@@ -1,0 +1,31 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export function fixture(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+}
+
+interface Golden {
+  file: string;
+  refuse?: string;
+  python_loads?: boolean;
+  /** A reader may refuse it */
+  optional?: boolean;
+}
+
+/** Every file of torch.save in test/fixtures that has to be readable. */
+export const readable: Golden[] = ["golden.json", "golden-numpy1.json"].flatMap((name) =>
+  (JSON.parse(readFileSync(fixture(name), "utf8")).files as Golden[]).filter(
+    ({ refuse }) => refuse === undefined,
+  ),
+);
+
+export const modelFixtures = [
+  "models/tiny.sda",
+  "models/tiny-bfloat16.sda",
+  "models/tiny-decoder-only.sda",
+  "models/tiny-legacy.sda",
+  "models/tiny-numpy1.sda",
+  "models/tiny-protocol5.sda",
+  "checkpoints/tiny.pt",
+];

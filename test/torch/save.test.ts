@@ -1,0 +1,333 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { constants } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { verifyFile } from "../../lib/index.js";
+import { checkpointAddon } from "../../lib/native/load.js";
+import { encode } from "../../lib/torch/encode.js";
+import {
+  Complex,
+  inspect,
+  load,
+  NdArray,
+  OrderedDict,
+  PyGlobal,
+  PyObject,
+  save,
+  Tensor,
+  Tuple,
+} from "../../lib/torch/index.js";
+import { sdaError } from "../support/errors.js";
+import { fixture, modelFixtures, readable } from "../support/fixtures.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const script = fileURLToPath(new URL("save-script.ts", import.meta.url));
+const temps = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(".tmp"));
+
+async function roundTrip(value: unknown): Promise<unknown> {
+  const path = join(temporaryFolder(), "file.pt");
+  await save(value, path);
+  return load(path);
+}
+
+/** The plan, with the elements of arrays as text: comparing millions of them one by one takes long. */
+function plan(value: unknown) {
+  const { codes, numbers, values } = encode(value);
+  const text = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+    Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString("latin1");
+  const comparable = values.map((v) => (ArrayBuffer.isView(v) ? text(v) : v));
+  return { codes: text(codes), numbers: text(numbers), values: comparable };
+}
+
+/** How many floats the plan of a value has. */
+function floatsIn(value: unknown): number {
+  const FLOAT = 4;
+  return encode(value).codes.filter((code) => code === FLOAT).length;
+}
+
+describe("load → save → load", () => {
+  const files = readable.filter(({ optional }) => !optional).map(({ file }) => file);
+
+  // The plans tell ints, floats, numpy scalars, bytearrays and so on apart, which plain equality does not.
+  it.each([...files, ...modelFixtures])("%s is the same again", async (name) => {
+    const original = await load(fixture(name));
+    const path = join(temporaryFolder(), basename(name));
+    await save(original, path);
+    const again = await load(path);
+    expect(plan(again)).toEqual(plan(original));
+    expect(await verifyFile(path)).toMatchObject({ ok: true, problems: [] });
+  });
+
+  it("keeps what is shared and what is cyclic", async () => {
+    const list: unknown[] = [];
+    const tuple = Tuple.from<unknown>([list, 1, 2, 3]);
+    list.push(tuple, new Tuple(), list);
+    const dict = new Map<unknown, unknown>([["list", list]]);
+    dict.set("self", dict);
+    const again = (await roundTrip(dict)) as Map<string, unknown>;
+    const found = again.get("list") as unknown[];
+    expect(again.get("self")).toBe(again);
+    expect(found[2]).toBe(found);
+    expect((found[0] as Tuple)[0]).toBe(found);
+    expect(found[0]).toBeInstanceOf(Tuple);
+  });
+
+  it("saves memory that tensors share once", async () => {
+    const memory = new Float32Array(1000);
+    const path = join(temporaryFolder(), "shared.pt");
+    const whole = new Tensor("float32", [1000], memory);
+    const part = new Tensor("float32", [10], memory.subarray(100, 110));
+    const bits = new Tensor("uint8", [8], new Uint8Array(memory.buffer, 400, 8));
+    await save([whole, part, bits, whole], path);
+    expect(statSync(path).size).toBeLessThan(6000);
+    const [a, b, c, d] = (await load(path)) as Tensor[];
+    (a as Tensor).data[100] = 1;
+    expect((b as Tensor).data[0]).toBe(1);
+    expect((c as Tensor).data).toEqual(Uint8Array.of(0, 0, 128, 63, 0, 0, 0, 0));
+    expect(d).toBe(a);
+  });
+
+  it("saves of memory only what tensors show", async () => {
+    const path = join(temporaryFolder(), "parts.pt");
+    const memory = new Float32Array(1_000_000);
+    const part = (at: number) => new Tensor("float32", [2], memory.subarray(at, at + 2));
+    await save([part(0), part(999_000)], path);
+    expect(statSync(path).size).toBeLessThan(4000);
+  });
+
+  it("writes a value that was changed by what it is now", async () => {
+    const content = (await load(fixture("models/tiny.sda"))) as Map<string, unknown>;
+    const config = content.get("spectrogram_config") as Map<string, unknown>;
+    expect(config.get("power")).toBe(2);
+    const floats = floatsIn(config);
+    config.set("power", 1);
+    expect(floatsIn(config)).toBe(floats - 1);
+    config.set("power", 2);
+    expect(floatsIn(config)).toBe(floats);
+  });
+});
+
+describe("the file", () => {
+  it("is an archive as torch.save lays it out", async () => {
+    const path = join(temporaryFolder(), "some.name.pt");
+    await save({ t: new Tensor("int16", [3], Int16Array.of(1, 2, 3)) }, path);
+    const bytes = readFileSync(path);
+    const names = bytes.toString("latin1").match(/some\.name\/[.\w/]+?(?=FB)/g);
+    expect(names).toEqual([
+      "some.name/data.pkl",
+      "some.name/.format_version",
+      "some.name/.storage_alignment",
+      "some.name/byteorder",
+      "some.name/data/0",
+      "some.name/version",
+      "some.name/.data/serialization_id",
+    ]);
+    const data = bytes.indexOf(Buffer.from(Int16Array.of(1, 2, 3).buffer));
+    expect(data % 64).toBe(0);
+    expect((await inspect(path)).globals).toEqual([
+      "collections.OrderedDict",
+      "torch.ShortStorage",
+      "torch._utils._rebuild_tensor_v2",
+    ]);
+  });
+
+  it("takes the place of the one before, with its permissions, also behind a link", async () => {
+    const folder = temporaryFolder();
+    const [path, link] = [join(folder, "file.pt"), join(folder, "link.pt")];
+    writeFileSync(path, "before");
+    chmodSync(path, 0o640);
+    symlinkSync("file.pt", link);
+    await save([1], link);
+    expect(await load(path)).toEqual([1]);
+    expect(statSync(path).mode & 0o777).toBe(0o640);
+    expect(readlinkSync(link)).toBe("file.pt");
+    expect(readdirSync(folder).sort()).toEqual(["file.pt", "link.pt"]);
+  });
+
+  it("is not written where no file can be", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "taken"));
+    const missing = await sdaError(() => save(1, join(folder, "missing", "file.pt")));
+    expect(missing.code).toBe("ERR_SDA_NOT_FOUND");
+    const taken = await sdaError(() => save(1, join(folder, "taken")));
+    expect(taken.code).toBe("ERR_SDA_ARGUMENT");
+    expect((await sdaError(() => save(1, "/dev/null"))).code).toBe("ERR_SDA_ARGUMENT");
+    expect(readdirSync(folder)).toEqual(["taken"]);
+  });
+
+  it("stays as it was when the call is aborted", async () => {
+    const path = join(temporaryFolder(), "file.pt");
+    const reason = new Error("enough");
+    await expect(save([1], path, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const controller = new AbortController();
+    const tensor = new Tensor("uint8", [2 ** 26], new Uint8Array(2 ** 26));
+    const saving = save(tensor, path, { signal: controller.signal });
+    setTimeout(() => controller.abort(reason), 5);
+    await expect(saving).rejects.toBe(reason);
+    expect(readdirSync(join(path, ".."))).toEqual([]);
+  });
+
+  it("is left out, and so is any trace of it, when there is no more room", () => {
+    const path = join(temporaryFolder(), "large.pt");
+    // Blocks of 512 bytes: 2 MiB a file.
+    const limited = ["-c", 'ulimit -f 4096; exec "$@"', "sh", process.execPath, "--import", "tsx"];
+    const { stdout } = spawnSync("sh", [...limited, script, path, "8"], { encoding: "utf8" });
+    expect(stdout).toBe(`saving\nERR_SDA_IO ${constants.errno.EFBIG}\n`);
+    expect(readdirSync(join(path, ".."))).toEqual(["large.pt.warm-up"]);
+  });
+
+  it("takes little memory beyond the tensor's own", () => {
+    const path = join(temporaryFolder(), "large.pt");
+    const node = [process.execPath, "--import", "tsx", script] as const;
+    const { stdout } = spawnSync(node[0], [...node.slice(1), path, "200"], { encoding: "utf8" });
+    expect(statSync(path).size).toBeGreaterThan(200 * 2 ** 20);
+    expect(Number(stdout.replace("saving\n", ""))).toBeLessThan(32 * 2 ** 20);
+  });
+});
+
+describe("a killed writer", () => {
+  it("leaves a temporary file at most, which goes only when it is dead", async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "large.pt");
+    const child = spawn(process.execPath, ["--import", "tsx", script, path, "200"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = once(child, "close");
+    await once(child.stdout, "data");
+    while (temps(folder).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    child.kill("SIGSTOP");
+    expect(await checkpointAddon().removeStaleTemps(folder)).toBe(0);
+    expect(temps(folder)).toHaveLength(1);
+    child.kill("SIGKILL");
+    await ended;
+    expect(existsSync(path)).toBe(false);
+    expect(await checkpointAddon().removeStaleTemps(folder)).toBe(1);
+    expect(temps(folder)).toEqual([]);
+  });
+
+  it("is told from other files by the name", async () => {
+    const folder = temporaryFolder();
+    for (const name of [".sda-1-2.tmp", ".sda-.tmp", "sda-1-2-3.tmp", ".sda-1-2-3.tmp.sda"]) {
+      writeFileSync(join(folder, name), "");
+    }
+    mkdirSync(join(folder, ".sda-1-2-3.tmp"));
+    expect(await checkpointAddon().removeStaleTemps(folder)).toBe(0);
+    writeFileSync(join(folder, ".sda-1-2-4.tmp"), "");
+    expect(await checkpointAddon().removeStaleTemps(folder)).toBe(1);
+  });
+});
+
+describe("what can't be saved", () => {
+  class Own {}
+  type Resizable = new (size: number, options: { maxByteLength: number }) => ArrayBuffer;
+  const path = join("/", "nowhere");
+  const nested = (value: unknown) => new Map([["list", [0, { key: value }]]]);
+  const f32 = (...values: number[]) => Float32Array.from(values);
+  const resizable = new (ArrayBuffer as unknown as Resizable)(8, { maxByteLength: 16 });
+
+  it.each<[string, unknown]>([
+    ["undefined", undefined],
+    ["a function", () => 1],
+    ["a symbol", Symbol("s")],
+    ["an object of some class", new Own()],
+    ["a date", new Date()],
+    ["a typed array", f32(1)],
+    ["an array with holes", new Array(3)],
+    ["a list as a key", new Map([[[1], 1]])],
+    ["a dict in a set", new Set([new Map()])],
+    ["a list in a tuple in a set", new Set([Tuple.from([[1]])])],
+    ["a tensor with too few elements", new Tensor("float32", [2], f32(1))],
+    ["a tensor with another array", new Tensor("float64", [1], f32(1))],
+    ["a tensor of no type", new Tensor("float128" as "float32", [1], f32(1))],
+    ["a tensor of a strange shape", new Tensor("float32", [0.5], f32(1))],
+    ["a numpy array of bfloat16", new NdArray("bfloat16", [1], Uint16Array.of(1))],
+    ["shared memory", new Tensor("uint8", [8], new Uint8Array(new SharedArrayBuffer(8)))],
+    ["resizable memory", new Tensor("uint8", [8], new Uint8Array(resizable))],
+  ])("%s: says where it is", async (_, value) => {
+    const error = await sdaError(() => save(nested(value), path));
+    expect(error.code).toBe("ERR_SDA_ARGUMENT");
+    expect(error.details?.["at"]).toMatch(/^value\["list"\]\[1\]\["key"\]/);
+  });
+
+  it("a transferred array", async () => {
+    const data = f32(1, 2);
+    const tensor = new Tensor("float32", [2], data);
+    structuredClone(data.buffer, { transfer: [data.buffer] });
+    expect((await sdaError(() => save(tensor, path))).message).toMatch(/transferred/);
+  });
+
+  it("a tensor that was read without its weights", async () => {
+    const value = await load(fixture("torch/bare-tensor.pt"), { weights: false });
+    expect((await sdaError(() => save(value, path))).message).toMatch(/without weights/);
+  });
+
+  it("classes and functions that reading would refuse", async () => {
+    const file = join(temporaryFolder(), "file.pt");
+    const program = "small_dataset_audio.training.config";
+    for (const value of [
+      new PyObject("os", "system", Tuple.from(["true"])),
+      new PyObject("torch", "load", Tuple.from(["x"])),
+      new PyObject("collections", "OrderedDict"),
+      new PyGlobal("os", "system"),
+      new PyGlobal("builtins", "eval"),
+      new PyObject(`${program}\nos\nsystem`, "X"),
+      new PyObject(program, "X\nR"),
+      new PyObject(program, "os.system"),
+      new PyObject(program, ""),
+    ]) {
+      expect((await sdaError(() => save([value], file))).code).toBe("ERR_SDA_UNSAFE");
+    }
+    const inert = await load(fixture("torch/module.pt"), { unknownGlobals: "inert" });
+    expect((await sdaError(() => save(inert, file))).code).toBe("ERR_SDA_UNSAFE");
+    expect(readdirSync(join(file, ".."))).toEqual([]);
+  });
+
+  it("containers that are nested too deep, or made from themselves", async () => {
+    const file = join(temporaryFolder(), "file.pt");
+    let deep: unknown = 1;
+    for (let i = 0; i < 2000; i++) deep = [deep];
+    expect((await sdaError(() => save(deep, file))).code).toBe("ERR_SDA_LIMIT");
+    const tuple = new Tuple<unknown>();
+    tuple.push(tuple);
+    expect((await sdaError(() => save(tuple, file))).code).toBe("ERR_SDA_LIMIT");
+    let fine: unknown = 1;
+    for (let i = 0; i < 990; i++) fine = [fine];
+    expect(await roundTrip(fine)).toEqual(fine);
+  });
+});
+
+describe("values", () => {
+  it("of every kind come back", async () => {
+    const object = new PyObject("small_dataset_audio.x", "Y", Tuple.from([1]), new Map([["a", 1]]));
+    object.allocated = true;
+    object.items.push(1.5);
+    object.entries.push(["k", new Complex(1, 2)]);
+    const value = new Map<unknown, unknown>([
+      ["object", object],
+      ["global", new PyGlobal("torch", "float32")],
+      ["class", new PyGlobal("builtins", "list")],
+      ["dtype", new PyGlobal("numpy", "float64")],
+      ["surrogate", "\ud800 \u{10ffff} é"],
+      ["long", "x".repeat(70_000)],
+      ["ordered", new OrderedDict([[1, 2n ** 64n]])],
+      ["many", Array.from({ length: 2500 }, (_, i) => i / 2)],
+      ["complex at an odd half", new Tensor("complex128", [1], new Float64Array(4).subarray(1, 3))],
+    ]);
+    const again = (await roundTrip(value)) as typeof value;
+    value.set("class", new PyGlobal("__builtin__", "list"));
+    expect(again).toEqual(value);
+  });
+});
