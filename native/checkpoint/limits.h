@@ -33,7 +33,6 @@ inline constexpr std::uint64_t kMemoSlack = 65'536;
 
 // Digits are quadratic to print: an integer longer than this is no configuration value.
 inline constexpr std::size_t kMaxIntegerBytes = 8192;
-inline constexpr std::size_t kMaxIntegerDigits = 20'000;
 
 inline constexpr std::size_t kMaxDimensions = 64;
 

@@ -7,15 +7,6 @@
 #include "checkpoint/utf8.h"
 
 namespace sda {
-namespace {
-
-std::uint64_t product(const std::vector<std::int64_t>& shape) noexcept {
-  std::uint64_t count = 1;
-  for (const std::int64_t size : shape) count *= static_cast<std::uint64_t>(size);
-  return count;
-}
-
-}  // namespace
 
 Value Value::boolean(bool b) {
   Value value;
@@ -75,7 +66,11 @@ const Value* Dict::find(std::string_view key) const noexcept {
   return nullptr;
 }
 
-std::uint64_t Tensor::numel() const noexcept { return product(shape); }
+std::uint64_t Tensor::numel() const noexcept {
+  std::uint64_t count = 1;
+  for (const std::int64_t size : shape) count *= static_cast<std::uint64_t>(size);
+  return count;
+}
 
 bool Tensor::is_contiguous() const noexcept {
   if (conjugate || negate) return false;
@@ -88,8 +83,6 @@ bool Tensor::is_contiguous() const noexcept {
   }
   return true;
 }
-
-std::uint64_t NdArray::numel() const noexcept { return product(shape); }
 
 char* Arena::allocate(std::size_t size) {
   charge(sizeof(std::shared_ptr<char[]>) + 64);  // a shared pointer, its count, malloc's own
@@ -107,12 +100,6 @@ std::shared_ptr<std::byte> Arena::share(const char* data) const {
   if (blocks_.empty() || blocks_.back().get() != data || blocks_.back().use_count() != 1)
     return nullptr;
   return {blocks_.back(), reinterpret_cast<std::byte*>(blocks_.back().get())};
-}
-
-std::string_view Arena::keep(std::string text) {
-  char* copy = allocate(text.size());
-  std::copy(text.begin(), text.end(), copy);
-  return {copy, text.size()};
 }
 
 void Arena::charge(std::uint64_t bytes) {

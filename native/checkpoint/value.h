@@ -208,7 +208,6 @@ struct NdArray : Object {
   bool fortran_order = false;  // as it was in the file; `data` is row-major
   std::shared_ptr<std::byte> data;
   std::uint64_t byte_size = 0;
-  std::uint64_t numel() const noexcept;
 };
 
 // What an object costs when it becomes a JavaScript value: bytes, roughly and on the high side, and
@@ -258,7 +257,6 @@ class Arena {
   // Hands out what allocate() returned last, beyond the arena's life. Null if `data` came from
   // elsewhere or somebody has it already.
   std::shared_ptr<std::byte> share(const char* data) const;
-  std::string_view keep(std::string text);
 
   // Counts an allocation; kLimit when the budget is spent.
   void charge(std::uint64_t bytes);

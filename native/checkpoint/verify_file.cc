@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <functional>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/crc32.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/reader.h"
+#include "checkpoint/window_reader.h"
 
 namespace sda {
 namespace {
@@ -52,12 +54,10 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
       ZipDirectory directory(file);
       report.records = directory.records().size();
       std::vector<std::byte> buffer(kPiece);
-      const auto read = [&](std::uint64_t offset, void* to, std::size_t size) {
-        file.read_at(offset, to, size);
-      };
+      WindowReader headers(file);
       for (ZipRecord& record : directory.records()) {
         checked([&] {
-          check_local_header(record, directory.top_folder(), path, read);
+          check_local_header(record, directory.top_folder(), path, std::ref(headers));
           if (!directory.without_crcs() && checksum(file, record, buffer, cancel) != record.crc)
             throw Error(ErrorCode::kCorrupt, "'" + path + "': record '" + record.name +
                                                  "' is damaged (CRC-32 mismatch)");

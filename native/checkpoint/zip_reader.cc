@@ -8,6 +8,7 @@
 #include "checkpoint/crc32.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/reader.h"
+#include "checkpoint/window_reader.h"
 
 namespace sda {
 namespace {
@@ -18,33 +19,6 @@ constexpr std::uint64_t kParallelFrom = std::uint64_t{4} << 20;
 // What PyTorch's own reader accepts.
 constexpr int kHighestArchiveVersion = 10;
 constexpr std::size_t kSmallRecord = 1024;
-
-// Local headers lie right behind the descriptor of the record before them, so one small read
-// serves both.
-class WindowReader {
- public:
-  explicit WindowReader(const File& file) : file_(file) {}
-  void operator()(std::uint64_t offset, void* to, std::size_t size) {
-    if (offset < start_ || offset + size > start_ + window_.size()) {
-      start_ = offset;
-      const std::uint64_t left = file_.size() > offset ? file_.size() - offset : 0;
-      window_.resize(static_cast<std::size_t>(
-          std::min<std::uint64_t>(left, std::max<std::size_t>(size, kWindow))));
-      file_.read_at(offset, window_.data(), window_.size());
-      if (window_.size() < size)
-        throw Error(ErrorCode::kCorrupt, "a zip header that reaches past the end of the file")
-            .with("offset", static_cast<std::int64_t>(offset));
-    }
-    std::copy_n(window_.begin() + static_cast<std::ptrdiff_t>(offset - start_), size,
-                static_cast<std::byte*>(to));
-  }
-
- private:
-  static constexpr std::size_t kWindow = 4096;
-  const File& file_;
-  std::uint64_t start_ = 0;
-  std::vector<std::byte> window_;
-};
 
 struct Piece {
   std::size_t record;

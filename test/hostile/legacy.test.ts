@@ -153,6 +153,26 @@ test.each<[string, Buffer, SdaErrorCode, string]>([
     "elements",
   ],
   [
+    "a view that begins in the middle of an element",
+    legacy(
+      pickle(
+        tensor({
+          storage: storage(12, {
+            cls: global("torch.storage", "UntypedStorage"),
+            key: "7",
+            extra: [view("8", 2, 8)],
+          }),
+          shape: tuple(int(2)),
+          rebuild: "_rebuild_tensor_v3",
+          extra: [global("torch", "float32")],
+        }),
+      ),
+      [{ key: "7", count: 12, data: THREE_FLOATS }],
+    ),
+    CORRUPT,
+    "in the middle of an element",
+  ],
+  [
     "a view that is no tuple",
     legacy(root(legacyStorage(3, int(8))), stored),
     CORRUPT,

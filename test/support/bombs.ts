@@ -100,6 +100,11 @@ export const bombs: Bomb[] = [
     name: "lists 100,000 deep",
     make: () => file(join(times(100_000, EMPTY_LIST), times(99_999, APPEND))),
   },
+  {
+    name: "lists 100,000 deep, inspected",
+    via: "inspect",
+    make: () => file(join(times(100_000, EMPTY_LIST), times(99_999, APPEND))),
+  },
   { name: "tuples 100,000 deep", make: () => file(join(NONE, times(100_000, TUPLE1))) },
   {
     name: "dicts 100,000 deep",
