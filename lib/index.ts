@@ -12,8 +12,8 @@ export {
 } from "./latent/sliders.js";
 export { deleteModel } from "./library/delete.js";
 export type { ModelEntry } from "./library/entry.js";
-export { ModelLibrary } from "./library/model-library.js";
 export type { LockOptions } from "./library/lock.js";
+export { ModelLibrary } from "./library/model-library.js";
 export type { RepairOptions, RepairResult } from "./library/repair.js";
 export type { ListOptions, SearchOptions } from "./library/search.js";
 export { AudioSpectrogram, type MelToWaveformOptions } from "./model/audio-spectrogram.js";

@@ -85,11 +85,8 @@ export class Search {
   #matching(query: string, tags: readonly string[]): Iterable<number> {
     const tagged = tags.length === 0 ? null : this.#tagIndex().having(tags);
     if (query === "" && tagged) return tagged;
-    const found: number[] = [];
-    this.#textIndex().search(this.#image, query, (slot) => {
-      if (!tagged || tagged.has(slot)) found.push(slot);
-    });
-    return found;
+    const found = this.#textIndex().search(this.#image, query);
+    return tagged ? found.filter((slot) => tagged.has(slot)) : found;
   }
 
   #sort(field: keyof ModelEntry, reverse: boolean): SortIndex {

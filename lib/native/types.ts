@@ -99,6 +99,8 @@ export interface CheckpointAddon {
   tryLock(path: string): Promise<LockHandle | null>;
   /** Idempotent. */
   unlock(lock: LockHandle): void;
+  /** The numbers of the texts, laid one after the other from `starts`, that have `sought` in them; ascending. */
+  findText(texts: Uint8Array, starts: Uint32Array, sought: Uint8Array): Uint32Array;
   /** "exchange" swaps two names in one step, "keep" renames only to a name that is free. */
   rename(from: string, to: string, mode: "exchange" | "keep"): Promise<RenameOutcome>;
   /** Opens shared libraries by path and keeps them, so that the engine finds them by name. */

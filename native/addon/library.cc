@@ -1,13 +1,16 @@
 #include "addon/library.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/handles.h"
+#include "library/find_text.h"
 #include "library/folder_lock.h"
 #include "library/index_file.h"
 #include "library/rename.h"
@@ -64,7 +67,8 @@ Napi::Value read_index(const Napi::CallbackInfo& info) {
           return [file](Napi::Env env) -> Napi::Value {
             Napi::Object result = Napi::Object::New(env);
             const std::size_t size = file->bytes->size();
-            result.Set("bytes", Napi::Uint8Array::New(env, size, array_buffer(env, file->bytes), 0));
+            result.Set("bytes",
+                       Napi::Uint8Array::New(env, size, array_buffer(env, file->bytes), 0));
             result.Set("identity", file->identity);
             if (!file->layout) {
               result.Set("layout", env.Null());
@@ -113,6 +117,27 @@ Napi::Value rename_file(const Napi::CallbackInfo& info) {
             return Napi::String::New(env, name_of(outcome));
           };
         });
+  });
+}
+
+Napi::Value find_text(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const auto text_of = [](const Napi::Value& value) {
+      if (!value.IsTypedArray() ||
+          value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+        throw Error(ErrorCode::kArgument, "texts must be Uint8Array");
+      const auto bytes = value.As<Napi::Uint8Array>();
+      return std::string_view(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+    };
+    if (!call[1].IsTypedArray() ||
+        call[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array)
+      throw Error(ErrorCode::kArgument, "starts must be a Uint32Array");
+    const auto starts = call[1].As<Napi::Uint32Array>();
+    const auto found = library::find_text(text_of(call[0]), {starts.Data(), starts.ElementLength()},
+                                          text_of(call[2]));
+    auto result = Napi::Uint32Array::New(call.Env(), found.size());
+    std::copy(found.begin(), found.end(), result.Data());
+    return result;
   });
 }
 

@@ -17,4 +17,7 @@ Napi::Value unlock(const Napi::CallbackInfo& info);
 // rename(from, to, "exchange" | "keep") → "done" | "taken" | "missing" | "unsupported"
 Napi::Value rename_file(const Napi::CallbackInfo& info);
 
+// findText(texts, starts, sought) → the numbers of the texts that have it, at once
+Napi::Value find_text(const Napi::CallbackInfo& info);
+
 }  // namespace sda::addon

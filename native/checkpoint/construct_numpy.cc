@@ -223,7 +223,7 @@ void Constructor::fill_array(NdArray& array, const Value& shape, const Value& dt
         stride *= array.shape[d];
       }
       copy_strided(array.data.get(), from, array.shape, strides, item);
-    } else {
+    } else if (!source.empty()) {
       std::memcpy(array.data.get(), from, source.size());
     }
   }
