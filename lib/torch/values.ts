@@ -2,6 +2,8 @@
  * The JavaScript side of what a torch.save file holds. Everything here is data: no class of the
  * file is ever constructed, no function of it called.
  */
+
+import { constants } from "node:buffer";
 import {
   mark,
   rememberArray,
@@ -10,8 +12,6 @@ import {
   rememberSet,
   rememberState,
 } from "./provenance.js";
-
-import { constants } from "node:buffer";
 
 /** Element types, by PyTorch's names without "torch." in front. */
 export type DType =
