@@ -159,7 +159,7 @@ std::string_view ValueBuilder::text() {
   std::string utf8 = to_python_utf8(found.As<Napi::String>().Utf16Value());
   if (utf8.size() > std::numeric_limits<std::uint32_t>::max())
     throw Error(ErrorCode::kLimit, "a string of " + std::to_string(utf8.size()) + " bytes");
-  return arena_.keep(std::move(utf8));
+  return arena_.keep(utf8);
 }
 
 DType ValueBuilder::dtype() {

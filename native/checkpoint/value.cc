@@ -102,6 +102,12 @@ std::shared_ptr<std::byte> Arena::share(const char* data) const {
   return {blocks_.back(), reinterpret_cast<std::byte*>(blocks_.back().get())};
 }
 
+std::string_view Arena::keep(std::string_view text) {
+  char* copy = allocate(text.size());
+  std::copy(text.begin(), text.end(), copy);
+  return {copy, text.size()};
+}
+
 void Arena::charge(std::uint64_t bytes) {
   if (bytes > budget_ - used_)
     throw Error(ErrorCode::kLimit, "the pickle wants more memory than its size justifies")

@@ -257,6 +257,8 @@ class Arena {
   // Hands out what allocate() returned last, beyond the arena's life. Null if `data` came from
   // elsewhere or somebody has it already.
   std::shared_ptr<std::byte> share(const char* data) const;
+  // A copy of `text` that lives as long as the arena.
+  std::string_view keep(std::string_view text);
 
   // Counts an allocation; kLimit when the budget is spent.
   void charge(std::uint64_t bytes);
