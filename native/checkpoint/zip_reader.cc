@@ -1,3 +1,8 @@
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <charconv>
@@ -34,6 +39,20 @@ struct Piece {
       .with("record", record.name);
 }
 
+// Keeps `thread` off the processor that we run on. The scheduler sometimes queues a new thread behind
+// the one that made it, although another processor is idle, and then it starts when all is done.
+void run_elsewhere([[maybe_unused]] std::thread& thread) {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  const int here = ::sched_getcpu();
+  if (here < 0 || here >= CPU_SETSIZE || ::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return;
+  CPU_CLR(static_cast<std::size_t>(here), &allowed);
+  if (CPU_COUNT(&allowed) > 0)
+    ::pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
+#endif
+}
+
 // Reads all pieces into `image` at their file offsets and checksums them on the way.
 void read_pieces(const File& file, std::vector<Piece>& pieces, std::byte* image,
                  const CancelToken* cancel) {
@@ -59,6 +78,7 @@ void read_pieces(const File& file, std::vector<Piece>& pieces, std::byte* image,
           if (!failed.exchange(true)) failure = std::current_exception();
         }
       });
+      run_elsewhere(helper);
     } catch (const std::system_error&) {
       // No thread to be had: one is enough.
     }
