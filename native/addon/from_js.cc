@@ -168,13 +168,12 @@ DType ValueBuilder::dtype() {
   return *found;
 }
 
-std::vector<std::int64_t> ValueBuilder::shape() {
-  std::vector<std::int64_t> sizes(code());
+void ValueBuilder::shape(Sizes& sizes) {
+  sizes.resize(code());
   for (std::int64_t& size : sizes) {
     size = integer();
     if (size < 0) broken("a size is negative");
   }
-  return sizes;
 }
 
 Value ValueBuilder::pop() {
@@ -323,7 +322,7 @@ void ValueBuilder::fill(std::uint32_t count) {
     for (std::size_t i = from; i < stack_.size(); i += 2)
       arena_.push(dict->entries, {stack_[i], stack_[i + 1]});
   } else {
-    std::vector<Value>* items = nullptr;
+    Values* items = nullptr;
     if (auto* list = target.as<List>()) items = &list->items;
     if (auto* tuple = target.as<Tuple>()) items = &tuple->items;
     if (auto* set = target.as<Set>()) items = &set->items;
@@ -385,7 +384,7 @@ void ValueBuilder::push_tensor() {
   const std::uint32_t marks = code();
   tensor->requires_grad = (marks & kMarkRequiresGrad) != 0;
   tensor->parameter = (marks & kMarkParameter) != 0;
-  tensor->shape = shape();
+  shape(tensor->shape);
   tensor->strides.resize(tensor->shape.size());
   const std::size_t item = item_size(tensor->dtype);
   if (checked_numel(tensor->shape, item) * item != found.size) broken("a tensor's size is wrong");
@@ -411,7 +410,7 @@ void ValueBuilder::push_array() {
   const Memory found = memory();
   array->dtype = dtype();
   array->fortran_order = code() != 0;
-  array->shape = shape();
+  shape(array->shape);
   const std::size_t item = item_size(array->dtype);
   array->byte_size = checked_numel(array->shape, item) * item;
   if (array->byte_size != found.size) broken("an array's size is wrong");

@@ -39,7 +39,7 @@ class ValueBuilder {
   napi_value value();
   std::string_view text();
   DType dtype();
-  std::vector<std::int64_t> shape();
+  void shape(Sizes& sizes);
   Value pop();
   std::size_t from_top(std::size_t count) const;
   void push_new(Object* object);

@@ -223,7 +223,7 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
     case ObjectKind::kStorage: {
       const auto& storage = static_cast<const Storage&>(object);
       const DType dtype = storage.dtype.value_or(DType::kUint8);
-      Tensor all;
+      Tensor all(std::pmr::new_delete_resource());
       all.storage = const_cast<Storage*>(&storage);
       all.dtype = dtype;
       all.shape = {static_cast<std::int64_t>(storage.byte_size / item_size(dtype))};
@@ -243,8 +243,7 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
   throw Error(ErrorCode::kNative, "a value of an unknown kind");
 }
 
-napi_value ValueConverter::make_array(const std::vector<Value>& items, napi_value array,
-                                      int depth) {
+napi_value ValueConverter::make_array(std::span<const Value> items, napi_value array, int depth) {
   Slots slots;
   for (std::size_t i = 0; i < items.size(); ++i) {
     check(napi_set_element(env_, array, static_cast<std::uint32_t>(i), convert(items[i], depth)));
@@ -255,8 +254,7 @@ napi_value ValueConverter::make_array(const std::vector<Value>& items, napi_valu
 }
 
 napi_value ValueConverter::make_map(const Dict& dict,
-                                    const std::vector<std::pair<Value, Value>>& entries,
-                                    int depth) {
+                                    std::span<const std::pair<Value, Value>> entries, int depth) {
   check_spread(keys_collide(entries.size(), [&](std::size_t i) { return entries[i].first; }));
   const bool ordered = dict.dict_kind == DictKind::kOrderedDict;
   const napi_value map = call(ordered ? "orderedDict" : "map", {});
@@ -310,7 +308,7 @@ napi_value ValueConverter::mark(napi_value target, std::uint32_t marks) {
   return target;
 }
 
-napi_value ValueConverter::shape_array(const std::vector<std::int64_t>& shape) {
+napi_value ValueConverter::shape_array(std::span<const std::int64_t> shape) {
   napi_value array, size;
   check(napi_create_array_with_length(env_, shape.size(), &array));
   for (std::size_t d = 0; d < shape.size(); ++d) {
@@ -351,7 +349,7 @@ napi_value ValueConverter::typed_array(DType dtype, std::byte* data, std::uint64
   return view(dtype, buffer_of(data, size, owner), 0, size / item_size(dtype));
 }
 
-napi_value ValueConverter::tensor(DType dtype, const std::vector<std::int64_t>& shape,
+napi_value ValueConverter::tensor(DType dtype, std::span<const std::int64_t> shape,
                                   napi_value typed_array) {
   return call("tensor", {string(dtype_name(dtype)), shape_array(shape), typed_array});
 }

@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -55,7 +56,7 @@ class ValueConverter {
   }
 
   // A Tensor object over memory that `owner` keeps alive; `data` null: a Tensor without data.
-  napi_value tensor(DType dtype, const std::vector<std::int64_t>& shape, napi_value typed_array);
+  napi_value tensor(DType dtype, std::span<const std::int64_t> shape, napi_value typed_array);
   // A typed array over `size` bytes, without a copy where Node allows it.
   napi_value typed_array(DType dtype, std::byte* data, std::uint64_t size,
                          const std::shared_ptr<const void>& owner);
@@ -63,9 +64,9 @@ class ValueConverter {
  private:
   napi_value convert(const Value& value, int depth);
   napi_value convert_object(Object& object, int depth);
-  napi_value make_map(const Dict& dict, const std::vector<std::pair<Value, Value>>& entries,
+  napi_value make_map(const Dict& dict, std::span<const std::pair<Value, Value>> entries,
                       int depth);
-  napi_value make_array(const std::vector<Value>& items, napi_value array, int depth);
+  napi_value make_array(std::span<const Value> items, napi_value array, int depth);
   napi_value make_object(const PyObject& object, int depth);
   // Tells how the values at `slots` of `target` came: (index, kind) each.
   void remember(napi_value target,
@@ -74,7 +75,7 @@ class ValueConverter {
   napi_value make_tensor(const Tensor& tensor);
   napi_value make_array(const NdArray& array);
   napi_value string(std::string_view text);
-  napi_value shape_array(const std::vector<std::int64_t>& shape);
+  napi_value shape_array(std::span<const std::int64_t> shape);
   napi_value buffer_of(std::byte* data, std::uint64_t size,
                        const std::shared_ptr<const void>& owner);
   napi_value view(DType dtype, napi_value buffer, std::uint64_t offset, std::uint64_t count);

@@ -20,7 +20,7 @@ std::string full_name(const Global& global) {
   corrupt("'" + full_name(global) + "' is called with unexpected arguments");
 }
 
-const std::vector<Value>* sequence_items(const Value& value) {
+const Values* sequence_items(const Value& value) {
   if (auto* list = value.as<List>()) return &list->items;
   if (auto* tuple = value.as<Tuple>()) return &tuple->items;
   if (auto* set = value.as<Set>()) return &set->items;
@@ -35,21 +35,20 @@ void check_hashable(const Value& key) {
     corrupt("a " + describe(key) + " as a dict key or set member");
 }
 
-std::vector<std::int64_t> integers(const Value& sequence, const char* what) {
+void integers(const Value& sequence, const char* what, Sizes& to) {
   const auto* items = sequence_items(sequence);
   if (items == nullptr || sequence.as<Set>()) corrupt(std::string(what) + " is not a tuple");
   if (items->size() > limits::kMaxDimensions)
     throw Error(ErrorCode::kLimit,
                 std::string(what) + " has " + std::to_string(items->size()) + " dimensions");
-  std::vector<std::int64_t> numbers;
-  numbers.reserve(items->size());
+  to.clear();
+  to.reserve(items->size());
   for (const Value& item : *items) {
     const auto number = item.as_int();
     if (!number || *number < 0)
       corrupt(std::string(what) + " holds something else than non-negative integers");
-    numbers.push_back(*number);
+    to.push_back(*number);
   }
-  return numbers;
 }
 
 Value Constructor::call(const Value& callable, Tuple& args) {
@@ -200,7 +199,7 @@ Value Constructor::make_dict(DictKind kind, const Tuple& args, std::size_t from)
 }
 
 Value Constructor::make_sequence(const Global& cls, const Tuple& args) {
-  const std::vector<Value> none;
+  const Values none;
   const bool bounded = cls.known == Known::kDeque && args.items.size() == 2;  // (items, maxlen)
   const auto* items = args.items.empty() ? &none : sequence_items(args.items[0]);
   if (items == nullptr || (args.items.size() > 1 && !bounded)) unexpected_arguments(cls);

@@ -2,6 +2,7 @@
 // containers. Each argument is checked for type and range before it is used.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "checkpoint/value.h"
@@ -48,14 +49,14 @@ class Constructor {
 // kCorrupt for what Python could not have had as a dict key or set member.
 void check_hashable(const Value& key);
 
-// Lists and tuples of non-negative integers, as shapes and strides are.
-std::vector<std::int64_t> integers(const Value& sequence, const char* what);
+// Reads a list or tuple of non-negative integers, as shapes and strides are.
+void integers(const Value& sequence, const char* what, Sizes& to);
 
 // Checks that every element of the tensor lies inside its storage; kCorrupt otherwise.
 void check_extent(const Tensor& tensor);
 
 // Elements of a shape; kCorrupt for negative sizes, more than 64 dimensions, or a product that
 // overflows when multiplied by `item_size`.
-std::uint64_t checked_numel(const std::vector<std::int64_t>& shape, std::size_t item_size);
+std::uint64_t checked_numel(std::span<const std::int64_t> shape, std::size_t item_size);
 
 }  // namespace sda

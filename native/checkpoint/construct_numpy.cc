@@ -194,7 +194,7 @@ void Constructor::fill_array(NdArray& array, const Value& shape, const Value& dt
   const NumpyDType& dtype = as_dtype(dtype_value);
   const std::size_t item = item_size(dtype.dtype);
   array.dtype = dtype.dtype;
-  array.shape = integers(shape, "a numpy array's shape");
+  integers(shape, "a numpy array's shape", array.shape);
   array.fortran_order = fortran;
   const std::uint64_t numel = checked_numel(array.shape, item);
   array.byte_size = numel * item;

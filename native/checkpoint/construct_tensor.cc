@@ -16,7 +16,7 @@ constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::i
 
 }  // namespace
 
-std::uint64_t checked_numel(const std::vector<std::int64_t>& shape, std::size_t item_size) {
+std::uint64_t checked_numel(std::span<const std::int64_t> shape, std::size_t item_size) {
   std::uint64_t bytes = item_size;
   bool empty = false;
   for (const std::int64_t size : shape) {
@@ -66,8 +66,8 @@ Value Constructor::rebuild_tensor(const Tuple& args, int version) {
   const auto offset = items[1].as_int();
   if (!offset || *offset < 0) corrupt("a tensor's offset is not a non-negative integer");
   tensor->offset = static_cast<std::uint64_t>(*offset);
-  tensor->shape = integers(items[2], "a tensor's shape");
-  tensor->strides = integers(items[3], "a tensor's strides");
+  integers(items[2], "a tensor's shape", tensor->shape);
+  integers(items[3], "a tensor's strides", tensor->strides);
   if (tensor->shape.size() != tensor->strides.size())
     corrupt("a tensor has " + std::to_string(tensor->shape.size()) + " sizes and " +
             std::to_string(tensor->strides.size()) + " strides");

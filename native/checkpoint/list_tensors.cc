@@ -45,9 +45,9 @@ class Walk {
     name_budget_ -= bytes;
   }
 
-  void add(DType dtype, const std::vector<std::int64_t>& shape, std::uint64_t bytes) {
+  void add(DType dtype, std::span<const std::int64_t> shape, std::uint64_t bytes) {
     pay(name_.size());
-    out_.push_back({name_, dtype, shape, bytes});
+    out_.push_back({name_, dtype, {shape.begin(), shape.end()}, bytes});
   }
 
   void visit_below(std::string_view key, const Value& value, int depth) {
@@ -59,12 +59,12 @@ class Walk {
     name_.resize(length);
   }
 
-  void visit_all(const std::vector<Value>& items, int depth) {
+  void visit_all(std::span<const Value> items, int depth) {
     for (std::size_t i = 0; i < items.size(); ++i)
       if (items[i].kind == Kind::kObject) visit_below(std::to_string(i), items[i], depth);
   }
 
-  void visit_entries(const std::vector<std::pair<Value, Value>>& entries, int depth) {
+  void visit_entries(std::span<const std::pair<Value, Value>> entries, int depth) {
     for (const auto& [key, value] : entries) {
       if (value.kind != Kind::kObject) continue;
       if (key.as_str())

@@ -166,17 +166,16 @@ std::size_t PickleMachine::pop_mark() {
   return mark;
 }
 
-std::vector<Value> PickleMachine::pop_to_mark() {
+void PickleMachine::pop_to_mark(Values& items) {
   const std::size_t mark = pop_mark();
   arena_.charge(2 * (stack_.size() - mark) * sizeof(Value));
-  std::vector<Value> items(stack_.begin() + static_cast<std::ptrdiff_t>(mark), stack_.end());
+  items.assign(stack_.begin() + static_cast<std::ptrdiff_t>(mark), stack_.end());
   stack_.resize(mark);
-  return items;
 }
 
 Tuple* PickleMachine::pop_tuple_to_mark() {
   auto* tuple = arena_.make<Tuple>();
-  tuple->items = pop_to_mark();
+  pop_to_mark(tuple->items);
   return tuple;
 }
 
@@ -284,7 +283,7 @@ void PickleMachine::push_tuple(std::size_t count) {
 
 void PickleMachine::append_items(std::size_t from) {
   const Value target = from == 0 ? Value() : stack_[from - 1];
-  std::vector<Value>* items = nullptr;
+  Values* items = nullptr;
   if (auto* list = target.as<List>()) items = &list->items;
   if (auto* object = target.as<PyObject>()) items = &object->items;
   if (items == nullptr) corrupt("items are appended to a " + describe(target));
@@ -294,7 +293,7 @@ void PickleMachine::append_items(std::size_t from) {
 
 void PickleMachine::set_items(std::size_t from) {
   const Value target = from == 0 ? Value() : stack_[from - 1];
-  std::vector<std::pair<Value, Value>>* entries = nullptr;
+  Entries* entries = nullptr;
   if (auto* dict = target.as<Dict>()) entries = &dict->entries;
   if (auto* object = target.as<PyObject>()) entries = &object->entries;
   if (entries == nullptr) corrupt("keys are set on a " + describe(target));
@@ -421,7 +420,7 @@ void PickleMachine::execute(std::uint8_t opcode) {
       return push(Value::of(arena_.make<List>()));
     case kList: {
       auto* list = arena_.make<List>();
-      list->items = pop_to_mark();
+      pop_to_mark(list->items);
       return push(Value::of(list));
     }
     case kAppend:
@@ -449,7 +448,7 @@ void PickleMachine::execute(std::uint8_t opcode) {
       return add_items(pop_mark());
     case kFrozenSet: {
       auto* set = arena_.make<Set>();
-      set->items = pop_to_mark();
+      pop_to_mark(set->items);
       std::for_each(set->items.begin(), set->items.end(), check_hashable);
       set->frozen = true;
       return push(Value::of(set));

@@ -53,7 +53,7 @@ class PickleMachine {
   Value& top();
   void push(Value value);
   std::size_t pop_mark();
-  std::vector<Value> pop_to_mark();
+  void pop_to_mark(Values& items);
   Tuple* pop_tuple_to_mark();
   Tuple* pop_args();
 

@@ -141,7 +141,7 @@ void PickleWriter::save_object(const Object& object) {
   throw Error(ErrorCode::kNative, "a value of an unknown kind");
 }
 
-void PickleWriter::save_sequence(const std::vector<Value>& items) {
+void PickleWriter::save_sequence(std::span<const Value> items) {
   for (std::size_t at = 0; at < items.size();) {
     const std::size_t end = std::min(items.size(), at + kBatch);
     if (end - at == 1) {
@@ -155,7 +155,7 @@ void PickleWriter::save_sequence(const std::vector<Value>& items) {
   }
 }
 
-void PickleWriter::save_entries(const std::vector<std::pair<Value, Value>>& entries) {
+void PickleWriter::save_entries(std::span<const std::pair<Value, Value>> entries) {
   for (std::size_t at = 0; at < entries.size();) {
     const std::size_t end = std::min(entries.size(), at + kBatch);
     const bool single = end - at == 1;
@@ -394,7 +394,7 @@ void PickleWriter::empty_ordered_dict() {
   opcode(kReduce);
 }
 
-void PickleWriter::sizes(const std::vector<std::int64_t>& numbers) {
+void PickleWriter::sizes(std::span<const std::int64_t> numbers) {
   constexpr std::uint8_t kShort[] = {kEmptyTuple, kTuple1, kTuple2, kTuple3};
   const bool is_short = numbers.size() < std::size(kShort);
   if (!is_short) opcode(kMark);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -44,8 +45,8 @@ class PickleWriter {
  private:
   void save(const Value& value);
   void save_object(const Object& object);
-  void save_sequence(const std::vector<Value>& items);
-  void save_entries(const std::vector<std::pair<Value, Value>>& entries);
+  void save_sequence(std::span<const Value> items);
+  void save_entries(std::span<const std::pair<Value, Value>> entries);
   void save_tuple(const Tuple& tuple);
   void save_dict(const Dict& dict);
   void save_set(const Set& set);
@@ -67,7 +68,7 @@ class PickleWriter {
   void byte_array(std::string_view raw);
   void global(std::string_view module, std::string_view name);
   void empty_ordered_dict();
-  void sizes(const std::vector<std::int64_t>& numbers);
+  void sizes(std::span<const std::int64_t> numbers);
 
   void opcode(std::uint8_t code) { content_.bytes.append(static_cast<char>(code)); }
   template <typename T>

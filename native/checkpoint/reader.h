@@ -37,7 +37,8 @@ class ZipReader : StorageSource {
   const OpenOptions& options_;
   Document& document_;
   ZipDirectory directory_;
-  std::unordered_map<std::string_view, Storage*> storages_;
+  std::vector<Storage*> storages_;  // of each record, null where it is none
+  std::unordered_map<std::string_view, Storage*> recordless_;  // empty storages
 };
 
 class LegacyReader : StorageSource {
@@ -66,7 +67,7 @@ struct StorageId {
   std::optional<DType> dtype;
   std::string_view key, location;
   std::uint64_t byte_size;
-  const std::vector<Value>* items;
+  const Values* items;
 };
 StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
                            std::size_t max_items);

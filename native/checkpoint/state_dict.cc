@@ -25,7 +25,7 @@ StateDict state_dict(const std::shared_ptr<const Document>& document, std::strin
     NamedTensor& named = tensors.emplace_back();
     named.name = name.view();
     named.dtype = tensor->dtype;
-    named.shape = tensor->shape;
+    named.shape.assign(tensor->shape.begin(), tensor->shape.end());
     if (tensor->contiguous) {
       named.strides.resize(tensor->shape.size());
       std::int64_t stride = 1;
@@ -36,7 +36,7 @@ StateDict state_dict(const std::shared_ptr<const Document>& document, std::strin
       named.data = tensor->contiguous.get();
       named.owner = tensor->contiguous;
     } else {
-      named.strides = tensor->strides;
+      named.strides.assign(tensor->strides.begin(), tensor->strides.end());
       named.owner = tensor->storage->owner;
       named.data = tensor->storage->data == nullptr
                        ? nullptr

@@ -1,6 +1,8 @@
 #include "checkpoint/value.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "checkpoint/error.h"
 #include "checkpoint/limits.h"
@@ -126,11 +128,27 @@ void Arena::prepare(std::size_t size, std::size_t cost_elsewhere) {
   charge(size + 2 * sizeof(void*) + cost_elsewhere);
   if (objects_.size() == objects_.capacity())
     objects_.reserve(std::max<std::size_t>(256, objects_.size() * 2));
-  // Rounded up, because objects follow each other at the widest alignment.
-  if (static_cast<std::size_t>(slab_end_ - slab_) >= size + alignof(std::max_align_t)) return;
-  slabs_.emplace_back(new std::byte[kSlab]);
-  slab_ = slabs_.back().get();
-  slab_end_ = slab_ + kSlab;
+}
+
+void* Arena::take(std::size_t size) {
+  constexpr std::size_t kAlignment = alignof(std::max_align_t);
+  size = (size + kAlignment - 1) / kAlignment * kAlignment;
+  if (static_cast<std::size_t>(slab_end_ - slab_) < size) {
+    slabs_.emplace_back(new std::byte[kSlab]);
+    slab_ = slabs_.back().get();
+    slab_end_ = slab_ + kSlab;
+  }
+  return std::exchange(slab_, slab_ + size);
+}
+
+void* Arena::do_allocate(std::size_t bytes, std::size_t alignment) {
+  if (bytes <= kSmall && alignment <= alignof(std::max_align_t)) return take(bytes);
+  return ::operator new(bytes, std::align_val_t(alignment));
+}
+
+void Arena::do_deallocate(void* data, std::size_t bytes, std::size_t alignment) {
+  if (bytes <= kSmall && alignment <= alignof(std::max_align_t)) return;
+  ::operator delete(data, bytes, std::align_val_t(alignment));
 }
 
 std::string describe(const Value& value) {

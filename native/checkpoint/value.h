@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -90,6 +92,12 @@ T* Value::as() const noexcept {
   return static_cast<T*>(object);
 }
 
+// Containers live and die with the arena, which also has the memory of the small ones.
+using Memory = std::pmr::memory_resource;
+using Values = std::pmr::vector<Value>;
+using Entries = std::pmr::vector<std::pair<Value, Value>>;
+using Sizes = std::pmr::vector<std::int64_t>;
+
 struct BigInt : Object {
   static constexpr ObjectKind kKind = ObjectKind::kBigInt;
   BigInt() : Object(kKind) {}
@@ -105,33 +113,33 @@ struct Complex : Object {
 
 struct List : Object {
   static constexpr ObjectKind kKind = ObjectKind::kList;
-  List() : Object(kKind) {}
-  std::vector<Value> items;
+  explicit List(Memory* memory) : Object(kKind), items(memory) {}
+  Values items;
 };
 
 struct Tuple : Object {
   static constexpr ObjectKind kKind = ObjectKind::kTuple;
-  Tuple() : Object(kKind) {}
-  std::vector<Value> items;
+  explicit Tuple(Memory* memory) : Object(kKind), items(memory) {}
+  Values items;
 };
 
 enum class DictKind : std::uint8_t { kDict, kOrderedDict, kDefaultDict, kCounter };
 
 struct Dict : Object {
   static constexpr ObjectKind kKind = ObjectKind::kDict;
-  Dict() : Object(kKind) {}
+  explicit Dict(Memory* memory) : Object(kKind), entries(memory) {}
   DictKind dict_kind = DictKind::kDict;
-  Value factory;                                 // of a defaultdict
-  std::vector<std::pair<Value, Value>> entries;  // as written: a later key wins
-  Value attributes;                              // set through BUILD, as "_metadata" is
+  Value factory;     // of a defaultdict
+  Entries entries;   // as written: a later key wins
+  Value attributes;  // set through BUILD, as "_metadata" is
   const Value* find(std::string_view key) const noexcept;
 };
 
 struct Set : Object {
   static constexpr ObjectKind kKind = ObjectKind::kSet;
-  Set() : Object(kKind) {}
+  explicit Set(Memory* memory) : Object(kKind), items(memory) {}
   bool frozen = false;
-  std::vector<Value> items;
+  Values items;
 };
 
 // What the reader knows about a global by its name; see globals.h.
@@ -148,14 +156,14 @@ struct Global : Object {
 // An instance of a class that we know only by name: never constructed, only described.
 struct PyObject : Object {
   static constexpr ObjectKind kKind = ObjectKind::kPyObject;
-  PyObject() : Object(kKind) {}
+  explicit PyObject(Memory* memory) : Object(kKind), items(memory), entries(memory) {}
   const Global* cls = nullptr;
-  bool allocated = false;                        // by cls.__new__ (NEWOBJ), not by calling cls
-  Value args;                                    // tuple
-  Value kwargs;                                  // dict, from NEWOBJ_EX
-  Value state;                                   // from BUILD
-  std::vector<Value> items;                      // APPENDS to a list subclass
-  std::vector<std::pair<Value, Value>> entries;  // SETITEMS on a dict subclass
+  bool allocated = false;  // by cls.__new__ (NEWOBJ), not by calling cls
+  Value args;              // tuple
+  Value kwargs;            // dict, from NEWOBJ_EX
+  Value state;             // from BUILD
+  Values items;            // APPENDS to a list subclass
+  Entries entries;         // SETITEMS on a dict subclass
 };
 
 struct Storage : Object {
@@ -176,12 +184,12 @@ struct Storage : Object {
 
 struct Tensor : Object {
   static constexpr ObjectKind kKind = ObjectKind::kTensor;
-  Tensor() : Object(kKind) {}
+  explicit Tensor(Memory* memory) : Object(kKind), shape(memory), strides(memory) {}
   Storage* storage = nullptr;
   DType dtype = DType::kFloat32;
   std::uint64_t offset = 0;  // elements
-  std::vector<std::int64_t> shape;
-  std::vector<std::int64_t> strides;  // elements
+  Sizes shape;
+  Sizes strides;  // elements
   bool requires_grad = false;
   bool parameter = false;
   bool conjugate = false, negate = false;  // applied when made contiguous
@@ -201,10 +209,10 @@ struct NumpyDType : Object {
 
 struct NdArray : Object {
   static constexpr ObjectKind kKind = ObjectKind::kNdArray;
-  NdArray() : Object(kKind) {}
+  explicit NdArray(Memory* memory) : Object(kKind), shape(memory) {}
   bool built = false;
   DType dtype = DType::kFloat32;
-  std::vector<std::int64_t> shape;
+  Sizes shape;
   bool fortran_order = false;  // as it was in the file; `data` is row-major
   std::shared_ptr<std::byte> data;
   std::uint64_t byte_size = 0;
@@ -232,11 +240,11 @@ constexpr std::size_t javascript_cost(ObjectKind kind) {
 
 // Owns the objects of one pickle and counts what they cost, against one budget for objects and one
 // for the bytes of allocate(). Not thread-safe.
-class Arena {
+class Arena final : private Memory {
  public:
   Arena(std::uint64_t budget, std::uint64_t data_budget)
       : budget_(budget), data_budget_(data_budget) {}
-  ~Arena();
+  ~Arena() override;
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -244,9 +252,12 @@ class Arena {
   T* make() {
     static_assert(alignof(T) <= alignof(std::max_align_t) && sizeof(T) <= kSlab);
     prepare(sizeof(T), javascript_cost(T::kKind));
-    T* object = new (slab_) T();
-    slab_ += (sizeof(T) + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) *
-             alignof(std::max_align_t);
+    void* const place = take(sizeof(T));
+    T* object;
+    if constexpr (std::is_constructible_v<T, Memory*>)
+      object = new (place) T(this);
+    else
+      object = new (place) T();
     object->id = static_cast<std::uint32_t>(objects_.size());
     objects_.push_back(object);
     return object;
@@ -263,8 +274,11 @@ class Arena {
   // Counts an allocation; kLimit when the budget is spent.
   void charge(std::uint64_t bytes);
 
-  template <typename T>
-  void push(std::vector<T>& to, T value) {
+  // For containers that outlive nothing of the arena; made with its constructor's argument.
+  Memory* memory() noexcept { return this; }
+
+  template <typename T, typename A>
+  void push(std::vector<T, A>& to, T value) {
     if (to.size() == to.capacity()) grow(to);
     to.push_back(std::move(value));
   }
@@ -279,18 +293,26 @@ class Arena {
   }
 
  private:
-  template <typename T>
-  void grow(std::vector<T>& v) {
+  template <typename T, typename A>
+  void grow(std::vector<T, A>& v) {
     const std::size_t capacity = v.capacity() < 4 ? 4 : v.capacity() + v.capacity() / 2;
     // Each element costs about as much again in JavaScript.
     charge((capacity - v.capacity()) * sizeof(T) * 2);
     v.reserve(capacity);
   }
-  // Counts an object of `size` bytes and makes room for it in the slab.
+  // Counts an object of `size` bytes.
   void prepare(std::size_t size, std::size_t cost_elsewhere);
+  // Bytes from the slab, at the widest alignment; `size` is at most kSlab.
+  void* take(std::size_t size);
+
+  // What containers ask for: small pieces come from the slab and return with it.
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override;
+  void do_deallocate(void* data, std::size_t bytes, std::size_t alignment) override;
+  bool do_is_equal(const Memory& other) const noexcept override { return this == &other; }
 
   // A pickle makes thousands of small objects; they live and die together.
   static constexpr std::size_t kSlab = 16 * 1024;
+  static constexpr std::size_t kSmall = 256;
 
   std::uint64_t budget_, data_budget_;
   std::uint64_t used_ = 0, data_used_ = 0;

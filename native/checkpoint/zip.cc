@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <numeric>
+#include <optional>
+#include <span>
 
 #include "checkpoint/limits.h"
 
@@ -22,6 +25,7 @@ constexpr std::size_t kEndSize = 22;
 constexpr std::size_t kEnd64Size = 56;
 constexpr std::size_t kLocator64Size = 20;
 constexpr std::size_t kMaxComment = 0xFFFF;
+constexpr std::size_t kUsualComment = 256;  // torch.save writes none
 
 constexpr std::uint16_t kFlagEncrypted = 1 << 0;
 constexpr std::uint16_t kFlagDescriptor = 1 << 3;
@@ -77,6 +81,17 @@ class Zip64Extra {
   std::size_t left_ = 0;
 };
 
+// Where in `tail`, the last bytes of a file, the end record begins. From the back: its comment must
+// reach exactly to the end of the file.
+std::optional<std::size_t> find_end(std::span<const std::byte> tail, std::size_t max_comment) {
+  for (std::size_t back = kEndSize; back <= std::min(tail.size(), kEndSize + max_comment); ++back) {
+    const std::byte* at = tail.data() + tail.size() - back;
+    if (load<std::uint32_t>(at) == kEndSignature && load<std::uint16_t>(at + 20) == back - kEndSize)
+      return tail.size() - back;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 ZipDirectory::ZipDirectory(const File& file) {
@@ -86,36 +101,30 @@ ZipDirectory::ZipDirectory(const File& file) {
 }
 
 ZipRecord* ZipDirectory::find(std::string_view name) noexcept {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : &records_[found->second];
+  const auto found = std::lower_bound(
+      by_name_.begin(), by_name_.end(), name,
+      [this](std::size_t i, std::string_view wanted) { return records_[i].name < wanted; });
+  return found == by_name_.end() || records_[*found].name != name ? nullptr : &records_[*found];
 }
 
 void ZipDirectory::read_end(const File& file) {
   const std::uint64_t file_size = file.size();
-  const std::size_t tail_size = static_cast<std::size_t>(
-      std::min<std::uint64_t>(file_size, kEndSize + kMaxComment + kLocator64Size + kEnd64Size));
-  std::vector<std::byte> tail(tail_size);
-  const std::uint64_t tail_offset = file_size - tail_size;
-  file.read_at(tail_offset, tail.data(), tail_size);
-
-  // From the back: the record's comment must reach exactly to the end of the file.
-  std::size_t end = tail_size;
-  bool found = false;
-  for (std::size_t back = kEndSize; back <= std::min(tail_size, kEndSize + kMaxComment); ++back) {
-    const std::byte* at = tail.data() + tail_size - back;
-    if (load<std::uint32_t>(at) == kEndSignature &&
-        load<std::uint16_t>(at + 20) == back - kEndSize) {
-      end = tail_size - back;
-      found = true;
-      break;
-    }
+  std::vector<std::byte> tail;
+  std::optional<std::size_t> found;
+  for (const std::size_t comment : {kUsualComment, kMaxComment}) {
+    tail.resize(static_cast<std::size_t>(
+        std::min<std::uint64_t>(file_size, kEndSize + comment + kLocator64Size + kEnd64Size)));
+    file.read_at(file_size - tail.size(), tail.data(), tail.size());
+    found = find_end(tail, comment);
+    if (found) break;
   }
   if (!found)
     fail(ErrorCode::kCorrupt, file.path(), file_size,
          "a zip archive without its end record; the file is truncated");
 
+  const std::size_t end = *found;
   const std::byte* at = tail.data() + end;
-  const std::uint64_t end_offset = tail_offset + end;
+  const std::uint64_t end_offset = file_size - tail.size() + end;
   std::uint32_t disks = load<std::uint16_t>(at + 4) | load<std::uint16_t>(at + 6);
   const std::uint16_t entries_here = load<std::uint16_t>(at + 8);
   entry_count_ = load<std::uint16_t>(at + 10);
@@ -196,27 +205,27 @@ void ZipDirectory::read_entries(const File& file) {
       fail(ErrorCode::kCorrupt, file.path(), entry_offset,
            "a zip64 entry without its 64-bit sizes");
 
-    const std::string shown(full_name);
+    const auto shown = [&] { return std::string(full_name); };
     if (record.flags & (kFlagEncrypted | kFlagStrongEncryption | kFlagMaskedHeaders))
-      fail(ErrorCode::kFormat, file.path(), entry_offset, "record '" + shown + "' is encrypted");
+      fail(ErrorCode::kFormat, file.path(), entry_offset, "record '" + shown() + "' is encrypted");
     if (method != 0 || (record.flags & kFlagPatch))
       fail(ErrorCode::kFormat, file.path(), entry_offset,
-           "record '" + shown + "' is compressed (method " + std::to_string(method) +
+           "record '" + shown() + "' is compressed (method " + std::to_string(method) +
                "); torch.save stores records as they are");
     if (stored != record.size)
       fail(ErrorCode::kCorrupt, file.path(), entry_offset,
-           "record '" + shown + "' is stored with two different sizes");
+           "record '" + shown() + "' is stored with two different sizes");
     if (load<std::uint16_t>(entry + 34) != 0)
       fail(ErrorCode::kFormat, file.path(), entry_offset, "a zip archive in several parts");
     if (record.size > records_end_ || record.header_offset > records_end_ - record.size)
       fail(ErrorCode::kCorrupt, file.path(), entry_offset,
-           "record '" + shown + "' reaches past the end of the records");
+           "record '" + shown() + "' reaches past the end of the records");
 
     const std::size_t slash = full_name.find('/');
     if (slash == std::string_view::npos || slash == 0 ||
         full_name.find('\0') != std::string_view::npos)
       fail(ErrorCode::kFormat, file.path(), entry_offset,
-           "a zip archive, but not one of torch.save: '" + shown + "' is not in a top folder");
+           "a zip archive, but not one of torch.save: '" + shown() + "' is not in a top folder");
     if (i == 0) top_folder_ = full_name.substr(0, slash);
     if (full_name.substr(0, slash) != top_folder_)
       fail(ErrorCode::kFormat, file.path(), entry_offset,
@@ -236,7 +245,6 @@ void ZipDirectory::check_order(const File& file) {
   });
   without_crcs_ = std::all_of(records_.begin(), records_.end(),
                               [](const ZipRecord& record) { return record.crc == 0; });
-  by_name_.reserve(records_.size());
   for (std::size_t i = 0; i < records_.size(); ++i) {
     ZipRecord& record = records_[i];
     record.limit = i + 1 < records_.size() ? records_[i + 1].header_offset : records_end_;
@@ -246,10 +254,17 @@ void ZipDirectory::check_order(const File& file) {
     if (record.limit - record.header_offset < least)
       fail(ErrorCode::kCorrupt, file.path(), record.header_offset,
            "record '" + record.name + "' overlaps the one after it");
-    if (!by_name_.emplace(record.name, i).second)
-      fail(ErrorCode::kCorrupt, file.path(), record.header_offset,
-           "two records are called '" + record.name + "'");
   }
+  by_name_.resize(records_.size());
+  std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
+  std::sort(by_name_.begin(), by_name_.end(),
+            [this](std::size_t a, std::size_t b) { return records_[a].name < records_[b].name; });
+  const auto twice = std::adjacent_find(
+      by_name_.begin(), by_name_.end(),
+      [this](std::size_t a, std::size_t b) { return records_[a].name == records_[b].name; });
+  if (twice != by_name_.end())
+    fail(ErrorCode::kCorrupt, file.path(), records_[*twice].header_offset,
+         "two records are called '" + records_[*twice].name + "'");
 }
 
 void check_local_header(ZipRecord& record, std::string_view top_folder, const std::string& path,

@@ -7,7 +7,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "checkpoint/file.h"
@@ -47,7 +46,7 @@ class ZipDirectory {
 
   std::string top_folder_;
   std::vector<ZipRecord> records_;
-  std::unordered_map<std::string_view, std::size_t> by_name_;
+  std::vector<std::size_t> by_name_;  // indices, sorted
   std::uint64_t records_end_ = 0;
   std::uint64_t directory_size_ = 0;
   std::uint64_t entry_count_ = 0;

@@ -39,8 +39,9 @@ struct Piece {
       .with("record", record.name);
 }
 
-// Keeps `thread` off the processor that we run on. The scheduler sometimes queues a new thread behind
-// the one that made it, although another processor is idle, and then it starts when all is done.
+// Keeps `thread` off the processor that we run on. The scheduler sometimes queues a new thread
+// behind the one that made it, although another processor is idle, and then it starts when all is
+// done.
 void run_elsewhere([[maybe_unused]] std::thread& thread) {
 #if defined(__linux__)
   cpu_set_t allowed;
@@ -148,14 +149,17 @@ void ZipReader::read_pickle() {
 
 Value ZipReader::load(const Value& persistent_id) {
   const StorageId id = parse_storage_id(persistent_id, 5, 5);
-  const auto known = storages_.find(id.key);
-  if (known != storages_.end()) {
-    if (!is_same_storage(*known->second, id))
-      throw Error(ErrorCode::kCorrupt, "storage '" + std::string(id.key) + "' has two types");
-    return Value::of(known->second);
-  }
   const std::string name = "data/" + std::string(id.key);
   ZipRecord* record = directory_.find(name);
+  if (storages_.empty()) storages_.resize(directory_.records().size());
+  Storage*& known = record != nullptr
+                        ? storages_[static_cast<std::size_t>(record - directory_.records().data())]
+                        : recordless_[id.key];
+  if (known != nullptr) {
+    if (!is_same_storage(*known, id))
+      throw Error(ErrorCode::kCorrupt, "storage '" + std::string(id.key) + "' has two types");
+    return Value::of(known);
+  }
   const std::uint64_t found = record == nullptr ? 0 : record->size;
   if (found != id.byte_size)
     throw Error(ErrorCode::kCorrupt,
@@ -168,7 +172,7 @@ Value ZipReader::load(const Value& persistent_id) {
   storage->key = id.key;
   storage->location = id.location;
   storage->byte_size = id.byte_size;
-  storages_.emplace(id.key, storage);
+  known = storage;
   return Value::of(storage);
 }
 
@@ -236,11 +240,10 @@ void ZipReader::map() {
 }
 
 void ZipReader::place_storages(std::byte* image, const std::shared_ptr<const void>& owner) {
-  for (const auto& [key, storage] : storages_) {
-    const ZipRecord* record = directory_.find("data/" + std::string(key));
-    if (record == nullptr) continue;  // an empty storage without a record
-    storage->file_offset = record->data_offset;
-    place_storage(*storage, image, owner);
+  for (std::size_t i = 0; i < storages_.size(); ++i) {
+    if (storages_[i] == nullptr) continue;
+    storages_[i]->file_offset = directory_.records()[i].data_offset;
+    place_storage(*storages_[i], image, owner);
   }
 }
 
