@@ -24,7 +24,7 @@ import torch  # noqa: E402
 
 import sda_reference as sda  # noqa: E402
 
-WARM_UP = 5
+WARM_UP = 50
 
 
 def measure(work: Callable[[], Any], repeats: int) -> dict[str, Any]:

@@ -17,6 +17,8 @@ namespace sda::addon {
 namespace {
 
 constexpr std::size_t kShortText = 24;
+// Up to here a copy takes less time than memory from outside, which needs a finalizer.
+constexpr std::size_t kCheaperCopied = 4096;
 constexpr std::int64_t kSafeInteger = (std::int64_t{1} << 53) - 1;
 
 // The typed array that holds a dtype's elements. What JavaScript has no type for comes as its
@@ -376,7 +378,16 @@ napi_value ValueConverter::make_tensor(const Tensor& tensor) {
 
 napi_value ValueConverter::make_array(const NdArray& array) {
   if (!array.built) throw Error(ErrorCode::kCorrupt, "a numpy array that is never filled");
-  const napi_value data = typed_array(array.dtype, array.data.get(), array.byte_size, array.data);
+  napi_value data;
+  if (array.byte_size > 0 && array.byte_size <= kCheaperCopied) {
+    void* copy;
+    napi_value buffer;
+    check(napi_create_arraybuffer(env_, array.byte_size, &copy, &buffer));
+    std::memcpy(copy, array.data.get(), array.byte_size);
+    data = view(array.dtype, buffer, 0, array.byte_size / item_size(array.dtype));
+  } else {
+    data = typed_array(array.dtype, array.data.get(), array.byte_size, array.data);
+  }
   return call("ndArray", {string(dtype_name(array.dtype)), shape_array(array.shape), data,
                           Napi::Boolean::New(env_, array.fortran_order)});
 }

@@ -1,6 +1,7 @@
 #include "engine/vae_weights.h"
 
 #include <ATen/ops/from_blob.h>
+#include <c10/core/InferenceMode.h>
 
 #include <string_view>
 #include <unordered_map>
@@ -94,7 +95,8 @@ class Collector {
                                 .strides(source->strides)
                                 .options(type)
                                 .make_tensor();
-    at::Tensor tensor = view.to(at::kFloat).contiguous();
+    const bool as_it_is = type == at::kFloat && view.is_contiguous();  // a dispatch costs a load
+    at::Tensor tensor = as_it_is ? view : view.to(at::kFloat).contiguous();
     if (!device_.is_cpu()) {
       // The copy from pinned memory overlaps with reading the next tensor.
       tensor = tensor.pin_memory().to(device_, /*non_blocking=*/true);
@@ -137,6 +139,7 @@ VaeShape::VaeShape(std::int64_t latent_size, const SpectrogramConfig& config)
       small_width(padded_to_16(frames) / 16) {}
 
 VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::Device device) {
+  const c10::InferenceMode guard;
   VaeWeights weights;
   Collector collect(state, device, weights);
 
