@@ -11,16 +11,18 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Bench } from "tinybench";
-import { loadModel, readMetadata } from "../dist/index.js";
-import { load } from "../dist/torch/index.js";
+import { type LoadedModel, loadModel, readMetadata } from "../dist/index.js";
+import { load, Tensor } from "../dist/torch/index.js";
 import { writeLargeModel } from "./support/large-file.js";
-import { python, runPeer } from "./support/python.js";
+import { Peer, python } from "./support/python.js";
 import { type Summary, show, summarize } from "./support/statistics.js";
 
-const ROUNDS = 4;
-const RUNS_PER_ROUND = 25;
-/** As many as the Python peer has: V8 compiles what runs often, and a server has run it often. */
-const WARM_UP = 50;
+/** Short rounds, ours and Python's in turn: a noisy neighbour slows both. */
+const ROUNDS = 20;
+const RUNS_PER_ROUND = 5;
+/** Runs that don't count, on both sides: at first, because V8 compiles what runs often; then of each round. */
+const WARM_UP = 200;
+const WARM_UP_OF_ROUND = 3;
 const COLD_STARTS = 7;
 const LARGE = 2 ** 31;
 
@@ -37,17 +39,18 @@ const samples = new Map<string, number[]>();
 const collect = (name: string, more: readonly number[]) =>
   samples.set(name, [...(samples.get(name) ?? []), ...more]);
 
-async function measureOurs(): Promise<void> {
-  const model = await loadModel(file);
-  const z = {
-    dtype: "float32" as const,
-    shape: [1, model.model.latentDim],
-    data: new Float32Array(model.model.latentDim),
-  };
+const WORKS = ["torch.load", "torch.load mmap", "program load", "metadata", "decode"];
+
+async function measureOurs(model: LoadedModel, warmUp: number, keep: boolean): Promise<void> {
+  const z = new Tensor(
+    "float32",
+    [1, model.model.latentDim],
+    new Float32Array(model.model.latentDim),
+  );
   const bench = new Bench({
     iterations: RUNS_PER_ROUND,
     time: 0,
-    warmupIterations: WARM_UP,
+    warmupIterations: warmUp,
     warmupTime: 0,
     retainSamples: true,
   })
@@ -63,14 +66,15 @@ async function measureOurs(): Promise<void> {
   for (const task of bench.tasks) {
     const { result } = task;
     if (result.state !== "completed") throw new Error(`${task.name}: ${result.state}`);
-    collect(task.name, result.latency.samples ?? []);
+    if (keep) collect(task.name, result.latency.samples ?? []);
   }
-  model.dispose();
 }
 
-function measurePython(): void {
-  const { results } = runPeer("load_peer.py", [file, "--repeats", String(RUNS_PER_ROUND)]);
-  for (const [name, result] of Object.entries(results)) collect(`Python: ${name}`, result.samples);
+async function measurePython(peer: Peer, warmUp: number, keep: boolean): Promise<void> {
+  for (const work of WORKS) {
+    const times = await peer.measure(work, warmUp, RUNS_PER_ROUND);
+    if (keep) collect(`Python: ${work}`, times);
+  }
 }
 
 function timeProcess(name: string, command: string, args: string[]): void {
@@ -81,17 +85,23 @@ function timeProcess(name: string, command: string, args: string[]): void {
 }
 
 writeLargeModel(file, large, LARGE);
+const peer = python === null ? null : new Peer(python, "load_peer.py", [file]);
 try {
+  const model = await loadModel(file);
+  await measureOurs(model, WARM_UP, false);
+  if (peer !== null) await measurePython(peer, WARM_UP, false);
   for (let round = 0; round < ROUNDS; round++) {
-    await measureOurs();
-    if (python !== null) measurePython();
+    await measureOurs(model, WARM_UP_OF_ROUND, true);
+    if (peer !== null) await measurePython(peer, WARM_UP_OF_ROUND, true);
   }
+  model.dispose();
   for (let i = 0; i < COLD_STARTS; i++) {
     timeProcess("cold start", process.execPath, [here("cold-start.mjs"), file]);
     if (python !== null)
       timeProcess("Python: cold start", python, [here("peers/cold_start.py"), file]);
   }
 } finally {
+  peer?.close();
   rmSync(large, { force: true });
 }
 

@@ -1,17 +1,15 @@
 """The same work in Python, for comparison: loading an `.sda` file, reading its metadata, decoding once.
 
-    python bench/peers/load_peer.py FILE.sda [--repeats 50] [--threads N]
+    python bench/peers/load_peer.py FILE.sda [--threads N]
 
-Prints JSON: {"environment": {...}, "results": {name: {"median_ms", "samples": [ms, ...]}}}.
-The file should be in the page cache; every measurement runs a few times unmeasured first.
+Reads requests from its standard input, one JSON a line: {"work": name, "warm_up": runs that don't count, "runs": n};
+answers each with a line [ms, ...]. So both sides can take turns. The file should be in the page cache.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -24,25 +22,21 @@ import torch  # noqa: E402
 
 import sda_reference as sda  # noqa: E402
 
-WARM_UP = 50
-
-
-def measure(work: Callable[[], Any], repeats: int) -> dict[str, Any]:
+def measure(work: Callable[[], Any], warm_up: int, runs: int) -> list[float]:
     """Milliseconds of each call; what a call returns is released inside the measured time."""
-    for _ in range(WARM_UP):
+    for _ in range(warm_up):
         work()
     samples = []
-    for _ in range(repeats):
+    for _ in range(runs):
         started = time.perf_counter_ns()
         work()
         samples.append((time.perf_counter_ns() - started) / 1e6)
-    return {"median_ms": statistics.median(samples), "samples": samples}
+    return samples
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--repeats", type=int, default=50)
     parser.add_argument("--threads", type=int, help="torch.set_num_threads; PyTorch's default when absent")
     options = parser.parse_args()
     if options.threads is not None:
@@ -63,15 +57,9 @@ def main() -> int:
         "metadata": lambda: dict(torch.load(path, map_location="cpu", weights_only=False)["metadata"]),
         "decode": decode,
     }
-    results = {name: measure(work, options.repeats) for name, work in works.items()}
-    environment = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "file_bytes": path.stat().st_size,
-    }
-    json.dump({"environment": environment, "results": results}, sys.stdout)
-    print()
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps(measure(works[request["work"]], request["warm_up"], request["runs"])), flush=True)
     return 0
 
 

@@ -1,4 +1,5 @@
 import { badArgument, checkSignal, toFilePath } from "../check.js";
+import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
 import { engineAddon } from "../native/load.js";
 import { AudioSpectrogram } from "./audio-spectrogram.js";
@@ -43,7 +44,13 @@ export async function loadModel(
   checkSignal(signal);
 
   const addon = engineAddon();
-  const opened = await callNative(addon, signal, (cancel) => addon.open(file, { verify }, cancel));
+  const opened = await callNative(
+    addon,
+    signal,
+    (cancel) =>
+      (verify ? undefined : atOnce(() => addon.openAtOnce(file))) ??
+      addon.open(file, { verify }, cancel),
+  );
   const content = parseModel(opened.content, file);
   const { latentDim, spectrogramConfig: config } = content;
   const created = await callNative(addon, signal, (cancel) =>

@@ -1,6 +1,8 @@
 import { toFilePath } from "../check.js";
+import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
+import type { ReadOptions } from "../native/types.js";
 import { parseHeader } from "./header.js";
 import { parseMetadata } from "./schema.js";
 
@@ -24,6 +26,13 @@ export interface ModelMetadata {
   nActiveComponents: number;
 }
 
+const ONLY_METADATA: ReadOptions = {
+  verify: true,
+  weights: false,
+  only: ["format", "version", "metadata"],
+  unknownGlobals: "reject",
+};
+
 /**
  * Reads a model file's metadata and nothing else: no weights, in a time that doesn't depend on the file's size,
  * and without LibTorch. The names, order and defaults of the 14 fields are those of the file format.
@@ -34,17 +43,10 @@ export interface ModelMetadata {
 export async function readMetadata(path: string | URL): Promise<ModelMetadata> {
   const file = toFilePath(path);
   const addon = checkpointAddon();
-  const content = await callNative(addon, undefined, (cancel) =>
-    addon.read(
-      file,
-      {
-        verify: true,
-        weights: false,
-        only: ["format", "version", "metadata"],
-        unknownGlobals: "reject",
-      },
-      cancel,
-    ),
+  const content = await callNative(
+    addon,
+    undefined,
+    () => atOnce(() => addon.readAtOnce(file, ONLY_METADATA)) ?? addon.read(file, ONLY_METADATA),
   );
   return parseMetadata(parseHeader(content, file));
 }

@@ -77,6 +77,8 @@ export interface CheckpointAddon {
   /** Cancels what runs in this process, waits for it and starts nothing more. */
   stopWork(): void;
   read(path: string, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
+  /** What `read` resolves to if it is small and in the kernel's caches; otherwise undefined, and whatever is wrong is for `read` to say. */
+  readAtOnce(path: string, options: ReadOptions): unknown;
   inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
   verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
   /** Writes a temporary file beside the target, syncs it and gives it its name. */
@@ -182,6 +184,8 @@ export interface EngineAddon {
     options: { verify: boolean },
     cancel?: CancelToken,
   ): Promise<{ file: FileHandle; content: unknown }>;
+  /** As `readAtOnce`, without checking the weights. */
+  openAtOnce(path: string): { file: FileHandle; content: unknown } | undefined;
   /** Builds the network from the opened file's state dict; takes the file from its handle, which is void afterwards. */
   createModel(
     file: FileHandle,

@@ -1,4 +1,5 @@
 import { checkOneOf, toFilePath } from "../check.js";
+import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 
@@ -40,11 +41,13 @@ export async function load(path: string | URL, options: LoadOptions = {}): Promi
   const { verify = true, unknownGlobals = "reject", weights = true, signal } = options;
   checkOneOf("unknownGlobals", unknownGlobals, ["reject", "inert"]);
   const addon = checkpointAddon();
-  return callNative(addon, signal, (cancel) =>
-    addon.read(
-      file,
-      { verify: Boolean(verify), unknownGlobals, weights: Boolean(weights) },
-      cancel,
-    ),
+  const native = { verify: Boolean(verify), unknownGlobals, weights: Boolean(weights) };
+  return callNative(
+    addon,
+    signal,
+    (cancel) =>
+      (native.verify && native.weights
+        ? undefined
+        : atOnce(() => addon.readAtOnce(file, native))) ?? addon.read(file, native, cancel),
   );
 }

@@ -42,6 +42,20 @@ ReadOptions read_options(const Napi::Object& options) {
   return result;
 }
 
+Napi::Value content(Napi::Env env, const std::shared_ptr<const Document>& document,
+                    const std::string& path, const std::optional<std::vector<std::string>>& only) {
+  try {
+    if (!only) return ValueConverter(env, document).convert(document->root());
+    ValueConverter converter(env, document, ValueConverter::Purpose::kReading);
+    return converter.convert_top(document->root(), [&](std::string_view key) {
+      return std::find(only->begin(), only->end(), key) != only->end();
+    });
+  } catch (Error& error) {
+    error.with("path", path);
+    throw;
+  }
+}
+
 // read(path, options, cancel?)
 Napi::Value read(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
@@ -52,20 +66,21 @@ Napi::Value read(const Napi::CallbackInfo& info) {
           OpenOptions open = options.open;
           open.cancel = &cancel;
           auto document = Document::open(path, open);
-          return [document = std::move(document), only = options.only,
-                  path](Napi::Env env) -> Napi::Value {
-            try {
-              ValueConverter converter(env, document);
-              if (!only) return converter.convert(document->root());
-              return converter.convert_top(document->root(), [&](std::string_view key) {
-                return std::find(only->begin(), only->end(), key) != only->end();
-              });
-            } catch (Error& error) {
-              error.with("path", path);
-              throw;
-            }
+          return [document = std::move(document), only = options.only, path](Napi::Env env) {
+            return content(env, document, path, only);
           };
         });
+  });
+}
+
+// readAtOnce(path, options): what read() resolves to, or undefined.
+Napi::Value read_at_once(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    const ReadOptions options = read_options(object_argument(call[1], "options"));
+    const auto document = Document::open_at_once(path, options.open);
+    if (!document) return call.Env().Undefined();
+    return content(call.Env(), document, path, options.only);
   });
 }
 
@@ -150,6 +165,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("registerClasses", Napi::Function::New(env, register_classes));
   exports.Set("createCancelToken", Napi::Function::New(env, create_cancel_token));
   exports.Set("read", Napi::Function::New(env, read));
+  exports.Set("readAtOnce", Napi::Function::New(env, read_at_once));
   exports.Set("inspect", Napi::Function::New(env, inspect));
   exports.Set("verify", Napi::Function::New(env, verify));
   exports.Set("readIndex", Napi::Function::New(env, read_index));

@@ -28,6 +28,22 @@ namespace {
 
 constexpr std::string_view kStateDict = "model_state_dict";
 
+// What open() resolves to.
+Napi::Value opened(Napi::Env env, const std::shared_ptr<const Document>& document,
+                   const std::string& path) {
+  try {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("content", ValueConverter(env, document, ValueConverter::Purpose::kReading)
+                              .convert_top(document->root(),
+                                           [](std::string_view key) { return key != kStateDict; }));
+    result.Set("file", wrap_handle(env, document));
+    return result;
+  } catch (Error& error) {
+    error.with("path", path);
+    throw;
+  }
+}
+
 // open(path, { verify }, cancel?)
 Napi::Value open(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
@@ -39,21 +55,21 @@ Napi::Value open(const Napi::CallbackInfo& info) {
           options.hold = verify ? Hold::kMemory : Hold::kMapping;
           options.cancel = &cancel;
           auto document = Document::open(path, options);
-          return [document = std::move(document), path](Napi::Env env) -> Napi::Value {
-            try {
-              Napi::Object result = Napi::Object::New(env);
-              result.Set("content", ValueConverter(env, document)
-                                        .convert_top(document->root(), [](std::string_view key) {
-                                          return key != kStateDict;
-                                        }));
-              result.Set("file", wrap_handle(env, document));
-              return result;
-            } catch (Error& error) {
-              error.with("path", path);
-              throw;
-            }
+          return [document = std::move(document), path](Napi::Env env) {
+            return opened(env, document, path);
           };
         });
+  });
+}
+
+// openAtOnce(path): what open(path, { verify: false }) resolves to, or undefined.
+Napi::Value open_at_once(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    OpenOptions options;
+    options.hold = Hold::kMapping;
+    const auto document = Document::open_at_once(path, options);
+    return document ? opened(call.Env(), document, path) : call.Env().Undefined();
   });
 }
 
@@ -214,6 +230,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("createCancelToken", create_cancel_token);
   add("info", engine_info);
   add("open", open);
+  add("openAtOnce", open_at_once);
   add("createModel", create_model);
   add("stateDict", state_dict_of);
   add("save", save_model);

@@ -80,8 +80,9 @@ void note_slot(Slots& slots, std::size_t index, const Value& value) {
 
 }  // namespace
 
-ValueConverter::ValueConverter(Napi::Env env, std::shared_ptr<const Document> document)
-    : env_(env), document_(std::move(document)) {
+ValueConverter::ValueConverter(Napi::Env env, std::shared_ptr<const Document> document,
+                               Purpose purpose)
+    : env_(env), purpose_(purpose), document_(std::move(document)) {
   const auto& factories = Environment::of(env).factories;
   if (factories.IsEmpty()) throw Error(ErrorCode::kNative, "registerClasses has not been called");
   factories_ = factories.Value();
@@ -298,7 +299,7 @@ napi_value ValueConverter::make_object(const PyObject& object, int depth) {
 }
 
 void ValueConverter::remember(napi_value target, const Slots& slots) {
-  if (slots.empty()) return;
+  if (slots.empty() || purpose_ == Purpose::kReading) return;
   auto packed = Napi::Float64Array::New(env_, slots.size());
   for (std::size_t i = 0; i < slots.size(); ++i)
     packed.Data()[i] = static_cast<double>(slots[i].first) * kSlotKinds + slots[i].second;

@@ -38,8 +38,13 @@ static_assert(kSlotScalar + kDTypeCount <= kSlotKinds);
 
 class ValueConverter {
  public:
+  // What the values are for: kKeeping notes how each came (a float that looks like an integer, a
+  // numpy scalar), so that writing them brings it back; kReading does not.
+  enum class Purpose { kKeeping, kReading };
+
   // Uses the factories that registerClasses handed over; kNative without them.
-  ValueConverter(Napi::Env env, std::shared_ptr<const Document> document);
+  ValueConverter(Napi::Env env, std::shared_ptr<const Document> document,
+                 Purpose purpose = Purpose::kKeeping);
 
   Napi::Value convert(const Value& value) { return {env_, convert(value, 0)}; }
 
@@ -84,6 +89,7 @@ class ValueConverter {
   void check(napi_status status) const;
 
   Napi::Env env_;
+  Purpose purpose_;
   std::shared_ptr<const Document> document_;
   Napi::Object factories_;
   std::vector<std::pair<const char*, napi_value>> functions_;  // looked up so far

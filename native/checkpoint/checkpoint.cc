@@ -121,6 +121,16 @@ std::shared_ptr<const Document> Document::open(const std::string& path,
   return open(File(path), options);
 }
 
+std::shared_ptr<const Document> Document::open_at_once(const std::string& path,
+                                                       const OpenOptions& options) noexcept {
+  if (options.hold == Hold::kMemory) return nullptr;
+  try {
+    return open(File(path, Waiting::kNever), options);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
 std::shared_ptr<const Document> Document::open(const File& file, const OpenOptions& options) {
   const std::string& path = file.path();
   try {
@@ -130,6 +140,7 @@ std::shared_ptr<const Document> Document::open(const File& file, const OpenOptio
       document->container_ = Container::kZip;
       ZipReader(file, options, *document).read();
     } else {
+      if (file.waiting() == Waiting::kNever) throw WouldWait();
       document->container_ = Container::kLegacy;
       LegacyReader(file, options, *document).read();
     }
@@ -142,13 +153,18 @@ std::shared_ptr<const Document> Document::open(const File& file, const OpenOptio
   }
 }
 
-void Document::allocate_arena(std::uint64_t pickle_size) {
+void Document::allocate_arena(std::uint64_t pickle_size, Waiting waiting) {
+  if (waiting == Waiting::kNever) {
+    arena_ = std::make_unique<Arena>(limits::kAtOnceHeapBytes, limits::kAtOnceHeapBytes);
+    return;
+  }
   arena_ = std::make_unique<Arena>(limits::kPickleHeapBytes + file_size_ - pickle_size,
                                    limits::kPickleDataBytes + 2 * file_size_);
 }
 
-void Document::finish_tensors(bool swap_bytes) {
+void Document::finish_tensors(bool swap_bytes, Waiting waiting) {
   if (swap_bytes) {
+    if (waiting == Waiting::kNever) throw WouldWait();
     // An untyped storage has the byte order of the first tensor that lies in it.
     arena_->for_each<Tensor>([](Tensor& tensor) {
       if (!tensor.storage->dtype) tensor.storage->dtype = tensor.dtype;
@@ -174,6 +190,7 @@ void Document::finish_tensors(bool swap_bytes) {
                                          " bytes, far more than the file has");
   });
   if (total == 0) return;
+  if (waiting == Waiting::kNever) throw WouldWait();
   arena_->for_each<Tensor>([&](Tensor& tensor) {
     if (!needs_copy(tensor)) return;
     const std::size_t item = item_size(tensor.dtype);
@@ -237,7 +254,8 @@ std::uint64_t checked_bytes(std::int64_t count, std::size_t size) {
   return static_cast<std::uint64_t>(bytes);
 }
 
-void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner) {
+void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner,
+                   Waiting waiting) {
   constexpr std::size_t kWidestItem = 16;
   std::byte* data = image + storage.file_offset;
   if (reinterpret_cast<std::uintptr_t>(data) % kWidestItem == 0) {
@@ -245,6 +263,7 @@ void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<con
     storage.owner = owner;
     return;
   }
+  if (waiting == Waiting::kNever) throw WouldWait();
   auto copy = aligned_memory(storage.byte_size);
   std::memcpy(copy.get(), data, storage.byte_size);
   storage.data = copy.get();

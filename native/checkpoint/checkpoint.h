@@ -34,6 +34,10 @@ struct OpenOptions {
 class Document {
  public:
   static std::shared_ptr<const Document> open(const std::string& path, const OpenOptions& options);
+  // The document if that takes no waiting and well under a millisecond: a small pickle, all in the
+  // kernel's caches, and weights mapped or not wanted. Null for every other file, sound or not.
+  static std::shared_ptr<const Document> open_at_once(const std::string& path,
+                                                      const OpenOptions& options) noexcept;
   // Of an open file, which is not needed afterwards.
   static std::shared_ptr<const Document> open(const File& file, const OpenOptions& options);
 
@@ -48,9 +52,9 @@ class Document {
   friend class LegacyReader;
   Document() = default;
 
-  void allocate_arena(std::uint64_t pickle_size);
+  void allocate_arena(std::uint64_t pickle_size, Waiting waiting);
   // Brings storages into host byte order and makes tensors row-major where they aren't.
-  void finish_tensors(bool swap_bytes);
+  void finish_tensors(bool swap_bytes, Waiting waiting);
 
   Container container_ = Container::kZip;
   std::uint64_t file_size_ = 0;

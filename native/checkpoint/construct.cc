@@ -296,23 +296,29 @@ Value Constructor::encode(const Tuple& args) {
 }
 
 std::string_view Constructor::latin1_bytes(std::string_view utf8) {
+  const auto* const text = reinterpret_cast<const std::uint8_t*>(utf8.data());
   // Sized first: the text is up to twice as long as its bytes.
   std::size_t count = 0;
-  for (const char c : utf8) count += (static_cast<std::uint8_t>(c) & 0xC0) != 0x80;
-  char* const out = arena_.allocate(count);
-  char* end = out;
-  for (std::size_t at = 0; at < utf8.size();) {
-    // The machine has checked that the text is UTF-8; U+0080…U+00FF are C2 or C3 and one more.
-    const auto lead = static_cast<std::uint8_t>(utf8[at++]);
-    if (lead < 0x80) {
-      *end++ = static_cast<char>(lead);
-    } else if (lead <= 0xC3) {
-      *end++ = static_cast<char>((lead << 6) | (static_cast<std::uint8_t>(utf8[at++]) & 0x3F));
-    } else {
-      corrupt("text that stands for bytes holds a character above U+00FF");
-    }
+  std::uint8_t highest = 0;
+  for (std::size_t i = 0; i < utf8.size(); ++i) {
+    count += (text[i] & 0xC0) != 0x80;
+    highest = std::max(highest, text[i]);
   }
-  return {out, static_cast<std::size_t>(end - out)};
+  // The machine has checked that the text is UTF-8; U+0080…U+00FF are C2 or C3 and one more.
+  if (highest > 0xC3) corrupt("text that stands for bytes holds a character above U+00FF");
+  char* const out = arena_.allocate(count);
+  // Which bytes lead is noise: each is written, and overwritten by its successor if it did lead. A
+  // branch would be mispredicted every other time.
+  std::size_t end = 0;
+  std::uint8_t before = 0;
+  for (std::size_t i = 0; i < utf8.size(); ++i) {
+    const std::uint8_t byte = text[i];
+    const unsigned joined = static_cast<unsigned>(before) << 6 | (byte & 0x3FU);
+    out[end] = static_cast<char>(byte < 0x80 ? byte : joined);
+    end += (byte & 0xC0) != 0xC0;
+    before = byte;
+  }
+  return {out, count};
 }
 
 }  // namespace sda

@@ -15,10 +15,18 @@ namespace sda {
 
 using Bytes = std::span<const std::byte>;
 
+// Thrown instead of waiting, by what has been told not to wait. No error: the caller tries again
+// where waiting does no harm.
+struct WouldWait {};
+
+enum class Waiting { kAllowed, kNever };
+
 class File {
  public:
   // Regular files only: a directory, a socket or a FIFO is an error, not a hang.
-  explicit File(std::string path);
+  // With kNever, opening and reading throw WouldWait for whatever isn't in the kernel's caches
+  // (and, where the kernel cannot tell, always).
+  explicit File(std::string path, Waiting waiting = Waiting::kAllowed);
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -30,9 +38,12 @@ class File {
   // Reads exactly `size` bytes; fewer, because the file shrank meanwhile, is kCorrupt.
   void read_at(std::uint64_t offset, void* to, std::size_t size) const;
 
+  Waiting waiting() const noexcept { return waiting_; }
+
  private:
   friend class MappedFile;
   std::string path_;
+  Waiting waiting_;
   int fd_ = -1;
   std::uint64_t size_ = 0;
 };

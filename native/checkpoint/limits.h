@@ -31,6 +31,11 @@ inline constexpr int kMaxDepth = 1000;
 // does.
 inline constexpr std::uint64_t kMemoSlack = 65'536;
 
+// What is read on the caller's own thread where nothing has to be waited for: directories, pickles
+// and what becomes of them. PyTorch's own models have a few kilobytes of each.
+inline constexpr std::uint64_t kAtOnceBytes = 64 << 10;
+inline constexpr std::uint64_t kAtOnceHeapBytes = 1 << 20;
+
 // Digits are quadratic to print: an integer longer than this is no configuration value.
 inline constexpr std::size_t kMaxIntegerBytes = 8192;
 

@@ -101,7 +101,12 @@ PickleMachine::PickleMachine(std::string_view bytes, std::uint64_t file_offset, 
       arena_(arena),
       storages_(storages),
       settings_(settings),
-      constructor_(arena) {}
+      constructor_(arena) {
+  // A small model's pickle needs no more, and a hostile one may have as much.
+  constexpr std::size_t kUsualDepth = 64, kUsualMemo = 512;
+  stack_.reserve(kUsualDepth);
+  memo_.reserve(kUsualMemo);
+}
 
 Value PickleMachine::run() {
   std::size_t opcode_at = at_;
@@ -117,11 +122,14 @@ Value PickleMachine::run() {
   }
 }
 
+void PickleMachine::run_out() {
+  ran_out_ = true;
+  corrupt("the pickle ends in the middle");
+}
+
 std::string_view PickleMachine::take(std::uint64_t size) {
-  if (size > bytes_.size() - at_) {
-    ran_out_ = true;
-    corrupt("the pickle ends in the middle");
-  }
+  if (size > bytes_.size() - at_) [[unlikely]]
+    run_out();
   const std::string_view taken = bytes_.substr(at_, static_cast<std::size_t>(size));
   at_ += taken.size();
   return taken;
@@ -129,10 +137,7 @@ std::string_view PickleMachine::take(std::uint64_t size) {
 
 std::string_view PickleMachine::take_line() {
   const std::size_t end = bytes_.find('\n', at_);
-  if (end == std::string_view::npos) {
-    ran_out_ = true;
-    corrupt("the pickle ends in the middle");
-  }
+  if (end == std::string_view::npos) run_out();
   const std::string_view line = bytes_.substr(at_, end - at_);
   at_ = end + 1;
   return line;
@@ -186,23 +191,26 @@ Tuple* PickleMachine::pop_args() {
   return tuple;
 }
 
+// Stands in the memo where nothing has been written.
+constexpr Object* kNotWritten = nullptr;
+
 void PickleMachine::memoize(std::uint64_t index) {
   // Python numbers its memo from 0 without gaps; a lone huge index would only cost memory.
   if (index > memo_writes_ + limits::kMemoSlack)
     throw Error(ErrorCode::kLimit, "memo index " + std::to_string(index) + " after " +
                                        std::to_string(memo_writes_) + " memo entries");
   const Value value = top();
-  while (memo_.size() <= index) {
-    arena_.push(memo_, Value());
-    memo_set_.push_back(false);
-  }
-  memo_[index] = value;
-  memo_set_[index] = true;
+  while (memo_.size() < index) arena_.push(memo_, Value::of(kNotWritten));
+  if (memo_.size() == index)
+    arena_.push(memo_, value);
+  else
+    memo_[index] = value;
   ++memo_writes_;
 }
 
 void PickleMachine::recall(std::uint64_t index) {
-  if (index >= memo_.size() || !memo_set_[index])
+  if (index >= memo_.size() ||
+      (memo_[index].kind == Kind::kObject && memo_[index].object == kNotWritten))
     corrupt("memo entry " + std::to_string(index) + " is read before it is written");
   push(memo_[index]);
 }

@@ -45,6 +45,7 @@ class PickleMachine {
   void execute(std::uint8_t opcode);
 
   std::string_view take(std::uint64_t size);
+  [[noreturn]] void run_out();
   std::string_view take_line();
   template <typename T>
   T take_number();
@@ -81,7 +82,6 @@ class PickleMachine {
   std::vector<Value> stack_;
   std::vector<std::size_t> marks_;
   std::vector<Value> memo_;
-  std::vector<bool> memo_set_;
   std::uint64_t memo_writes_ = 0;
 };
 

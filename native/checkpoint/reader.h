@@ -80,6 +80,7 @@ bool is_same_storage(Storage& known, const StorageId& id);
 std::uint64_t checked_bytes(std::int64_t count, std::size_t size);
 
 // Points the storage at its bytes, or at an aligned copy of them where they lie askew.
-void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner);
+void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner,
+                   Waiting waiting);
 
 }  // namespace sda

@@ -110,11 +110,9 @@ std::string_view Arena::keep(std::string_view text) {
   return {copy, text.size()};
 }
 
-void Arena::charge(std::uint64_t bytes) {
-  if (bytes > budget_ - used_)
-    throw Error(ErrorCode::kLimit, "the pickle wants more memory than its size justifies")
-        .with("budget", static_cast<std::int64_t>(budget_));
-  used_ += bytes;
+void Arena::overspent() const {
+  throw Error(ErrorCode::kLimit, "the pickle wants more memory than its size justifies")
+      .with("budget", static_cast<std::int64_t>(budget_));
 }
 
 Arena::~Arena() {

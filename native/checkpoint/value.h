@@ -272,7 +272,11 @@ class Arena final : private Memory {
   std::string_view keep(std::string_view text);
 
   // Counts an allocation; kLimit when the budget is spent.
-  void charge(std::uint64_t bytes);
+  void charge(std::uint64_t bytes) {
+    if (bytes > budget_ - used_) [[unlikely]]
+      overspent();
+    used_ += bytes;
+  }
 
   // For containers that outlive nothing of the arena; made with its constructor's argument.
   Memory* memory() noexcept { return this; }
@@ -293,6 +297,7 @@ class Arena final : private Memory {
   }
 
  private:
+  [[noreturn]] void overspent() const;
   template <typename T, typename A>
   void grow(std::vector<T, A>& v) {
     const std::size_t capacity = v.capacity() < 4 ? 4 : v.capacity() + v.capacity() / 2;

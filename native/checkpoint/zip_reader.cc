@@ -113,7 +113,7 @@ void ZipReader::read() {
     load_into_memory();
   else
     map();
-  document_.finish_tensors(swap);
+  document_.finish_tensors(swap, file_.waiting());
 }
 
 void ZipReader::check_kind() {
@@ -136,12 +136,13 @@ void ZipReader::read_pickle() {
   WindowReader headers(file_);
   check_local_header(record, directory_.top_folder(), file_.path(), std::ref(headers));
   const auto size = static_cast<std::size_t>(record.size);
+  if (file_.waiting() == Waiting::kNever && size > limits::kAtOnceBytes) throw WouldWait();
   document_.pickle_.reset(new char[size]);
   file_.read_at(record.data_offset, document_.pickle_.get(), size);
   if (!directory_.without_crcs() && crc32(0, document_.pickle_.get(), size) != record.crc)
     crc_mismatch(file_, record);
 
-  document_.allocate_arena(size);
+  document_.allocate_arena(size, file_.waiting());
   PickleMachine machine({document_.pickle_.get(), size}, record.data_offset, *document_.arena_,
                         this, {options_.inert_globals, &document_.globals_});
   document_.root_ = machine.run();
@@ -243,7 +244,7 @@ void ZipReader::place_storages(std::byte* image, const std::shared_ptr<const voi
   for (std::size_t i = 0; i < storages_.size(); ++i) {
     if (storages_[i] == nullptr) continue;
     storages_[i]->file_offset = directory_.records()[i].data_offset;
-    place_storage(*storages_[i], image, owner);
+    place_storage(*storages_[i], image, owner, file_.waiting());
   }
 }
 
