@@ -4,6 +4,7 @@
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <c10/core/InferenceMode.h>
 
@@ -30,7 +31,19 @@ ConvVae::ConvVae(const StateDict& state, std::int64_t latent_dim, const Spectrog
 
 FloatTensor ConvVae::decode(const FloatTensor& z, const CancelToken& cancel) const {
   c10::InferenceMode guard;
-  const at::Tensor input = view_of(z, {-1, shape_.latent_dim}, "z").to(device_);
+  const at::Tensor input = view_of(z, {-1, shape_.latent_dim}, "z");
+  return device_.is_cpu() ? decode_here(input, cancel) : decode_there(input.to(device_), cancel);
+}
+
+FloatTensor ConvVae::decode_here(const at::Tensor& z, const CancelToken& cancel) const {
+  std::call_once(decoder_made_, [this] { decoder_.emplace(shape_, weights_); });
+  const at::Tensor latents = z.contiguous();
+  const at::Tensor mel = at::empty({z.size(0), 1, shape_.n_mels, shape_.frames}, at::kFloat);
+  decoder_->decode(latents.const_data_ptr<float>(), z.size(0), mel.data_ptr<float>(), cancel);
+  return to_float_tensor(mel);
+}
+
+FloatTensor ConvVae::decode_there(const at::Tensor& input, const CancelToken& cancel) const {
   at::Tensor x = at::linear(input, weights_.fc.weight, weights_.fc.bias)
                      .view({input.size(0), 256, shape_.small_height, shape_.small_width});
   for (std::size_t i = 0; i < weights_.deconvs.size(); ++i) {

@@ -1,6 +1,10 @@
 // The convolutional VAE in inference: running statistics, no dropout.
 #pragma once
 
+#include <mutex>
+#include <optional>
+
+#include "engine/conv_decoder.h"
 #include "engine/engine.h"
 #include "engine/vae_weights.h"
 
@@ -20,9 +24,15 @@ class ConvVae final : public Model {
                                              const CancelToken& cancel) const override;
 
  private:
+  FloatTensor decode_here(const at::Tensor& z, const CancelToken& cancel) const;
+  FloatTensor decode_there(const at::Tensor& input, const CancelToken& cancel) const;
+
   VaeShape shape_;
   at::Device device_;
   VaeWeights weights_;
+  // Made when it is first needed: rearranging the weights takes longer than loading them.
+  mutable std::once_flag decoder_made_;
+  mutable std::optional<ConvDecoder> decoder_;
 };
 
 }  // namespace sda::engine

@@ -12,7 +12,7 @@ namespace sda::engine {
 inline constexpr int kGriffinLimIterations = 64;
 inline constexpr double kGriffinLimMomentum = 0.99;
 
-// magnitude: [B, frames, bins] float32; phase: [B, bins, frames] complex64, the first guess
+// magnitude: [B, bins, frames] float32; phase: [B, bins, frames] complex64, the first guess
 // → [B, (frames − 1)·hop] float32.
 //
 // On the CPU: frame by frame, each frame analysed, advanced and resynthesised while it is in cache.

@@ -15,9 +15,8 @@ at::Tensor griffin_lim_aten(const Stft& stft, const at::Tensor& magnitude, const
   const std::int64_t n_fft = stft.n_fft();
   const at::Tensor window =
       at::hann_window(n_fft, /*periodic=*/true, at::TensorOptions(magnitude.device()));
-  const at::Tensor target = magnitude.transpose(1, 2);
   const auto synthesise = [&](const at::Tensor& angles) {
-    return at::istft(target * angles, n_fft, stft.hop(), n_fft, window, /*center=*/true,
+    return at::istft(magnitude * angles, n_fft, stft.hop(), n_fft, window, /*center=*/true,
                      /*normalized=*/false, /*onesided=*/true);
   };
   at::Tensor angles = phase;

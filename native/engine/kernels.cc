@@ -2,15 +2,7 @@
 
 #include <cmath>
 
-// Function multiversioning instead of -march=native: one binary, the machine's own vectors.
-#if defined(__x86_64__) && defined(__linux__) && defined(__has_attribute)
-#if __has_attribute(target_clones)
-#define SDA_MULTIVERSION __attribute__((target_clones("default", "avx2", "avx512f")))
-#endif
-#endif
-#ifndef SDA_MULTIVERSION
-#define SDA_MULTIVERSION
-#endif
+#include "engine/multiversion.h"
 
 namespace sda::engine::kernels {
 
@@ -32,6 +24,26 @@ SDA_MULTIVERSION void scale_spectrum(const float* __restrict magnitude,
   for (std::int64_t i = 0; i < count; ++i) {
     values[2 * i] *= magnitude[i];
     values[2 * i + 1] *= magnitude[i];
+  }
+}
+
+SDA_MULTIVERSION_FMA void weighted_sum(const double* weights, const double* rows,
+                                       std::int64_t count, std::int64_t length, float* out) {
+  constexpr std::int64_t kTile = 32;  // sums that fit the registers
+  for (std::int64_t first = 0; first < length; first += kTile) {
+    double sums[kTile] = {};
+    if (length - first >= kTile) {
+      for (std::int64_t k = 0; k < count; ++k)
+        for (std::int64_t i = 0; i < kTile; ++i)
+          sums[i] = __builtin_fma(weights[k], rows[k * length + first + i], sums[i]);
+    } else {
+      for (std::int64_t k = 0; k < count; ++k)
+        for (std::int64_t i = 0; i < length - first; ++i)
+          sums[i] = __builtin_fma(weights[k], rows[k * length + first + i], sums[i]);
+    }
+    const std::int64_t filled = length - first < kTile ? length - first : kTile;
+    for (std::int64_t i = 0; i < filled; ++i)
+      out[first + i] = sums[i] < 0.0 ? 0.0F : static_cast<float>(sums[i]);
   }
 }
 

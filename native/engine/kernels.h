@@ -19,6 +19,11 @@ void accumulate(const float* a, float* out, std::int64_t count);
 // spectrum[i] *= magnitude[i]
 void scale_spectrum(const float* magnitude, std::complex<float>* spectrum, std::int64_t count);
 
+// out[i] = max(0, Σ weights[k] · rows[k][i]) over `count` rows of `length`, in double precision and
+// in the order of k.
+void weighted_sum(const double* weights, const double* rows, std::int64_t count,
+                  std::int64_t length, float* out);
+
 // out[i] = |spectrum[i]|²
 void squared_magnitude(const std::complex<float>* spectrum, float* out, std::int64_t count);
 

@@ -1,7 +1,8 @@
 #include "engine/mel_scale.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/linalg_lstsq.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_pinv.h>
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/matmul.h>
@@ -12,6 +13,7 @@
 #include <cmath>
 
 #include "engine/config.h"
+#include "engine/kernels.h"
 
 namespace sda::engine {
 namespace {
@@ -25,6 +27,66 @@ constexpr double kSmallestPivot = 1e-10;
 constexpr double kGramTolerance = 1e-12;
 
 double hz_to_mel(double hz) { return 2595.0 * std::log10(1.0 + hz / 700.0); }
+
+// A⁺ = Qᵀ L⁻¹ of a matrix A = L Q with fewer rows than columns, all independent: [columns, rows],
+// double. The factors are those of LAPACK's sgelqf (Householder reflections in float32); what is
+// done with them is as exact as double is.
+at::Tensor least_norm_inverse(const at::Tensor& matrix) {
+  const std::int64_t rows = matrix.size(0), columns = matrix.size(1);
+  at::Tensor factors = matrix.clone();
+  float* const a = factors.data_ptr<float>();
+  std::vector<float> tau(static_cast<std::size_t>(rows));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    float* const v = a + i * columns;
+    double square = 0.0;
+    for (std::int64_t k = i + 1; k < columns; ++k) square += double{v[k]} * v[k];
+    if (square == 0.0) continue;
+    const float alpha = v[i];
+    const double norm = std::hypot(double{alpha}, std::sqrt(square));
+    const auto beta = static_cast<float>(alpha >= 0.0F ? -norm : norm);
+    tau[i] = static_cast<float>((double{beta} - alpha) / beta);
+    const auto scale = static_cast<float>(1.0 / (double{alpha} - beta));
+    for (std::int64_t k = i + 1; k < columns; ++k) v[k] *= scale;
+    for (std::int64_t below = i + 1; below < rows; ++below) {
+      float* const row = a + below * columns;
+      double sum = row[i];
+      for (std::int64_t k = i + 1; k < columns; ++k) sum += double{row[k]} * v[k];
+      const float weight = tau[i] * static_cast<float>(sum);
+      row[i] -= weight;
+      for (std::int64_t k = i + 1; k < columns; ++k) row[k] -= weight * v[k];
+    }
+    v[i] = beta;
+  }
+
+  // Row by row: L⁻¹ above, then the reflections from the last to the first on [L⁻¹; 0].
+  at::Tensor inverse = at::zeros({columns, rows}, at::kDouble);
+  double* const x = inverse.data_ptr<double>();
+  for (std::int64_t i = 0; i < rows; ++i) {
+    x[i * rows + i] = 1.0;
+    for (std::int64_t k = 0; k < i; ++k) {
+      const double weight = a[i * columns + k];
+      for (std::int64_t j = 0; j <= k; ++j) x[i * rows + j] -= weight * x[k * rows + j];
+    }
+    for (std::int64_t j = 0; j <= i; ++j) x[i * rows + j] /= a[i * columns + i];
+  }
+  std::vector<double> sums(static_cast<std::size_t>(rows));
+  for (std::int64_t i = rows; i-- > 0;) {
+    const float* const v = a + i * columns;
+    const auto weight_of = [&](std::int64_t k) { return k == i ? 1.0 : double{v[k]}; };
+    std::fill(sums.begin(), sums.end(), 0.0);
+    for (std::int64_t k = i; k < columns; ++k) {
+      const double weight = weight_of(k);
+      if (weight == 0.0) continue;
+      for (std::int64_t j = 0; j < rows; ++j) sums[j] += weight * x[k * rows + j];
+    }
+    for (std::int64_t k = i; k < columns; ++k) {
+      const double weight = tau[i] * weight_of(k);
+      if (weight == 0.0) continue;
+      for (std::int64_t j = 0; j < rows; ++j) x[k * rows + j] -= weight * sums[j];
+    }
+  }
+  return inverse;
+}
 
 [[noreturn]] void refuse_mels(std::int64_t mels, const std::string& why) {
   throw Error(ErrorCode::kSchema, "n_mels: " + std::to_string(mels) + " mel filters " + why)
@@ -66,10 +128,7 @@ MelScale::MelScale(const SpectrogramConfig& config) : filters_(config.n_mels) {
               bank_.data_ptr<float>() + m * bins + filter.first);
   }
 
-  if (!independent()) {
-    const at::Tensor wide = bank_.to(at::kDouble);
-    gram_inverse_ = at::linalg_pinv(at::matmul(wide, wide.t()), kGramTolerance, /*hermitian=*/true);
-  }
+  full_rank_ = independent();
 }
 
 // A filter ends where its second neighbour begins, so the Gram matrix of the bank is tridiagonal,
@@ -107,13 +166,29 @@ void MelScale::forward(const float* power, float* mel, std::int64_t mel_stride) 
   }
 }
 
+at::Tensor MelScale::solve() const {
+  if (full_rank_) return least_norm_inverse(bank_);
+  const at::Tensor wide = bank_.to(at::kDouble);
+  return at::matmul(wide.t(), at::linalg_pinv(at::matmul(wide, wide.t()), kGramTolerance,
+                                              /*hermitian=*/true))
+      .contiguous();
+}
+
 at::Tensor MelScale::inverse(const at::Tensor& mel) const {
-  if (full_rank()) {
-    // [B, bins, frames] out of a batch of one bank and B right-hand sides.
-    return std::get<0>(at::linalg_lstsq(bank_.unsqueeze(0), mel, std::nullopt, "gels")).relu_();
-  }
-  const at::Tensor dual = at::matmul(gram_inverse_, mel.to(at::kDouble));
-  return at::matmul(bank_.to(at::kDouble).t(), dual).clamp_min_(0).to(at::kFloat);
+  std::call_once(solved_, [this] { inverse_ = solve(); });
+  const std::int64_t items = mel.size(0), mels = mel.size(1), frames = mel.size(2);
+  const std::int64_t bins = inverse_.size(0);
+  const at::Tensor wide = mel.to(at::kDouble).contiguous();
+  at::Tensor power = at::empty({items, bins, frames}, at::kFloat);
+  const double* const from = wide.const_data_ptr<double>();
+  const double* const solution = inverse_.const_data_ptr<double>();
+  float* const to = power.data_ptr<float>();
+  at::parallel_for(0, items * bins, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row)
+      kernels::weighted_sum(solution + row % bins * mels, from + row / bins * mels * frames, mels,
+                            frames, to + row * frames);
+  });
+  return power;
 }
 
 }  // namespace sda::engine

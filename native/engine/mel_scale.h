@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include "engine/engine.h"
@@ -18,7 +19,7 @@ class MelScale {
   explicit MelScale(const SpectrogramConfig& config);
 
   // Whether the filters are linearly independent; ones narrower than a bin are not.
-  bool full_rank() const { return !gram_inverse_.defined(); }
+  bool full_rank() const { return full_rank_; }
 
   // One frame: n_fft/2 + 1 powers → n_mels values, `mel_stride` elements apart.
   void forward(const float* power, float* mel, std::int64_t mel_stride) const;
@@ -26,7 +27,8 @@ class MelScale {
   // [B, n_mels, frames] → [B, n_fft/2 + 1, frames]: the least-squares spectrum of least norm,
   // clamped at 0.
   //
-  // By the same float32 QR solve as torchaudio.transforms.InverseMelScale. A better one would not
+  // By a float32 LQ factorisation (Golub and Van Loan, "Matrix Computations", 5.2) made once, with
+  // the roundings that torchaudio.transforms.InverseMelScale's solver has. A better one would not
   // do: Griffin-Lim is chaotic, and turns the 1e-6 between this and a solution in double precision
   // into an audibly other phase. Where filters depend on each other, and that solve is undefined,
   // by the pseudo-inverse Aᵀ(AAᵀ)⁺ in double precision.
@@ -42,10 +44,15 @@ class MelScale {
   };
 
   bool independent() const;
+  // [n_fft/2 + 1, n_mels], double
+  at::Tensor solve() const;
 
   std::vector<Filter> filters_;
   at::Tensor bank_;
-  at::Tensor gram_inverse_;  // (AAᵀ)⁺ [n_mels, n_mels], double; only without full rank
+  bool full_rank_;
+  // solve()'s, made when it is first needed: it takes longer than loading a model.
+  mutable std::once_flag solved_;
+  mutable at::Tensor inverse_;
 };
 
 }  // namespace sda::engine

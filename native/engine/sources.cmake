@@ -4,6 +4,9 @@ set(SDA_ENGINE_DIR ${CMAKE_CURRENT_LIST_DIR})
 set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/butterworth.cc
     ${SDA_ENGINE_DIR}/config.cc
+    ${SDA_ENGINE_DIR}/conv_decoder.cc
+    ${SDA_ENGINE_DIR}/conv_kernels.cc
+    ${SDA_ENGINE_DIR}/conv_kernels_plain.cc
     ${SDA_ENGINE_DIR}/conv_vae.cc
     ${SDA_ENGINE_DIR}/device.cc
     ${SDA_ENGINE_DIR}/engine.cc
@@ -14,6 +17,7 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/griffin_lim_aten.cc
     ${SDA_ENGINE_DIR}/joining.cc
     ${SDA_ENGINE_DIR}/kernels.cc
+    ${SDA_ENGINE_DIR}/lane_fft.cc
     ${SDA_ENGINE_DIR}/latent_path.cc
     ${SDA_ENGINE_DIR}/mel_scale.cc
     ${SDA_ENGINE_DIR}/quality.cc
@@ -25,16 +29,25 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/tensors.cc
     ${SDA_ENGINE_DIR}/vae_weights.cc)
 
-# So that square roots vectorise.
-set_source_files_properties(${SDA_ENGINE_DIR}/kernels.cc
-                            PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math")
+# So that square roots vectorise; and no product may be fused with a sum, which would round otherwise on
+# processors that can: the same sound on all of them.
+set_source_files_properties(
+  ${SDA_ENGINE_DIR}/conv_kernels_plain.cc ${SDA_ENGINE_DIR}/kernels.cc ${SDA_ENGINE_DIR}/lane_fft.cc
+  PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math;-ffp-contract=off;-Wno-psabi")
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND SDA_ENGINE_SOURCES ${SDA_ENGINE_DIR}/conv_kernels_fma.cc)
+  set_source_files_properties(${SDA_ENGINE_DIR}/conv_kernels_fma.cc
+                              PROPERTIES COMPILE_OPTIONS "-O3;-ffp-contract=off;-mavx2;-mfma")
+endif()
 
 # at::parallel_for is an inline OpenMP region: without the flag these files would run on one thread. The
 # library to link is the one that LibTorch itself runs on.
 set(SDA_ENGINE_LIBRARIES ${CMAKE_DL_LIBS})
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-  set_source_files_properties(${SDA_ENGINE_DIR}/griffin_lim.cc ${SDA_ENGINE_DIR}/spectrogram.cc
-                              PROPERTIES COMPILE_OPTIONS "-fopenmp")
+  set_source_files_properties(${SDA_ENGINE_DIR}/conv_decoder.cc ${SDA_ENGINE_DIR}/griffin_lim.cc ${SDA_ENGINE_DIR}/mel_scale.cc
+                              ${SDA_ENGINE_DIR}/spectrogram.cc
+                              PROPERTIES COMPILE_OPTIONS "-fopenmp;-O3;-ffp-contract=off")
   list(APPEND SDA_ENGINE_LIBRARIES gomp)
 endif()
 if(TARGET sda_libtorch)

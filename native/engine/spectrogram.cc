@@ -75,9 +75,9 @@ FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
 }
 
 at::Tensor SpectrogramImpl::mel_to_magnitude(const at::Tensor& mel) const {
-  const at::Tensor power = mel_scale_.inverse(mel.clamp_min(0).expm1_());
-  // Frame-major, and in memory of its own, from here on.
-  at::Tensor magnitude = power.transpose(1, 2).contiguous();
+  // Exponentials in double precision: ATen's float ones differ from processor to processor.
+  at::Tensor magnitude =
+      mel_scale_.inverse(mel.clamp_min(0).to(at::kDouble).expm1_().to(at::kFloat));
   return config_.power == 2.0 ? magnitude.sqrt_() : magnitude.pow_(1.0 / config_.power);
 }
 

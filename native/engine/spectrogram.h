@@ -24,7 +24,7 @@ class SpectrogramImpl final : public Spectrogram {
   at::Tensor mel_to_waveform(const at::Tensor& mel, at::Generator& generator,
                              const CancelToken& cancel) const;
 
-  // [B, n_mels, frames] → magnitudes [B, frames, bins].
+  // [B, n_mels, frames] → magnitudes [B, bins, frames].
   at::Tensor mel_to_magnitude(const at::Tensor& mel) const;
 
  private:

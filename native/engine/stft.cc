@@ -19,6 +19,7 @@ Stft::Stft(std::int64_t n_fft, std::int64_t hop_length) : fft_(n_fft), hop_(hop_
   const at::Tensor hann = at::hann_window(n_fft, /*periodic=*/true, at::kFloat);
   const float* data = hann.const_data_ptr<float>();
   window_.assign(data, data + n_fft);
+  if (LaneFft::fits(n_fft)) lane_fft_.emplace(n_fft);
 }
 
 void Stft::check_reflection(std::int64_t samples) const {
@@ -26,6 +27,19 @@ void Stft::check_reflection(std::int64_t samples) const {
   throw Error(ErrorCode::kArgument, "too short: " + std::to_string(samples) +
                                         " samples, but windows of " + std::to_string(n_fft()) +
                                         " need at least " + std::to_string(n_fft() / 2 + 1));
+}
+
+const float* Stft::frame_of(const float* wave, std::int64_t samples, std::int64_t index,
+                            float* space) const {
+  const std::int64_t size = n_fft();
+  const std::int64_t start = index * hop_ - size / 2;
+  if (start >= 0 && start + size <= samples) return wave + start;
+  const std::int64_t inside_begin = std::clamp<std::int64_t>(-start, 0, size);
+  const std::int64_t inside_end = std::clamp<std::int64_t>(samples - start, inside_begin, size);
+  for (std::int64_t i = 0; i < inside_begin; ++i) space[i] = wave[-(start + i)];
+  std::copy(wave + start + inside_begin, wave + start + inside_end, space + inside_begin);
+  for (std::int64_t i = inside_end; i < size; ++i) space[i] = wave[2 * (samples - 1) - (start + i)];
+  return space;
 }
 
 void Stft::take_frame(const float* wave, std::int64_t samples, std::int64_t index,

@@ -3,9 +3,11 @@
 
 #include <complex>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/frame_fft.h"
+#include "engine/lane_fft.h"
 
 namespace sda::engine {
 
@@ -20,6 +22,8 @@ class Stft {
   // Elements from one frame's spectrum to the next: rows begin on cache lines.
   std::int64_t bin_stride() const { return (bins() + 15) / 16 * 16; }
   const FrameFft& fft() const { return fft_; }
+  // Where windows are a power of two.
+  const std::optional<LaneFft>& lane_fft() const { return lane_fft_; }
   const std::vector<float>& window() const { return window_; }
 
   // Samples that an inverse transform of `frames` frames gives.
@@ -27,6 +31,11 @@ class Stft {
 
   // Reflecting n_fft / 2 samples needs more samples than that: kArgument otherwise.
   void check_reflection(std::int64_t samples) const;
+
+  // Frame `index` of `wave`, reflected at the ends, without a window: a place in the wave, or
+  // `space` (n_fft samples) where the frame reaches past an end.
+  const float* frame_of(const float* wave, std::int64_t samples, std::int64_t index,
+                        float* space) const;
 
   // Frame `index` of `wave`, reflected at the ends and windowed: n_fft samples to `out`.
   void take_frame(const float* wave, std::int64_t samples, std::int64_t index, float* out) const;
@@ -41,6 +50,7 @@ class Stft {
 
  private:
   FrameFft fft_;
+  std::optional<LaneFft> lane_fft_;
   std::int64_t hop_;
   std::vector<float> window_;
 };

@@ -1,0 +1,107 @@
+#include "engine/conv_decoder.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/conv_kernels.h"
+
+namespace sda::engine {
+namespace {
+
+constexpr float kBatchNormEpsilon = 1e-5F;  // BatchNorm2d's default
+
+}  // namespace
+
+ConvDecoder::ConvDecoder(const VaeShape& shape, const VaeWeights& weights)
+    : shape_(shape),
+      fc_weight_(weights.fc.weight.const_data_ptr<float>()),
+      fc_bias_(weights.fc.bias.const_data_ptr<float>()) {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    Layer& layer = layers_[i];
+    const at::Tensor& weight = weights.deconvs[i].weight;  // [inputs, outputs, 3, 3]
+    layer.inputs = weight.size(0);
+    layer.outputs = weight.size(1);
+    layer.taps.resize(static_cast<std::size_t>(weight.numel()));
+    const float* from = weight.const_data_ptr<float>();
+    for (std::int64_t in = 0; in < layer.inputs; ++in)
+      for (std::int64_t out = 0; out < layer.outputs; ++out)
+        for (std::int64_t tap = 0; tap < 9; ++tap)
+          layer.taps[(tap * layer.inputs + in) * layer.outputs + out] = *from++;
+    const float* bias = weights.deconvs[i].bias.const_data_ptr<float>();
+    for (std::int64_t out = 0; out < layer.outputs; ++out) {
+      layer.bias.push_back(bias[out]);
+      if (i == weights.deconv_norms.size()) continue;
+      // In float32, as torch's normalisation has them.
+      const BatchNorm& norm = weights.deconv_norms[i];
+      const auto of = [out](const at::Tensor& t) { return t.const_data_ptr<float>()[out]; };
+      const float scale =
+          of(norm.weight) * (1.0F / std::sqrt(of(norm.running_var) + kBatchNormEpsilon));
+      layer.scale.push_back(scale);
+      layer.shift.push_back(of(norm.bias) - of(norm.running_mean) * scale);
+    }
+  }
+}
+
+void ConvDecoder::decode(const float* z, std::int64_t items, float* mel,
+                         const CancelToken& cancel) const {
+  const std::int64_t features = shape_.features();
+  const std::int64_t pixels = shape_.small_height * shape_.small_width;
+  const std::int64_t channels = features / pixels;
+  std::vector<float> x, y;
+  for (std::int64_t item = 0; item < items; ++item) {
+    cancel.throw_if_cancelled();
+    x.resize(static_cast<std::size_t>(features));
+    const float* const latent = z + item * shape_.latent_dim;
+    at::parallel_for(0, channels, 16, [&](std::int64_t begin, std::int64_t end) {
+      // The layer's outputs are [channel, pixel]; what follows wants [pixel, channel].
+      for (std::int64_t channel = begin; channel < end; ++channel)
+        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+          const std::int64_t row = channel * pixels + pixel;
+          x[pixel * channels + channel] =
+              kernels::dot(fc_weight_ + row * shape_.latent_dim, latent, shape_.latent_dim) +
+              fc_bias_[row];
+        }
+    });
+    std::int64_t height = shape_.small_height, width = shape_.small_width;
+    for (std::size_t i = 0; i + 1 < layers_.size(); ++i, height *= 2, width *= 2) {
+      y.resize(static_cast<std::size_t>(4 * height * width * layers_[i].outputs));
+      widen(layers_[i], x.data(), height, width, y.data());
+      x.swap(y);
+    }
+    finish(x.data(), mel + item * shape_.n_mels * shape_.frames);
+  }
+}
+
+void ConvDecoder::widen(const Layer& layer, const float* x, std::int64_t height, std::int64_t width,
+                        float* y) {
+  at::parallel_for(0, height, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row)
+      kernels::transposed_conv_row({layer.taps.data(), layer.bias.data(), layer.scale.data(),
+                                    layer.shift.data(), layer.inputs, layer.outputs},
+                                   x, row, height, width, y);
+  });
+}
+
+void ConvDecoder::finish(const float* x, float* mel) const {
+  const Layer& layer = layers_.back();
+  const std::int64_t height = 8 * shape_.small_height, width = 8 * shape_.small_width;
+  at::parallel_for(0, height, 4, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> rows(static_cast<std::size_t>(4 * width));
+    for (std::int64_t row = begin; row < end; ++row) {
+      kernels::transposed_conv_row_of_one(layer.taps.data(), layer.inputs, x, row, height, width,
+                                          rows.data());
+      for (std::int64_t half = 0; half < 2; ++half) {
+        const std::int64_t line = 2 * row + half;
+        if (line >= shape_.n_mels) break;
+        for (std::int64_t i = 0; i < shape_.frames; ++i) {
+          const double logit = rows[half * 2 * width + i] + layer.bias[0];
+          mel[line * shape_.frames + i] = static_cast<float>(1.0 / (1.0 + std::exp(-logit)));
+        }
+      }
+    }
+  });
+}
+
+}  // namespace sda::engine

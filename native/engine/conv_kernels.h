@@ -1,0 +1,48 @@
+// The inner loops of the decoder. Sums are fused multiply-adds in a fixed order, eight outputs side
+// by side, so they have the same bits on every processor.
+#pragma once
+
+#include <cstdint>
+
+namespace sda::engine::kernels {
+
+// Σ a[i]·b[i], in eight partial sums.
+float dot(const float* a, const float* b, std::int64_t count);
+
+struct TransposedConv {
+  const float* taps;  // [3, 3, inputs, outputs]
+  const float* bias;
+  const float* scale;
+  const float* shift;
+  std::int64_t inputs, outputs;  // outputs a multiple of 16
+};
+
+// Output rows 2·row and 2·row + 1 of max(0, (conv(x) + bias)·scale + shift): a transposed
+// convolution with stride 2, padding 1 and output padding 1, on x [height, width, inputs] → y [2
+// height, 2 width, outputs].
+void transposed_conv_row(const TransposedConv& layer, const float* x, std::int64_t row,
+                         std::int64_t height, std::int64_t width, float* y);
+
+// The same for one output channel and without what follows the sums: taps [3, 3, inputs], inputs a
+// multiple of 8; `out` has the two rows.
+void transposed_conv_row_of_one(const float* taps, std::int64_t inputs, const float* x,
+                                std::int64_t row, std::int64_t height, std::int64_t width,
+                                float* out);
+
+// The same, compiled for any processor and for those with AVX2 and FMA.
+#define SDA_DECLARE_KERNELS                                                                  \
+  float dot(const float* a, const float* b, std::int64_t count);                             \
+  void transposed_conv_row(const TransposedConv& layer, const float* x, std::int64_t row,    \
+                           std::int64_t height, std::int64_t width, float* y);               \
+  void transposed_conv_row_of_one(const float* taps, std::int64_t inputs, const float* x,    \
+                                  std::int64_t row, std::int64_t height, std::int64_t width, \
+                                  float* out);
+namespace plain {
+SDA_DECLARE_KERNELS
+}
+namespace fma {
+SDA_DECLARE_KERNELS
+}
+#undef SDA_DECLARE_KERNELS
+
+}  // namespace sda::engine::kernels

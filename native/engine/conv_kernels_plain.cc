@@ -1,0 +1,2 @@
+#define SDA_KERNELS plain
+#include "engine/conv_kernels_impl.h"
