@@ -32,27 +32,24 @@ ConvVae::ConvVae(const StateDict& state, std::int64_t latent_dim, const Spectrog
 FloatTensor ConvVae::decode(const FloatTensor& z, const CancelToken& cancel) const {
   c10::InferenceMode guard;
   const at::Tensor input = view_of(z, {-1, shape_.latent_dim}, "z");
-  return device_.is_cpu() ? decode_here(input, cancel) : decode_there(input.to(device_), cancel);
-}
-
-FloatTensor ConvVae::decode_here(const at::Tensor& z, const CancelToken& cancel) const {
+  if (!device_.is_cpu()) return to_float_tensor(decode_aten(input.to(device_), cancel));
   std::call_once(decoder_made_, [this] { decoder_.emplace(shape_, weights_); });
-  const at::Tensor latents = z.contiguous();
-  const at::Tensor mel = at::empty({z.size(0), 1, shape_.n_mels, shape_.frames}, at::kFloat);
-  decoder_->decode(latents.const_data_ptr<float>(), z.size(0), mel.data_ptr<float>(), cancel);
+  const at::Tensor latents = input.contiguous();
+  const at::Tensor mel = at::empty({input.size(0), 1, shape_.n_mels, shape_.frames}, at::kFloat);
+  decoder_->decode(latents.const_data_ptr<float>(), input.size(0), mel.data_ptr<float>(), cancel);
   return to_float_tensor(mel);
 }
 
-FloatTensor ConvVae::decode_there(const at::Tensor& input, const CancelToken& cancel) const {
-  at::Tensor x = at::linear(input, weights_.fc.weight, weights_.fc.bias)
-                     .view({input.size(0), 256, shape_.small_height, shape_.small_width});
+at::Tensor ConvVae::decode_aten(const at::Tensor& z, const CancelToken& cancel) const {
+  at::Tensor x = at::linear(z, weights_.fc.weight, weights_.fc.bias)
+                     .view({z.size(0), 256, shape_.small_height, shape_.small_width});
   for (std::size_t i = 0; i < weights_.deconvs.size(); ++i) {
     cancel.throw_if_cancelled();
     x = at::conv_transpose2d(x, weights_.deconvs[i].weight, weights_.deconvs[i].bias,
                              /*stride=*/{2, 2}, /*padding=*/{1, 1}, /*output_padding=*/{1, 1});
     if (i < weights_.deconv_norms.size()) x = normalise(x, weights_.deconv_norms[i]).relu_();
   }
-  return to_float_tensor(x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames));
+  return x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames);
 }
 
 std::pair<FloatTensor, FloatTensor> ConvVae::encode(const FloatTensor& mel,

@@ -23,10 +23,11 @@ class ConvVae final : public Model {
   std::pair<FloatTensor, FloatTensor> encode(const FloatTensor& mel,
                                              const CancelToken& cancel) const override;
 
- private:
-  FloatTensor decode_here(const at::Tensor& z, const CancelToken& cancel) const;
-  FloatTensor decode_there(const at::Tensor& input, const CancelToken& cancel) const;
+  // decode() out of whole-tensor operations, on the device of the weights and of `z`
+  // [B, latent_dim].
+  at::Tensor decode_aten(const at::Tensor& z, const CancelToken& cancel) const;
 
+ private:
   VaeShape shape_;
   at::Device device_;
   VaeWeights weights_;

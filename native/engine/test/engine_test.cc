@@ -2,10 +2,18 @@
 // files needed: comparisons with the Python program's own sounds are in the TypeScript tests.
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/_fft_c2c.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/imag.h>
+#include <ATen/ops/linalg_pinv.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/real.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/view_as_complex.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
 
 #include <cmath>
@@ -15,16 +23,20 @@
 #include <thread>
 
 #include "engine/butterworth.h"
+#include "engine/conv_kernels.h"
+#include "engine/conv_vae.h"
 #include "engine/device.h"
 #include "engine/generate_options.h"
 #include "engine/griffin_lim.h"
 #include "engine/joining.h"
+#include "engine/lane_fft.h"
 #include "engine/latent_path.h"
 #include "engine/mel_scale.h"
 #include "engine/quality.h"
 #include "engine/resample.h"
 #include "engine/spatial.h"
 #include "engine/spectrogram.h"
+#include "engine/tensors.h"
 #include "engine/vae_weights.h"
 
 namespace sda::engine {
@@ -158,6 +170,12 @@ void test_mel_scale() {
   EXPECT(((scale.inverse(bank.matmul(inside)) - inside).abs().max() / inside.max()).item<double>() <
          1e-4);
 
+  // As near to the exact solution as float32 factors are, also where that is negative before the
+  // clamp.
+  const at::Tensor exact =
+      at::linalg_pinv(bank.to(at::kDouble)).matmul(mels.to(at::kDouble)).relu();
+  EXPECT(((scale.inverse(mels) - exact).abs().max() / exact.max()).item<double>() < 1e-5);
+
   SpectrogramConfig narrow = small_config();
   narrow.n_mels = 128;  // more filters at the low end than bins
   const MelScale deficient(narrow);
@@ -250,11 +268,115 @@ void test_spatial_and_quality() {
   EXPECT(measure_quality({std::vector<float>(1000, 0.0F)}, 1000).snr_db == 0.0);
 }
 
+void test_lane_fft() {
+  EXPECT(!LaneFft::fits(8) && LaneFft::fits(16) && LaneFft::fits(2048) && !LaneFft::fits(400));
+  for (std::int64_t size = 16; size <= 4096; size *= 2) {
+    const LaneFft fft(size);
+    const std::int64_t half = size / 2;
+    const at::Tensor frames = at::randn({kLanes, size}, at::kFloat);
+    // Lane by lane, a complex transform of half the size.
+    const at::Tensor expected =
+        at::_fft_c2c(at::view_as_complex(frames.view({kLanes, half, 2}).to(at::kDouble)), {1}, 0,
+                     /*forward=*/true);
+    at::Tensor rows = frames.t().contiguous();
+    fft.forward(rows.data_ptr<float>());
+    const at::Tensor found = rows.view({half, 2, kLanes});
+    double worst = 0.0;
+    for (std::int64_t k = 0; k < half; ++k) {
+      const at::Tensor row = found[fft.place(k)].to(at::kDouble);
+      const at::Tensor wanted = expected.select(1, k);
+      worst = std::max(worst, (row[0] - at::real(wanted)).abs().max().item<double>());
+      worst = std::max(worst, (row[1] - at::imag(wanted)).abs().max().item<double>());
+    }
+    EXPECT(worst < 1e-6 * static_cast<double>(size));
+    fft.inverse(rows.data_ptr<float>());
+    EXPECT((rows / static_cast<double>(half) - frames.t()).abs().max().item<double>() < 1e-5);
+  }
+  // To rows and back, each lane from its own place.
+  const at::Tensor wave = at::randn({200}, at::kFloat);
+  const at::Tensor window = at::rand({16}, at::kFloat) + 0.5;
+  const at::Tensor rows = at::empty({16, kLanes}, at::kFloat);
+  const at::Tensor back = at::empty({kLanes, 16}, at::kFloat);
+  const float* from[kLanes];
+  float* to[kLanes];
+  for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+    from[lane] = wave.const_data_ptr<float>() + 11 * lane;
+    to[lane] = back.data_ptr<float>() + 16 * lane;
+  }
+  lanes::gather(from, window.const_data_ptr<float>(), rows.data_ptr<float>(), 16);
+  lanes::scatter(rows.const_data_ptr<float>(), window.const_data_ptr<float>(), to, 16);
+  for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+    const at::Tensor windowed = wave.narrow(0, 11 * lane, 16) * window;
+    EXPECT(at::equal(rows.select(1, lane), windowed));
+    EXPECT(at::equal(back[lane], windowed * window));
+  }
+}
+
+// The kernels for any processor and those for ours must agree to the last bit.
+void test_conv_kernels() {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("fma")) return;
+  const std::int64_t inputs = 24, outputs = 32, height = 3, width = 9;
+  const at::Tensor x = at::randn({height, width, inputs}), taps = at::randn({9, inputs, outputs});
+  const at::Tensor bias = at::randn({outputs}), scale = at::randn({outputs}),
+                   shift = at::randn({outputs});
+  const kernels::TransposedConv layer{taps.const_data_ptr<float>(),
+                                      bias.const_data_ptr<float>(),
+                                      scale.const_data_ptr<float>(),
+                                      shift.const_data_ptr<float>(),
+                                      inputs,
+                                      outputs};
+  const at::Tensor plain = at::zeros({2 * height, 2 * width, outputs}),
+                   fused = at::zeros_like(plain);
+  const at::Tensor plain_line = at::zeros({2, 2 * width}), fused_line = at::zeros({2, 2 * width});
+  for (std::int64_t row = 0; row < height; ++row) {
+    const float* const in = x.const_data_ptr<float>();
+    kernels::plain::transposed_conv_row(layer, in, row, height, width, plain.data_ptr<float>());
+    kernels::fma::transposed_conv_row(layer, in, row, height, width, fused.data_ptr<float>());
+    kernels::plain::transposed_conv_row_of_one(layer.taps, inputs, in, row, height, width,
+                                               plain_line.data_ptr<float>());
+    kernels::fma::transposed_conv_row_of_one(layer.taps, inputs, in, row, height, width,
+                                             fused_line.data_ptr<float>());
+    EXPECT(at::equal(plain_line, fused_line));
+  }
+  EXPECT(at::equal(plain, fused) && (plain != 0).any().item<bool>());
+  for (std::int64_t count : {1, 7, 8, 21, 64})
+    EXPECT(kernels::plain::dot(layer.taps, layer.bias, std::min(count, outputs)) ==
+           kernels::fma::dot(layer.taps, layer.bias, std::min(count, outputs)));
+#endif
+}
+
+// Our kernels against ATen's, for a model whose mel is cropped on both sides.
+void test_decoder() {
+  SpectrogramConfig config = small_config();
+  config.n_mels = 40;
+  StateDict state = make_state(11, config);
+  for (NamedTensor& tensor : state) {
+    if (tensor.name.ends_with(".running_var"))
+      std::fill_n(reinterpret_cast<float*>(tensor.data), tensor.shape[0], 0.7F);
+    if (!tensor.name.starts_with("decoder.") || !tensor.name.ends_with(".weight")) continue;
+    const at::Tensor random = at::randn(tensor.shape) * (tensor.shape.size() == 4 ? 0.1 : 0.5);
+    std::copy_n(random.const_data_ptr<float>(), random.numel(),
+                reinterpret_cast<float*>(tensor.data));
+  }
+  const ConvVae model(state, 11, config, at::kCPU);
+  const at::Tensor z = at::randn({3, 11}, at::kFloat);
+  const FloatTensor mel = model.decode(to_float_tensor(z), {});
+  const at::Tensor expected = model.decode_aten(z, {});
+  EXPECT(mel.shape == expected.sizes().vec());
+  const at::Tensor found = view_of(mel, {-1, 1, 40, -1}, "mel");
+  EXPECT((found - expected).abs().max().item<double>() < 1e-5);
+  EXPECT((expected.max() - expected.min()).item<double>() > 0.01);
+  // Each item of a batch as if alone.
+  const FloatTensor last = model.decode(to_float_tensor(z.narrow(0, 2, 1).contiguous()), {});
+  EXPECT(at::equal(view_of(last, {1, 1, 40, -1}, "mel"), found.narrow(0, 2, 1)));
+}
+
 void test_griffin_lim() {
-  for (const auto& [n_fft, hop] : {std::pair{512, 128}, {400, 160}}) {
+  for (const auto& [n_fft, hop] : {std::pair{512, 128}, {1024, 256}, {400, 160}}) {
     const Stft stft(n_fft, hop);
     at::Generator generator = make_cpu_generator(5);
-    const at::Tensor magnitude = at::rand({2, 30, stft.bins()}, generator, at::kFloat);
+    const at::Tensor magnitude = at::rand({2, stft.bins(), 30}, generator, at::kFloat);
     const at::Tensor phase = at::rand({2, stft.bins(), 30}, generator, at::kComplexFloat);
     const at::Tensor fused = griffin_lim(stft, magnitude, phase, {});
     const at::Tensor plain = griffin_lim_aten(stft, magnitude, phase, {});
@@ -272,7 +394,7 @@ void test_griffin_lim() {
   cancelled.cancel();
   bool stopped = false;
   try {
-    griffin_lim(Stft(512, 128), at::rand({1, 30, 257}), at::rand({1, 257, 30}, at::kComplexFloat),
+    griffin_lim(Stft(512, 128), at::rand({1, 257, 30}), at::rand({1, 257, 30}, at::kComplexFloat),
                 cancelled);
   } catch (const Cancelled&) {
     stopped = true;
@@ -395,6 +517,9 @@ int run() {
   test_latent_path();
   test_joining();
   test_spatial_and_quality();
+  test_lane_fft();
+  test_conv_kernels();
+  test_decoder();
   test_griffin_lim();
   test_model();
   test_arguments();
