@@ -15,14 +15,14 @@ import { type LoadedModel, loadModel, readMetadata } from "../dist/index.js";
 import { load, Tensor } from "../dist/torch/index.js";
 import { writeLargeModel } from "./support/large-file.js";
 import { Peer, python } from "./support/python.js";
-import { type Summary, show, summarize } from "./support/statistics.js";
+import { ratioOf, type Summary, show, summarize } from "./support/statistics.js";
 
-/** Short rounds, ours and Python's in turn: a noisy neighbour slows both. */
+/** Short rounds, ours and Python's in turn: a noisy neighbour slows both, and each round gives a ratio. */
 const ROUNDS = 20;
-const RUNS_PER_ROUND = 5;
+const RUNS_PER_ROUND = 10;
 /** Runs that don't count, on both sides: at first, because V8 compiles what runs often; then of each round. */
 const WARM_UP = 200;
-const WARM_UP_OF_ROUND = 3;
+const WARM_UP_OF_ROUND = 10;
 const COLD_STARTS = 7;
 const LARGE = 2 ** 31;
 
@@ -35,9 +35,9 @@ const bundled = here("../assets/models/synthetic-plucks.sda");
 const file = process.argv[2] ?? (existsSync(corpusModel) ? corpusModel : bundled);
 const large = join(tmpdir(), `sda-bench-${process.pid}.sda`);
 
-const samples = new Map<string, number[]>();
-const collect = (name: string, more: readonly number[]) =>
-  samples.set(name, [...(samples.get(name) ?? []), ...more]);
+const rounds = new Map<string, (readonly number[])[]>();
+const collect = (name: string, times: readonly number[]) =>
+  rounds.set(name, [...(rounds.get(name) ?? []), times]);
 
 const WORKS = ["torch.load", "torch.load mmap", "program load", "metadata", "decode"];
 
@@ -106,7 +106,7 @@ try {
 }
 
 const summaries = new Map<string, Summary>();
-for (const [name, values] of samples) summaries.set(name, summarize(values));
+for (const [name, times] of rounds) summaries.set(name, summarize(times.flat()));
 console.log(`${file}, ${(statSync(file).size / 1e6).toFixed(1)} MB, in the page cache`);
 console.log(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}\n`);
 for (const [name, summary] of summaries) console.log(`${name.padEnd(28)} ${show(summary)}`);
@@ -120,17 +120,20 @@ const RATIOS: [ours: string, theirs: string][] = [
   ["decode", "Python: decode"],
   ["cold start", "Python: cold start"],
 ];
+const ratios: Record<string, Summary> = {};
 if (python === null) {
   console.log("\nNo Python with torch was found (SDA_PYTHON names one): no comparison.");
 } else {
   console.log();
   for (const [ours, theirs] of RATIOS) {
-    const ratio = (summaries.get(theirs)?.median ?? 0) / (summaries.get(ours)?.median ?? 1);
-    console.log(`${ratio.toFixed(1).padStart(6)} × faster: ${ours}, than ${theirs}`);
+    const ratio = ratioOf(rounds.get(theirs) ?? [], rounds.get(ours) ?? []);
+    ratios[`${ours}, than ${theirs}`] = ratio;
+    const [middle, low, high] = [ratio.median, ratio.low, ratio.high].map((r) => r.toFixed(1));
+    console.log(`${middle?.padStart(6)} × faster (${low} to ${high}): ${ours}, than ${theirs}`);
   }
 }
 mkdirSync(here("results"), { recursive: true });
 writeFileSync(
   here("results/load.json"),
-  `${JSON.stringify({ file: file.split("/").at(-1), cpu: cpus()[0]?.model, node: process.version, date: new Date().toISOString(), milliseconds: Object.fromEntries(summaries) }, null, 2)}\n`,
+  `${JSON.stringify({ file: file.split("/").at(-1), cpu: cpus()[0]?.model, node: process.version, date: new Date().toISOString(), milliseconds: Object.fromEntries(summaries), ratios }, null, 2)}\n`,
 );

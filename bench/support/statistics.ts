@@ -1,9 +1,9 @@
 /** Medians with their spread: machines are noisy, and a mean believes every hiccup. */
 export interface Summary {
   samples: number;
-  /** Milliseconds */
+  /** Milliseconds, or a ratio */
   median: number;
-  /** Quartiles, milliseconds */
+  /** Quartiles */
   low: number;
   high: number;
 }
@@ -12,6 +12,16 @@ export function summarize(samples: readonly number[]): Summary {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
   return { samples: sorted.length, median: at(0.5), low: at(0.25), high: at(0.75) };
+}
+
+/** How many times longer `theirs` took: the ratios of the rounds' medians, round by round. */
+export function ratioOf(
+  theirs: readonly (readonly number[])[],
+  ours: readonly (readonly number[])[],
+): Summary {
+  return summarize(
+    theirs.map((times, round) => summarize(times).median / summarize(ours[round] ?? []).median),
+  );
 }
 
 export function show({ median, low, high, samples }: Summary): string {

@@ -15,27 +15,24 @@ constexpr float kBatchNormEpsilon = 1e-5F;  // BatchNorm2d's default
 }  // namespace
 
 ConvDecoder::ConvDecoder(const VaeShape& shape, const VaeWeights& weights)
-    : shape_(shape),
-      fc_weight_(weights.fc.weight.const_data_ptr<float>()),
-      fc_bias_(weights.fc.bias.const_data_ptr<float>()) {
+    : shape_(shape), fc_weight_(weights.fc.weight.data), fc_bias_(weights.fc.bias.data) {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     Layer& layer = layers_[i];
-    const at::Tensor& weight = weights.deconvs[i].weight;  // [inputs, outputs, 3, 3]
-    layer.inputs = weight.size(0);
-    layer.outputs = weight.size(1);
-    layer.taps.resize(static_cast<std::size_t>(weight.numel()));
-    const float* from = weight.const_data_ptr<float>();
+    const Parameter& weight = weights.deconvs[i].weight;  // [inputs, outputs, 3, 3]
+    layer.outputs = weights.deconvs[i].bias.numel;
+    layer.inputs = weight.numel / 9 / layer.outputs;
+    layer.taps.resize(static_cast<std::size_t>(weight.numel));
+    const float* from = weight.data;
     for (std::int64_t in = 0; in < layer.inputs; ++in)
       for (std::int64_t out = 0; out < layer.outputs; ++out)
         for (std::int64_t tap = 0; tap < 9; ++tap)
           layer.taps[(tap * layer.inputs + in) * layer.outputs + out] = *from++;
-    const float* bias = weights.deconvs[i].bias.const_data_ptr<float>();
     for (std::int64_t out = 0; out < layer.outputs; ++out) {
-      layer.bias.push_back(bias[out]);
+      layer.bias.push_back(weights.deconvs[i].bias.data[out]);
       if (i == weights.deconv_norms.size()) continue;
       // In float32, as torch's normalisation has them.
       const BatchNorm& norm = weights.deconv_norms[i];
-      const auto of = [out](const at::Tensor& t) { return t.const_data_ptr<float>()[out]; };
+      const auto of = [out](const Parameter& parameter) { return parameter.data[out]; };
       const float scale =
           of(norm.weight) * (1.0F / std::sqrt(of(norm.running_var) + kBatchNormEpsilon));
       layer.scale.push_back(scale);

@@ -15,10 +15,19 @@ namespace {
 
 constexpr double kBatchNormEpsilon = 1e-5;  // BatchNorm2d's default
 
-at::Tensor normalise(const at::Tensor& x, const BatchNorm& norm) {
-  return at::batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_var,
-                        /*training=*/false, /*momentum=*/0.0, kBatchNormEpsilon,
-                        /*cudnn_enabled=*/true);
+at::Tensor normalise(const at::Tensor& x, const VaeWeights& weights, const BatchNorm& norm) {
+  const auto vector = [&](const Parameter& parameter) {
+    return weights.tensor(parameter, {parameter.numel});
+  };
+  return at::batch_norm(x, vector(norm.weight), vector(norm.bias), vector(norm.running_mean),
+                        vector(norm.running_var), /*training=*/false, /*momentum=*/0.0,
+                        kBatchNormEpsilon, /*cudnn_enabled=*/true);
+}
+
+at::Tensor apply_linear(const at::Tensor& x, const VaeWeights& weights, const Affine& layer) {
+  const std::int64_t outputs = layer.bias.numel;
+  return at::linear(x, weights.tensor(layer.weight, {outputs, layer.weight.numel / outputs}),
+                    weights.tensor(layer.bias, {outputs}));
 }
 
 }  // namespace
@@ -41,13 +50,16 @@ FloatTensor ConvVae::decode(const FloatTensor& z, const CancelToken& cancel) con
 }
 
 at::Tensor ConvVae::decode_aten(const at::Tensor& z, const CancelToken& cancel) const {
-  at::Tensor x = at::linear(z, weights_.fc.weight, weights_.fc.bias)
+  at::Tensor x = apply_linear(z, weights_, weights_.fc)
                      .view({z.size(0), 256, shape_.small_height, shape_.small_width});
   for (std::size_t i = 0; i < weights_.deconvs.size(); ++i) {
     cancel.throw_if_cancelled();
-    x = at::conv_transpose2d(x, weights_.deconvs[i].weight, weights_.deconvs[i].bias,
+    const Affine& layer = weights_.deconvs[i];
+    x = at::conv_transpose2d(x, weights_.tensor(layer.weight, {x.size(1), layer.bias.numel, 3, 3}),
+                             weights_.tensor(layer.bias, {layer.bias.numel}),
                              /*stride=*/{2, 2}, /*padding=*/{1, 1}, /*output_padding=*/{1, 1});
-    if (i < weights_.deconv_norms.size()) x = normalise(x, weights_.deconv_norms[i]).relu_();
+    if (i < weights_.deconv_norms.size())
+      x = normalise(x, weights_, weights_.deconv_norms[i]).relu_();
   }
   return x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames);
 }
@@ -66,13 +78,15 @@ std::pair<FloatTensor, FloatTensor> ConvVae::encode(const FloatTensor& mel,
                                              16 * shape_.small_height - shape_.n_mels});
   for (std::size_t i = 0; i < weights_.convs.size(); ++i) {
     cancel.throw_if_cancelled();
-    x = at::conv2d(x, weights_.convs[i].weight, weights_.convs[i].bias, /*stride=*/{2, 2},
+    const Affine& layer = weights_.convs[i];
+    x = at::conv2d(x, weights_.tensor(layer.weight, {layer.bias.numel, x.size(1), 3, 3}),
+                   weights_.tensor(layer.bias, {layer.bias.numel}), /*stride=*/{2, 2},
                    /*padding=*/{1, 1});
-    x = normalise(x, weights_.conv_norms[i]).relu_();
+    x = normalise(x, weights_, weights_.conv_norms[i]).relu_();
   }
   x = x.flatten(1);
-  return {to_float_tensor(at::linear(x, weights_.fc_mu.weight, weights_.fc_mu.bias)),
-          to_float_tensor(at::linear(x, weights_.fc_logvar.weight, weights_.fc_logvar.bias))};
+  return {to_float_tensor(apply_linear(x, weights_, weights_.fc_mu)),
+          to_float_tensor(apply_linear(x, weights_, weights_.fc_logvar))};
 }
 
 }  // namespace sda::engine

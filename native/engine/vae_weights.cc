@@ -3,8 +3,8 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <string_view>
-#include <unordered_map>
 
 #include "engine/config.h"
 #include "engine/tensors.h"
@@ -35,17 +35,22 @@ at::ScalarType float_type(DType dtype) {
   }
 }
 
+bool is_row_major(const NamedTensor& tensor) {
+  std::int64_t expected = 1;
+  for (std::size_t i = tensor.shape.size(); i-- > 0; expected *= tensor.shape[i])
+    if (tensor.shape[i] != 1 && tensor.strides[i] != expected) return false;
+  return true;
+}
+
 class Collector {
  public:
-  Collector(const StateDict& state, at::Device device, VaeWeights& weights)
-      : device_(device), weights_(weights) {
-    remaining_.reserve(state.size());
-    for (const NamedTensor& tensor : state) {
-      if (!remaining_.emplace(tensor.name, &tensor).second) refuse(tensor.name, "appears twice");
-    }
-  }
+  Collector(const StateDict& state, VaeWeights& weights)
+      : state_(state), taken_(state.size(), false), weights_(weights) {}
 
-  bool has(std::string_view name) const { return remaining_.contains(name); }
+  bool has(std::string_view name) const {
+    return std::any_of(state_.begin(), state_.end(),
+                       [&](const NamedTensor& tensor) { return tensor.name == name; });
+  }
 
   // Whether absent tensors are passed over from here on.
   void set_lenient(bool lenient) { lenient_ = lenient; }
@@ -65,25 +70,33 @@ class Collector {
   }
 
   void finish() const {
-    if (!remaining_.empty()) refuse(remaining_.begin()->first, "is not part of a ConvVAE");
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      if (taken_[i]) continue;
+      const auto first = std::find_if(state_.begin(), state_.end(), [&](const NamedTensor& tensor) {
+        return tensor.name == state_[i].name;
+      });
+      refuse(state_[i].name, &*first == &state_[i] ? "is not part of a ConvVAE" : "appears twice");
+    }
   }
 
  private:
   const NamedTensor* find(const std::string& name, at::IntArrayRef shape) {
-    const auto found = remaining_.find(name);
-    if (found == remaining_.end()) {
-      if (lenient_) return nullptr;
-      refuse(name, "is missing, expected with shape " + shape_text(shape));
+    // Files have them in our order: the search ends where it starts.
+    for (std::size_t looked = 0; looked < state_.size(); ++looked) {
+      const std::size_t i = next_;
+      next_ = next_ + 1 == state_.size() ? 0 : next_ + 1;
+      if (taken_[i] || state_[i].name != name) continue;
+      taken_[i] = true;
+      if (at::IntArrayRef(state_[i].shape) != shape)
+        refuse(name,
+               "has shape " + shape_text(state_[i].shape) + ", expected " + shape_text(shape));
+      return &state_[i];
     }
-    const NamedTensor* tensor = found->second;
-    remaining_.erase(found);
-    if (at::IntArrayRef(tensor->shape) != shape) {
-      refuse(name, "has shape " + shape_text(tensor->shape) + ", expected " + shape_text(shape));
-    }
-    return tensor;
+    if (lenient_) return nullptr;
+    refuse(name, "is missing, expected with shape " + shape_text(shape));
   }
 
-  at::Tensor take(const std::string& name, at::IntArrayRef shape) {
+  Parameter take(const std::string& name, at::IntArrayRef shape) {
     const NamedTensor* source = find(name, shape);
     if (source == nullptr) return {};
     const at::ScalarType type = float_type(source->dtype);
@@ -91,20 +104,26 @@ class Collector {
       refuse(name, "has element type " + std::string(dtype_name(source->dtype)) +
                        ", expected float16, bfloat16, float32 or float64");
     }
+    Parameter parameter;
+    parameter.numel = c10::multiply_integers(shape);
+    weights_.bytes += parameter.numel * static_cast<std::int64_t>(sizeof(float));
+    if (weights_.device.is_cpu() && type == at::kFloat && is_row_major(*source)) {
+      parameter.data = reinterpret_cast<float*>(source->data);
+      keep(source->owner);
+      return parameter;
+    }
     const at::Tensor view = at::for_blob(source->data, source->shape)
                                 .strides(source->strides)
                                 .options(type)
                                 .make_tensor();
-    const bool as_it_is = type == at::kFloat && view.is_contiguous();  // a dispatch costs a load
-    at::Tensor tensor = as_it_is ? view : view.to(at::kFloat).contiguous();
-    if (!device_.is_cpu()) {
+    at::Tensor tensor = view.to(at::kFloat).contiguous();
+    if (!weights_.device.is_cpu()) {
       // The copy from pinned memory overlaps with reading the next tensor.
-      tensor = tensor.pin_memory().to(device_, /*non_blocking=*/true);
-    } else if (tensor.is_same(view)) {
-      keep(source->owner);
+      tensor = tensor.pin_memory().to(weights_.device, /*non_blocking=*/true);
     }
-    weights_.bytes += tensor.numel() * static_cast<std::int64_t>(sizeof(float));
-    return tensor;
+    parameter.data = tensor.data_ptr<float>();
+    keep(std::make_shared<const at::Tensor>(std::move(tensor)));
+    return parameter;
   }
 
   // Counts training steps; of no use here, but its absence tells of a file that isn't one of ours.
@@ -123,8 +142,9 @@ class Collector {
     }
   }
 
-  std::unordered_map<std::string_view, const NamedTensor*> remaining_;
-  at::Device device_;
+  const StateDict& state_;
+  std::vector<bool> taken_;
+  std::size_t next_ = 0;
   VaeWeights& weights_;
   bool lenient_ = false;
 };
@@ -138,10 +158,15 @@ VaeShape::VaeShape(std::int64_t latent_size, const SpectrogramConfig& config)
       small_height(padded_to_16(n_mels) / 16),
       small_width(padded_to_16(frames) / 16) {}
 
+at::Tensor VaeWeights::tensor(const Parameter& parameter, at::IntArrayRef shape) const {
+  return at::from_blob(parameter.data, shape, at::TensorOptions(at::kFloat).device(device));
+}
+
 VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::Device device) {
   const c10::InferenceMode guard;
   VaeWeights weights;
-  Collector collect(state, device, weights);
+  weights.device = device;
+  Collector collect(state, weights);
 
   weights.has_encoder = collect.has("encoder.fc_mu.weight");
   // The Python program strips a decoder-only file of its encoder's head, and leaves the rest or

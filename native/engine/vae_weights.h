@@ -11,12 +11,19 @@
 
 namespace sda::engine {
 
+// float32, row-major, on the weights' device. No at::Tensor: to make two dozen takes as long as the
+// rest of loading a model.
+struct Parameter {
+  float* data = nullptr;
+  std::int64_t numel = 0;
+};
+
 struct BatchNorm {
-  at::Tensor weight, bias, running_mean, running_var;
+  Parameter weight, bias, running_mean, running_var;
 };
 
 struct Affine {
-  at::Tensor weight, bias;
+  Parameter weight, bias;
 };
 
 // What the layers need to know about a model's geometry.
@@ -41,9 +48,12 @@ struct VaeWeights {
   std::array<Affine, 4> deconvs;
   std::array<BatchNorm, 3> deconv_norms;
 
-  // Keeps the memory of those tensors that lie where the state dict had them.
-  std::vector<std::shared_ptr<const void>> owners;
+  at::Device device = at::kCPU;
+  std::vector<std::shared_ptr<const void>> owners;  // of the parameters' memory
   std::int64_t bytes = 0;
+
+  // A view for ATen, good while the weights are.
+  at::Tensor tensor(const Parameter& parameter, at::IntArrayRef shape) const;
 };
 
 // Throws kSchema with detail "tensor" for a name, shape or element type that doesn't belong.
