@@ -120,7 +120,7 @@ const RATIOS: [ours: string, theirs: string][] = [
   ["decode", "Python: decode"],
   ["cold start", "Python: cold start"],
 ];
-const ratios: Record<string, Summary> = {};
+const ratios: Record<string, ReturnType<typeof ratioOf>> = {};
 if (python === null) {
   console.log("\nNo Python with torch was found (SDA_PYTHON names one): no comparison.");
 } else {
@@ -128,8 +128,11 @@ if (python === null) {
   for (const [ours, theirs] of RATIOS) {
     const ratio = ratioOf(rounds.get(theirs) ?? [], rounds.get(ours) ?? []);
     ratios[`${ours}, than ${theirs}`] = ratio;
-    const [middle, low, high] = [ratio.median, ratio.low, ratio.high].map((r) => r.toFixed(1));
-    console.log(`${middle?.padStart(6)} × faster (${low} to ${high}): ${ours}, than ${theirs}`);
+    const text = ({ median, low, high }: Summary) =>
+      `${median.toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`;
+    console.log(
+      `${text(ratio.median).padStart(22)} × faster, fastest runs ${text(ratio.fastest).padEnd(22)} ${ours}, than ${theirs}`,
+    );
   }
 }
 mkdirSync(here("results"), { recursive: true });

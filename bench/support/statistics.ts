@@ -14,14 +14,20 @@ export function summarize(samples: readonly number[]): Summary {
   return { samples: sorted.length, median: at(0.5), low: at(0.25), high: at(0.75) };
 }
 
-/** How many times longer `theirs` took: the ratios of the rounds' medians, round by round. */
+/**
+ * How many times longer `theirs` took, round by round: by the rounds' medians, and by their fastest runs, which a noisy
+ * neighbour has disturbed least.
+ */
 export function ratioOf(
   theirs: readonly (readonly number[])[],
   ours: readonly (readonly number[])[],
-): Summary {
-  return summarize(
-    theirs.map((times, round) => summarize(times).median / summarize(ours[round] ?? []).median),
-  );
+): { median: Summary; fastest: Summary } {
+  const compare = (figure: (times: readonly number[]) => number) =>
+    summarize(theirs.map((times, round) => figure(times) / figure(ours[round] ?? [])));
+  return {
+    median: compare((times) => summarize(times).median),
+    fastest: compare((times) => Math.min(...times)),
+  };
 }
 
 export function show({ median, low, high, samples }: Summary): string {

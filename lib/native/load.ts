@@ -10,6 +10,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import nodeGypBuild from "node-gyp-build";
 import { SdaError } from "../errors.js";
+import { readCompact } from "../torch/compact.js";
 import { factories } from "../torch/values.js";
 import {
   findLibtorch,
@@ -73,7 +74,7 @@ export function engineAddon(): EngineAddon {
 }
 
 function prepare(addon: CheckpointAddon | EngineAddon): void {
-  addon.registerClasses(factories);
+  addon.registerClasses({ ...factories, readCompact });
   // The process must not end under threads that compute. Workers end their own work themselves.
   if (isMainThread) process.once("exit", () => addon.stopWork());
 }

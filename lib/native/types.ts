@@ -6,6 +6,7 @@
  * turns them into `SdaError`. A cancelled call rejects with code "ERR_SDA_ABORTED", which the
  * same place turns into the signal's reason.
  */
+import type { readCompact } from "../torch/compact.js";
 import type { Tensor, ValueFactories } from "../torch/values.js";
 
 /** A flag that native loops look at; `cancel()` may be called at any time, from the main thread only. */
@@ -72,7 +73,7 @@ export interface SourceHandle {
 
 export interface CheckpointAddon {
   /** Once per environment, before anything is read. */
-  registerClasses(factories: ValueFactories): void;
+  registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;
   /** Cancels what runs in this process, waits for it and starts nothing more. */
   stopWork(): void;
@@ -171,7 +172,7 @@ export interface EngineAddon {
   /** The LibTorch version of the headers that it was compiled with, as "2.13.0". */
   readonly builtWith: string;
   /** Once per environment, before anything is read. */
-  registerClasses(factories: ValueFactories): void;
+  registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;
   /** Cancels what runs in this process, waits for it and starts nothing more. */
   stopWork(): void;

@@ -1,5 +1,6 @@
 set(SDA_ADDON_COMMON_SOURCES
   native/addon/arguments.cc
+  native/addon/compact.cc
   native/addon/environment.cc
   native/addon/errors.cc
   native/addon/external_buffer.cc

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "addon/arguments.h"
+#include "addon/compact.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/external_buffer.h"
@@ -275,6 +276,13 @@ napi_value ValueConverter::make_map(const Dict& dict,
   remember(flat, slots);
   call("fillMap", {map, flat, convert(dict.attributes, depth)});
   return map;
+}
+
+napi_value ValueConverter::make_compact(std::span<const std::pair<Value, Value>> entries) {
+  CompactWriter writer([this](const Value& value) { return convert(value, 0); });
+  writer.dict(entries);
+  const auto pieces = writer.pieces(env_);
+  return call("readCompact", {pieces[0], pieces[1], pieces[2], pieces[3]});
 }
 
 napi_value ValueConverter::make_object(const PyObject& object, int depth) {

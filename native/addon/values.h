@@ -57,7 +57,8 @@ class ValueConverter {
     std::vector<std::pair<Value, Value>> entries;
     for (const auto& entry : dict->entries)
       if (!entry.first.as_str() || wanted(entry.first.view())) entries.push_back(entry);
-    return {env_, make_map(*dict, entries, 0)};
+    return {env_,
+            purpose_ == Purpose::kReading ? make_compact(entries) : make_map(*dict, entries, 0)};
   }
 
   // A Tensor object over memory that `owner` keeps alive; `data` null: a Tensor without data.
@@ -71,6 +72,7 @@ class ValueConverter {
   napi_value convert_object(Object& object, int depth);
   napi_value make_map(const Dict& dict, std::span<const std::pair<Value, Value>> entries,
                       int depth);
+  napi_value make_compact(std::span<const std::pair<Value, Value>> entries);
   napi_value make_array(std::span<const Value> items, napi_value array, int depth);
   napi_value make_object(const PyObject& object, int depth);
   // Tells how the values at `slots` of `target` came: (index, kind) each.
