@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach } from "vitest";
 
 /** A fresh folder for one test, removed after it. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "sda-test-"));
+export function temporaryFolder(parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, "sda-test-"));
   made.push(folder);
   return folder;
 }
