@@ -20,9 +20,12 @@ import { ratioOf, type Summary, show, summarize } from "./support/statistics.js"
 /** Short rounds, ours and Python's in turn: a noisy neighbour slows both, and each round gives a ratio. */
 const ROUNDS = 20;
 const RUNS_PER_ROUND = 10;
-/** Runs that don't count, on both sides: at first, because V8 compiles what runs often; then of each round. */
-const WARM_UP = 200;
-const WARM_UP_OF_ROUND = 10;
+/**
+ * Milliseconds of runs that don't count, on both sides: at first, because V8 compiles what runs often; then before each
+ * measurement, because a processor that was idle, or did the other side's work, takes a while to be at full speed.
+ */
+const WARM_UP = 500;
+const WARM_UP_OF_ROUND = 100;
 const COLD_STARTS = 7;
 const LARGE = 2 ** 31;
 
@@ -50,8 +53,8 @@ async function measureOurs(model: LoadedModel, warmUp: number, keep: boolean): P
   const bench = new Bench({
     iterations: RUNS_PER_ROUND,
     time: 0,
-    warmupIterations: warmUp,
-    warmupTime: 0,
+    warmupIterations: 1,
+    warmupTime: warmUp,
     retainSamples: true,
   })
     .add("loadModel, verify: false", async () =>

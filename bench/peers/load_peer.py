@@ -2,7 +2,7 @@
 
     python bench/peers/load_peer.py FILE.sda [--threads N]
 
-Reads requests from its standard input, one JSON a line: {"work": name, "warm_up": runs that don't count, "runs": n};
+Reads requests from its standard input, one JSON a line: {"work": name, "warm_up": ms of runs that don't count, "runs": n};
 answers each with a line [ms, ...]. So both sides can take turns. The file should be in the page cache.
 """
 
@@ -22,9 +22,10 @@ import torch  # noqa: E402
 
 import sda_reference as sda  # noqa: E402
 
-def measure(work: Callable[[], Any], warm_up: int, runs: int) -> list[float]:
+def measure(work: Callable[[], Any], warm_up: float, runs: int) -> list[float]:
     """Milliseconds of each call; what a call returns is released inside the measured time."""
-    for _ in range(warm_up):
+    warm_at = time.perf_counter() + warm_up / 1e3
+    while time.perf_counter() < warm_at:
         work()
     samples = []
     for _ in range(runs):

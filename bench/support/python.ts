@@ -37,7 +37,7 @@ export class Peer {
     this.#answers = createInterface(this.#process.stdout)[Symbol.asyncIterator]();
   }
 
-  /** Milliseconds of each of `runs`, after `warmUp` that don't count. */
+  /** Milliseconds of each of `runs`, after `warmUp` milliseconds of runs that don't count. */
   async measure(work: string, warmUp: number, runs: number): Promise<number[]> {
     this.#process.stdin?.write(`${JSON.stringify({ work, warm_up: warmUp, runs })}\n`);
     const answer = await this.#answers.next();

@@ -74,13 +74,16 @@ Napi::Promise dispose_model(Napi::Env env, const Napi::Value& model,
                             const Napi::Value& spectrogram) {
   auto& handle = unwrap_handle<ModelHandle>(model);
   auto& spectrogram_handle = unwrap_handle<SpectrogramHandle>(spectrogram);
-  auto [promise, resolve] = Environment::of(env).pending(env);
   spectrogram_handle->loaded.reset();
-  const std::shared_ptr<LoadedModel> loaded = handle->take();
-  if (loaded)
-    loaded->destroyed = std::move(resolve);  // by the last of us and the jobs that run
-  else
-    resolve();
+  std::shared_ptr<LoadedModel> loaded = handle->take();
+  if (loaded.use_count() <= 1) {  // no job has it
+    loaded.reset();
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Resolve(env.Undefined());
+    return deferred.Promise();
+  }
+  auto [promise, resolve] = Environment::of(env).pending(env);
+  loaded->destroyed = std::move(resolve);  // by the last of us and the jobs that run
   return promise;
 }
 
