@@ -1,7 +1,7 @@
 /**
- * Values that are read and thrown away, such as a model's settings, in few pieces: a program of numbers, one text that
- * all strings are cut from, one buffer that all small arrays are. To make each value by a call of its own would take
- * longer than to read the file. Written by `native/addon/compact.cc`.
+ * Values that are read and thrown away, such as a model's settings, in few pieces: a program of numbers with all
+ * small arrays behind it, and one text that all strings are cut from. To make each value by a call of its own would
+ * take longer than to read the file. Written by `native/addon/compact.cc`.
  */
 import { NdArray } from "./values.js";
 
@@ -21,18 +21,16 @@ const OP = {
   same: 7,
   /** index in `values` */
   value: 8,
-  /** double precision (0 or 1), Fortran order (0 or 1), byte offset, dimensions; then the sizes */
+  /** double precision (0 or 1), Fortran order (0 or 1), where (in eight bytes), dimensions; then the sizes */
   array: 9,
 } as const;
 
-export function readCompact(
-  program: Float64Array,
-  text: string,
-  bytes: ArrayBuffer,
-  values: unknown[],
-): unknown {
+/** @param program its first number is where the arrays begin */
+export function readCompact(program: Float64Array, text: string, values: unknown[]): unknown {
+  const singles = new Float32Array(program.buffer);
+  const arrays = program[0] as number;
   const made: unknown[] = [];
-  let at = 0;
+  let at = 1;
   const number = () => program[at++] as number;
 
   const read = (): unknown => {
@@ -78,7 +76,7 @@ export function readCompact(
   const readArray = (): NdArray => {
     const double = number() === 1;
     const fortranOrder = number() === 1;
-    const start = number();
+    const start = arrays + number();
     const shape: number[] = [];
     let count = 1;
     for (let left = number(); left > 0; left--) {
@@ -87,10 +85,9 @@ export function readCompact(
       count *= size;
     }
     // Memory of its own: who transfers one array must not take the others along.
-    const own = bytes.slice(start, start + count * (double ? 8 : 4));
     return double
-      ? new NdArray("float64", shape, new Float64Array(own), fortranOrder)
-      : new NdArray("float32", shape, new Float32Array(own), fortranOrder);
+      ? new NdArray("float64", shape, program.slice(start, start + count), fortranOrder)
+      : new NdArray("float32", shape, singles.slice(2 * start, 2 * start + count), fortranOrder);
   };
 
   return read();

@@ -1,5 +1,6 @@
 #include "addon/compact.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "addon/errors.h"
@@ -15,7 +16,6 @@ enum class Op { kNull, kTrue, kFalse, kNumber, kText, kList, kMap, kSame, kValue
 constexpr std::int64_t kSafeInteger = (std::int64_t{1} << 53) - 1;
 // Larger arrays are handed over without a copy.
 constexpr std::size_t kSmallArray = 4096;
-constexpr std::size_t kWidestItem = 8;
 
 }  // namespace
 
@@ -71,9 +71,9 @@ void CompactWriter::array(const NdArray& array) {
     Value value = Value::of(const_cast<NdArray*>(&array));
     return other(value);
   }
-  const std::size_t start = (bytes_.size() + kWidestItem - 1) / kWidestItem * kWidestItem;
-  bytes_.resize(start + array.byte_size);
-  if (array.byte_size > 0) std::memcpy(bytes_.data() + start, array.data.get(), array.byte_size);
+  const std::size_t start = arrays_.size();
+  arrays_.resize(start + (array.byte_size + sizeof(double) - 1) / sizeof(double));
+  if (array.byte_size > 0) std::memcpy(arrays_.data() + start, array.data.get(), array.byte_size);
   write(Op::kArray, is_double, array.fortran_order, start, array.shape.size());
   for (const std::int64_t size : array.shape) write(size);
 }
@@ -89,17 +89,19 @@ void CompactWriter::other(const Value& value) {
 }
 
 std::vector<napi_value> CompactWriter::pieces(Napi::Env env) const {
-  auto program = Napi::Float64Array::New(env, program_.size());
-  std::memcpy(program.Data(), program_.data(), program_.size() * sizeof(double));
+  auto program = Napi::Float64Array::New(env, 1 + program_.size() + arrays_.size());
+  double* const to = program.Data();
+  to[0] = static_cast<double>(1 + program_.size());
+  std::copy(program_.begin(), program_.end(), to + 1);
+  if (!arrays_.empty())
+    std::memcpy(to + 1 + program_.size(), arrays_.data(), arrays_.size() * sizeof(double));
   napi_value text;
   if (napi_create_string_latin1(env, text_.data(), text_.size(), &text) != napi_ok)
     throw Error(ErrorCode::kLimit, "more text than JavaScript holds");
-  auto bytes = Napi::ArrayBuffer::New(env, bytes_.size());
-  if (!bytes_.empty()) std::memcpy(bytes.Data(), bytes_.data(), bytes_.size());
   auto values = Napi::Array::New(env, values_.size());
   for (std::size_t i = 0; i < values_.size(); ++i)
     values.Set(static_cast<std::uint32_t>(i), values_[i]);
-  return {program, text, bytes, values};
+  return {program, text, values};
 }
 
 }  // namespace sda::addon

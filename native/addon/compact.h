@@ -30,7 +30,7 @@ class CompactWriter {
     dict(entries, 0);
   }
 
-  // Float64Array, string, ArrayBuffer, array: the arguments of readCompact.
+  // Float64Array, string, array: the arguments of readCompact.
   std::vector<napi_value> pieces(Napi::Env env) const;
 
  private:
@@ -47,7 +47,7 @@ class CompactWriter {
   Convert convert_;
   std::vector<double> program_;
   std::string text_;
-  std::vector<std::byte> bytes_;
+  std::vector<double> arrays_;  // their bytes, each from a multiple of eight
   std::vector<napi_value> values_;
   std::unordered_map<const Object*, std::size_t> made_;
 };

@@ -282,7 +282,7 @@ napi_value ValueConverter::make_compact(std::span<const std::pair<Value, Value>>
   CompactWriter writer([this](const Value& value) { return convert(value, 0); });
   writer.dict(entries);
   const auto pieces = writer.pieces(env_);
-  return call("readCompact", {pieces[0], pieces[1], pieces[2], pieces[3]});
+  return call("readCompact", {pieces[0], pieces[1], pieces[2]});
 }
 
 napi_value ValueConverter::make_object(const PyObject& object, int depth) {
