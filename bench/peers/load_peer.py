@@ -22,6 +22,7 @@ import torch  # noqa: E402
 
 import sda_reference as sda  # noqa: E402
 
+
 def measure(work: Callable[[], Any], warm_up: float, runs: int) -> list[float]:
     """Milliseconds of each call; what a call returns is released inside the measured time."""
     warm_at = time.perf_counter() + warm_up / 1e3

@@ -10,19 +10,6 @@ function findPython(): string | null {
   return names.find((name) => name && spawnSync(name, ["-c", asks]).status === 0) ?? null;
 }
 
-/** Runs a script of bench/peers and returns what it prints as JSON. */
-export function runPeer(script: string, args: string[]): PeerReport {
-  const file = new URL(`../peers/${script}`, import.meta.url).pathname;
-  const ended = spawnSync(python ?? "python3", [file, ...args], { encoding: "utf8" });
-  if (ended.status !== 0) throw new Error(`${script}: ${ended.stderr}`);
-  return JSON.parse(ended.stdout) as PeerReport;
-}
-
-export interface PeerReport {
-  environment: Record<string, unknown>;
-  results: Record<string, { median_ms: number; samples: number[] }>;
-}
-
 /** A script of bench/peers that stays and measures what it is asked to, so that both sides can take turns. */
 export class Peer {
   readonly #process: ChildProcess;

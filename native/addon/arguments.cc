@@ -1,9 +1,8 @@
 #include "addon/arguments.h"
 
-#include <cmath>
-
 #include "addon/errors.h"
 #include "addon/handles.h"
+#include "addon/numbers.h"
 
 namespace sda::addon {
 
@@ -32,10 +31,8 @@ double number_argument(const Napi::Value& value, const char* name) {
 }
 
 std::int64_t integer_argument(const Napi::Value& value, const char* name) {
-  constexpr double kSafeInteger = 9007199254740991.0;
   const double number = number_argument(value, name);
-  if (!(std::abs(number) <= kSafeInteger) || number != std::floor(number))
-    expected(name, "a whole number");
+  if (!is_safe_integer(number)) expected(name, "a whole number");
   return static_cast<std::int64_t>(number);
 }
 

@@ -5,6 +5,8 @@
 
 #include "addon/errors.h"
 #include "addon/key_spread.h"
+#include "addon/numbers.h"
+#include "addon/values.h"
 #include "checkpoint/error.h"
 #include "checkpoint/limits.h"
 
@@ -13,15 +15,10 @@ namespace {
 
 enum class Op { kNull, kTrue, kFalse, kNumber, kText, kList, kMap, kSame, kValue, kArray };
 
-constexpr std::int64_t kSafeInteger = (std::int64_t{1} << 53) - 1;
-// Larger arrays are handed over without a copy.
-constexpr std::size_t kSmallArray = 4096;
-
 }  // namespace
 
 void CompactWriter::dict(std::span<const std::pair<Value, Value>> entries, int depth) {
-  if (keys_collide(entries.size(), [&](std::size_t i) { return entries[i].first; }))
-    throw Error(ErrorCode::kLimit, "a dict or set whose keys were chosen to have the same hash");
+  check_spread(entries.size(), [&](std::size_t i) { return entries[i].first; });
   write(Op::kMap, entries.size());
   for (const auto& [key, item] : entries) {
     value(key, depth);
@@ -36,7 +33,7 @@ void CompactWriter::value(const Value& value, int depth) {
     case Kind::kBool:
       return write(value.integer != 0 ? Op::kTrue : Op::kFalse);
     case Kind::kInt:
-      if (value.integer < -kSafeInteger || value.integer > kSafeInteger) return other(value);
+      if (!is_safe(value.integer)) return other(value);
       return write(Op::kNumber, value.integer);
     case Kind::kFloat:
       return write(Op::kNumber, value.real);
@@ -66,7 +63,7 @@ void CompactWriter::value(const Value& value, int depth) {
 
 void CompactWriter::array(const NdArray& array) {
   const bool is_double = array.dtype == DType::kFloat64;
-  if (!array.built || array.byte_size > kSmallArray ||
+  if (!array.built || array.byte_size > kCheaperCopied ||
       (!is_double && array.dtype != DType::kFloat32)) {
     Value value = Value::of(const_cast<NdArray*>(&array));
     return other(value);

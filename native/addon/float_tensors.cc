@@ -1,16 +1,15 @@
 #include "addon/float_tensors.h"
 
 #include <algorithm>
-#include <cmath>
 #include <random>
 
 #include "addon/arguments.h"
 #include "addon/external_buffer.h"
+#include "addon/numbers.h"
 
 namespace sda::addon {
 namespace {
 
-constexpr double kSafeInteger = 9007199254740991.0;
 constexpr std::uint32_t kMaxDimensions = 8;
 
 }  // namespace
@@ -32,7 +31,7 @@ engine::FloatTensor float_tensor_argument(const Napi::Value& value, const char* 
   double count = 1;
   for (std::uint32_t d = 0; d < sizes.Length(); ++d) {
     const double size = number_argument(sizes.Get(d), name);
-    if (!(size >= 0 && size <= kSafeInteger) || size != std::floor(size))
+    if (!(size >= 0) || !is_safe_integer(size))
       throw wrong("has a size that is not a whole number");
     tensor.shape.push_back(static_cast<std::int64_t>(size));
     count *= size;
@@ -70,7 +69,7 @@ std::uint64_t seed_argument(const Napi::Value& value) {
     return device();
   }
   const double seed = number_argument(value, "seed");
-  if (!(seed >= 0 && seed <= kSafeInteger) || seed != std::floor(seed))
+  if (!(seed >= 0) || !is_safe_integer(seed))
     throw Error(ErrorCode::kArgument, "seed must be a whole number from 0 to 2^53 - 1")
         .with("option", std::string("seed"));
   return static_cast<std::uint64_t>(seed);

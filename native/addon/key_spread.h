@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "addon/numbers.h"
+#include "checkpoint/error.h"
 #include "checkpoint/value.h"
 
 namespace sda::addon {
@@ -40,8 +42,7 @@ inline std::uint32_t float_hash(double key) noexcept {
 }
 
 inline std::uint32_t integer_hash(std::int64_t key) noexcept {
-  constexpr std::int64_t kSafeInteger = (std::int64_t{1} << 53) - 1;
-  if (key >= -kSafeInteger && key <= kSafeInteger) return float_hash(static_cast<double>(key));
+  if (is_safe(key)) return float_hash(static_cast<double>(key));
   const auto bits = static_cast<std::uint64_t>(key);  // a BigInt: sign and magnitude
   return long_hash(key < 0 ? ~bits + 1 : bits);
 }
@@ -74,6 +75,12 @@ bool keys_collide(std::size_t count, F&& key_at) {
       if (++chains[hashes[i] & (capacity / 2 - 1)] > kLongChain) return true;
   }
   return false;
+}
+
+template <typename F>
+void check_spread(std::size_t count, F&& key_at) {
+  if (keys_collide(count, key_at))
+    throw Error(ErrorCode::kLimit, "a dict or set whose keys were chosen to have the same hash");
 }
 
 }  // namespace sda::addon

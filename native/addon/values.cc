@@ -10,6 +10,7 @@
 #include "addon/errors.h"
 #include "addon/external_buffer.h"
 #include "addon/key_spread.h"
+#include "addon/numbers.h"
 #include "checkpoint/globals.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/utf8.h"
@@ -18,9 +19,6 @@ namespace sda::addon {
 namespace {
 
 constexpr std::size_t kShortText = 24;
-// Up to here a copy takes less time than memory from outside, which needs a finalizer.
-constexpr std::size_t kCheaperCopied = 4096;
-constexpr std::int64_t kSafeInteger = (std::int64_t{1} << 53) - 1;
 
 // The typed array that holds a dtype's elements. What JavaScript has no type for comes as its
 // bits: half floats as Uint16Array, 8-bit floats and bools as Uint8Array; complex numbers come
@@ -58,11 +56,6 @@ Layout layout_of(DType dtype) {
     default:
       return {napi_uint8_array, 1};
   }
-}
-
-void check_spread(bool collide) {
-  if (collide)
-    throw Error(ErrorCode::kLimit, "a dict or set whose keys were chosen to have the same hash");
 }
 
 using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
@@ -139,7 +132,7 @@ napi_value ValueConverter::convert(const Value& value, int depth) {
       check(napi_get_boolean(env_, value.integer != 0, &result));
       return result;
     case Kind::kInt:
-      if (value.integer >= -kSafeInteger && value.integer <= kSafeInteger)
+      if (is_safe(value.integer))
         check(napi_create_double(env_, static_cast<double>(value.integer), &result));
       else
         check(napi_create_bigint_int64(env_, value.integer, &result));
@@ -207,7 +200,7 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
       return make_array(static_cast<const Tuple&>(object).items, keep(call("tuple", {})), depth);
     case ObjectKind::kSet: {
       const auto& items = static_cast<const Set&>(object).items;
-      check_spread(keys_collide(items.size(), [&](std::size_t i) { return items[i]; }));
+      check_spread(items.size(), [&](std::size_t i) { return items[i]; });
       const napi_value set = keep(call("set", {}));
       if (static_cast<const Set&>(object).frozen) mark(set, kMarkFrozenSet);
       check(napi_create_array_with_length(env_, items.size(), &result));
@@ -259,7 +252,7 @@ napi_value ValueConverter::make_array(std::span<const Value> items, napi_value a
 
 napi_value ValueConverter::make_map(const Dict& dict,
                                     std::span<const std::pair<Value, Value>> entries, int depth) {
-  check_spread(keys_collide(entries.size(), [&](std::size_t i) { return entries[i].first; }));
+  check_spread(entries.size(), [&](std::size_t i) { return entries[i].first; });
   const bool ordered = dict.dict_kind == DictKind::kOrderedDict;
   const napi_value map = call(ordered ? "orderedDict" : "map", {});
   made_[dict.id] = map;

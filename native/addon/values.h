@@ -36,6 +36,10 @@ inline constexpr std::uint8_t kSlotScalar = 2;
 inline constexpr double kSlotKinds = 32;
 static_assert(kSlotScalar + kDTypeCount <= kSlotKinds);
 
+// Arrays up to here are copied: that takes less time than memory from outside, which needs a
+// finalizer.
+inline constexpr std::size_t kCheaperCopied = 4096;
+
 class ValueConverter {
  public:
   // What the values are for: kKeeping notes how each came (a float that looks like an integer, a

@@ -140,7 +140,7 @@ std::shared_ptr<const Document> Document::open(const File& file, const OpenOptio
       document->container_ = Container::kZip;
       ZipReader(file, options, *document).read();
     } else {
-      if (file.waiting() == Waiting::kNever) throw WouldWait();
+      file.before_waiting();
       document->container_ = Container::kLegacy;
       LegacyReader(file, options, *document).read();
     }
@@ -162,9 +162,9 @@ void Document::allocate_arena(std::uint64_t pickle_size, Waiting waiting) {
                                    limits::kPickleDataBytes + 2 * file_size_);
 }
 
-void Document::finish_tensors(bool swap_bytes, Waiting waiting) {
+void Document::finish_tensors(bool swap_bytes, const File& file) {
   if (swap_bytes) {
-    if (waiting == Waiting::kNever) throw WouldWait();
+    file.before_waiting();
     // An untyped storage has the byte order of the first tensor that lies in it.
     arena_->for_each<Tensor>([](Tensor& tensor) {
       if (!tensor.storage->dtype) tensor.storage->dtype = tensor.dtype;
@@ -190,7 +190,7 @@ void Document::finish_tensors(bool swap_bytes, Waiting waiting) {
                                          " bytes, far more than the file has");
   });
   if (total == 0) return;
-  if (waiting == Waiting::kNever) throw WouldWait();
+  file.before_waiting();
   arena_->for_each<Tensor>([&](Tensor& tensor) {
     if (!needs_copy(tensor)) return;
     const std::size_t item = item_size(tensor.dtype);
@@ -255,7 +255,7 @@ std::uint64_t checked_bytes(std::int64_t count, std::size_t size) {
 }
 
 void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner,
-                   Waiting waiting) {
+                   const File& file) {
   constexpr std::size_t kWidestItem = 16;
   std::byte* data = image + storage.file_offset;
   if (reinterpret_cast<std::uintptr_t>(data) % kWidestItem == 0) {
@@ -263,7 +263,7 @@ void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<con
     storage.owner = owner;
     return;
   }
-  if (waiting == Waiting::kNever) throw WouldWait();
+  file.before_waiting();
   auto copy = aligned_memory(storage.byte_size);
   std::memcpy(copy.get(), data, storage.byte_size);
   storage.data = copy.get();

@@ -54,7 +54,7 @@ class Document {
 
   void allocate_arena(std::uint64_t pickle_size, Waiting waiting);
   // Brings storages into host byte order and makes tensors row-major where they aren't.
-  void finish_tensors(bool swap_bytes, Waiting waiting);
+  void finish_tensors(bool swap_bytes, const File& file);
 
   Container container_ = Container::kZip;
   std::uint64_t file_size_ = 0;

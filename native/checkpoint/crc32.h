@@ -10,8 +10,12 @@ namespace sda {
 // the processor has it, otherwise eight table look-ups per eight bytes.
 std::uint32_t crc32(std::uint32_t crc, const void* data, std::size_t size) noexcept;
 
-// The portable path alone; the tests hold the other one against it.
-std::uint32_t crc32_portable(std::uint32_t crc, const void* data, std::size_t size) noexcept;
+// The ways to compute it, for the tests, which hold one against the other: what crc32 takes is the
+// last that the processor has.
+enum class Crc32Path { kTables, kFold128, kFold256, kFold512 };
+bool crc32_has(Crc32Path path) noexcept;
+std::uint32_t crc32_by(Crc32Path path, std::uint32_t crc, const void* data,
+                       std::size_t size) noexcept;
 
 // CRC of A followed by B, from the CRCs of both and B's length in bytes.
 std::uint32_t crc32_combine(std::uint32_t crc_a, std::uint32_t crc_b,

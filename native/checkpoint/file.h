@@ -39,6 +39,10 @@ class File {
   void read_at(std::uint64_t offset, void* to, std::size_t size) const;
 
   Waiting waiting() const noexcept { return waiting_; }
+  // Before work that takes a while: WouldWait if it has been told not to wait.
+  void before_waiting() const {
+    if (waiting_ == Waiting::kNever) throw WouldWait();
+  }
 
  private:
   friend class MappedFile;

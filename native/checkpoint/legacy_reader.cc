@@ -35,7 +35,7 @@ void LegacyReader::read() {
   place_storages();
   if (options_.hold == Hold::kNothing) return;
   load_storages();
-  document_.finish_tensors(foreign_byte_order_, file_.waiting());
+  document_.finish_tensors(foreign_byte_order_, file_);
 }
 
 bool LegacyReader::parse(std::size_t prefix) {
@@ -43,7 +43,7 @@ bool LegacyReader::parse(std::size_t prefix) {
   views_.clear();
   in_file_order_.clear();
   document_.globals_.clear();
-  document_.allocate_arena(prefix, file_.waiting());
+  document_.allocate_arena(prefix, Waiting::kAllowed);
   document_.pickle_.reset();  // before the next one: a moment with both would be a third more
   document_.pickle_.reset(new char[prefix]);
   file_.read_at(0, document_.pickle_.get(), prefix);
@@ -172,7 +172,7 @@ void LegacyReader::load_storages() {
     auto mapping = std::make_shared<MappedFile>(file_);
     std::byte* image = mapping->data();
     const std::shared_ptr<const void> owner = std::move(mapping);
-    for (Storage* storage : in_file_order_) place_storage(*storage, image, owner, file_.waiting());
+    for (Storage* storage : in_file_order_) place_storage(*storage, image, owner, file_);
   } else {
     // The format aligns nothing, so the storages are moved apart while they are read.
     constexpr std::uint64_t kAlignment = 64;

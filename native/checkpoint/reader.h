@@ -12,6 +12,8 @@
 
 namespace sda {
 
+class ImageReader;
+
 enum class FileKind { kZip, kLegacy };
 
 // By the first bytes; kFormat, naming what it looks like, for anything else.
@@ -25,10 +27,11 @@ class ZipReader : StorageSource {
  private:
   Value load(const Value& persistent_id) override;
   void check_kind();
+  void check_local_headers();
   void read_pickle();
   void check_version();
   bool is_foreign_byte_order();
-  void load_into_memory();
+  void place_image(ImageReader& reader);
   void map();
   void place_storages(std::byte* image, const std::shared_ptr<const void>& owner);
   std::string small_record(ZipRecord& record);
@@ -81,6 +84,6 @@ std::uint64_t checked_bytes(std::int64_t count, std::size_t size);
 
 // Points the storage at its bytes, or at an aligned copy of them where they lie askew.
 void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner,
-                   Waiting waiting);
+                   const File& file);
 
 }  // namespace sda

@@ -9,6 +9,7 @@ set(SDA_CHECKPOINT_SOURCES
   native/checkpoint/error.cc
   native/checkpoint/file.cc
   native/checkpoint/globals.cc
+  native/checkpoint/image_reader.cc
   native/checkpoint/legacy_reader.cc
   native/checkpoint/list_tensors.cc
   native/checkpoint/pickle.cc

@@ -173,8 +173,7 @@ void ZipDirectory::read_end(const File& file) {
 }
 
 void ZipDirectory::read_entries(const File& file) {
-  if (file.waiting() == Waiting::kNever && directory_size_ > limits::kAtOnceBytes)
-    throw WouldWait();
+  if (directory_size_ > limits::kAtOnceBytes) file.before_waiting();
   std::vector<std::byte> directory(static_cast<std::size_t>(directory_size_));
   file.read_at(records_end_, directory.data(), directory.size());
   records_.reserve(static_cast<std::size_t>(entry_count_));

@@ -1,16 +1,9 @@
-#if defined(__linux__)
-#include <pthread.h>
-#include <sched.h>
-#endif
-
 #include <algorithm>
-#include <atomic>
 #include <charconv>
-#include <exception>
-#include <system_error>
-#include <thread>
+#include <optional>
 
 #include "checkpoint/crc32.h"
+#include "checkpoint/image_reader.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/reader.h"
 #include "checkpoint/window_reader.h"
@@ -18,19 +11,9 @@
 namespace sda {
 namespace {
 
-// Two threads' pieces are still in the second-level cache when they are checksummed.
-constexpr std::size_t kPiece = std::size_t{1} << 19;
-// From here on a second thread pays for itself.
-constexpr std::uint64_t kParallelFrom = std::uint64_t{4} << 20;
 // What PyTorch's own reader accepts.
 constexpr int kHighestArchiveVersion = 10;
 constexpr std::size_t kSmallRecord = 1024;
-
-struct Piece {
-  std::size_t record;
-  std::uint64_t begin, end;  // in the file
-  std::uint32_t crc;
-};
 
 [[noreturn]] void crc_mismatch(const File& file, const ZipRecord& record) {
   throw Error(ErrorCode::kCorrupt,
@@ -40,62 +23,6 @@ struct Piece {
       .with("record", record.name);
 }
 
-// Keeps `thread` off the processor that we run on. The scheduler sometimes queues a new thread
-// behind the one that made it, although another processor is idle, and then it starts when all is
-// done.
-void run_elsewhere([[maybe_unused]] std::thread& thread) {
-#if defined(__linux__)
-  cpu_set_t allowed;
-  const int here = ::sched_getcpu();
-  if (here < 0 || here >= CPU_SETSIZE || ::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-    return;
-  CPU_CLR(static_cast<std::size_t>(here), &allowed);
-  if (CPU_COUNT(&allowed) > 0)
-    ::pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
-#endif
-}
-
-// Reads all pieces into `image` at their file offsets and checksums them on the way.
-void read_pieces(const File& file, std::vector<Piece>& pieces, std::byte* image,
-                 const CancelToken* cancel) {
-  std::atomic<std::size_t> next{0};
-  std::atomic<bool> failed{false};
-  std::exception_ptr failure;
-  const auto work = [&] {
-    for (std::size_t i; !failed && (i = next.fetch_add(1)) < pieces.size();) {
-      if (cancel != nullptr) cancel->throw_if_cancelled();
-      Piece& piece = pieces[i];
-      const auto size = static_cast<std::size_t>(piece.end - piece.begin);
-      file.read_at(piece.begin, image + piece.begin, size);
-      piece.crc = crc32(0, image + piece.begin, size);
-    }
-  };
-  std::thread helper;
-  if (file.size() >= kParallelFrom && std::thread::hardware_concurrency() > 1) {
-    try {
-      helper = std::thread([&] {
-        try {
-          work();
-        } catch (...) {
-          if (!failed.exchange(true)) failure = std::current_exception();
-        }
-      });
-      run_elsewhere(helper);
-    } catch (const std::system_error&) {
-      // No thread to be had: one is enough.
-    }
-  }
-  try {
-    work();
-  } catch (...) {
-    failed = true;
-    if (helper.joinable()) helper.join();
-    throw;
-  }
-  if (helper.joinable()) helper.join();
-  if (failure) std::rethrow_exception(failure);
-}
-
 }  // namespace
 
 ZipReader::ZipReader(const File& file, const OpenOptions& options, Document& document)
@@ -103,41 +30,53 @@ ZipReader::ZipReader(const File& file, const OpenOptions& options, Document& doc
 
 void ZipReader::read() {
   check_kind();
+  if (options_.hold == Hold::kNothing) {
+    read_pickle();
+    return;
+  }
+  check_local_headers();
+  std::optional<ImageReader> image;  // reads while we parse
+  if (options_.hold == Hold::kMemory)
+    image.emplace(file_, directory_.records(), directory_.records_end(), options_.cancel);
   read_pickle();
-  if (options_.hold == Hold::kNothing) return;
+  check_version();
+  const bool swap = is_foreign_byte_order();
+  if (image)
+    place_image(*image);
+  else
+    map();
+  document_.finish_tensors(swap, file_);
+}
+
+void ZipReader::check_local_headers() {
   WindowReader headers(file_);
   for (ZipRecord& record : directory_.records())
     check_local_header(record, directory_.top_folder(), file_.path(), std::ref(headers));
-  check_version();
-  const bool swap = is_foreign_byte_order();
-  if (options_.hold == Hold::kMemory)
-    load_into_memory();
-  else
-    map();
-  document_.finish_tensors(swap, file_.waiting());
 }
 
 void ZipReader::check_kind() {
+  const ZipRecord* pickle = directory_.find("data.pkl");
   const auto refuse = [&](const char* what) {
     throw Error(ErrorCode::kFormat, "'" + file_.path() + "' is " + what)
         .with("path", file_.path())
         .with("offset", std::int64_t{0});
   };
-  if (directory_.find("data.pkl") == nullptr)
-    refuse("a zip archive, but not one of torch.save: it has no data.pkl");
+  if (pickle == nullptr) refuse("a zip archive, but not one of torch.save: it has no data.pkl");
   if (directory_.find("constants.pkl") != nullptr)
     refuse("a TorchScript program, not data; save the model's state dict instead");
+  if (pickle->size > limits::kMaxPickleBytes)
+    throw Error(ErrorCode::kLimit, "a pickle of " + std::to_string(pickle->size) + " bytes")
+        .with("offset", static_cast<std::int64_t>(pickle->header_offset));
 }
 
 void ZipReader::read_pickle() {
   ZipRecord& record = *directory_.find("data.pkl");
-  if (record.size > limits::kMaxPickleBytes)
-    throw Error(ErrorCode::kLimit, "a pickle of " + std::to_string(record.size) + " bytes")
-        .with("offset", static_cast<std::int64_t>(record.header_offset));
-  WindowReader headers(file_);
-  check_local_header(record, directory_.top_folder(), file_.path(), std::ref(headers));
+  if (options_.hold == Hold::kNothing) {
+    WindowReader headers(file_);
+    check_local_header(record, directory_.top_folder(), file_.path(), std::ref(headers));
+  }
   const auto size = static_cast<std::size_t>(record.size);
-  if (file_.waiting() == Waiting::kNever && size > limits::kAtOnceBytes) throw WouldWait();
+  if (size > limits::kAtOnceBytes) file_.before_waiting();
   document_.pickle_.reset(new char[size]);
   file_.read_at(record.data_offset, document_.pickle_.get(), size);
   if (!directory_.without_crcs() && crc32(0, document_.pickle_.get(), size) != record.crc)
@@ -212,27 +151,15 @@ bool ZipReader::is_foreign_byte_order() {
       .with("offset", static_cast<std::int64_t>(record->data_offset));
 }
 
-void ZipReader::load_into_memory() {
-  auto image = std::make_shared<PageBuffer>(static_cast<std::size_t>(directory_.records_end()));
-  auto& records = directory_.records();
-  std::vector<Piece> pieces;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    const std::uint64_t end = records[i].data_offset + records[i].size;
-    for (std::uint64_t at = records[i].data_offset; at < end; at += kPiece)
-      pieces.push_back({i, at, std::min<std::uint64_t>(at + kPiece, end), 0});
-  }
-  read_pieces(file_, pieces, image->data(), options_.cancel);
+void ZipReader::place_image(ImageReader& reader) {
+  reader.finish();
   if (!directory_.without_crcs()) {
-    std::size_t piece = 0;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      std::uint32_t crc = 0;
-      for (; piece < pieces.size() && pieces[piece].record == i; ++piece)
-        crc = crc32_combine(crc, pieces[piece].crc, pieces[piece].end - pieces[piece].begin);
-      if (crc != records[i].crc) crc_mismatch(file_, records[i]);
-    }
+    const auto& records = directory_.records();
+    const std::vector<std::uint32_t> found = reader.checksums();
+    for (std::size_t i = 0; i < records.size(); ++i)
+      if (found[i] != records[i].crc) crc_mismatch(file_, records[i]);
   }
-  std::byte* data = image->data();
-  place_storages(data, std::move(image));
+  place_storages(reader.image()->data(), reader.image());
 }
 
 void ZipReader::map() {
@@ -245,7 +172,7 @@ void ZipReader::place_storages(std::byte* image, const std::shared_ptr<const voi
   for (std::size_t i = 0; i < storages_.size(); ++i) {
     if (storages_[i] == nullptr) continue;
     storages_[i]->file_offset = directory_.records()[i].data_offset;
-    place_storage(*storages_[i], image, owner, file_.waiting());
+    place_storage(*storages_[i], image, owner, file_);
   }
 }
 

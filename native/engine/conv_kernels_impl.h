@@ -4,12 +4,11 @@
 #include <cstdint>
 
 #include "engine/conv_kernels.h"
+#include "engine/multiversion.h"
 
 #if defined(__FMA__)
 #include <immintrin.h>
 #endif
-
-#define SDA_INLINE inline __attribute__((always_inline))
 
 namespace sda::engine::kernels::SDA_KERNELS {
 namespace {

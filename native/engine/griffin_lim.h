@@ -15,9 +15,10 @@ inline constexpr double kGriffinLimMomentum = 0.99;
 // magnitude: [B, bins, frames] float32; phase: [B, bins, frames] complex64, the first guess
 // → [B, (frames − 1)·hop] float32.
 //
-// On the CPU: frame by frame, each frame analysed, advanced and resynthesised while it is in cache.
-// The result doesn't depend on the number of threads: no sum crosses a piece of work. The iteration
-// is chaotic, so every operation is rounded where torch's rounds it.
+// On the CPU: eight frames at a time (one, for windows that are no power of two), analysed,
+// advanced and resynthesised while they are in the cache. The result doesn't depend on the number
+// of threads: no sum crosses a piece of work. The iteration is chaotic, so every operation is
+// rounded where torch's rounds it.
 at::Tensor griffin_lim(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase,
                        const CancelToken& cancel);
 

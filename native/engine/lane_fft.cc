@@ -15,7 +15,6 @@ constexpr std::int64_t kInCache = 256;
 constexpr std::int64_t kSmallest = 16;
 constexpr std::int64_t kLargest = std::int64_t{1} << 20;
 
-#define SDA_INLINE inline __attribute__((always_inline))
 using V = float __attribute__((vector_size(kLanes * sizeof(float))));
 SDA_INLINE V load(const float* from) {
   V v;
@@ -75,7 +74,7 @@ SDA_INLINE void pair(float* rows) {
   store_row(rows + kRow, a - b);
 }
 
-// The steps of a transform of `n` that lies in the cache, from `step` on.
+// A whole transform of `n` rows, which lie in the cache; its own twiddles come first.
 SDA_INLINE void split_all(float* rows, std::int64_t n, const float* const* twiddles) {
   std::int64_t length = n;
   for (; length >= 4; length /= 4, ++twiddles)

@@ -12,4 +12,6 @@
 #define SDA_MULTIVERSION
 #define SDA_MULTIVERSION_FMA
 #endif
+// Into the versions of its callers, or it would have the default one.
+#define SDA_INLINE inline __attribute__((always_inline))
 #define SDA_LAMBDA_INLINE __attribute__((always_inline))

@@ -44,16 +44,8 @@ const float* Stft::frame_of(const float* wave, std::int64_t samples, std::int64_
 
 void Stft::take_frame(const float* wave, std::int64_t samples, std::int64_t index,
                       float* out) const {
-  const std::int64_t size = n_fft();
-  const std::int64_t start = index * hop_ - size / 2;
-  const std::int64_t inside_begin = std::clamp<std::int64_t>(-start, 0, size);
-  const std::int64_t inside_end = std::clamp<std::int64_t>(samples - start, inside_begin, size);
-  for (std::int64_t i = 0; i < inside_begin; ++i) out[i] = wave[-(start + i)] * window_[i];
-  kernels::multiply(wave + start + inside_begin, window_.data() + inside_begin, out + inside_begin,
-                    inside_end - inside_begin);
-  for (std::int64_t i = inside_end; i < size; ++i) {
-    out[i] = wave[2 * (samples - 1) - (start + i)] * window_[i];
-  }
+  const float* const frame = frame_of(wave, samples, index, out);
+  kernels::multiply(frame, window_.data(), out, n_fft());
 }
 
 void Stft::overlap_add(const float* rows, std::int64_t frames, std::int64_t begin, std::int64_t end,

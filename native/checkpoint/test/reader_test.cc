@@ -152,10 +152,15 @@ void test_crc32() {
     // Of its own size, so that reading past it is found; then at odd addresses.
     const std::unique_ptr<unsigned char[]> exact(new unsigned char[size]);
     std::memcpy(exact.get(), bytes.data(), size);
-    const std::uint32_t crc = crc32_portable(0, bytes.data(), size);
-    same = same && crc == crc32(0, exact.get(), size);
     const unsigned char* odd = bytes.data() + 1 + size % 31;
-    same = same && crc32_portable(7, odd, size) == crc32(7, odd, size);
+    const std::uint32_t crc = crc32_by(Crc32Path::kTables, 0, bytes.data(), size);
+    const std::uint32_t of_odd = crc32_by(Crc32Path::kTables, 7, odd, size);
+    for (const Crc32Path path : {Crc32Path::kFold128, Crc32Path::kFold256, Crc32Path::kFold512}) {
+      if (!crc32_has(path)) continue;
+      same = same && crc == crc32_by(path, 0, exact.get(), size) &&
+             of_odd == crc32_by(path, 7, odd, size);
+    }
+    same = same && crc == crc32(0, exact.get(), size);
     const std::size_t split = size == 0 ? 0 : random() % size;
     const std::uint32_t first = crc32(0, bytes.data(), split);
     continued = continued && crc == crc32(first, bytes.data() + split, size - split);
