@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { load, type Tensor } from "../../lib/torch/index.js";
@@ -83,6 +83,16 @@ test("a record of several megabytes, read in pieces by two threads", async () =>
     const error = await refusal(flip(content, data + at), "ERR_SDA_CORRUPT");
     expect(error.details).toMatchObject({ record: "data/0", offset: data });
   }
+});
+
+test("a large file whose pickle is refused while its records are being read", async () => {
+  const weights = Buffer.alloc(16 << 20);
+  const path = fileOf(torchZip(pickle(Buffer.from("cos\nsystem\n")), { "0": weights }).bytes);
+  const open = () => readdirSync("/proc/self/fd").length;
+  const before = existsSync("/proc/self/fd") ? open() : 0;
+  for (let i = 0; i < 20; ++i)
+    expect((await sdaError(() => load(path))).code).toBe("ERR_SDA_UNSAFE");
+  if (before > 0) expect(open()).toBeLessThanOrEqual(before + 2);
 });
 
 test("a file whose CRCs were switched off is accepted, and its headers still checked", async () => {
