@@ -20,7 +20,7 @@ const random = (n) => {
 let count = 0;
 const newId = (kind) => `${kind}-${seed}-${count++}`;
 
-const library = await ModelLibrary.open(folder);
+let library;
 const known = (kind) => library.listAll().filter((e) => e.modelId.startsWith(`${kind}-`));
 const pick = (list) => list[random(list.length)]?.modelId;
 
@@ -60,6 +60,7 @@ const does = {
 
 say("ready");
 try {
+  library = await ModelLibrary.open(folder);
   for (const operation of operations) await does[operation]();
   for (const order = ["save", "add", "delete", "remove"]; operations.length === 0; ) {
     // More goes than comes once there is enough.
