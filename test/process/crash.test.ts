@@ -246,6 +246,20 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
     }
   });
 
+  test("what a power failure must not lose is synced before it is relied on", async () => {
+    for (const operation of OPERATIONS) {
+      // Writing, syncing and renaming only: w+ s c s for the model's file, and again for the index.
+      const calls = (await callsOf(operation, CHANGES)).filter((call) =>
+        /^[ws] |rename/.test(call),
+      );
+      const order = calls.map((call) => call[0]).join("");
+      // A deletion hides the file first; the index that no longer names it is synced with the folder.
+      const index = "w+sc+s";
+      const orders = { save: `^w+scs${index}$`, delete: `^c${index}$` };
+      expect(order).toMatch(new RegExp(orders[operation as "save"] ?? `^${index}$`));
+    }
+  });
+
   for (const operation of OPERATIONS) {
     test(`killed before: ${operation}`, async () => {
       const outcomes = await atEach(operation, ALL, "kill");
