@@ -4,26 +4,27 @@
  * The library's operations by number of entries, beside the way of a plain Python program (peers/library_peer.py), both
  * measured now, on this machine. Every add here is on disk, synced, when it counts as done; the peer's is not.
  */
-import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Bench } from "tinybench";
 import { type ModelEntry, ModelLibrary } from "../lib/index.js";
 import { entryText } from "../lib/library/entry.js";
+import { writeLargeModel } from "./support/large-file.js";
+import { Peer, python } from "./support/python.js";
+import { Rounds } from "./support/rounds.js";
+import { type Summary, summarize } from "./support/statistics.js";
 
 const QUERY = "take 77";
 const TOGETHER = 1000;
 const FILES = 1000;
+const FILE_BYTES = 4_000_000;
 
 const { values } = parseArgs({
   options: { entries: { type: "string", default: "1000,10000,100000" } },
 });
 const sizes = values.entries.split(",").map(Number);
-const python = process.env["SDA_PYTHON"] ?? "python3";
-const peer = fileURLToPath(new URL("peers/library_peer.py", import.meta.url));
 const work = mkdtempSync(join(process.env["SDA_BENCH_DIR"] ?? tmpdir(), "sda-bench-"));
 
 function entry(
@@ -60,98 +61,131 @@ function makeLibrary(count: number): string {
   return folder;
 }
 
-function measurePeer(operation: string, folder: string, repeats: number): number | null {
-  const args = [peer, operation, join(folder, "model_library.json"), "--repeats", String(repeats)];
-  const { status, stdout } = spawnSync(python, [...args, "--query", QUERY], { encoding: "utf8" });
-  return status === 0 ? JSON.parse(stdout).median_ms : null;
+interface Row {
+  entries: number;
+  operation: string;
+  ms: Summary;
+  python: Summary | null;
+  ratio: Summary | null;
+  goal: string;
+}
+const table: Row[] = [];
+
+function report(row: Partial<Row> & Pick<Row, "entries" | "operation" | "ms">): void {
+  const whole = { python: null, ratio: null, goal: "", ...row };
+  table.push(whole);
+  process.stderr.write(`${cells(whole).join("  ")}\n`);
 }
 
-async function measure(run: () => unknown, iterations: number): Promise<number> {
-  const bench = new Bench({ iterations, time: 0, warmupIterations: 1, warmupTime: 0 });
-  bench.add("it", async () => {
-    await run();
-  });
-  await bench.run();
-  const [task] = bench.tasks;
-  const result = task?.result;
-  if (!result || !("latency" in result)) throw new Error("the benchmark failed", { cause: result });
-  return result.latency.p50;
-}
-
-type Row = (string | number)[];
-const rows: Row[] = [["entries", "operation", "ms", "Python ms", "ratio", "asked for"]];
-
-function report(
-  count: number,
-  operation: string,
-  ms: number,
-  theirs: number | null,
-  goal = "",
-): void {
-  const row: Row = [count, operation, ms.toFixed(2)];
-  row.push(
-    theirs === null ? "-" : theirs.toFixed(1),
-    theirs === null ? "-" : `${(theirs / ms).toFixed(1)}×`,
+function cells({ entries, operation, ms, python, ratio, goal }: Row): string[] {
+  const text = (value: Summary | null, digits: number) =>
+    (value?.median ?? Number.NaN).toFixed(digits);
+  return [
+    String(entries),
+    operation,
+    text(ms, ms.median < 1 ? 3 : 1),
+    python ? text(python, 1) : "-",
+    ratio ? `${text(ratio, 1)}×` : "-",
     goal,
-  );
-  rows.push(row);
-  process.stderr.write(`${row.join("  ")}\n`);
+  ];
 }
 
 async function measureSize(count: number): Promise<void> {
   const folder = makeLibrary(count);
-  const slow = count >= 50_000;
-  const few = slow ? 3 : 7;
-  const goals = { open: count === 10_000 ? "4×" : "", search: count === 10_000 ? "10×" : "" };
-  const addGoal = count === 10_000 ? "15×" : count === 100_000 ? "25×" : "";
-
-  const open = await measure(() => ModelLibrary.open(folder), 10);
-  report(count, "open", open, measurePeer("open", folder, few), goals.open);
-
   const library = await ModelLibrary.open(folder);
   const started = performance.now();
   library.search({ query: QUERY });
-  report(count, "first search", performance.now() - started, null);
-  const search = await measure(() => library.search({ query: QUERY }), 200);
-  report(count, "search", search, measurePeer("search", folder, 20), goals.search);
-  const refresh = await measure(() => library.refresh(), 50);
-  report(count, "refresh, nothing new", refresh, null);
+  const firstSearch = performance.now() - started;
 
   let next = count;
-  const theirs = measurePeer("add", folder, slow ? 2 : few);
-  const add = await measure(() => library.addEntry(entry(next, `new-${next++}`)), slow ? 10 : 30);
-  report(count, "one durable add", add, theirs, addGoal);
-  const together = await measure(
-    () =>
-      Promise.all(
-        Array.from({ length: TOGETHER }, () => library.addEntry(entry(next, `new-${next++}`))),
-      ),
-    3,
-  );
-  report(count, `${TOGETHER} adds together`, together, null, count === 100_000 ? "< 2000 ms" : "");
+  const add = () => library.addEntry(entry(next, `new-${next++}`));
+  const operations: [name: string, work: () => unknown, theirs: string | null, goals: object][] = [
+    ["open", () => ModelLibrary.open(folder), "open", { 10000: "4×" }],
+    ["search", () => library.search({ query: QUERY }), "search", { 10000: "10×" }],
+    ["refresh, nothing new", () => library.refresh(), null, {}],
+    ["one durable add", add, "add", { 10000: "15×", 100000: "25×" }],
+    [
+      `${TOGETHER} adds together`,
+      () => Promise.all(Array.from({ length: TOGETHER }, add)),
+      null,
+      { 100000: "2000 ms" },
+    ],
+  ];
+  const peer =
+    python === null
+      ? null
+      : new Peer(python, "library_peer.py", [join(folder, "model_library.json"), QUERY]);
+  try {
+    for (const [operation, work, theirs, goals] of operations) {
+      const rounds = new Rounds();
+      // An add of the peer's takes seconds when there are many.
+      const runs = count >= 50_000 ? 1 : 5;
+      await rounds.run({ ours: work }, peer, theirs ? [theirs] : [], {
+        rounds: 5,
+        runs,
+        warmUp: 100,
+      });
+      const summaries = rounds.summaries();
+      const theirMs = theirs ? (summaries.get(`Python: ${theirs}`) ?? null) : null;
+      report({
+        entries: count,
+        operation,
+        ms: summaries.get("ours") ?? summarize([]),
+        python: theirMs,
+        ratio: theirMs && theirs ? rounds.ratio("ours", theirs).median : null,
+        goal: (goals as Record<number, string>)[count] ?? "",
+      });
+      if (operation === "search")
+        report({ entries: count, operation: "first search", ms: summarize([firstSearch]) });
+    }
+  } finally {
+    peer?.close();
+  }
 }
 
-/** Files of their usual size; what follows a model in a file is never read. */
+/** None of the files is in the index; what follows a model's metadata in a file is never read. */
 async function measureRepair(): Promise<void> {
-  const folder = mkdtempSync(join(work, "repair-"));
   const model = fileURLToPath(new URL("../assets/models/synthetic-plucks.sda", import.meta.url));
-  for (let i = 0; i < FILES; i++) copyFileSync(model, join(folder, `m${i}.sda`));
-  const bytes = statSync(model).size;
-  const library = await ModelLibrary.open(folder);
-  const started = performance.now();
-  const { added } = await library.repairIndex();
-  const ms = (performance.now() - started) / added;
-  const size = (bytes / 2 ** 20).toFixed(1);
-  report(added, `repair, per new file of ${size} MiB`, ms, null, "< 1 ms");
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const folder = mkdtempSync(join(work, "repair-"));
+    const first = join(folder, "m0.sda");
+    writeLargeModel(model, first, FILE_BYTES - statSync(model).size);
+    for (let i = 1; i < FILES; i++) copyFileSync(first, join(folder, `m${i}.sda`));
+    const library = await ModelLibrary.open(folder);
+    const started = performance.now();
+    const { added } = await library.repairIndex();
+    times.push((performance.now() - started) / added);
+    if (added !== FILES) throw new Error(`${added} files were added`);
+    rmSync(folder, { recursive: true });
+  }
+  report({
+    entries: FILES,
+    operation: `repair, per new file of ${FILE_BYTES / 1e6} MB`,
+    ms: summarize(times),
+    goal: "1 ms",
+  });
 }
 
 try {
   for (const size of sizes) await measureSize(size);
   await measureRepair();
-  const widths =
-    rows[0]?.map((_, i) => Math.max(...rows.map((row) => String(row[i] ?? "").length))) ?? [];
-  for (const row of rows)
-    console.log(row.map((cell, i) => String(cell).padStart(widths[i] ?? 0)).join("  "));
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
+
+const lines = [
+  ["entries", "operation", "ms", "Python ms", "ratio", "asked for"],
+  ...table.map(cells),
+];
+const widths =
+  lines[0]?.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0))) ?? [];
+for (const line of lines)
+  console.log(line.map((cell, i) => cell.padStart(widths[i] ?? 0)).join("  "));
+const results = fileURLToPath(new URL("results/library.json", import.meta.url));
+const environment = {
+  cpu: cpus()[0]?.model,
+  node: process.version,
+  date: new Date().toISOString(),
+};
+writeFileSync(results, `${JSON.stringify({ ...environment, table }, null, 2)}\n`);

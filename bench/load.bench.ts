@@ -10,22 +10,16 @@ import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Bench } from "tinybench";
 import { type LoadedModel, loadModel, readMetadata } from "../dist/index.js";
 import { load, Tensor } from "../dist/torch/index.js";
 import { writeLargeModel } from "./support/large-file.js";
 import { Peer, python } from "./support/python.js";
-import { ratioOf, type Summary, show, summarize } from "./support/statistics.js";
+import { Rounds } from "./support/rounds.js";
+import { type Summary, show } from "./support/statistics.js";
 
-/** Short rounds, ours and Python's in turn: a noisy neighbour slows both, and each round gives a ratio. */
-const ROUNDS = 20;
-const RUNS_PER_ROUND = 10;
-/**
- * Milliseconds of runs that don't count, on both sides: at first, because V8 compiles what runs often; then before each
- * measurement, because a processor that was idle, or did the other side's work, takes a while to be at full speed.
- */
-const WARM_UP = 500;
-const WARM_UP_OF_ROUND = 100;
+const ROUNDS = { rounds: 20, runs: 10, warmUp: 100 };
+/** V8 compiles what runs often. */
+const FIRST_WARM_UP = { rounds: 1, runs: 1, warmUp: 500 };
 const COLD_STARTS = 7;
 const LARGE = 2 ** 31;
 
@@ -38,19 +32,16 @@ const bundled = here("../assets/models/synthetic-plucks.sda");
 const file = process.argv[2] ?? (existsSync(corpusModel) ? corpusModel : bundled);
 const large = join(tmpdir(), `sda-bench-${process.pid}.sda`);
 
-const rounds = new Map<string, (readonly number[])[]>();
-const collect = (name: string, times: readonly number[]) =>
-  rounds.set(name, [...(rounds.get(name) ?? []), times]);
-
+const rounds = new Rounds();
 const WORKS = ["torch.load", "torch.load mmap", "program load", "metadata", "decode"];
 
-async function measureOurs(model: LoadedModel, warmUp: number, keep: boolean): Promise<void> {
+function works(model: LoadedModel): Record<string, () => Promise<unknown>> {
   const z = new Tensor(
     "float32",
     [1, model.model.latentDim],
     new Float32Array(model.model.latentDim),
   );
-  const works: Record<string, () => Promise<unknown>> = {
+  return {
     "loadModel, verify: false": async () => (await loadModel(file, { verify: false })).dispose(),
     loadModel: async () => (await loadModel(file)).dispose(),
     "torch.load, verify: false": () => load(file, { verify: false }),
@@ -58,46 +49,22 @@ async function measureOurs(model: LoadedModel, warmUp: number, keep: boolean): P
     "readMetadata, 2 GB file": () => readMetadata(large),
     decode: () => model.model.decode(z),
   };
-  for (const [name, work] of Object.entries(works)) {
-    // One Bench for each: one that has several tasks warms up all of them before it measures the first.
-    const bench = new Bench({
-      iterations: RUNS_PER_ROUND,
-      time: 0,
-      warmupIterations: 1,
-      warmupTime: warmUp,
-      retainSamples: true,
-    }).add(name, work);
-    const [task] = await bench.run();
-    const result = task?.result;
-    if (result?.state !== "completed") throw new Error(`${name}: ${result?.state}`);
-    if (keep) collect(name, result.latency.samples ?? []);
-  }
-}
-
-async function measurePython(peer: Peer, warmUp: number, keep: boolean): Promise<void> {
-  for (const work of WORKS) {
-    const times = await peer.measure(work, warmUp, RUNS_PER_ROUND);
-    if (keep) collect(`Python: ${work}`, times);
-  }
 }
 
 function timeProcess(name: string, command: string, args: string[]): void {
   const start = performance.now();
   const ended = spawnSync(command, args, { encoding: "utf8" });
   if (ended.status !== 0) throw new Error(`${name}: ${ended.stderr}`);
-  collect(name, [performance.now() - start]);
+  rounds.collect(name, [performance.now() - start]);
 }
 
 writeLargeModel(file, large, LARGE);
 const peer = python === null ? null : new Peer(python, "load_peer.py", [file]);
 try {
   const model = await loadModel(file);
-  await measureOurs(model, WARM_UP, false);
-  if (peer !== null) await measurePython(peer, WARM_UP, false);
-  for (let round = 0; round < ROUNDS; round++) {
-    await measureOurs(model, WARM_UP_OF_ROUND, true);
-    if (peer !== null) await measurePython(peer, WARM_UP_OF_ROUND, true);
-  }
+  const ours = works(model);
+  await rounds.run(ours, peer, WORKS, FIRST_WARM_UP, false);
+  await rounds.run(ours, peer, WORKS, ROUNDS);
   model.dispose();
   for (let i = 0; i < COLD_STARTS; i++) {
     timeProcess("cold start", process.execPath, [here("cold-start.mjs"), file]);
@@ -109,33 +76,32 @@ try {
   rmSync(large, { force: true });
 }
 
-const summaries = new Map<string, Summary>();
-for (const [name, times] of rounds) summaries.set(name, summarize(times.flat()));
+const summaries = rounds.summaries();
 console.log(`${file}, ${(statSync(file).size / 1e6).toFixed(1)} MB, in the page cache`);
 console.log(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}\n`);
 for (const [name, summary] of summaries) console.log(`${name.padEnd(28)} ${show(summary)}`);
 
 const RATIOS: [ours: string, theirs: string][] = [
-  ["loadModel, verify: false", "Python: program load"],
-  ["loadModel, verify: false", "Python: torch.load mmap"],
-  ["loadModel", "Python: program load"],
-  ["loadModel", "Python: torch.load"],
-  ["readMetadata", "Python: metadata"],
-  ["decode", "Python: decode"],
-  ["cold start", "Python: cold start"],
+  ["loadModel, verify: false", "program load"],
+  ["loadModel, verify: false", "torch.load mmap"],
+  ["loadModel", "program load"],
+  ["loadModel", "torch.load"],
+  ["readMetadata", "metadata"],
+  ["decode", "decode"],
+  ["cold start", "cold start"],
 ];
-const ratios: Record<string, ReturnType<typeof ratioOf>> = {};
+const ratios: Record<string, ReturnType<Rounds["ratio"]>> = {};
 if (python === null) {
   console.log("\nNo Python with torch was found (SDA_PYTHON names one): no comparison.");
 } else {
   console.log();
   for (const [ours, theirs] of RATIOS) {
-    const ratio = ratioOf(rounds.get(theirs) ?? [], rounds.get(ours) ?? []);
-    ratios[`${ours}, than ${theirs}`] = ratio;
+    const ratio = rounds.ratio(ours, theirs);
+    ratios[`${ours}, than Python: ${theirs}`] = ratio;
     const text = ({ median, low, high }: Summary) =>
       `${median.toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`;
     console.log(
-      `${text(ratio.median).padStart(22)} × faster, fastest runs ${text(ratio.fastest).padEnd(22)} ${ours}, than ${theirs}`,
+      `${text(ratio.median).padStart(22)} × faster, fastest runs ${text(ratio.fastest).padEnd(22)} ${ours}, than Python: ${theirs}`,
     );
   }
 }

@@ -1,9 +1,8 @@
 """A models folder's index the way of a plain Python program: json, dataclasses, a temporary file and os.replace.
 
-    python bench/peers/library_peer.py open|search|add INDEX.json [--repeats 5] [--query TEXT]
+    python bench/peers/library_peer.py INDEX.json QUERY
 
-Prints JSON: {"python": version, "median_ms", "samples": [ms, ...]}. Everything is in the page cache. `add` changes a
-copy of the index, and does not sync it.
+Works: open, search, add (to a copy of the index, not synced). Measured in turns (turns.py). Everything is in the page cache.
 """
 
 from __future__ import annotations
@@ -11,15 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from turns import serve
 
 
 @dataclass
@@ -64,41 +60,30 @@ def search(entries: dict[str, Entry], query: str) -> list[Entry]:
     return sorted(found, key=lambda e: e.save_date, reverse=True)
 
 
-def measure(work: Callable[[], Any], repeats: int) -> dict[str, Any]:
-    samples = []
-    for _ in range(repeats):
-        started = time.perf_counter_ns()
-        work()
-        samples.append((time.perf_counter_ns() - started) / 1e6)
-    return {"python": platform.python_version(), "median_ms": statistics.median(samples), "samples": samples}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("operation", choices=["open", "search", "add"])
     parser.add_argument("index", type=Path)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--query", default="")
+    parser.add_argument("query")
     options = parser.parse_args()
-    if options.operation == "open":
-        result = measure(lambda: load(options.index), options.repeats)
-    elif options.operation == "search":
-        entries = load(options.index)
-        result = measure(lambda: search(entries, options.query), options.repeats)
-    else:
-        with tempfile.TemporaryDirectory(dir=options.index.parent) as folder:
-            copy = Path(folder) / "model_library.json"
-            shutil.copyfile(options.index, copy)
-            entries = load(copy)
-            template = asdict(next(iter(entries.values())))
+    entries = load(options.index)
+    template = asdict(next(iter(entries.values())))
+    grown = dict(entries)
+    with tempfile.TemporaryDirectory(dir=options.index.parent) as folder:
+        copy = Path(folder) / "model_library.json"
+        shutil.copyfile(options.index, copy)
 
-            def add() -> None:
-                key = f"new-{len(entries)}"
-                entries[key] = Entry(**{**template, "model_id": key})
-                save(copy, entries)
+        def add() -> None:
+            key = f"new-{len(grown)}"
+            grown[key] = Entry(**{**template, "model_id": key})
+            save(copy, grown)
 
-            result = measure(add, options.repeats)
-    print(json.dumps(result))
+        serve(
+            {
+                "open": lambda: load(options.index),
+                "search": lambda: search(entries, options.query),
+                "add": add,
+            }
+        )
 
 
 if __name__ == "__main__":

@@ -2,16 +2,13 @@
 
     python bench/peers/load_peer.py FILE.sda [--threads N]
 
-Reads requests from its standard input, one JSON a line: {"work": name, "warm_up": ms of runs that don't count, "runs": n};
-answers each with a line [ms, ...]. So both sides can take turns. The file should be in the page cache.
+Measured in turns (turns.py). The file should be in the page cache.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,19 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/python"))
 import torch  # noqa: E402
 
 import sda_reference as sda  # noqa: E402
-
-
-def measure(work: Callable[[], Any], warm_up: float, runs: int) -> list[float]:
-    """Milliseconds of each call; what a call returns is released inside the measured time."""
-    warm_at = time.perf_counter() + warm_up / 1e3
-    while time.perf_counter() < warm_at:
-        work()
-    samples = []
-    for _ in range(runs):
-        started = time.perf_counter_ns()
-        work()
-        samples.append((time.perf_counter_ns() - started) / 1e6)
-    return samples
+from turns import serve  # noqa: E402
 
 
 def main() -> int:
@@ -59,9 +44,7 @@ def main() -> int:
         "metadata": lambda: dict(torch.load(path, map_location="cpu", weights_only=False)["metadata"]),
         "decode": decode,
     }
-    for line in sys.stdin:
-        request = json.loads(line)
-        print(json.dumps(measure(works[request["work"]], request["warm_up"], request["runs"])), flush=True)
+    serve(works)
     return 0
 
 

@@ -73,7 +73,7 @@ class Subject {
   start(
     seed: number,
     operations: string[] = [],
-    faults?: Record<`SDA_FAULT_${string}` | "SDA_FAULT", string>,
+    faults?: Partial<Record<`SDA_FAULT_${string}` | "SDA_FAULT", string>>,
   ): ChildProcess {
     const args = [child, compiled.url, this.folder, fixtures, String(seed), ...operations];
     // One thread of Node's, so that system calls come in the same order every time.
