@@ -12,3 +12,12 @@ export interface GenerationResult {
   seed: number;
   quality: QualityReport;
 }
+
+/** The shape of finished sound, known before any of it is made. */
+export interface AudioFormat {
+  /** Hz */
+  sampleRate: number;
+  channels: number;
+  /** Samples a channel */
+  frames: number;
+}

@@ -14,6 +14,8 @@ import type { NativeGenerateOptions } from "../native/types.js";
 export const SAMPLE_RATES = [44100, 48000, 96000] as const;
 export const CONCAT_MODES = ["crossfade", "latent_interpolation"] as const;
 export const SPATIAL_MODES = ["mono", "stereo", "dual_seed"] as const;
+export const JOINTS = ["python", "equal-power"] as const;
+export const LOUDNESSES = ["peak", "running", "none"] as const;
 export const MAX_DURATION_S = 60;
 export const MAX_WIDTH = 1.5;
 export const MAX_DEPTH = 1;
@@ -51,6 +53,20 @@ export interface GenerateOptions {
   stepsBetween?: number;
   /** Length of a crossfade in samples at 48 kHz, 0 to 24000; default 2400 (50 ms) */
   overlapSamples?: number;
+  /**
+   * How chunks fade into each other: "python" (the default) as the Python program does it, which fades the old one in and
+   * the new one out, so that the same seed gives the same sound; "equal-power" without its dip in loudness.
+   */
+  joint?: (typeof JOINTS)[number];
+  /**
+   * - "peak": all of the sound is scaled to a peak of 0.891 (-1 dBFS). The default of `generate`; `stream` cannot know the
+   *   peak before the end
+   * - "running", the default of `stream`: as loud as the first piece with any sound allows, and from then on only ever
+   *   softer: where a piece would exceed 0.891, the gain falls on a straight line over the 10 ms before it. The same as "peak" when
+   *   nothing is louder than the beginning
+   * - "none": as the model gives it
+   */
+  loudness?: (typeof LOUDNESSES)[number];
   /** Default mono */
   spatial?: SpatialOptions;
   /** Hz of the result; default 48000 */
@@ -69,12 +85,14 @@ export interface GenerateOptions {
 export function resolveGenerateOptions(
   options: GenerateOptions,
   model: { latentDim: number; analysis: AnalysisResult | null },
+  defaultLoudness: (typeof LOUDNESSES)[number] = "peak",
 ): NativeGenerateOptions {
   if (typeof options !== "object" || options === null) {
     throw badArgument("options", "an object", options);
   }
   const { durationS = 1, concatMode = "crossfade", stepsBetween = 10 } = options;
   const { overlapSamples = 2400, sampleRate = 48000, onProgress } = options;
+  const { joint = "python", loudness = defaultLoudness } = options;
   if (typeof durationS !== "number" || !(durationS > 0 && durationS <= MAX_DURATION_S)) {
     throw badArgument("durationS", `above 0 and at most ${MAX_DURATION_S} seconds`, durationS);
   }
@@ -96,7 +114,8 @@ export function resolveGenerateOptions(
     ...(latent && { latent }),
     stepsBetween,
     overlapSamples: checkInteger("overlapSamples", overlapSamples, 0, MAX_OVERLAP_SAMPLES),
-    joint: "python",
+    joint: checkOneOf("joint", joint, JOINTS),
+    loudness: checkOneOf("loudness", loudness, LOUDNESSES),
     ...resolveSpatial(options.spatial),
     sampleRate: checkOneOf("sampleRate", sampleRate, SAMPLE_RATES),
   };

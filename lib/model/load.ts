@@ -65,6 +65,7 @@ export async function loadModel(
     metadata: content.metadata,
     trainingConfig: content.trainingConfig,
     device: created.device,
+    byteLength: created.byteLength,
   });
 }
 

@@ -1,10 +1,12 @@
-import type { GenerationResult } from "../audio/generation.js";
+import type { AudioFormat, GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
 import { qualityReport } from "../audio/quality.js";
+import { badArgument } from "../check.js";
 import { SdaError } from "../errors.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../latent/sliders.js";
-import type { SavePlan, SaveResult, SaveTarget } from "../native/types.js";
+import { callNativeSync, callNativeUnder } from "../native/call.js";
+import type { NativeGenerateOptions, SavePlan, SaveResult, SaveTarget } from "../native/types.js";
 import type { AudioSpectrogram } from "./audio-spectrogram.js";
 import type { ConvVae } from "./conv-vae.js";
 import type { ModelMetadata } from "./metadata.js";
@@ -17,6 +19,7 @@ export interface LoadedModelParts {
   metadata: ModelMetadata;
   trainingConfig: Record<string, unknown>;
   device: string;
+  byteLength: number;
 }
 
 /**
@@ -33,7 +36,10 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   readonly trainingConfig: Record<string, unknown>;
   /** Where the weights are: "cpu", "cuda:0", … */
   readonly device: string;
+  /** What its weights take, in bytes, on the device where they are */
+  readonly byteLength: number;
   readonly #native: NativeModel;
+  #shared = false;
 
   /** @internal */
   constructor(native: NativeModel, parts: LoadedModelParts) {
@@ -44,6 +50,7 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     this.metadata = parts.metadata;
     this.trainingConfig = parts.trainingConfig;
     this.device = parts.device;
+    this.byteLength = parts.byteLength;
   }
 
   /** What each slider can do, in order; [] without analysis. */
@@ -70,17 +77,15 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes sound: from random latents, or from `sliders` or a `latent`. The same seed and options give the same sound.
+   * Makes sound: from random latents, or from `sliders` or a `latent`. The same seed and options give the same sound, bit by
+   * bit, whatever else the engine does and on however many threads.
    *
-   * @throws SdaError ERR_SDA_ARGUMENT before any work, with `details.option`; ERR_SDA_DISPOSED.
+   * @throws SdaError ERR_SDA_ARGUMENT before any work, with `details.option`; ERR_SDA_LIMIT when the engine has too many
+   *   requests; ERR_SDA_SCHEMA when the weights are damaged, so that the network gives no numbers; ERR_SDA_DISPOSED.
    *   An aborted call rejects with the signal's reason.
    */
   async generate(options: GenerateOptions = {}): Promise<GenerationResult> {
-    this.#native.check();
-    const native = resolveGenerateOptions(options, {
-      latentDim: this.model.latentDim,
-      analysis: this.analysis,
-    });
+    const native = this.#resolve(options);
     const { signal, onProgress } = options;
     const { audio, sampleRate, quality } = await this.#native.run(signal, (addon, cancel) =>
       addon.generate(this.#native.model, this.#native.spectrogram, native, onProgress, cancel),
@@ -95,6 +100,67 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     };
   }
 
+  /**
+   * Makes the same sound as `generate`, and gives it piece by piece, about a second each, while the rest is still being made:
+   * interleaved samples of all channels (see `audioFormat`). Loudness is "running" by default, since the peak isn't known before
+   * the end: `generate({ ...options, loudness: "running" })` gives the same samples.
+   *
+   * Work begins with the first piece that is asked for, goes on while no more than a few wait to be taken, and stops when the
+   * reader leaves, when the signal aborts, or when the iterator is lost.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT at once, with `details.option`, also for loudness "peak"; ERR_SDA_DISPOSED;
+   *   ERR_SDA_LIMIT with the first piece. An aborted stream rejects with the signal's reason.
+   */
+  stream(options: GenerateOptions = {}): AsyncIterableIterator<Float32Array> {
+    const native = this.#resolve(options, "running");
+    if (native.loudness === "peak") throw badArgument("loudness", '"running" or "none"', "peak");
+    return this.#pieces(native, options.signal, options.onProgress);
+  }
+
+  async *#pieces(
+    options: NativeGenerateOptions,
+    signal: AbortSignal | undefined,
+    onProgress: GenerateOptions["onProgress"],
+  ): AsyncGenerator<Float32Array, void, undefined> {
+    signal?.throwIfAborted();
+    const { addon, model, spectrogram } = this.#native;
+    const handle = callNativeSync(() =>
+      addon.startStream(model, spectrogram, options, onProgress, undefined),
+    );
+    const stop = () => addon.closeStream(handle);
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      for (;;) {
+        const piece = await callNativeUnder(signal, () => addon.nextPiece(handle));
+        if (piece === null) return;
+        yield piece;
+        signal?.throwIfAborted();
+      }
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      stop();
+    }
+  }
+
+  /**
+   * What `generate` and `stream` give for these options: the rate, the channels, and how many samples each has.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT with `details.option`; ERR_SDA_DISPOSED
+   */
+  audioFormat(options: GenerateOptions = {}): AudioFormat {
+    const native = this.#resolve(options);
+    return callNativeSync(() => this.#native.addon.audioFormat(this.#native.model, native));
+  }
+
+  #resolve(options: GenerateOptions, loudness?: "running"): NativeGenerateOptions {
+    this.#native.check();
+    return resolveGenerateOptions(
+      options,
+      { latentDim: this.model.latentDim, analysis: this.analysis },
+      loudness,
+    );
+  }
+
   /** @internal What saving needs: the file's content is carried over natively. */
   save(plan: SavePlan, target: SaveTarget, signal: AbortSignal | undefined): Promise<SaveResult> {
     return this.#native.run(signal, (addon, cancel) =>
@@ -102,14 +168,23 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     );
   }
 
-  /** Refuses new work at once and frees the memory when the work that runs has ended. Idempotent. */
+  /** @internal For an owner who lends it: `dispose` does nothing from now on, only what is returned disposes of it. */
+  share(): () => Promise<void> {
+    this.#shared = true;
+    return () => this.#native.dispose();
+  }
+
+  /**
+   * Refuses new work at once and frees the memory when the work that runs has ended. Idempotent. A model that a
+   * `ModelCache` has lent is the cache's to dispose of: this does nothing then.
+   */
   dispose(): void {
-    void this.#native.dispose();
+    void this.disposeAsync();
   }
 
   /** As `dispose`, and resolves when the memory is free. */
   disposeAsync(): Promise<void> {
-    return this.#native.dispose();
+    return this.#shared ? Promise.resolve() : this.#native.dispose();
   }
 
   [Symbol.dispose](): void {

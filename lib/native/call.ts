@@ -19,12 +19,22 @@ export async function callNative<T>(
   const stop = () => cancel?.cancel();
   signal?.addEventListener("abort", stop, { once: true });
   try {
-    return await start(cancel);
+    return await callNativeUnder(signal, () => start(cancel));
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** The same for work that something else stops when the signal is aborted. */
+export async function callNativeUnder<T>(
+  signal: AbortSignal | undefined,
+  start: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await start();
   } catch (error) {
     if (signal?.aborted && (error as { code?: unknown }).code === ABORTED) throw signal.reason;
     throw toSdaError(error);
-  } finally {
-    signal?.removeEventListener("abort", stop);
   }
 }
 

@@ -113,6 +113,7 @@ export interface CheckpointAddon {
 declare const fileBrand: unique symbol;
 declare const modelBrand: unique symbol;
 declare const spectrogramBrand: unique symbol;
+declare const streamBrand: unique symbol;
 /** An opened .sda with its weights in memory (or mapped). */
 export interface FileHandle {
   readonly [fileBrand]: true;
@@ -122,6 +123,11 @@ export interface ModelHandle {
 }
 export interface SpectrogramHandle {
   readonly [spectrogramBrand]: true;
+}
+
+/** Sound that is being made; losing it stops the work. */
+export interface StreamHandle {
+  readonly [streamBrand]: true;
 }
 
 export interface NativeSpectrogramConfig {
@@ -148,6 +154,7 @@ export interface NativeGenerateOptions {
   stepsBetween: number;
   overlapSamples: number;
   joint: "python" | "equal-power";
+  loudness: "peak" | "running" | "none";
   spatialMode: "mono" | "stereo" | "dual_seed";
   width: number;
   depth: number;
@@ -234,6 +241,28 @@ export interface EngineAddon {
     onProgress: ((done: number, total: number) => void) | undefined,
     cancel?: CancelToken,
   ): Promise<NativeGeneration>;
+  /** Of what the options give. */
+  audioFormat(
+    model: ModelHandle,
+    options: NativeGenerateOptions,
+  ): { sampleRate: number; channels: number; frames: number };
+  /** Starts the work, which waits while a few pieces haven't been taken. `loudness` may not be "peak". */
+  startStream(
+    model: ModelHandle,
+    spectrogram: SpectrogramHandle,
+    options: NativeGenerateOptions,
+    onProgress: ((done: number, total: number) => void) | undefined,
+    cancel?: CancelToken,
+  ): StreamHandle;
+  /** The next samples, interleaved; null after the last. Not before the one before it has come. */
+  nextPiece(stream: StreamHandle): Promise<Float32Array | null>;
+  /** Stops the work, if it still runs. */
+  closeStream(stream: StreamHandle): void;
+  /** The engine's threads and how many requests they take, for the whole process; returns what is in force. */
+  configureEngine(options: { threads?: number; maxRequests?: number }): {
+    threads: number;
+    maxRequests: number;
+  };
   /** Refuses new work at once; memory goes when the work that runs has ended, and the promise resolves then. Idempotent. */
   dispose(model: ModelHandle, spectrogram: SpectrogramHandle): Promise<void>;
 }

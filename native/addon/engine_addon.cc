@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "addon/arguments.h"
+#include "addon/engine_work.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/float_tensors.h"
@@ -146,8 +147,7 @@ Napi::Value save_model(const Napi::CallbackInfo& info) {
 // decode(model, z, cancel?)
 Napi::Value decode(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    return Environment::of(call.Env())
-        .run(call.Env(), cancel_argument(call[2]),
+    return run_on_engine(call.Env(), cancel_argument(call[2]),
              [loaded = model_argument(call[0]),
               z = float_tensor_argument(call[1], "z")](const CancelToken& cancel) {
                return [mel = loaded->model->decode(z, cancel)](Napi::Env env) -> Napi::Value {
@@ -160,8 +160,7 @@ Napi::Value decode(const Napi::CallbackInfo& info) {
 // encode(model, mel, cancel?)
 Napi::Value encode(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    return Environment::of(call.Env())
-        .run(call.Env(), cancel_argument(call[2]),
+    return run_on_engine(call.Env(), cancel_argument(call[2]),
              [loaded = model_argument(call[0]),
               mel = float_tensor_argument(call[1], "mel")](const CancelToken& cancel) {
                return [result = loaded->model->encode(mel, cancel)](Napi::Env env) -> Napi::Value {
@@ -177,8 +176,7 @@ Napi::Value encode(const Napi::CallbackInfo& info) {
 // waveformToMel(spectrogram, waveform, cancel?)
 Napi::Value waveform_to_mel(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    return Environment::of(call.Env())
-        .run(call.Env(), cancel_argument(call[2]),
+    return run_on_engine(call.Env(), cancel_argument(call[2]),
              [loaded = spectrogram_argument(call[0]),
               waveform = float_tensor_argument(call[1], "waveform")](const CancelToken& cancel) {
                return [mel = loaded->spectrogram->waveform_to_mel(waveform, cancel)](
@@ -190,8 +188,7 @@ Napi::Value waveform_to_mel(const Napi::CallbackInfo& info) {
 // melToWaveform(spectrogram, mel, seed, cancel?)
 Napi::Value mel_to_waveform(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    return Environment::of(call.Env())
-        .run(call.Env(), cancel_argument(call[3]),
+    return run_on_engine(call.Env(), cancel_argument(call[3]),
              [loaded = spectrogram_argument(call[0]), mel = float_tensor_argument(call[1], "mel"),
               seed = seed_argument(call[2])](const CancelToken& cancel) {
                return [waveform = loaded->spectrogram->mel_to_waveform(mel, seed, cancel)](
@@ -239,8 +236,13 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("waveformToMel", waveform_to_mel);
   add("melToWaveform", mel_to_waveform);
   add("generate", generate);
+  add("audioFormat", audio_format);
+  add("startStream", start_stream);
+  add("nextPiece", next_piece);
+  add("closeStream", close_stream);
+  add("configureEngine", configure_engine);
   add("dispose", dispose);
-  add("stopWork", stop_work);
+  add("stopWork", stop_all_work);
   return exports;
 }
 

@@ -1,7 +1,9 @@
 #include "addon/environment.h"
 
 #include <exception>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "addon/errors.h"
 #include "addon/thread_pool.h"
@@ -12,9 +14,8 @@ using Message = std::function<void(Napi::Env)>;
 
 struct Environment::Job {
   std::shared_ptr<CancelToken> cancel;
-  Work work;
   std::function<void()> settled;
-  Napi::Promise::Deferred deferred;
+  std::optional<Napi::Promise::Deferred> deferred;
   Finish finish;               // set when the work succeeded
   std::exception_ptr failure;  // set when it threw
 };
@@ -34,34 +35,26 @@ Environment::Environment(Napi::Env env) {
   napi_add_env_cleanup_hook(env, &Environment::shut_down, this);
 }
 
-Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work,
-                               std::function<void()> settled) {
+Napi::Promise Environment::run_elsewhere(
+    Napi::Env env, std::shared_ptr<CancelToken> cancel,
+    const std::function<void(std::shared_ptr<CancelToken>, Complete)>& start,
+    std::function<void()> settled) {
   if (!cancel) cancel = std::make_shared<CancelToken>();
-  auto job = std::make_shared<Job>(Job{std::move(cancel), std::move(work), std::move(settled),
+  auto job = std::make_shared<Job>(Job{std::move(cancel), std::move(settled),
                                        Napi::Promise::Deferred::New(env), nullptr, nullptr});
-  const Napi::Promise promise = job->deferred.Promise();
+  const Napi::Promise promise = job->deferred->Promise();
   retain(env);
   {
     const std::lock_guard lock(mutex_);
     jobs_.insert(job);
   }
-  const auto run_job = [this, job] {
-    try {
-      job->cancel->throw_if_cancelled();
-      job->finish = job->work(*job->cancel);
-    } catch (...) {
-      job->failure = std::current_exception();
-    }
-    // What the work held goes while this environment is sure to be there: it may be gone as soon as
-    // the job has left jobs_. What came of the work goes in settle(), on the environment's thread.
-    job->work = nullptr;
-    const std::lock_guard lock(mutex_);
-    if (!closing_) post([this, job](Napi::Env on) { settle(on, *job); });
-    jobs_.erase(job);
-    job_ended_.notify_all();
-  };
   try {
-    ThreadPool::shared().queue(job->cancel, run_job);
+    start(job->cancel, [this, job](Finish finish, std::exception_ptr failure) {
+      // What came of the work goes in settle(), on the environment's thread.
+      job->finish = std::move(finish);
+      job->failure = std::move(failure);
+      leave(job, [this, job](Napi::Env on) { settle(on, *job); });
+    });
   } catch (...) {
     {
       const std::lock_guard lock(mutex_);
@@ -71,6 +64,40 @@ Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cance
     throw;
   }
   return promise;
+}
+
+Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work,
+                               std::function<void()> settled) {
+  const auto start = [&work](const std::shared_ptr<CancelToken>& token, const Complete& complete) {
+    ThreadPool::shared().queue(token, [token, complete, work = std::move(work)]() mutable {
+      Finish finish;
+      std::exception_ptr failure;
+      try {
+        token->throw_if_cancelled();
+        finish = work(*token);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      // While this environment is sure to be there: it may be gone as soon as the job has left.
+      work = nullptr;
+      complete(std::move(finish), std::move(failure));
+    });
+  };
+  return run_elsewhere(env, std::move(cancel), start, std::move(settled));
+}
+
+std::function<void()> Environment::watch(std::shared_ptr<CancelToken> cancel) {
+  auto job = std::make_shared<Job>(Job{std::move(cancel), nullptr, std::nullopt, nullptr, nullptr});
+  const std::lock_guard lock(mutex_);
+  jobs_.insert(job);
+  return [this, job] { leave(job, nullptr); };
+}
+
+void Environment::leave(const std::shared_ptr<Job>& job, std::function<void(Napi::Env)> message) {
+  const std::lock_guard lock(mutex_);
+  if (!closing_ && message) post(std::move(message));
+  jobs_.erase(job);
+  job_ended_.notify_all();
 }
 
 void Environment::post(std::function<void(Napi::Env)> f) {
@@ -118,9 +145,9 @@ void Environment::settle(Napi::Env env, Job& job) {
   if (settled) settled();
   try {
     if (failure) std::rethrow_exception(failure);
-    job.deferred.Resolve(finish(env));
+    job.deferred->Resolve(finish(env));
   } catch (...) {
-    job.deferred.Reject(current_error(env));
+    job.deferred->Reject(current_error(env));
   }
 }
 
@@ -128,7 +155,10 @@ void Environment::shut_down(void* self) {
   auto& environment = *static_cast<Environment*>(self);
   std::unique_lock lock(environment.mutex_);
   environment.closing_ = true;
-  for (const auto& job : environment.jobs_) job->cancel->cancel();
+  const std::vector<std::shared_ptr<Job>> jobs(environment.jobs_.begin(), environment.jobs_.end());
+  lock.unlock();  // a job that nobody works on ends inside of cancel()
+  for (const auto& job : jobs) job->cancel->cancel();
+  lock.lock();
   environment.job_ended_.wait(lock, [&] { return environment.jobs_.empty(); });
 }
 

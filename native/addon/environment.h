@@ -23,6 +23,9 @@ namespace sda::addon {
 using Finish = std::function<Napi::Value(Napi::Env)>;
 // Runs on a pool thread and must not touch JavaScript.
 using Work = std::function<Finish(const CancelToken&)>;
+// Called once, from any thread, when work has ended: with what makes the value, or with a failure.
+// The work must have let go of all that it held.
+using Complete = std::function<void(Finish finish, std::exception_ptr failure)>;
 
 class Environment {
  public:
@@ -36,12 +39,26 @@ class Environment {
   Napi::Promise run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work,
                     std::function<void()> settled = nullptr);
 
+  // The same for work that runs elsewhere: `start` gets it going, or throws.
+  Napi::Promise run_elsewhere(
+      Napi::Env env, std::shared_ptr<CancelToken> cancel,
+      const std::function<void(std::shared_ptr<CancelToken>, Complete)>& start,
+      std::function<void()> settled = nullptr);
+
+  // For work with no promise of its own: its end is waited for when the environment goes away, but
+  // it doesn't keep the process alive. The function is to be called when it has ended.
+  std::function<void()> watch(std::shared_ptr<CancelToken> cancel);
+
   // A promise of undefined and the function that resolves it: to be called once, from this thread
   // or from a job of this environment.
   std::pair<Napi::Promise, std::function<void()>> pending(Napi::Env env);
 
   // From any thread, while a job of this environment runs: calls `f` on the environment's thread.
   void post(std::function<void(Napi::Env)> f);
+
+  // Between them the process stays alive; on the environment's thread.
+  void retain(Napi::Env env);
+  void release(Napi::Env env);
 
   // Functions that build JavaScript values, handed over by registerClasses.
   Napi::ObjectReference factories;
@@ -54,8 +71,7 @@ class Environment {
   static void deliver(napi_env env, napi_value callback, void* context, void* data);
   static void shut_down(void* self);
   void settle(Napi::Env env, Job& job);
-  void retain(Napi::Env env);
-  void release(Napi::Env env);
+  void leave(const std::shared_ptr<Job>& job, std::function<void(Napi::Env)> message);
 
   napi_threadsafe_function channel_ = nullptr;
   std::mutex mutex_;

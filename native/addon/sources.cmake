@@ -15,7 +15,10 @@ set(SDA_CHECKPOINT_ADDON_SOURCES
 )
 set(SDA_ENGINE_ADDON_SOURCES
   native/addon/engine_addon.cc
+  native/addon/engine_work.cc
   native/addon/float_tensors.cc
   native/addon/generate.cc
+  native/addon/generate_options.cc
   native/addon/loaded_model.cc
+  native/addon/stream.cc
 )

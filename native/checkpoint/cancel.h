@@ -2,6 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <mutex>
+#include <utility>
 
 #include "checkpoint/error.h"
 
@@ -9,14 +12,31 @@ namespace sda {
 
 class CancelToken {
  public:
-  void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
+  void cancel() {
+    cancelled_.store(true, std::memory_order_relaxed);
+    std::function<void()> hook;
+    {
+      const std::lock_guard lock(mutex_);
+      hook = std::exchange(hook_, nullptr);
+    }
+    if (hook) hook();
+  }
   bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
   void throw_if_cancelled() const {
     if (cancelled()) throw Cancelled();
   }
 
+  // Called once, by whoever cancels, for work that waits and so doesn't look; null: nobody waits
+  // any more. Not called for a token that is cancelled already.
+  void when_cancelled(std::function<void()> hook) {
+    const std::lock_guard lock(mutex_);
+    hook_ = std::move(hook);
+  }
+
  private:
   std::atomic<bool> cancelled_{false};
+  std::mutex mutex_;
+  std::function<void()> hook_;
 };
 
 }  // namespace sda

@@ -1,11 +1,10 @@
 #include "engine/conv_decoder.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "engine/conv_kernels.h"
+#include "engine/parallel.h"
 
 namespace sda::engine {
 namespace {
@@ -51,7 +50,7 @@ void ConvDecoder::decode(const float* z, std::int64_t items, float* mel,
     cancel.throw_if_cancelled();
     x.resize(static_cast<std::size_t>(features));
     const float* const latent = z + item * shape_.latent_dim;
-    at::parallel_for(0, channels, 16, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(channels, 16, [&](std::int64_t begin, std::int64_t end) {
       // The layer's outputs are [channel, pixel]; what follows wants [pixel, channel].
       for (std::int64_t channel = begin; channel < end; ++channel)
         for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
@@ -73,7 +72,7 @@ void ConvDecoder::decode(const float* z, std::int64_t items, float* mel,
 
 void ConvDecoder::widen(const Layer& layer, const float* x, std::int64_t height, std::int64_t width,
                         float* y) {
-  at::parallel_for(0, height, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(height, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
       kernels::transposed_conv_row({layer.taps.data(), layer.bias.data(), layer.scale.data(),
                                     layer.shift.data(), layer.inputs, layer.outputs},
@@ -84,7 +83,7 @@ void ConvDecoder::widen(const Layer& layer, const float* x, std::int64_t height,
 void ConvDecoder::finish(const float* x, float* mel) const {
   const Layer& layer = layers_.back();
   const std::int64_t height = 8 * shape_.small_height, width = 8 * shape_.small_width;
-  at::parallel_for(0, height, 4, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(height, 4, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> rows(static_cast<std::size_t>(4 * width));
     for (std::int64_t row = begin; row < end; ++row) {
       kernels::transposed_conv_row_of_one(layer.taps.data(), layer.inputs, x, row, height, width,

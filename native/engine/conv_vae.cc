@@ -39,14 +39,17 @@ ConvVae::ConvVae(const StateDict& state, std::int64_t latent_dim, const Spectrog
       weights_(collect_weights(state, shape_, device)) {}
 
 FloatTensor ConvVae::decode(const FloatTensor& z, const CancelToken& cancel) const {
-  c10::InferenceMode guard;
-  const at::Tensor input = view_of(z, {-1, shape_.latent_dim}, "z");
-  if (!device_.is_cpu()) return to_float_tensor(decode_aten(input.to(device_), cancel));
+  const c10::InferenceMode guard;
+  const at::Tensor latents = view_of(z, {-1, shape_.latent_dim}, "z").contiguous();
+  return to_float_tensor(decode(latents, cancel).unsqueeze(1));
+}
+
+at::Tensor ConvVae::decode(const at::Tensor& z, const CancelToken& cancel) const {
+  if (!device_.is_cpu()) return decode_aten(z.to(device_), cancel).squeeze(1);
   std::call_once(decoder_made_, [this] { decoder_.emplace(shape_, weights_); });
-  const at::Tensor latents = input.contiguous();
-  const at::Tensor mel = at::empty({input.size(0), 1, shape_.n_mels, shape_.frames}, at::kFloat);
-  decoder_->decode(latents.const_data_ptr<float>(), input.size(0), mel.data_ptr<float>(), cancel);
-  return to_float_tensor(mel);
+  at::Tensor mel = at::empty({z.size(0), shape_.n_mels, shape_.frames}, at::kFloat);
+  decoder_->decode(z.const_data_ptr<float>(), z.size(0), mel.data_ptr<float>(), cancel);
+  return mel;
 }
 
 at::Tensor ConvVae::decode_aten(const at::Tensor& z, const CancelToken& cancel) const {

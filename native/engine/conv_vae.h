@@ -23,8 +23,11 @@ class ConvVae final : public Model {
   std::pair<FloatTensor, FloatTensor> encode(const FloatTensor& mel,
                                              const CancelToken& cancel) const override;
 
-  // decode() out of whole-tensor operations, on the device of the weights and of `z`
-  // [B, latent_dim].
+  // [B, latent_dim], on the CPU → [B, n_mels, frames], on the weights' device.
+  at::Tensor decode(const at::Tensor& z, const CancelToken& cancel) const;
+
+  // The same as [B, 1, n_mels, frames], out of whole-tensor operations, with `z` on the weights'
+  // device.
   at::Tensor decode_aten(const at::Tensor& z, const CancelToken& cancel) const;
 
  private:

@@ -1,7 +1,6 @@
 // The facade: what engine.h promises, by way of the parts.
 #include "engine/engine.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/headeronly/version.h>
 
@@ -10,6 +9,7 @@
 #include "engine/config.h"
 #include "engine/conv_vae.h"
 #include "engine/device.h"
+#include "engine/scheduler.h"
 #include "engine/spectral_tables.h"
 #include "engine/spectrogram.h"
 
@@ -31,7 +31,7 @@ std::string libtorch_version() {
 
 EngineInfo info() {
   const CudaState& cuda = cuda_state();
-  return {libtorch_version(), cuda.devices > 0, cuda.devices, at::get_num_threads()};
+  return {libtorch_version(), cuda.devices > 0, cuda.devices, static_cast<int>(Scheduler::shared().settings().threads)};
 }
 
 std::string resolve_device(const std::string& requested) { return choose_device(requested).str(); }

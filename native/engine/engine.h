@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,7 +36,7 @@ struct EngineInfo {
   std::string libtorch;  // "2.13.0"
   bool cuda;             // this LibTorch has CUDA and a driver answers
   int cuda_devices;
-  int threads;  // LibTorch's intra-op threads
+  int threads;  // of the engine's
 };
 EngineInfo info();
 
@@ -85,6 +84,7 @@ class Spectrogram {
 enum class ConcatMode { kCrossfade, kLatentInterpolation };
 enum class Joint { kPython, kEqualPower };
 enum class SpatialMode { kMono, kStereo, kDualSeed };
+enum class Loudness { kPeak, kRunning, kNone };
 
 struct GenerateOptions {
   double duration_s = 1.0;
@@ -98,6 +98,7 @@ struct GenerateOptions {
   double width = 0.0;
   double depth = 0.0;
   std::int64_t sample_rate = 48000;
+  Loudness loudness = Loudness::kPeak;
 };
 
 struct Quality {
@@ -114,10 +115,13 @@ struct Generation {
   Quality quality;
 };
 
-using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
-
-Generation generate(const Model& model, const Spectrogram& spectrogram,
-                    const GenerateOptions& options, const CancelToken& cancel,
-                    const Progress& progress);
+struct AudioFormat {
+  std::int64_t sample_rate;
+  std::int64_t channels;
+  std::int64_t frames;  // samples a channel
+};
+// Of what the options give: known before any work. Throws kArgument with detail "option".
+AudioFormat audio_format(const Model& model, const Spectrogram& spectrogram,
+                         const GenerateOptions& options);
 
 }  // namespace sda::engine

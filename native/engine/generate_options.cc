@@ -77,4 +77,8 @@ std::int64_t chunk_count(const GenerateOptions& options) {
   return interpolates ? (anchors - 1) * options.steps_between + 1 : anchors;
 }
 
+std::int64_t generated_channels(const GenerateOptions& options) {
+  return options.spatial_mode == SpatialMode::kDualSeed ? 2 : 1;
+}
+
 }  // namespace sda::engine

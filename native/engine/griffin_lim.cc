@@ -1,6 +1,5 @@
 #include "engine/griffin_lim.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 
 #include "engine/kernels.h"
 #include "engine/lane_fft.h"
+#include "engine/parallel.h"
 
 namespace sda::engine {
 namespace {
@@ -17,13 +17,6 @@ namespace {
 constexpr std::int64_t kBlock = 1024;
 
 using Complex = std::complex<float>;
-
-template <typename Work>
-void in_parallel(std::int64_t pieces, const Work& work) {
-  at::parallel_for(0, pieces, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t piece = begin; piece < end; ++piece) work(piece);
-  });
-}
 
 // What both ways share: windowed frames as rows of n_fft, and the wave that they add up to.
 class Frames {
@@ -48,7 +41,7 @@ class Frames {
 
   void join() const {
     const std::int64_t blocks = (samples_ + kBlock - 1) / kBlock;
-    in_parallel(items_ * blocks, [&](std::int64_t piece) {
+    parallel_for(items_ * blocks, [&](std::int64_t piece) {
       const std::int64_t item = piece / blocks;
       const std::int64_t begin = piece % blocks * kBlock;
       const std::int64_t end = std::min(samples_, begin + kBlock);
@@ -122,9 +115,9 @@ class LaneReconstruction {
   // Blocks are spread over threads, which have their own space to work in.
   template <typename Work>
   void each_block(const Work& work) const {
-    at::parallel_for(0, frames_.items() * blocks_, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(frames_.items() * blocks_, [&](std::int64_t block) {
       const Scratch scratch(stft_.n_fft());
-      for (std::int64_t block = begin; block < end; ++block) work(block, scratch);
+      work(block, scratch);
     });
   }
 
@@ -134,7 +127,7 @@ class LaneReconstruction {
     const float* const loud = magnitude.const_data_ptr<float>();
     const auto* const turned =
         reinterpret_cast<const Complex*>(phase.const_data_ptr<c10::complex<float>>());
-    in_parallel(frames_.items() * blocks_, [&](std::int64_t block) {
+    parallel_for(frames_.items() * blocks_, [&](std::int64_t block) {
       const std::int64_t item = block / blocks_;
       const std::int64_t first = block % blocks_ * kLanes;
       const std::int64_t count = std::min(kLanes, frames - first);
@@ -220,7 +213,7 @@ class Reconstruction {
     const float* const magnitude = magnitude_.const_data_ptr<float>();
     Complex* previous = spectrum(0);
     Complex* rebuilt = spectrum(1);
-    in_parallel(rows, [&](std::int64_t row) {
+    parallel_for(rows, [&](std::int64_t row) {
       Complex* bins = rebuilt + row * stft_.bin_stride();
       kernels::scale_spectrum(magnitude + row * stft_.bins(), bins, stft_.bins());
       synthesise(bins, row);
@@ -228,7 +221,7 @@ class Reconstruction {
     for (int i = 0; i < kGriffinLimIterations; ++i) {
       cancel.throw_if_cancelled();
       frames_.join();
-      in_parallel(rows, [&](std::int64_t row) {
+      parallel_for(rows, [&](std::int64_t row) {
         const std::int64_t offset = row * stft_.bin_stride();
         float* const frame = frames_.row(0, row);
         stft_.take_frame(frames_.wave(row / frames_.frames()), frames_.samples(),

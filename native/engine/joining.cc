@@ -32,15 +32,24 @@ Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
   return fade;
 }
 
-void Joiner::append(std::vector<float>& audio, const float* chunk, std::int64_t count) const {
-  const std::int64_t shared = std::min({overlap_, static_cast<std::int64_t>(audio.size()), count});
+void Joiner::append(const float* chunk, std::int64_t count, std::vector<float>& out) {
+  const std::int64_t shared = std::min(static_cast<std::int64_t>(held_.size()), count);
   const Fade own = shared < overlap_ ? make_fade(shared, joint_) : Fade{};
   const Fade& fade = shared < overlap_ ? own : fade_;
-  float* tail = audio.data() + audio.size() - shared;
+  float* const tail = held_.data() + held_.size() - shared;
   for (std::int64_t i = 0; i < shared; ++i) {
     tail[i] = tail[i] * fade.tail[i] + chunk[i] * fade.head[i];
   }
-  audio.insert(audio.end(), chunk + shared, chunk + count);
+  held_.insert(held_.end(), chunk + shared, chunk + count);
+  const auto settled = held_.size() - std::min<std::size_t>(held_.size(), overlap_);
+  const auto end = held_.begin() + static_cast<std::ptrdiff_t>(settled);
+  out.insert(out.end(), held_.begin(), end);
+  held_.erase(held_.begin(), end);
+}
+
+void Joiner::finish(std::vector<float>& out) {
+  out.insert(out.end(), held_.begin(), held_.end());
+  held_.clear();
 }
 
 }  // namespace sda::engine

@@ -1,4 +1,4 @@
-// Putting generated chunks end to end.
+// Putting generated chunks end to end, as they come.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,15 @@
 
 namespace sda::engine {
 
-// Appends `chunk` to `audio`; their last and first `overlap` samples (or as many as both have) are
-// faded into each other.
+// Fades the last and first `overlap` samples of neighbours (or as many as there are) into each
+// other. What the next chunk may still change is held back.
 class Joiner {
  public:
   Joiner(std::int64_t overlap, Joint joint);
-  void append(std::vector<float>& audio, const float* chunk, std::int64_t count) const;
+
+  // Both append to `out` what will not change any more.
+  void append(const float* chunk, std::int64_t count, std::vector<float>& out);
+  void finish(std::vector<float>& out);
 
  private:
   struct Fade {
@@ -24,6 +27,7 @@ class Joiner {
   std::int64_t overlap_;
   Joint joint_;
   Fade fade_;
+  std::vector<float> held_;  // the last `overlap` samples, or all while there are fewer
 };
 
 }  // namespace sda::engine

@@ -1,6 +1,5 @@
 #include "engine/mel_scale.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_pinv.h>
@@ -10,10 +9,13 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "engine/config.h"
 #include "engine/kernels.h"
+#include "engine/parallel.h"
 
 namespace sda::engine {
 namespace {
@@ -26,17 +28,21 @@ constexpr double kSmallestPivot = 1e-10;
 // Relative to the largest eigenvalue of the Gram matrix: 1e-6 in singular values of the bank.
 constexpr double kGramTolerance = 1e-12;
 
+// How long who waits for another's factorisation goes without looking at his cancel token.
+constexpr std::chrono::milliseconds kLookInterval{10};
+
 double hz_to_mel(double hz) { return 2595.0 * std::log10(1.0 + hz / 700.0); }
 
 // A⁺ = Qᵀ L⁻¹ of a matrix A = L Q with fewer rows than columns, all independent: [columns, rows],
 // double. The factors are those of LAPACK's sgelqf (Householder reflections in float32); what is
 // done with them is as exact as double is.
-at::Tensor least_norm_inverse(const at::Tensor& matrix) {
+at::Tensor least_norm_inverse(const at::Tensor& matrix, const CancelToken& cancel) {
   const std::int64_t rows = matrix.size(0), columns = matrix.size(1);
   at::Tensor factors = matrix.clone();
   float* const a = factors.data_ptr<float>();
   std::vector<float> tau(static_cast<std::size_t>(rows));
   for (std::int64_t i = 0; i < rows; ++i) {
+    cancel.throw_if_cancelled();
     float* const v = a + i * columns;
     double square = 0.0;
     for (std::int64_t k = i + 1; k < columns; ++k) square += double{v[k]} * v[k];
@@ -47,14 +53,14 @@ at::Tensor least_norm_inverse(const at::Tensor& matrix) {
     tau[i] = static_cast<float>((double{beta} - alpha) / beta);
     const auto scale = static_cast<float>(1.0 / (double{alpha} - beta));
     for (std::int64_t k = i + 1; k < columns; ++k) v[k] *= scale;
-    for (std::int64_t below = i + 1; below < rows; ++below) {
-      float* const row = a + below * columns;
+    parallel_for(rows - i - 1, [&](std::int64_t offset) {
+      float* const row = a + (i + 1 + offset) * columns;
       double sum = row[i];
       for (std::int64_t k = i + 1; k < columns; ++k) sum += double{row[k]} * v[k];
       const float weight = tau[i] * static_cast<float>(sum);
       row[i] -= weight;
       for (std::int64_t k = i + 1; k < columns; ++k) row[k] -= weight * v[k];
-    }
+    });
     v[i] = beta;
   }
 
@@ -62,6 +68,7 @@ at::Tensor least_norm_inverse(const at::Tensor& matrix) {
   at::Tensor inverse = at::zeros({columns, rows}, at::kDouble);
   double* const x = inverse.data_ptr<double>();
   for (std::int64_t i = 0; i < rows; ++i) {
+    cancel.throw_if_cancelled();
     x[i * rows + i] = 1.0;
     for (std::int64_t k = 0; k < i; ++k) {
       const double weight = a[i * columns + k];
@@ -71,6 +78,7 @@ at::Tensor least_norm_inverse(const at::Tensor& matrix) {
   }
   std::vector<double> sums(static_cast<std::size_t>(rows));
   for (std::int64_t i = rows; i-- > 0;) {
+    cancel.throw_if_cancelled();
     const float* const v = a + i * columns;
     const auto weight_of = [&](std::int64_t k) { return k == i ? 1.0 : double{v[k]}; };
     std::fill(sums.begin(), sums.end(), 0.0);
@@ -166,26 +174,60 @@ void MelScale::forward(const float* power, float* mel, std::int64_t mel_stride) 
   }
 }
 
-at::Tensor MelScale::solve() const {
-  if (full_rank_) return least_norm_inverse(bank_);
+at::Tensor MelScale::solve(const CancelToken& cancel) const {
+  if (full_rank_) return least_norm_inverse(bank_, cancel);
   const at::Tensor wide = bank_.to(at::kDouble);
   return at::matmul(wide.t(), at::linalg_pinv(at::matmul(wide, wide.t()), kGramTolerance,
                                               /*hermitian=*/true))
       .contiguous();
 }
 
-at::Tensor MelScale::inverse(const at::Tensor& mel) const {
-  std::call_once(solved_, [this] { inverse_ = solve(); });
-  const std::int64_t items = mel.size(0), mels = mel.size(1), frames = mel.size(2);
-  const std::int64_t bins = inverse_.size(0);
+at::Tensor MelScale::solution(const CancelToken& cancel) const {
+  std::unique_lock lock(mutex_);
+  while (solving_) {
+    solved_.wait_for(lock, kLookInterval);
+    cancel.throw_if_cancelled();
+  }
+  if (solution_.defined()) return solution_;
+  solving_ = true;
+  lock.unlock();
+  at::Tensor found;
+  std::exception_ptr failure;
+  try {
+    found = solve(cancel);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  solving_ = false;
+  solution_ = std::move(found);
+  solved_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  return solution_;
+}
+
+at::Tensor MelScale::solution_on(at::Device device, const CancelToken& cancel) const {
+  const at::Tensor here = solution(cancel);
+  const std::lock_guard lock(mutex_);
+  for (const at::Tensor& copy : copies_)
+    if (copy.device() == device) return copy;
+  return copies_.emplace_back(here.to(device));
+}
+
+at::Tensor MelScale::inverse(const at::Tensor& mel, const CancelToken& cancel) const {
   const at::Tensor wide = mel.to(at::kDouble).contiguous();
+  if (!mel.is_cpu())
+    return at::matmul(solution_on(mel.device(), cancel), wide).clamp_min_(0).to(at::kFloat);
+  const at::Tensor solution_here = solution(cancel);
+  const std::int64_t items = mel.size(0), mels = mel.size(1), frames = mel.size(2);
+  const std::int64_t bins = solution_here.size(0);
   at::Tensor power = at::empty({items, bins, frames}, at::kFloat);
   const double* const from = wide.const_data_ptr<double>();
-  const double* const solution = inverse_.const_data_ptr<double>();
+  const double* const weights = solution_here.const_data_ptr<double>();
   float* const to = power.data_ptr<float>();
-  at::parallel_for(0, items * bins, 64, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(items * bins, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
-      kernels::weighted_sum(solution + row % bins * mels, from + row / bins * mels * frames, mels,
+      kernels::weighted_sum(weights + row % bins * mels, from + row / bins * mels * frames, mels,
                             frames, to + row * frames);
   });
   return power;

@@ -3,7 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <vector>
 
@@ -32,7 +34,8 @@ class MelScale {
   // do: Griffin-Lim is chaotic, and turns the 1e-6 between this and a solution in double precision
   // into an audibly other phase. Where filters depend on each other, and that solve is undefined,
   // by the pseudo-inverse Aᵀ(AAᵀ)⁺ in double precision.
-  at::Tensor inverse(const at::Tensor& mel) const;
+  // The first call on a bank factorises it; cancelling that leaves it to the next.
+  at::Tensor inverse(const at::Tensor& mel, const CancelToken& cancel) const;
 
   // [n_mels, n_fft/2 + 1]
   const at::Tensor& bank() const { return bank_; }
@@ -45,14 +48,20 @@ class MelScale {
 
   bool independent() const;
   // [n_fft/2 + 1, n_mels], double
-  at::Tensor solve() const;
+  at::Tensor solve(const CancelToken& cancel) const;
 
   std::vector<Filter> filters_;
   at::Tensor bank_;
   bool full_rank_;
   // solve()'s, made when it is first needed: it takes longer than loading a model.
-  mutable std::once_flag solved_;
-  mutable at::Tensor inverse_;
+  at::Tensor solution(const CancelToken& cancel) const;
+  at::Tensor solution_on(at::Device device, const CancelToken& cancel) const;
+
+  mutable std::mutex mutex_;  // of what follows
+  mutable std::condition_variable solved_;
+  mutable bool solving_ = false;
+  mutable at::Tensor solution_;
+  mutable std::vector<at::Tensor> copies_;  // on other devices
 };
 
 }  // namespace sda::engine

@@ -4,20 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/loudness.h"
+
 namespace sda::engine {
 namespace {
 
 constexpr double kSignalRms = 0.01;
 constexpr float kClipLevel = 0.999F;
-constexpr float kPeakTarget = 0.891F;
-
-float peak_of(const std::vector<std::vector<float>>& audio) {
-  float peak = 0.0F;
-  for (const std::vector<float>& channel : audio) {
-    for (float sample : channel) peak = std::max(peak, std::abs(sample));
-  }
-  return peak;
-}
 
 double signal_to_noise(const std::vector<std::vector<float>>& audio, std::int64_t sample_rate) {
   const std::size_t length = std::max<std::int64_t>(1, sample_rate / 100);
@@ -58,15 +51,6 @@ Quality measure_quality(const std::vector<std::vector<float>>& audio, std::int64
     quality.total_samples += static_cast<std::int64_t>(channel.size());
   }
   return quality;
-}
-
-void normalise_peak(std::vector<std::vector<float>>& audio) {
-  const float peak = peak_of(audio);
-  if (peak == 0.0F) return;
-  const float gain = kPeakTarget / peak;
-  for (std::vector<float>& channel : audio) {
-    for (float& sample : channel) sample *= gain;
-  }
 }
 
 }  // namespace sda::engine

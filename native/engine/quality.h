@@ -12,7 +12,4 @@ namespace sda::engine {
 // rest noise; powers averaged over each), and clipping at |x| ≥ 0.999 over all channels' samples.
 Quality measure_quality(const std::vector<std::vector<float>>& audio, std::int64_t sample_rate);
 
-// Scales all channels alike, to a peak of 0.891 (−1 dBFS). Silence stays silence.
-void normalise_peak(std::vector<std::vector<float>>& audio);
-
 }  // namespace sda::engine

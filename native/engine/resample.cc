@@ -11,18 +11,24 @@ namespace {
 constexpr double kZeroCrossings = 6.0;
 constexpr double kRolloff = 0.99;
 
-// Output samples between two looks at the cancel token.
-constexpr std::int64_t kStretch = 1 << 16;
+}  // namespace
 
-// The taps of one output phase, the first of them `first` input samples from the phase's own frame.
-struct Phase {
-  std::int64_t first;
-  std::vector<float> taps;
-};
+Resampler::Resampler(std::int64_t from, std::int64_t to)
+    : from_(from / std::gcd(from, to)), to_(to / std::gcd(from, to)) {
+  if (from_ == to_) return;
+  auto phases = std::make_shared<std::vector<Phase>>();
+  phases->reserve(static_cast<std::size_t>(to_));
+  const double base = static_cast<double>(std::min(from_, to_)) * kRolloff;
+  for (std::int64_t i = 0; i < to_; ++i) {
+    const double position = static_cast<double>(i * from_) / static_cast<double>(to_);
+    phases->push_back(make_phase(position, static_cast<double>(from_), base));
+  }
+  phases_ = std::move(phases);
+}
 
 // Hann-windowed sinc, cut off at `base` of `from` samples, for the output sample that lies at
 // `position` (in input samples from the start of its frame).
-Phase make_phase(double position, double from, double base) {
+Resampler::Phase Resampler::make_phase(double position, double from, double base) {
   const double reach = kZeroCrossings * from / base;
   Phase phase{static_cast<std::int64_t>(std::ceil(position - reach)), {}};
   const auto last = static_cast<std::int64_t>(std::floor(position + reach));
@@ -36,39 +42,47 @@ Phase make_phase(double position, double from, double base) {
   return phase;
 }
 
-}  // namespace
-
-std::vector<float> resample(const std::vector<float>& signal, std::int64_t from, std::int64_t to,
-                            const CancelToken& cancel) {
-  if (from == to) return signal;
-  const std::int64_t divisor = std::gcd(from, to);
-  from /= divisor;
-  to /= divisor;
-
-  std::vector<Phase> phases;
-  phases.reserve(to);
-  const double base = static_cast<double>(std::min(from, to)) * kRolloff;
-  for (std::int64_t i = 0; i < to; ++i) {
-    if (i % kStretch == 0) cancel.throw_if_cancelled();
-    const double position = static_cast<double>(i * from) / static_cast<double>(to);
-    phases.push_back(make_phase(position, static_cast<double>(from), base));
+void Resampler::push(const float* samples, std::size_t count, std::vector<float>& out) {
+  if (!phases_) {
+    out.insert(out.end(), samples, samples + count);
+    return;
   }
+  input_.insert(input_.end(), samples, samples + count);
+  const std::int64_t known = dropped_ + static_cast<std::int64_t>(input_.size());
+  const auto needs = [&](std::int64_t n) {
+    const Phase& phase = (*phases_)[n % to_];
+    return n / to_ * from_ + phase.first + static_cast<std::int64_t>(phase.taps.size());
+  };
+  std::int64_t end = std::max(given_, (known - from_) * to_ / from_);  // about there
+  while (end > given_ && needs(end - 1) > known) --end;
+  while (needs(end) <= known) ++end;
+  give(end, out);
+  const Phase& next = (*phases_)[given_ % to_];
+  const std::int64_t unneeded = std::clamp<std::int64_t>(
+      given_ / to_ * from_ + next.first - dropped_, 0, static_cast<std::int64_t>(input_.size()));
+  input_.erase(input_.begin(), input_.begin() + unneeded);
+  dropped_ += unneeded;
+}
 
-  const auto count = static_cast<std::int64_t>(signal.size());
-  std::vector<float> result((count * to + from - 1) / from);
-  for (std::int64_t n = 0; n < static_cast<std::int64_t>(result.size()); ++n) {
-    if (n % kStretch == 0) cancel.throw_if_cancelled();
-    const Phase& phase = phases[n % to];
-    const std::int64_t start = n / to * from + phase.first;
-    const std::int64_t begin = std::max<std::int64_t>(0, -start);
-    const std::int64_t end = std::min(static_cast<std::int64_t>(phase.taps.size()), count - start);
+void Resampler::finish(std::vector<float>& out) {
+  if (!phases_) return;
+  const std::int64_t known = dropped_ + static_cast<std::int64_t>(input_.size());
+  give((known * to_ + from_ - 1) / from_, out);
+}
+
+// Up to output sample `end`; what is not known of the input is silent.
+void Resampler::give(std::int64_t end, std::vector<float>& out) {
+  const auto known = static_cast<std::int64_t>(input_.size());
+  for (; given_ < end; ++given_) {
+    const Phase& phase = (*phases_)[given_ % to_];
+    const std::int64_t start = given_ / to_ * from_ + phase.first - dropped_;
+    const std::int64_t first = std::max<std::int64_t>(0, -start);
+    const std::int64_t last =
+        std::min(static_cast<std::int64_t>(phase.taps.size()), known - start);
     double sum = 0.0;
-    for (std::int64_t k = begin; k < end; ++k) {
-      sum += double{phase.taps[k]} * signal[start + k];
-    }
-    result[n] = static_cast<float>(sum);
+    for (std::int64_t k = first; k < last; ++k) sum += double{phase.taps[k]} * input_[start + k];
+    out.push_back(static_cast<float>(sum));
   }
-  return result;
 }
 
 }  // namespace sda::engine

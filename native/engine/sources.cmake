@@ -10,18 +10,23 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/conv_vae.cc
     ${SDA_ENGINE_DIR}/device.cc
     ${SDA_ENGINE_DIR}/engine.cc
+    ${SDA_ENGINE_DIR}/finishing.cc
     ${SDA_ENGINE_DIR}/frame_fft.cc
-    ${SDA_ENGINE_DIR}/generate.cc
     ${SDA_ENGINE_DIR}/generate_options.cc
+    ${SDA_ENGINE_DIR}/generation.cc
     ${SDA_ENGINE_DIR}/griffin_lim.cc
     ${SDA_ENGINE_DIR}/griffin_lim_aten.cc
     ${SDA_ENGINE_DIR}/joining.cc
     ${SDA_ENGINE_DIR}/kernels.cc
     ${SDA_ENGINE_DIR}/lane_fft.cc
     ${SDA_ENGINE_DIR}/latent_path.cc
+    ${SDA_ENGINE_DIR}/latent_source.cc
+    ${SDA_ENGINE_DIR}/loudness.cc
     ${SDA_ENGINE_DIR}/mel_scale.cc
+    ${SDA_ENGINE_DIR}/parallel.cc
     ${SDA_ENGINE_DIR}/quality.cc
     ${SDA_ENGINE_DIR}/resample.cc
+    ${SDA_ENGINE_DIR}/scheduler.cc
     ${SDA_ENGINE_DIR}/spatial.cc
     ${SDA_ENGINE_DIR}/spectral_tables.cc
     ${SDA_ENGINE_DIR}/spectrogram.cc
@@ -41,15 +46,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
                               PROPERTIES COMPILE_OPTIONS "-O3;-ffp-contract=off;-mavx2;-mfma")
 endif()
 
-# at::parallel_for is an inline OpenMP region: without the flag these files would run on one thread. The
-# library to link is the one that LibTorch itself runs on.
 set(SDA_ENGINE_LIBRARIES ${CMAKE_DL_LIBS})
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-  set_source_files_properties(${SDA_ENGINE_DIR}/conv_decoder.cc ${SDA_ENGINE_DIR}/griffin_lim.cc ${SDA_ENGINE_DIR}/mel_scale.cc
-                              ${SDA_ENGINE_DIR}/spectrogram.cc
-                              PROPERTIES COMPILE_OPTIONS "-fopenmp;-O3;-ffp-contract=off")
-  list(APPEND SDA_ENGINE_LIBRARIES gomp)
-endif()
 if(TARGET sda_libtorch)
   target_link_libraries(sda_libtorch INTERFACE ${SDA_ENGINE_LIBRARIES})
 endif()

@@ -7,32 +7,41 @@ constexpr double kDelaySeconds = 0.015;
 constexpr double kReflectionSeconds = 0.040;
 constexpr double kReflectionLevel = 0.15;
 constexpr double kSmallestDepth = 0.01;
+constexpr double kDualSeedDepth = 0.3;
+
+std::int64_t samples_of(double seconds, std::int64_t sample_rate) {
+  return static_cast<std::int64_t>(seconds * static_cast<double>(sample_rate));
+}
 
 }  // namespace
 
-std::vector<std::vector<float>> widen(const std::vector<float>& mono, double width,
-                                      std::int64_t sample_rate) {
-  const auto delay = static_cast<std::size_t>(kDelaySeconds * static_cast<double>(sample_rate));
-  std::vector<float> left(mono.size());
-  std::vector<float> right(mono.size());
-  const auto side_gain = static_cast<float>(width);
-  for (std::size_t i = 0; i < mono.size(); ++i) {
-    const float late = i < delay ? 0.0F : mono[i - delay];
-    const float mid = (mono[i] + late) * 0.5F;
-    const float side = (mono[i] - late) * 0.5F * side_gain;
-    left[i] = mid + side;
-    right[i] = mid - side;
-  }
-  return {std::move(left), std::move(right)};
+Spatialiser::Spatialiser(SpatialMode mode, double width, double depth, std::int64_t sample_rate)
+    : mode_(mode),
+      width_(static_cast<float>(width)),
+      level_(0.0F),
+      late_(mode == SpatialMode::kStereo ? samples_of(kDelaySeconds, sample_rate) : 0) {
+  if (mode == SpatialMode::kMono) return;
+  if (mode == SpatialMode::kDualSeed) depth = kDualSeedDepth;
+  if (depth < kSmallestDepth) return;
+  level_ = static_cast<float>(depth * kReflectionLevel);
+  reflections_.assign(2, Delay(samples_of(depth * kReflectionSeconds, sample_rate)));
 }
 
-void add_reflection(std::vector<float>& channel, double depth, std::int64_t sample_rate) {
-  if (depth < kSmallestDepth) return;
-  const auto delay =
-      static_cast<std::size_t>(depth * kReflectionSeconds * static_cast<double>(sample_rate));
-  const auto level = static_cast<float>(depth * kReflectionLevel);
-  // Backwards, so that the reflection is of the dry signal.
-  for (std::size_t i = channel.size(); i-- > delay;) channel[i] += level * channel[i - delay];
+void Spatialiser::process(std::vector<std::vector<float>>& channels) {
+  if (mode_ == SpatialMode::kStereo) {
+    std::vector<float>& left = channels[0];
+    std::vector<float> right(left.size());
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      const float late = late_.step(left[i]);
+      const float mid = (left[i] + late) * 0.5F;
+      const float side = (left[i] - late) * 0.5F * width_;
+      left[i] = mid + side;
+      right[i] = mid - side;
+    }
+    channels.push_back(std::move(right));
+  }
+  for (std::size_t c = 0; c < reflections_.size(); ++c)
+    for (float& sample : channels[c]) sample += level_ * reflections_[c].step(sample);
 }
 
 }  // namespace sda::engine

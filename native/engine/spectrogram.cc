@@ -1,7 +1,6 @@
 #include "engine/spectrogram.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/log1p.h>
@@ -11,6 +10,7 @@
 
 #include "engine/griffin_lim.h"
 #include "engine/kernels.h"
+#include "engine/parallel.h"
 #include "engine/tensors.h"
 
 namespace sda::engine {
@@ -18,6 +18,9 @@ namespace {
 
 // Elements of the largest buffer one call may ask for (8 GiB of float32).
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
+
+// Beyond it the spectrum, and then its sums, leave float32.
+constexpr float kLargestMel = 80.0F;
 
 void check_work(std::int64_t items, std::int64_t frames, std::int64_t n_fft) {
   if (frames <= kMaxElements / n_fft && items <= kMaxElements / n_fft / frames) return;
@@ -52,7 +55,7 @@ FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
   at::Tensor mel = at::empty({items, 1, config_.n_mels, frames}, at::kFloat);
   float* mel_data = mel.data_ptr<float>();
   const float* wave_data = wave.const_data_ptr<float>();
-  at::parallel_for(0, items * frames, 16, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(items * frames, 16, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> frame(stft_.n_fft());
     std::vector<std::complex<float>> spectrum(stft_.bins());
     std::vector<float> power(stft_.bins());
@@ -74,38 +77,36 @@ FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
   return to_float_tensor(mel.log1p_());
 }
 
-at::Tensor SpectrogramImpl::mel_to_magnitude(const at::Tensor& mel) const {
+at::Tensor SpectrogramImpl::magnitude_of(const at::Tensor& mel, const CancelToken& cancel) const {
   // Exponentials in double precision: ATen's float ones differ from processor to processor.
   at::Tensor magnitude =
-      mel_scale_.inverse(mel.clamp_min(0).to(at::kDouble).expm1_().to(at::kFloat));
+      mel_scale_.inverse(mel.clamp_min(0).to(at::kDouble).expm1_().to(at::kFloat), cancel);
   return config_.power == 2.0 ? magnitude.sqrt_() : magnitude.pow_(1.0 / config_.power);
 }
 
-at::Tensor SpectrogramImpl::mel_to_waveform(const at::Tensor& mel, at::Generator& generator,
-                                            const CancelToken& cancel) const {
-  const std::int64_t items = mel.size(0);
-  const std::int64_t frames = mel.size(2);
-  check_work(items, frames, stft_.n_fft());
-  stft_.check_reflection(stft_.samples(frames));
-  if (!at::isfinite(mel).all().item<bool>())
-    bad_argument("mel", "mel holds a value that is not finite");
-  const at::Tensor magnitude = mel_to_magnitude(mel);
+at::Tensor SpectrogramImpl::rebuild(const at::Tensor& mel, const at::Tensor& phases,
+                                    const CancelToken& cancel) const {
+  const at::Tensor magnitude = magnitude_of(mel, cancel);
   cancel.throw_if_cancelled();
-  if (!at::isfinite(magnitude).all().item<bool>()) {
-    bad_argument("mel", "mel holds values too large to be a logarithm of a spectrum");
-  }
-  // Drawn on the CPU whatever the device, so that a seed means the same sound everywhere.
-  const at::Tensor phase = at::rand({items, stft_.bins(), frames}, generator, at::kComplexFloat);
-  if (device_.is_cpu()) return griffin_lim(stft_, magnitude, phase, cancel);
-  return griffin_lim_aten(stft_, magnitude.to(device_), phase.to(device_), cancel).cpu();
+  if (device_.is_cpu()) return griffin_lim(stft_, magnitude, phases, cancel);
+  return griffin_lim_aten(stft_, magnitude, phases.to(device_), cancel).cpu();
 }
 
 FloatTensor SpectrogramImpl::mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,
                                              const CancelToken& cancel) const {
-  c10::InferenceMode guard;
-  const at::Tensor input = view_of(mel, {-1, 1, config_.n_mels, -1}, "mel");
+  const c10::InferenceMode guard;
+  const at::Tensor input = view_of(mel, {-1, 1, config_.n_mels, -1}, "mel").squeeze(1);
+  const std::int64_t items = input.size(0), frames = input.size(2);
+  check_work(items, frames, stft_.n_fft());
+  stft_.check_reflection(stft_.samples(frames));
+  if (!at::isfinite(input).all().item<bool>())
+    bad_argument("mel", "mel holds a value that is not finite");
+  if (input.max().item<float>() > kLargestMel)
+    bad_argument("mel", "mel holds values too large to be a logarithm of a spectrum");
+  // Drawn on the CPU whatever the device, so that a seed means the same sound everywhere.
   at::Generator generator = make_cpu_generator(seed);
-  return to_float_tensor(mel_to_waveform(input.squeeze(1), generator, cancel).unsqueeze(1));
+  const at::Tensor phases = at::rand({items, stft_.bins(), frames}, generator, at::kComplexFloat);
+  return to_float_tensor(rebuild(input.to(device_), phases, cancel).unsqueeze(1));
 }
 
 }  // namespace sda::engine

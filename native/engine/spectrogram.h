@@ -19,15 +19,17 @@ class SpectrogramImpl final : public Spectrogram {
   FloatTensor mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,
                               const CancelToken& cancel) const override;
 
-  // [B, n_mels, frames] on the CPU → [B, samples] on the CPU. Draws the first phases from
-  // `generator`, so that a run of calls shares one sequence.
-  at::Tensor mel_to_waveform(const at::Tensor& mel, at::Generator& generator,
-                             const CancelToken& cancel) const;
+  // [B, n_mels, frames] on this device; phases [B, bins, frames] complex64 on the CPU, the first
+  // guess → [B, samples] on the CPU.
+  at::Tensor rebuild(const at::Tensor& mel, const at::Tensor& phases,
+                     const CancelToken& cancel) const;
 
-  // [B, n_mels, frames] → magnitudes [B, bins, frames].
-  at::Tensor mel_to_magnitude(const at::Tensor& mel) const;
+  at::Device device() const { return device_; }
+  std::int64_t bins() const { return stft_.bins(); }
 
  private:
+  at::Tensor magnitude_of(const at::Tensor& mel, const CancelToken& cancel) const;
+
   SpectrogramConfig config_;
   at::Device device_;
   std::shared_ptr<const SpectralTables> tables_;

@@ -20,6 +20,7 @@ describe("defaults", () => {
       stepsBetween: 10,
       overlapSamples: 2400,
       joint: "python",
+      loudness: "peak",
       spatialMode: "mono",
       width: 0,
       depth: 0,

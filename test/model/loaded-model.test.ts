@@ -62,6 +62,7 @@ function load({ hasEncoder = true, changes = {} } = {}) {
     model: new ConvVae(native, latentDim, hasEncoder, spectrogramConfig),
     spectrogram: new AudioSpectrogram(native, spectrogramConfig),
     device: "cpu",
+    byteLength: 0,
   });
   return { engine, loaded };
 }

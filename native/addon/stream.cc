@@ -1,0 +1,170 @@
+// Sound that is taken while it is made.
+//
+// Lifetime: the JavaScript handle and the request share the stream. Closing the handle, or losing
+// it, cancels the request; the environment waits for its end before it goes away.
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "addon/float_tensors.h"
+#include "addon/generate_options.h"
+#include "addon/handles.h"
+#include "addon/loaded_model.h"
+#include "engine/generation.h"
+
+namespace sda::addon {
+namespace {
+
+class Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  Stream(Napi::Env env, std::shared_ptr<CancelToken> cancel)
+      : environment_(Environment::of(env)), cancel_(std::move(cancel)) {}
+
+  void start(const LoadedModel& loaded, const engine::GenerateOptions& options,
+             const std::shared_ptr<ProgressChannel>& progress, std::shared_ptr<const void> owner) {
+    engine::GenerationEvents events;
+    events.progress = reporter(progress);
+    events.piece = [self = shared_from_this()](std::vector<float> piece) {
+      self->arrived(std::make_shared<std::vector<float>>(std::move(piece)));
+    };
+    const auto left = environment_.watch(cancel_);
+    events.ended = [self = shared_from_this(), progress, left](engine::Generation,
+                                                               std::exception_ptr failure) {
+      self->ended(progress, std::move(failure));
+      left();
+    };
+    try {
+      request_ = engine::make_generation(loaded.model, loaded.spectrogram, options, cancel_,
+                                         std::move(events), std::move(owner));
+      engine::Scheduler::shared().start(request_);
+    } catch (...) {
+      left();
+      throw;
+    }
+  }
+
+  // On the environment's thread.
+  Napi::Promise next(Napi::Env env) {
+    if (waiting_)
+      throw Error(ErrorCode::kArgument, "the last piece that was asked for has not come yet");
+    waiting_.emplace(Napi::Promise::Deferred::New(env));
+    const Napi::Promise promise = waiting_->Promise();
+    environment_.retain(env);
+    deliver(env);
+    return promise;
+  }
+
+  void close() { cancel_->cancel(); }
+
+ private:
+  using Piece = std::shared_ptr<std::vector<float>>;
+
+  // These two come from engine threads, while the request is watched.
+  void arrived(Piece piece) {
+    {
+      const std::lock_guard lock(mutex_);
+      pieces_.push_back(std::move(piece));
+    }
+    environment_.post([self = shared_from_this()](Napi::Env env) { self->deliver(env); });
+  }
+  void ended(const std::shared_ptr<ProgressChannel>& progress, std::exception_ptr failure) {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      failure_ = std::move(failure);
+    }
+    environment_.post([self = shared_from_this(), progress](Napi::Env env) {
+      close_progress(progress);
+      self->request_ = nullptr;
+      self->deliver(env);
+    });
+  }
+
+  // On the environment's thread: keeps the promise that is waited for, if it can be kept.
+  void deliver(Napi::Env env) {
+    if (!waiting_) return;
+    Piece piece;
+    std::exception_ptr failure;
+    {
+      const std::lock_guard lock(mutex_);
+      if (pieces_.empty() && !ended_) return;
+      if (!pieces_.empty()) {
+        piece = std::move(pieces_.front());
+        pieces_.pop_front();
+      } else {
+        failure = std::exchange(failure_, nullptr);
+      }
+    }
+    const Napi::Promise::Deferred waiting = *waiting_;
+    waiting_.reset();
+    environment_.release(env);
+    if (piece && request_) request_->piece_taken();
+    try {
+      if (failure) std::rethrow_exception(failure);
+      waiting.Resolve(piece ? float_array(env, piece->data(), piece->size(), piece) : env.Null());
+    } catch (...) {
+      waiting.Reject(current_error(env));
+    }
+  }
+
+  Environment& environment_;
+  const std::shared_ptr<CancelToken> cancel_;
+  std::shared_ptr<engine::GenerationRequest> request_;  // the environment's thread only
+  std::optional<Napi::Promise::Deferred> waiting_;      // likewise
+
+  std::mutex mutex_;  // of what follows
+  std::deque<Piece> pieces_;
+  bool ended_ = false;
+  std::exception_ptr failure_;
+};
+
+// What JavaScript holds.
+struct StreamHandle {
+  explicit StreamHandle(std::shared_ptr<Stream> held) : stream(std::move(held)) {}
+  ~StreamHandle() { stream->close(); }
+  StreamHandle(const StreamHandle&) = delete;
+  StreamHandle& operator=(const StreamHandle&) = delete;
+
+  const std::shared_ptr<Stream> stream;
+};
+
+}  // namespace
+
+template <>
+struct HandleTag<StreamHandle> {
+  static constexpr napi_type_tag kTag = {0x9f1a3c5e7b2d4f60, 0x84d2e6b1c7a95f03};
+};
+
+Napi::Value start_stream(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const auto loaded = model_argument(call[0]);
+    const auto options = generate_options_argument(call[2]);
+    auto cancel = cancel_argument(call[4]);
+    if (!cancel) cancel = std::make_shared<CancelToken>();
+    auto handle =
+        std::make_shared<StreamHandle>(std::make_shared<Stream>(call.Env(), std::move(cancel)));
+    handle->stream->start(*loaded, options, progress_argument(call[3]), loaded);
+    return wrap_handle(call.Env(), std::move(handle));
+  });
+}
+
+Napi::Value next_piece(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return unwrap_handle<StreamHandle>(call[0])->stream->next(call.Env());
+  });
+}
+
+Napi::Value close_stream(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    unwrap_handle<StreamHandle>(call[0])->stream->close();
+    return call.Env().Undefined();
+  });
+}
+
+}  // namespace sda::addon
