@@ -317,41 +317,28 @@ void PickleWriter::bytes(std::string_view raw) {
   const BytesKey key{raw.data(), raw.size(), Kind::kBytes};
   const auto known = bytes_.find(key);
   if (known != bytes_.end()) return get(known->second);
+  new_bytes(raw);
+  if (!raw.empty()) bytes_.emplace(key, put());
+}
+
+void PickleWriter::new_bytes(std::string_view raw, const NdArray* columns) {
   if (raw.empty()) {
     global("__builtin__", "bytes");
     opcode(kEmptyTuple);
     return opcode(kReduce);
   }
   // Protocol 2 has no bytes: they travel as text of as many characters.
-  const auto high = static_cast<std::uint64_t>(std::count_if(
-      raw.begin(), raw.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; }));
-  const std::uint64_t encoded = raw.size() + high;
+  const std::uint64_t encoded = latin1_text_size(raw);
   if (encoded > std::numeric_limits<std::uint32_t>::max())
     throw Error(ErrorCode::kLimit, "bytes or a numpy array of " + std::to_string(raw.size()) +
                                        " bytes: pickle protocol 2 ends at 4 GiB of text");
   global("_codecs", "encode");
   opcode(kBinUnicode);
   number(static_cast<std::uint32_t>(encoded));
-  char buffer[4096];
-  std::size_t used = 0;
-  for (const char c : raw) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) {
-      buffer[used++] = c;
-    } else {
-      buffer[used++] = static_cast<char>(0xC0 | (byte >> 6));
-      buffer[used++] = static_cast<char>(0x80 | (byte & 0x3F));
-    }
-    if (used + 2 > sizeof buffer) {
-      content_.bytes.append(buffer, used);
-      used = 0;
-    }
-  }
-  content_.bytes.append(buffer, used);
+  content_.append_text(raw, encoded, columns);
   text("latin1");
   opcode(kTuple2);
   opcode(kReduce);
-  bytes_.emplace(key, put());
 }
 
 void PickleWriter::byte_array(std::string_view raw) {

@@ -10,7 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "checkpoint/byte_chunks.h"
+#include "checkpoint/pickle_content.h"
 #include "checkpoint/value.h"
 
 namespace sda {
@@ -21,13 +21,9 @@ struct PickleStyle {
   bool numpy2_names = false;
 };
 
-struct PickleContent {
-  ByteChunks bytes;
-  std::vector<const Storage*> storages;  // in the order of their keys "0", "1", …
-};
-
 // kUnsafe for a global or object that the reader would refuse, kArgument for what Python could not
-// have made (a set that contains itself), kLimit for what does not fit protocol 2.
+// have made (a set that contains itself), kLimit for what does not fit protocol 2. The content
+// refers to the value's memory.
 PickleContent write_pickle(const Value& root, const PickleStyle& style);
 
 class PickleWriter {
@@ -64,7 +60,11 @@ class PickleWriter {
   void big_integer(const BigInt& number);
   void real(double number);
   void text(std::string_view utf8);
+  // What `raw` refers to must live until the pickle is written, unless it is short.
   void bytes(std::string_view raw);
+  // As an object of their own, even where the same memory has been written. `columns`: the array
+  // whose data `raw` is, to be written column by column.
+  void new_bytes(std::string_view raw, const NdArray* columns = nullptr);
   void byte_array(std::string_view raw);
   void global(std::string_view module, std::string_view name);
   void empty_ordered_dict();

@@ -8,7 +8,6 @@
 #include "checkpoint/half.h"
 #include "checkpoint/pickle_opcodes.h"
 #include "checkpoint/pickle_writer.h"
-#include "checkpoint/strided.h"
 
 namespace sda {
 
@@ -94,14 +93,21 @@ void store(char* to, T value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-// The bytes of a numpy scalar that came as `value`.
+// In two's complement, as far as 64 bits go.
+std::int64_t low_bits(const BigInt& big) {
+  const std::uint64_t low = big.magnitude.empty() ? 0 : big.magnitude.front();
+  return static_cast<std::int64_t>(big.negative ? 0 - low : low);
+}
+
+// The bytes of a numpy scalar that came as `value`. A float without a fraction comes as an int,
+// because JavaScript has one kind of number.
 std::size_t scalar_bytes(const Value& value, DType dtype, char* to) {
   const auto* complex = value.as<Complex>();
   const auto* big = value.as<BigInt>();
-  const double real = value.kind == Kind::kFloat ? value.real : 0;
   std::int64_t integer = 0;
   if (value.kind == Kind::kInt || value.kind == Kind::kBool) integer = value.integer;
-  if (big != nullptr) integer = static_cast<std::int64_t>(big->magnitude.at(0));
+  if (big != nullptr) integer = low_bits(*big);
+  const double real = value.kind == Kind::kFloat ? value.real : static_cast<double>(integer);
   switch (dtype) {
     case DType::kFloat16:
       store(to, double_to_half(real));
@@ -234,8 +240,7 @@ void PickleWriter::save_numpy_scalar(const Value& value) {
   const std::size_t size = scalar_bytes(value, dtype, raw);
   save_numpy_global("scalar");
   save_numpy_dtype(dtype, false);
-  bytes({raw, size});
-  bytes_.erase({raw, size, Kind::kBytes});  // `raw` is another scalar every time
+  new_bytes({raw, size});
   opcode(kTuple2);
   opcode(kReduce);
 }
@@ -255,28 +260,11 @@ void PickleWriter::save_array(const NdArray& array) {
   integer(1);
   sizes(array.shape);
   save_numpy_dtype(array.dtype, false);
-  const bool reorder = array.fortran_order && array.shape.size() > 1 && array.byte_size > 0;
   opcode(array.fortran_order ? kNewTrue : kNewFalse);
-  const auto* data = reinterpret_cast<const char*>(array.data.get());
-  std::unique_ptr<char[]> columns;
-  if (reorder) {
-    // Row-major over the reversed axes is column-major over the axes.
-    const std::vector<std::int64_t> shape(array.shape.rbegin(), array.shape.rend());
-    std::vector<std::int64_t> strides(shape.size());
-    std::int64_t stride = 1;
-    for (std::size_t d = 0; d < strides.size(); ++d) {
-      strides[d] = stride;
-      stride *= array.shape[array.shape.size() - 1 - d];
-    }
-    columns.reset(new char[array.byte_size]);
-    copy_strided(reinterpret_cast<std::byte*>(columns.get()), array.data.get(), shape, strides,
-                 item_size(array.dtype));
-    data = columns.get();
-  }
-  const BytesKey key{data, array.byte_size, Kind::kBytes};
-  bytes({data, array.byte_size});
-  // Arrays may share memory with other values, and `columns` is gone soon.
-  bytes_.erase(key);
+  const bool reorder = array.fortran_order && array.shape.size() > 1 && array.byte_size > 0;
+  // numpy makes arrays of the bytes object itself: two arrays must not get one.
+  new_bytes({reinterpret_cast<const char*>(array.data.get()), array.byte_size},
+            reorder ? &array : nullptr);
   opcode(kTuple);
   opcode(kBuild);
 }

@@ -13,6 +13,7 @@ set(SDA_CHECKPOINT_SOURCES
   native/checkpoint/legacy_reader.cc
   native/checkpoint/list_tensors.cc
   native/checkpoint/pickle.cc
+  native/checkpoint/pickle_content.cc
   native/checkpoint/pickle_writer.cc
   native/checkpoint/pickle_writer_tensors.cc
   native/checkpoint/state_dict.cc

@@ -91,8 +91,8 @@ void write_checkpoint(const Value& root, std::string_view top_folder, OutputFile
   {
     const PickleContent pickle = write_pickle(root, options.style);
     storages = pickle.storages;
-    zip.begin("data.pkl", pickle.bytes.size());
-    pickle.bytes.for_each([&](std::string_view piece) { zip.write(piece.data(), piece.size()); });
+    zip.begin("data.pkl", pickle.size());
+    pickle.for_each([&](std::string_view piece) { zip.write(piece.data(), piece.size()); });
     zip.end();
   }
   zip.add(".format_version", kFormatVersion);

@@ -1,5 +1,6 @@
 #include "engine/lane_fft.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -12,7 +13,8 @@ namespace {
 constexpr std::int64_t kRow = 2 * kLanes;  // floats: real parts, then imaginary parts
 // Transforms up to here lie in the first-level cache (16 KiB) and are finished one by one.
 constexpr std::int64_t kInCache = 256;
-constexpr std::int64_t kSmallest = 16;
+constexpr std::int64_t kSmallest = 64;
+constexpr std::size_t kAhead = 12;  // pairs
 constexpr std::int64_t kLargest = std::int64_t{1} << 20;
 
 using V = float __attribute__((vector_size(kLanes * sizeof(float))));
@@ -99,9 +101,9 @@ struct Plan {
   std::int64_t steps = 0;
 };
 
-Plan plan_of(const std::vector<std::vector<float>>& twiddles) {
+Plan plan_of(const std::vector<std::vector<float>>& twiddles, std::size_t first = 0) {
   Plan plan;
-  for (const auto& table : twiddles) plan.twiddles[plan.steps++] = table.data();
+  for (; first < twiddles.size(); ++first) plan.twiddles[plan.steps++] = twiddles[first].data();
   return plan;
 }
 
@@ -175,43 +177,151 @@ LaneFft::LaneFft(std::int64_t size) : half_(size / 2), places_(static_cast<std::
     }
   }
   place_all(half_, 0, 0, 1, places_);
-  for (std::int64_t k = 0; k <= size / 4; ++k) {
+  for (std::int64_t k = 1; k <= half_ / 2; ++k) {
     const double angle = -kTurn * static_cast<double>(k) / static_cast<double>(size);
-    turns_.push_back(static_cast<float>(std::cos(angle)));
-    turns_.push_back(static_cast<float>(std::sin(angle)));
+    const Pair pair = {place(k), place(half_ - k), static_cast<float>(std::cos(angle)),
+                       static_cast<float>(std::sin(angle))};
+    if (k == half_ / 2)
+      middle_ = pair;
+    else
+      pairs_[k % 4 == 0 ? kZero : k % 4 == 2 ? kTwo : kOneAndThree].push_back(pair);
   }
+  for (std::vector<Pair>& group : pairs_)
+    std::sort(group.begin(), group.end(),
+              [](const Pair& a, const Pair& b) { return a.low < b.low; });
 }
 
 void LaneFft::forward(float* rows) const { forward_rows(rows, half_, plan_of(twiddles_)); }
 
 void LaneFft::inverse(float* rows) const { inverse_rows(rows, half_, plan_of(twiddles_)); }
 
-namespace lanes {
-
-SDA_MULTIVERSION void gather(const float* const* frames, const float* window, float* rows,
-                             std::int64_t size) {
-  for (std::int64_t n = 0; n < size; n += kLanes, rows += kLanes * kLanes) {
-    const V weight = load(window + n);
-    V v[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) v[lane] = load(frames[lane] + n) * weight;
-    transpose(v);
-    for (int i = 0; i < kLanes; ++i) store(rows + i * kLanes, v[i]);
-  }
+void LaneFft::forward_quarter(float* rows, int quarter) const {
+  forward_rows(rows + quarter * (half_ / 4) * kRow, half_ / 4, plan_of(twiddles_, 1));
 }
 
-SDA_MULTIVERSION void scatter(const float* rows, const float* window, float* const* frames,
-                              std::int64_t size) {
-  for (std::int64_t n = 0; n < size; n += kLanes, rows += kLanes * kLanes) {
-    const V weight = load(window + n);
-    V v[kLanes];
-    for (int i = 0; i < kLanes; ++i) v[i] = load(rows + i * kLanes);
-    transpose(v);
-    for (int lane = 0; lane < kLanes; ++lane) store(frames[lane] + n, v[lane] * weight);
+void LaneFft::inverse_quarter(float* rows, int quarter) const {
+  inverse_rows(rows + quarter * (half_ / 4) * kRow, half_ / 4, plan_of(twiddles_, 1));
+}
+
+namespace lanes {
+
+SDA_MULTIVERSION void gather_split(const LaneFft& fft, const float* const* frames,
+                                   const float* window, float* rows) {
+  const std::int64_t quarter = fft.half() / 4;
+  const float* w = fft.outer_twiddles();
+  // Four rows of each quarter: eight samples of each frame make four rows.
+  for (std::int64_t j = 0; j < quarter; j += 4) {
+    V v[4][kLanes];
+    for (int q = 0; q < 4; ++q) {
+      const std::int64_t n = 2 * (j + q * quarter);
+      const V weight = load(window + n);
+      for (int lane = 0; lane < kLanes; ++lane) v[q][lane] = load(frames[lane] + n) * weight;
+      transpose(v[q]);
+    }
+    for (int i = 0; i < 4; ++i, w += 6) {
+      float* const row = rows + (j + i) * kRow;
+      const auto at = [&](int q) SDA_LAMBDA_INLINE { return C{v[q][2 * i], v[q][2 * i + 1]}; };
+      const C a0 = at(0), a1 = at(1), a2 = at(2), a3 = at(3);
+      const C s02 = a0 + a2, d02 = a0 - a2, s13 = a1 + a3, d13 = times_i(a1 - a3);
+      store_row(row, s02 + s13);
+      store_row(row + quarter * kRow, times(d02 - d13, w[0], w[1]));
+      store_row(row + 2 * quarter * kRow, times(s02 - s13, w[2], w[3]));
+      store_row(row + 3 * quarter * kRow, times(d02 + d13, w[4], w[5]));
+    }
   }
 }
 
 namespace {
 
+SDA_INLINE void place_samples(V samples, std::int64_t at, float* head, const OverlapAdd& to) {
+  if (at >= to.head) {
+    float* const sum = to.body + (at - to.head);
+    store(sum, load(sum) + samples);
+  } else if (at + kLanes <= to.head) {
+    store(head + at, samples);
+  } else {
+    for (int i = 0; i < kLanes; ++i) {
+      if (at + i < to.head)
+        head[at + i] = samples[i];
+      else
+        to.body[at + i - to.head] += samples[i];
+    }
+  }
+}
+
+// Four rows of each quarter, through the last step: eight samples of each frame in each quarter of
+// the frames, windowed.
+SDA_INLINE void join_rows(const LaneFft& fft, const float* rows, const float* window,
+                          std::int64_t j, V (&v)[4][kLanes]) {
+  const std::int64_t quarter = fft.half() / 4;
+  const float* w = fft.outer_twiddles() + j * 6;
+  for (int i = 0; i < 4; ++i, w += 6) {
+    const float* const row = rows + (j + i) * kRow;
+    const C b0 = load_row(row), b1 = times_conjugate(load_row(row + quarter * kRow), w[0], w[1]),
+            b2 = times_conjugate(load_row(row + 2 * quarter * kRow), w[2], w[3]),
+            b3 = times_conjugate(load_row(row + 3 * quarter * kRow), w[4], w[5]);
+    const C s02 = b0 + b2, d02 = b0 - b2, s13 = b1 + b3, d13 = times_i(b1 - b3);
+    const auto put = [&](int q, C c) SDA_LAMBDA_INLINE {
+      v[q][2 * i] = c.re;
+      v[q][2 * i + 1] = c.im;
+    };
+    put(0, s02 + s13);
+    put(1, d02 + d13);
+    put(2, s02 - s13);
+    put(3, d02 - d13);
+  }
+  for (int q = 0; q < 4; ++q) {
+    const V weight = load(window + 2 * (j + q * quarter));
+    transpose(v[q]);
+    for (V& samples : v[q]) samples *= weight;
+  }
+}
+
+// Frames a quarter apart: samples that fall on each other come up together.
+SDA_MULTIVERSION void join_quarters(const LaneFft& fft, const float* rows, const float* window,
+                                    const OverlapAdd& to) {
+  for (std::int64_t j = 0; j < fft.half() / 4; j += 4) {
+    V v[4][kLanes];
+    join_rows(fft, rows, window, j, v);
+    for (int lane = 0; lane < 3; ++lane)
+      for (int q = 0; lane + q < 3; ++q)
+        store(to.heads + lane * to.head_stride + (lane + q) * to.hop + 2 * j, v[q][lane]);
+    // From the earliest frame to the latest.
+    for (int at = 3; at < kLanes + 3; ++at) {
+      V sum = v[3][at - 3];
+      for (int lane = at - 2; lane <= at && lane < kLanes; ++lane) sum += v[at - lane][lane];
+      store(to.body + (at - 3) * to.hop + 2 * j, sum);
+    }
+  }
+}
+
+// From the last samples to the first: frames that are a multiple of a quarter apart are then added
+// from the earliest to the latest.
+SDA_MULTIVERSION void join_any(const LaneFft& fft, const float* rows, const float* window,
+                               const OverlapAdd& to) {
+  const std::int64_t quarter = fft.half() / 4;
+  std::memset(to.body, 0, static_cast<std::size_t>(kLanes * to.hop) * sizeof(float));
+  for (std::int64_t j = quarter - 4; j >= 0; j -= 4) {
+    V v[4][kLanes];
+    join_rows(fft, rows, window, j, v);
+    for (int q = 3; q >= 0; --q) {
+      const std::int64_t n = 2 * (j + q * quarter);
+      for (int lane = 0; lane < kLanes; ++lane)
+        place_samples(v[q][lane], lane * to.hop + n, to.heads + lane * to.head_stride, to);
+    }
+  }
+}
+
+}  // namespace
+
+void join_add(const LaneFft& fft, const float* rows, const float* window, const OverlapAdd& to) {
+  if (4 * to.hop == fft.size())
+    join_quarters(fft, rows, window, to);
+  else
+    join_any(fft, rows, window, to);
+}
+
+namespace {
 // The spectrum of real samples at k and at half − k, out of the complex transform's a and b there.
 SDA_INLINE void to_spectrum(C a, C b, float cosine, float sine, C& low, C& high) {
   const C even = {a.re + b.re, a.im - b.im};
@@ -244,49 +354,64 @@ SDA_INLINE C advanced(C rebuilt, float* previous, V magnitude, float momentum) {
 
 }  // namespace
 
-SDA_MULTIVERSION void first_rows(const LaneFft& fft, const float* phase, const float* magnitude,
-                                 float* rows) {
-  const std::int64_t half = fft.size() / 2;
-  const auto at = [&](std::int64_t k) SDA_LAMBDA_INLINE {
-    const C c = load_row(phase + k * kRow);
-    const V m = load(magnitude + k * kLanes);
+SDA_MULTIVERSION void first_rows(const LaneFft& fft, LaneFft::Group group, const float* phase,
+                                 const float* magnitude, float* rows) {
+  const auto at = [&](std::int64_t place) SDA_LAMBDA_INLINE {
+    const C c = load_row(phase + place * kRow);
+    const V m = load(magnitude + place * kLanes);
     return C{c.re * m, c.im * m};
   };
-  const C zero = at(0), nyquist = at(half);
-  store_row(rows, C{zero.re + nyquist.re, zero.re - nyquist.re});
-  for (std::int64_t k = 1; k <= half / 2; ++k) {
+  const auto pair = [&](const LaneFft::Pair& p) SDA_LAMBDA_INLINE {
     C a, b;
-    from_spectrum(at(k), at(half - k), fft.turns()[2 * k], fft.turns()[2 * k + 1], a, b);
-    store_row(rows + fft.place(half - k) * kRow, b);
-    store_row(rows + fft.place(k) * kRow, a);
+    from_spectrum(at(p.low), at(p.high), p.cosine, p.sine, a, b);
+    store_row(rows + p.high * kRow, b);
+    store_row(rows + p.low * kRow, a);
+  };
+  if (group == LaneFft::kZero) {
+    const C zero = at(0), nyquist = at(fft.half());
+    store_row(rows, C{zero.re + nyquist.re, zero.re - nyquist.re});
+    pair(fft.middle());
   }
+  for (const LaneFft::Pair& p : fft.pairs(group)) pair(p);
 }
 
-SDA_MULTIVERSION void advance(const LaneFft& fft, const float* magnitude, float momentum,
-                              float* previous, float* rows) {
-  const std::int64_t half = fft.size() / 2;
-  const std::int32_t* const places = fft.places();
-  const float* const turns = fft.turns();
-  const auto step = [&](C rebuilt, std::int64_t k) SDA_LAMBDA_INLINE {
-    return advanced(rebuilt, previous + k * kRow, load(magnitude + k * kLanes), momentum);
+SDA_MULTIVERSION void advance(const LaneFft& fft, LaneFft::Group group, const float* magnitude,
+                              float momentum, float* previous, float* rows) {
+  const auto step = [&](C rebuilt, std::int64_t place) SDA_LAMBDA_INLINE {
+    return advanced(rebuilt, previous + place * kRow, load(magnitude + place * kLanes), momentum);
   };
-  const C first = load_row(rows);
-  const V none = {};
-  // Both are real: twice a half of each, as the window was halved.
-  const C zero = step(C{(first.re + first.im) * 2.0F, none}, 0);
-  const C nyquist = step(C{(first.re - first.im) * 2.0F, none}, half);
-  store_row(rows, C{zero.re + nyquist.re, zero.re - nyquist.re});
-  for (std::int64_t k = 1; k <= half / 2; ++k) {
-    float* const row = rows + places[k] * kRow;
-    float* const mirrored = rows + places[half - k] * kRow;
+  if (group == LaneFft::kZero) {
+    const C first = load_row(rows);
+    const V none = {};
+    // Both are real: twice a half of each, as the window was halved.
+    const C zero = step(C{(first.re + first.im) * 2.0F, none}, 0);
+    const C nyquist = step(C{(first.re - first.im) * 2.0F, none}, fft.half());
+    store_row(rows, C{zero.re + nyquist.re, zero.re - nyquist.re});
+
+    const LaneFft::Pair& p = fft.middle();
+    float* const row = rows + p.low * kRow;
     C low, high, a, b;
-    to_spectrum(load_row(row), load_row(mirrored), turns[2 * k], turns[2 * k + 1], low, high);
-    low = step(low, k);
-    if (k < half - k)
-      high = step(high, half - k);
-    else
-      high = low;
-    from_spectrum(low, high, turns[2 * k], turns[2 * k + 1], a, b);
+    to_spectrum(load_row(row), load_row(row), p.cosine, p.sine, low, high);
+    low = step(low, p.low);
+    from_spectrum(low, low, p.cosine, p.sine, a, b);
+    store_row(row, a);
+  }
+  // Spectra come from the outer caches, and not in a row: what is soon needed is called for.
+  const std::vector<LaneFft::Pair>& pairs = fft.pairs(group);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const LaneFft::Pair& p = pairs[i];
+    const LaneFft::Pair& soon = pairs[std::min(i + kAhead, pairs.size() - 1)];
+    for (const std::int64_t place : {soon.low, soon.high}) {
+      __builtin_prefetch(previous + place * kRow, 1);
+      __builtin_prefetch(magnitude + place * kLanes);
+    }
+    float* const row = rows + p.low * kRow;
+    float* const mirrored = rows + p.high * kRow;
+    C low, high, a, b;
+    to_spectrum(load_row(row), load_row(mirrored), p.cosine, p.sine, low, high);
+    low = step(low, p.low);
+    high = step(high, p.high);
+    from_spectrum(low, high, p.cosine, p.sine, a, b);
     store_row(mirrored, b);
     store_row(row, a);
   }

@@ -19,6 +19,7 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/joining.cc
     ${SDA_ENGINE_DIR}/kernels.cc
     ${SDA_ENGINE_DIR}/lane_fft.cc
+    ${SDA_ENGINE_DIR}/lane_griffin_lim.cc
     ${SDA_ENGINE_DIR}/latent_path.cc
     ${SDA_ENGINE_DIR}/latent_source.cc
     ${SDA_ENGINE_DIR}/loudness.cc
