@@ -55,7 +55,8 @@ Napi::Value configure_engine(const Napi::CallbackInfo& info) {
     const auto take = [&](const char* name, std::size_t& setting) {
       const Napi::Value value = options.Get(name);
       if (!value.IsUndefined())
-        setting = static_cast<std::size_t>(std::max<std::int64_t>(1, integer_argument(value, name)));
+        setting =
+            static_cast<std::size_t>(std::max<std::int64_t>(1, integer_argument(value, name)));
     };
     take("threads", settings.threads);
     take("maxRequests", settings.max_requests);

@@ -105,10 +105,9 @@ engine::GenerateOptions generate_options_argument(const Napi::Value& value) {
                                               {"dual_seed", SpatialMode::kDualSeed}});
   options.steps_between = integer("stepsBetween");
   options.overlap_samples = integer("overlapSamples");
-  options.loudness = choice<Loudness>(object, "loudness",
-                                      {{"peak", Loudness::kPeak},
-                                       {"running", Loudness::kRunning},
-                                       {"none", Loudness::kNone}});
+  options.loudness = choice<Loudness>(
+      object, "loudness",
+      {{"peak", Loudness::kPeak}, {"running", Loudness::kRunning}, {"none", Loudness::kNone}});
   options.width = number("width");
   options.depth = number("depth");
   options.sample_rate = integer("sampleRate");

@@ -83,7 +83,8 @@ void ZeroPhaseFilter::filter(float sample) { forward_.push_back(step(states_, sa
 void ZeroPhaseFilter::push(const float* samples, std::size_t count, std::vector<float>& out) {
   const auto kept = static_cast<std::size_t>(edge_ + 1);
   latest_.insert(latest_.end(), samples + (count > kept ? count - kept : 0), samples + count);
-  if (latest_.size() > kept) latest_.erase(latest_.begin(), latest_.end() - static_cast<std::ptrdiff_t>(kept));
+  if (latest_.size() > kept)
+    latest_.erase(latest_.begin(), latest_.end() - static_cast<std::ptrdiff_t>(kept));
   if (!begun_) {
     start_.insert(start_.end(), samples, samples + count);
     if (start_.size() < kept) return;

@@ -2,14 +2,36 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include "engine/conv_kernels.h"
+#include "engine/kernels.h"
 #include "engine/parallel.h"
 
 namespace sda::engine {
 namespace {
 
 constexpr float kBatchNormEpsilon = 1e-5F;  // BatchNorm2d's default
+
+// What a layer reads and what it writes, kept from one decode to the next.
+class Activations {
+ public:
+  static float* get(std::size_t which, std::int64_t floats) {
+    static thread_local Activations mine[2];
+    Activations& buffer = mine[which];
+    if (floats > buffer.size_) {
+      buffer.data_.reset();
+      buffer.data_.reset(new float[static_cast<std::size_t>(floats)]);
+      buffer.size_ = floats;
+    }
+    return buffer.data_.get();
+  }
+
+ private:
+  std::unique_ptr<float[]> data_;
+  std::int64_t size_ = 0;
+};
 
 }  // namespace
 
@@ -42,32 +64,42 @@ ConvDecoder::ConvDecoder(const VaeShape& shape, const VaeWeights& weights)
 
 void ConvDecoder::decode(const float* z, std::int64_t items, float* mel,
                          const CancelToken& cancel) const {
-  const std::int64_t features = shape_.features();
-  const std::int64_t pixels = shape_.small_height * shape_.small_width;
-  const std::int64_t channels = features / pixels;
-  std::vector<float> x, y;
-  for (std::int64_t item = 0; item < items; ++item) {
+  // An item a thread where there are several, since its activations then stay in that thread's
+  // caches; the rows of one where there is one.
+  parallel_for(items, [&](std::int64_t item) {
     cancel.throw_if_cancelled();
-    x.resize(static_cast<std::size_t>(features));
-    const float* const latent = z + item * shape_.latent_dim;
-    parallel_for(channels, 16, [&](std::int64_t begin, std::int64_t end) {
-      // The layer's outputs are [channel, pixel]; what follows wants [pixel, channel].
-      for (std::int64_t channel = begin; channel < end; ++channel)
-        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-          const std::int64_t row = channel * pixels + pixel;
-          x[pixel * channels + channel] =
-              kernels::dot(fc_weight_ + row * shape_.latent_dim, latent, shape_.latent_dim) +
-              fc_bias_[row];
-        }
-    });
-    std::int64_t height = shape_.small_height, width = shape_.small_width;
-    for (std::size_t i = 0; i + 1 < layers_.size(); ++i, height *= 2, width *= 2) {
-      y.resize(static_cast<std::size_t>(4 * height * width * layers_[i].outputs));
-      widen(layers_[i], x.data(), height, width, y.data());
-      x.swap(y);
-    }
-    finish(x.data(), mel + item * shape_.n_mels * shape_.frames);
+    decode_item(z + item * shape_.latent_dim, mel + item * shape_.n_mels * shape_.frames);
+  });
+}
+
+void ConvDecoder::decode_item(const float* z, float* mel) const {
+  std::int64_t height = shape_.small_height, width = shape_.small_width;
+  std::int64_t largest = shape_.features();
+  for (std::size_t i = 0; i + 1 < layers_.size(); ++i)
+    largest = std::max(largest, (height * width << (2 * i + 2)) * layers_[i].outputs);
+  float* x = Activations::get(0, largest);
+  float* y = Activations::get(1, largest);
+  project(z, x);
+  for (std::size_t i = 0; i + 1 < layers_.size(); ++i, height *= 2, width *= 2) {
+    widen(layers_[i], x, height, width, y);
+    std::swap(x, y);
   }
+  finish(x, mel);
+}
+
+// The fully connected layer. Its outputs are [channel, pixel]; what follows wants [pixel, channel].
+void ConvDecoder::project(const float* z, float* x) const {
+  const std::int64_t pixels = shape_.small_height * shape_.small_width;
+  const std::int64_t channels = shape_.features() / pixels;
+  parallel_for(channels, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t channel = begin; channel < end; ++channel)
+      for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+        const std::int64_t row = channel * pixels + pixel;
+        x[pixel * channels + channel] =
+            kernels::dot(fc_weight_ + row * shape_.latent_dim, z, shape_.latent_dim) +
+            fc_bias_[row];
+      }
+  });
 }
 
 void ConvDecoder::widen(const Layer& layer, const float* x, std::int64_t height, std::int64_t width,
@@ -91,10 +123,8 @@ void ConvDecoder::finish(const float* x, float* mel) const {
       for (std::int64_t half = 0; half < 2; ++half) {
         const std::int64_t line = 2 * row + half;
         if (line >= shape_.n_mels) break;
-        for (std::int64_t i = 0; i < shape_.frames; ++i) {
-          const double logit = rows[half * 2 * width + i] + layer.bias[0];
-          mel[line * shape_.frames + i] = static_cast<float>(1.0 / (1.0 + std::exp(-logit)));
-        }
+        kernels::sigmoid(rows.data() + half * 2 * width, layer.bias[0], mel + line * shape_.frames,
+                         shape_.frames);
       }
     }
   });

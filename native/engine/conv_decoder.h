@@ -29,6 +29,8 @@ class ConvDecoder {
     std::vector<float> bias, scale, shift;  // of each output; the last layer has a bias only
   };
 
+  void decode_item(const float* z, float* mel) const;
+  void project(const float* z, float* x) const;
   // x: [height, width, inputs] → y: [2 height, 2 width, outputs], rectified.
   static void widen(const Layer& layer, const float* x, std::int64_t height, std::int64_t width,
                     float* y);

@@ -31,7 +31,8 @@ std::string libtorch_version() {
 
 EngineInfo info() {
   const CudaState& cuda = cuda_state();
-  return {libtorch_version(), cuda.devices > 0, cuda.devices, static_cast<int>(Scheduler::shared().settings().threads)};
+  return {libtorch_version(), cuda.devices > 0, cuda.devices,
+          static_cast<int>(Scheduler::shared().settings().threads)};
 }
 
 std::string resolve_device(const std::string& requested) { return choose_device(requested).str(); }

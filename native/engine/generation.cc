@@ -49,8 +49,7 @@ class Generator final : public GenerationRequest {
             const GenerateOptions& options, std::shared_ptr<CancelToken> cancel,
             GenerationEvents events, std::shared_ptr<const void> owner)
       : GenerationRequest(std::move(cancel)),
-        parts_(std::in_place, std::move(model), std::move(spectrogram), options,
-               std::move(owner)),
+        parts_(std::in_place, std::move(model), std::move(spectrogram), options, std::move(owner)),
         options_(options),
         events_(std::move(events)),
         channels_(generated_channels(options)),
@@ -90,8 +89,9 @@ class Generator final : public GenerationRequest {
  private:
   // What a generation needs of the model, until it ends.
   struct Parts {
-    Parts(std::shared_ptr<const Model> the_model, std::shared_ptr<const Spectrogram> the_spectrogram,
-          const GenerateOptions& options, std::shared_ptr<const void> the_owner)
+    Parts(std::shared_ptr<const Model> the_model,
+          std::shared_ptr<const Spectrogram> the_spectrogram, const GenerateOptions& options,
+          std::shared_ptr<const void> the_owner)
         : owner(std::move(the_owner)),
           model(std::move(the_model)),
           spectrogram(std::move(the_spectrogram)),
@@ -112,8 +112,8 @@ class Generator final : public GenerationRequest {
     std::shared_ptr<const void> owner;
     std::shared_ptr<const Model> model;
     std::shared_ptr<const Spectrogram> spectrogram;
-    std::vector<LatentSource> sources;          // one a channel; made by the first draw
-    std::vector<std::deque<at::Tensor>> mels;   // decoded ahead: [1, n_mels, frames]
+    std::vector<LatentSource> sources;         // one a channel; made by the first draw
+    std::vector<std::deque<at::Tensor>> mels;  // decoded ahead: [1, n_mels, frames]
     Assembly assembly;
     std::optional<Delivery> delivery;
   };
@@ -244,10 +244,9 @@ class Generator final : public GenerationRequest {
   std::size_t expected_samples() const {
     const auto chunk = (model_frames(parts_->config()) - 1) * parts_->config().hop_length;
     const std::int64_t rate = parts_->config().sample_rate;
-    return static_cast<std::size_t>(parts_->delivery
-                                        ? audio_format(*parts_->model, *parts_->spectrogram,
-                                                       options_).frames
-                                        : assembled_samples(options_, rate, chunk));
+    return static_cast<std::size_t>(
+        parts_->delivery ? audio_format(*parts_->model, *parts_->spectrogram, options_).frames
+                         : assembled_samples(options_, rate, chunk));
   }
 
   void give(const Channels& piece) {
@@ -269,8 +268,7 @@ class Generator final : public GenerationRequest {
       if (from != to) resample_all(from, to);
     }
     result_.quality = measure_quality(result_.audio, to);
-    const auto wanted =
-        static_cast<std::size_t>(options_.duration_s * static_cast<double>(to));
+    const auto wanted = static_cast<std::size_t>(options_.duration_s * static_cast<double>(to));
     for (std::vector<float>& channel : result_.audio)
       channel.resize(std::min(channel.size(), wanted));
   }
@@ -281,8 +279,8 @@ class Generator final : public GenerationRequest {
       std::vector<float>& channel = result_.audio[static_cast<std::size_t>(c)];
       Resampler resampler = table.fresh();
       std::vector<float> resampled;
-      resampled.reserve(channel.size() * static_cast<std::size_t>(to) /
-                            static_cast<std::size_t>(from) + 1);
+      resampled.reserve(
+          channel.size() * static_cast<std::size_t>(to) / static_cast<std::size_t>(from) + 1);
       const auto stretch = static_cast<std::size_t>(kStretchSeconds * from);
       for (std::size_t at = 0; at < channel.size(); at += stretch) {
         cancel().throw_if_cancelled();
@@ -302,11 +300,11 @@ class Generator final : public GenerationRequest {
   bool finished_ = false;
 
   std::atomic<std::int64_t> done_{0};
-  std::atomic<std::int64_t> taken_in_{0};   // put together, in order
+  std::atomic<std::int64_t> taken_in_{0};    // put together, in order
   std::atomic<std::int64_t> pieces_out_{0};  // given and not taken yet
   std::atomic<bool> assembled_{false};
 
-  std::mutex mutex_;  // of what follows
+  std::mutex mutex_;                      // of what follows
   std::deque<std::vector<float>> waves_;  // from number first_wave_ on; empty: not done yet
   std::int64_t first_wave_ = 0;
   bool assembling_ = false;

@@ -1,5 +1,6 @@
 #include "engine/kernels.h"
 
+#include <bit>
 #include <cmath>
 
 #include "engine/multiversion.h"
@@ -24,6 +25,52 @@ SDA_MULTIVERSION void scale_spectrum(const float* __restrict magnitude,
   for (std::int64_t i = 0; i < count; ++i) {
     values[2 * i] *= magnitude[i];
     values[2 * i + 1] *= magnitude[i];
+  }
+}
+
+namespace {
+
+// e^x for |x| ≤ kFarthest, to about a unit in the last place: x = n·ln 2 + r, and the series of e^r
+// (Cody and Waite 1980, "Software Manual for the Elementary Functions"). Not the C library's, which
+// has other roundings on other processors, and takes one value at a time.
+constexpr double kFarthest = 700.0;
+constexpr double kShifter = 6755399441055744.0;  // 1.5 · 2^52: adding it rounds to a whole number
+constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
+constexpr double kSeries[] = {1.0,
+                              1.0,
+                              1.0 / 2,
+                              1.0 / 6,
+                              1.0 / 24,
+                              1.0 / 120,
+                              1.0 / 720,
+                              1.0 / 5040,
+                              1.0 / 40320,
+                              1.0 / 362880,
+                              1.0 / 3628800,
+                              1.0 / 39916800,
+                              1.0 / 479001600,
+                              1.0 / 6227020800};
+
+SDA_INLINE double exponential(double x) {
+  const double shifted = x * 1.44269504088896340736 + kShifter;
+  const double n = shifted - kShifter;
+  const double r = x - n * kLn2High - n * kLn2Low;
+  double sum = kSeries[13];
+  for (int i = 12; i >= 0; --i) sum = sum * r + kSeries[i];
+  // The whole number is in the low bits of the shifted value; as an exponent it scales by 2^n.
+  const auto bits = std::bit_cast<std::int64_t>(shifted) << 52;
+  return std::bit_cast<double>(std::bit_cast<std::int64_t>(sum) + bits);
+}
+
+}  // namespace
+
+SDA_MULTIVERSION void sigmoid(const float* x, float bias, float* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double wide = -static_cast<double>(x[i] + bias);
+    // Comparisons that a NaN passes through.
+    const double low = wide > kFarthest ? kFarthest : wide;
+    const double near = low < -kFarthest ? -kFarthest : low;
+    out[i] = static_cast<float>(1.0 / (1.0 + exponential(near)));
   }
 }
 

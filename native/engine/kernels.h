@@ -24,6 +24,9 @@ void scale_spectrum(const float* magnitude, std::complex<float>* spectrum, std::
 void weighted_sum(const double* weights, const double* rows, std::int64_t count,
                   std::int64_t length, float* out);
 
+// out[i] = 1 / (1 + e^-(x[i] + bias)), in double precision, and rounded to float.
+void sigmoid(const float* x, float bias, float* out, std::int64_t count);
+
 // out[i] = |spectrum[i]|²
 void squared_magnitude(const std::complex<float>* spectrum, float* out, std::int64_t count);
 

@@ -32,8 +32,8 @@ class Scratch {
       operator delete[](mine.data_, std::align_val_t{kAlignment});
       mine.data_ = nullptr;
       mine.size_ = 0;
-      mine.data_ = static_cast<float*>(operator new[](static_cast<std::size_t>(floats) * sizeof(float),
-                                                      std::align_val_t{kAlignment}));
+      mine.data_ = static_cast<float*>(operator new[](
+          static_cast<std::size_t>(floats) * sizeof(float), std::align_val_t{kAlignment}));
       mine.size_ = floats;
     }
     return mine.data_;
@@ -52,7 +52,9 @@ struct Wave {
   at::Tensor bodies;  // [items · blocks, 8 · hop]
   at::Tensor heads;   // [items · blocks, lanes that reach into the head, head_stride]
 
-  float* body(std::int64_t block) const { return bodies.data_ptr<float>() + block * bodies.size(1); }
+  float* body(std::int64_t block) const {
+    return bodies.data_ptr<float>() + block * bodies.size(1);
+  }
   float* head(std::int64_t block) const {
     return heads.data_ptr<float>() + block * heads.size(1) * heads.size(2);
   }
@@ -92,7 +94,8 @@ class LaneReconstruction {
         lanes::first_rows(fft_, group, previous(block), magnitude(block), rows);
         inverse_group(group, rows);
       }
-      std::memset(previous(block), 0, static_cast<std::size_t>(stft_.bins() * 2 * kLanes) * sizeof(float));
+      std::memset(previous(block), 0,
+                  static_cast<std::size_t>(stft_.bins() * 2 * kLanes) * sizeof(float));
       add_up(rows, waves_[0], block);
     });
     for (int i = 0; i < kGriffinLimIterations; ++i) {
@@ -135,8 +138,8 @@ class LaneReconstruction {
   // Both come bin by bin; a block has kLanes frames of each bin, silent ones at the end.
   void pack(const at::Tensor& magnitude, const at::Tensor& phase) const {
     const float* const loud = magnitude.const_data_ptr<float>();
-    const auto* const turned = reinterpret_cast<const std::complex<float>*>(
-        phase.const_data_ptr<c10::complex<float>>());
+    const auto* const turned =
+        reinterpret_cast<const std::complex<float>*>(phase.const_data_ptr<c10::complex<float>>());
     each_block([&](std::int64_t block) {
       const std::int64_t first = block % blocks_ * kLanes;
       const std::int64_t count = std::min(kLanes, frames_ - first);
@@ -234,7 +237,8 @@ class LaneReconstruction {
       const std::int64_t first = block % blocks_ == 0 ? -start : head_;
       const std::int64_t last = std::min(segment_samples(), samples_ - start);
       if (first < last)
-        std::copy(segment + first, segment + last, out + block / blocks_ * samples_ + start + first);
+        std::copy(segment + first, segment + last,
+                  out + block / blocks_ * samples_ + start + first);
     });
     return result;
   }

@@ -19,8 +19,8 @@ class LatentSource {
 
   // Latents are asked for once each and in order, and each chunk's phases between its latent and
   // the next. Unless a latent is drawn only when its turn comes, the phases may come later.
-  at::Tensor latent(std::int64_t chunk);                             // [1, latent_dim]
-  at::Tensor phases(std::int64_t bins, std::int64_t frames);         // [1, bins, frames] complex64
+  at::Tensor latent(std::int64_t chunk);                      // [1, latent_dim]
+  at::Tensor phases(std::int64_t bins, std::int64_t frames);  // [1, bins, frames] complex64
   bool knows_all_latents() const { return !options_.latent; }
 
  private:

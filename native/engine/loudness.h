@@ -28,8 +28,8 @@ class RunningGain {
   std::vector<std::vector<float>> finish();
 
  private:
-  std::size_t hold_;  // samples
-  float gain_ = 0.0F;  // 0: nothing was loud enough to tell
+  std::size_t hold_;                      // samples
+  float gain_ = 0.0F;                     // 0: nothing was loud enough to tell
   std::vector<std::vector<float>> held_;  // not scaled yet; up to hold_ of each channel
 };
 

@@ -44,8 +44,8 @@ void Team::run(std::int64_t count, Piece piece, const void* work) {
 void Team::run_loop(std::int64_t count, Piece piece, const void* work) {
   piece_ = piece;
   work_ = work;
-  span_count_ = std::min({helpers_.load(std::memory_order_relaxed) + 1, kMaxSpans,
-                          static_cast<std::size_t>(count)});
+  span_count_ = std::min(
+      {helpers_.load(std::memory_order_relaxed) + 1, kMaxSpans, static_cast<std::size_t>(count)});
   for (std::size_t s = 0; s < span_count_; ++s) {
     const auto share = [&](std::size_t of) {
       return count * static_cast<std::int64_t>(of) / static_cast<std::int64_t>(span_count_);
@@ -99,8 +99,8 @@ void Team::help(const std::atomic<std::size_t>& urgent) {
   const std::size_t span = helpers_.load(std::memory_order_relaxed);
   std::uint64_t done = 0;
   Clock::time_point lost_patience = Clock::now() + kPatience;
-  for (int looks = 0; working_.load(std::memory_order_relaxed) &&
-                      urgent.load(std::memory_order_relaxed) == 0;) {
+  for (int looks = 0;
+       working_.load(std::memory_order_relaxed) && urgent.load(std::memory_order_relaxed) == 0;) {
     const std::uint64_t open = generation_.load(std::memory_order_seq_cst);
     if (open % 2 == 1 && open != done) {
       inside_.fetch_add(1, std::memory_order_seq_cst);

@@ -65,8 +65,8 @@ class Team {
 template <typename Work>
 void parallel_for(std::int64_t count, const Work& work) {
   Team::run(
-      count,
-      [](const void* w, std::int64_t index) { (*static_cast<const Work*>(w))(index); }, &work);
+      count, [](const void* w, std::int64_t index) { (*static_cast<const Work*>(w))(index); },
+      &work);
 }
 
 // The same by stretches of up to `grain` of [0, count): work(begin, end).

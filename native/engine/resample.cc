@@ -77,8 +77,7 @@ void Resampler::give(std::int64_t end, std::vector<float>& out) {
     const Phase& phase = (*phases_)[given_ % to_];
     const std::int64_t start = given_ / to_ * from_ + phase.first - dropped_;
     const std::int64_t first = std::max<std::int64_t>(0, -start);
-    const std::int64_t last =
-        std::min(static_cast<std::int64_t>(phase.taps.size()), known - start);
+    const std::int64_t last = std::min(static_cast<std::int64_t>(phase.taps.size()), known - start);
     double sum = 0.0;
     for (std::int64_t k = first; k < last; ++k) sum += double{phase.taps[k]} * input_[start + k];
     out.push_back(static_cast<float>(sum));

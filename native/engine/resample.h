@@ -37,7 +37,7 @@ class Resampler {
 
   std::int64_t from_, to_;  // in lowest terms
   std::shared_ptr<const std::vector<Phase>> phases_;
-  std::vector<float> input_;      // from sample `dropped_` on
+  std::vector<float> input_;  // from sample `dropped_` on
   std::int64_t dropped_ = 0;
   std::int64_t given_ = 0;
 };

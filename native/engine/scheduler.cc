@@ -54,9 +54,9 @@ void Scheduler::start(std::shared_ptr<Request> request) {
   {
     Lock lock(mutex_);
     if (requests_.size() >= settings_.max_requests) {
-      throw Error(ErrorCode::kLimit, "too many requests at once: " +
-                                         std::to_string(settings_.max_requests) +
-                                         " are under way or waiting")
+      throw Error(ErrorCode::kLimit,
+                  "too many requests at once: " + std::to_string(settings_.max_requests) +
+                      " are under way or waiting")
           .with("limit", static_cast<std::int64_t>(settings_.max_requests));
     }
     if (teams_.empty()) start_thread();

@@ -110,7 +110,7 @@ class Scheduler {
   std::atomic<std::size_t> ready_count_{0};  // ready_'s, for those without the mutex
   std::vector<Team*> teams_;                 // of the threads that run
   std::size_t idle_ = 0;
-  std::size_t ending_ = 0;  // requests whose ended() runs
+  std::size_t ending_ = 0;             // requests whose ended() runs
   std::atomic<bool> sleepers_{false};  // idle_ > 0 and nobody has called them yet
   std::uint64_t calls_ = 0;
   bool stopping_ = false;

@@ -1,0 +1,128 @@
+// Where the time of one second of sound goes, on one thread and without Node:
+//   engine_bench MODEL.sda [RUNS]
+// prints the medians in milliseconds as JSON. The model's spectrogram must be the default one.
+// `ffts` are the transforms that Griffin-Lim does, alone and in place; `library_ffts` the same
+// ones, batched, by the FFT library that LibTorch carries.
+#include <ATen/Parallel.h>
+#include <ATen/ops/_fft_c2r.h>
+#include <ATen/ops/_fft_r2c.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/rand.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/state_dict.h"
+#include "engine/conv_vae.h"
+#include "engine/finishing.h"
+#include "engine/griffin_lim.h"
+#include "engine/latent_source.h"
+#include "engine/spectral_tables.h"
+#include "engine/spectrogram.h"
+
+namespace sda::engine {
+namespace {
+
+constexpr int kWarmUps = 5;
+
+double median_ms(int runs, const std::function<void()>& work) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> times;
+  for (int i = -kWarmUps; i < runs; ++i) {
+    const Clock::time_point start = Clock::now();
+    work();
+    if (i >= 0)
+      times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  }
+  std::nth_element(times.begin(), times.begin() + runs / 2, times.end());
+  return times[static_cast<std::size_t>(runs / 2)];
+}
+
+void transform_all(const LaneFft& fft, at::Tensor& rows, std::int64_t blocks, int times) {
+  for (int i = 0; i < times; ++i)
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      float* const data = rows.data_ptr<float>() + block * fft.size() * kLanes;
+      fft.forward(data);
+      fft.inverse(data);
+      // Each pair of transforms multiplies by this; without it they would end in infinities.
+      const float scale = 1.0F / static_cast<float>(fft.half());
+      for (std::int64_t j = 0; j < kLanes; ++j) data[j] *= scale;
+    }
+}
+
+int run(const std::string& path, int runs) {
+  const c10::InferenceMode guard;
+  const auto document = Document::open(path, {});
+  const StateDict weights = state_dict(document, "model_state_dict");
+  const auto fc = std::find_if(weights.begin(), weights.end(), [](const NamedTensor& tensor) {
+    return tensor.name == "decoder.fc.weight";
+  });
+  const SpectrogramConfig config;
+  const ConvVae vae(weights, fc->shape.at(1), config, at::kCPU);
+  const auto tables = SpectralTables::of(config);
+  const Stft& stft = tables->stft;
+  GenerateOptions options;
+  const CancelToken cancel;
+
+  LatentSource source(options, vae.latent_dim(), 1);
+  const at::Tensor z = source.latent(0);
+  const at::Tensor mel = vae.decode(z, cancel);
+  const std::int64_t frames = mel.size(2);
+  const at::Tensor phases = source.phases(stft.bins(), frames);
+  const auto magnitude = [&] {
+    return tables->mel_scale.inverse(mel.to(at::kDouble).expm1_().to(at::kFloat), cancel).sqrt_();
+  };
+  const at::Tensor loud = magnitude();
+  const at::Tensor wave = griffin_lim(stft, loud, phases, cancel);
+  const float* const samples = wave.const_data_ptr<float>();
+  const Channels chunk = {{samples, samples + wave.numel()}};
+
+  const std::int64_t blocks = (frames + kLanes - 1) / kLanes;
+  at::Tensor rows = at::rand({blocks, stft.n_fft(), kLanes}, at::kFloat);
+  const at::Tensor batch = at::rand({frames, stft.n_fft()}, at::kFloat);
+
+  std::printf("{\"decode\": %.4f, ", median_ms(runs, [&] { vae.decode(z, cancel); }));
+  std::printf("\"draw\": %.4f, ", median_ms(runs, [&] { source.phases(stft.bins(), frames); }));
+  std::printf("\"inverse_mel\": %.4f, ", median_ms(runs, [&] { magnitude(); }));
+  std::printf("\"griffin_lim\": %.4f, ",
+              median_ms(runs, [&] { griffin_lim(stft, loud, phases, cancel); }));
+  std::printf("\"finishing\": %.4f, ", median_ms(runs, [&] {
+                Channels done = Assembly(options, config.sample_rate).append(chunk, true);
+                scale_to_peak(done, peak_of(done));
+              }));
+  std::printf("\"ffts\": %.4f, ", median_ms(runs, [&] {
+                transform_all(*stft.lane_fft(), rows, blocks, kGriffinLimIterations);
+              }));
+  std::printf("\"library_ffts\": %.4f}\n", median_ms(runs, [&] {
+                for (int i = 0; i < kGriffinLimIterations; ++i)
+                  at::_fft_c2r(at::_fft_r2c(batch, {1}, 0, true), {1}, 2, stft.n_fft());
+              }));
+  return 0;
+}
+
+}  // namespace
+}  // namespace sda::engine
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: engine_bench MODEL.sda [RUNS]\n");
+    return 2;
+  }
+  at::set_num_threads(1);
+  try {
+    return sda::engine::run(argv[1], argc > 2 ? std::max(1, std::atoi(argv[2])) : 50);
+  } catch (const sda::Error& error) {
+    std::fprintf(stderr, "%s\n", error.message().c_str());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+  }
+  return 1;
+}
