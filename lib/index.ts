@@ -1,7 +1,9 @@
 export type { AudioFormat, GenerationResult } from "./audio/generation.js";
 export type { GenerateOptions, SpatialOptions } from "./audio/options.js";
 export type { QualityReport } from "./audio/quality.js";
-export { type BitDepth, type WriteWavOptions, writeWav } from "./audio/wav.js";
+export { type WriteWavOptions, writeWav } from "./audio/wav.js";
+export type { BitDepth } from "./audio/wav-format.js";
+export { type WavFormat, wavBytes, wavStream } from "./audio/wav-stream.js";
 export { SdaError, type SdaErrorCode } from "./errors.js";
 export type { AnalysisResult } from "./latent/analysis.js";
 export {
@@ -24,6 +26,7 @@ export { type Device, type LoadModelOptions, loadModel } from "./model/load.js";
 export { LoadedModel } from "./model/loaded-model.js";
 export { type ModelMetadata, readMetadata } from "./model/metadata.js";
 export { type SaveModelOptions, saveModel } from "./model/save.js";
+export { type SidecarOptions, writeSidecar } from "./model/sidecar.js";
 export type { SpectrogramConfig } from "./model/spectrogram-config.js";
 export { type VerifyResult, verifyFile } from "./model/verify.js";
 export { configureEngine, type EngineOptions } from "./native/engine.js";

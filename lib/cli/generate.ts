@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, SAMPLE_RATES, SPATIAL_MODES } from "../audio/options.js";
-import { BIT_DEPTHS, type BitDepth, writeWav } from "../audio/wav.js";
+import { writeWav } from "../audio/wav.js";
+import { BIT_DEPTHS, type BitDepth } from "../audio/wav-format.js";
 import { badArgument, seedOrRandom } from "../check.js";
 import { SdaError } from "../errors.js";
 import { fileStem } from "../file-stem.js";
 import type { Device } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
+import { writeSidecar } from "../model/sidecar.js";
 import { type Io, writeJson } from "./io.js";
 import {
   addCommonOptions,
@@ -27,7 +29,8 @@ Examples:
   sda generate kitchen.sda -n 10 -o sounds            ten sounds, seeds one apart
   sda generate kitchen.sda --spatial-mode stereo --width 0.8 --json
 
-Files are named after the model and the seed, as in kitchen_42.wav; a file of that name is replaced.`;
+Files are named after the model and the seed, as in kitchen_42.wav, with a kitchen_42.json beside it that tells how the sound
+was made; files of these names are replaced.`;
 
 interface Settings {
   duration?: number;
@@ -100,9 +103,13 @@ async function generate(ref: string, settings: Settings, io: Io): Promise<void> 
     const name = `${fileStem(loaded.metadata.name)}_${result.seed}.wav`;
     const path = join(settings.outputDir, name);
     await writeWav(path, result, { bitDepth: settings.bitDepth, signal: io.signal });
+    const sidecar = await writeSidecar(path, result, loaded, {
+      options,
+      bitDepth: settings.bitDepth,
+    });
     showProgress(io, "");
     io.stderr.write(`${label}${path}: ${describe(result)}\n`);
-    files.push(report(path, result, settings.bitDepth));
+    files.push({ ...report(path, result, settings.bitDepth), sidecar });
   }
   if (settings.json) {
     const { modelId, name } = loaded.metadata;

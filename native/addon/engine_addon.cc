@@ -148,52 +148,54 @@ Napi::Value save_model(const Napi::CallbackInfo& info) {
 Napi::Value decode(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     return run_on_engine(call.Env(), cancel_argument(call[2]),
-             [loaded = model_argument(call[0]),
-              z = float_tensor_argument(call[1], "z")](const CancelToken& cancel) {
-               return [mel = loaded->model->decode(z, cancel)](Napi::Env env) -> Napi::Value {
-                 return to_object(env, mel);
-               };
-             });
+                         [loaded = model_argument(call[0]),
+                          z = float_tensor_argument(call[1], "z")](const CancelToken& cancel) {
+                           return [mel = loaded->model->decode(z, cancel)](
+                                      Napi::Env env) -> Napi::Value { return to_object(env, mel); };
+                         });
   });
 }
 
 // encode(model, mel, cancel?)
 Napi::Value encode(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    return run_on_engine(call.Env(), cancel_argument(call[2]),
-             [loaded = model_argument(call[0]),
-              mel = float_tensor_argument(call[1], "mel")](const CancelToken& cancel) {
-               return [result = loaded->model->encode(mel, cancel)](Napi::Env env) -> Napi::Value {
-                 Napi::Object object = Napi::Object::New(env);
-                 object.Set("mu", to_object(env, result.first));
-                 object.Set("logvar", to_object(env, result.second));
-                 return object;
-               };
-             });
+    return run_on_engine(
+        call.Env(), cancel_argument(call[2]),
+        [loaded = model_argument(call[0]),
+         mel = float_tensor_argument(call[1], "mel")](const CancelToken& cancel) {
+          return [result = loaded->model->encode(mel, cancel)](Napi::Env env) -> Napi::Value {
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("mu", to_object(env, result.first));
+            object.Set("logvar", to_object(env, result.second));
+            return object;
+          };
+        });
   });
 }
 
 // waveformToMel(spectrogram, waveform, cancel?)
 Napi::Value waveform_to_mel(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    return run_on_engine(call.Env(), cancel_argument(call[2]),
-             [loaded = spectrogram_argument(call[0]),
-              waveform = float_tensor_argument(call[1], "waveform")](const CancelToken& cancel) {
-               return [mel = loaded->spectrogram->waveform_to_mel(waveform, cancel)](
-                          Napi::Env env) -> Napi::Value { return to_object(env, mel); };
-             });
+    return run_on_engine(
+        call.Env(), cancel_argument(call[2]),
+        [loaded = spectrogram_argument(call[0]),
+         waveform = float_tensor_argument(call[1], "waveform")](const CancelToken& cancel) {
+          return [mel = loaded->spectrogram->waveform_to_mel(waveform, cancel)](
+                     Napi::Env env) -> Napi::Value { return to_object(env, mel); };
+        });
   });
 }
 
 // melToWaveform(spectrogram, mel, seed, cancel?)
 Napi::Value mel_to_waveform(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    return run_on_engine(call.Env(), cancel_argument(call[3]),
-             [loaded = spectrogram_argument(call[0]), mel = float_tensor_argument(call[1], "mel"),
-              seed = seed_argument(call[2])](const CancelToken& cancel) {
-               return [waveform = loaded->spectrogram->mel_to_waveform(mel, seed, cancel)](
-                          Napi::Env env) -> Napi::Value { return to_object(env, waveform); };
-             });
+    return run_on_engine(
+        call.Env(), cancel_argument(call[3]),
+        [loaded = spectrogram_argument(call[0]), mel = float_tensor_argument(call[1], "mel"),
+         seed = seed_argument(call[2])](const CancelToken& cancel) {
+          return [waveform = loaded->spectrogram->mel_to_waveform(mel, seed, cancel)](
+                     Napi::Env env) -> Napi::Value { return to_object(env, waveform); };
+        });
   });
 }
 

@@ -86,10 +86,14 @@ at::Tensor SpectrogramImpl::magnitude_of(const at::Tensor& mel, const CancelToke
 
 at::Tensor SpectrogramImpl::rebuild(const at::Tensor& mel, const at::Tensor& phases,
                                     const CancelToken& cancel) const {
-  const at::Tensor magnitude = magnitude_of(mel, cancel);
+  // Metal has no double precision.
+  const at::Tensor magnitude = magnitude_of(device_.is_mps() ? mel.cpu() : mel, cancel).to(device_);
   cancel.throw_if_cancelled();
   if (device_.is_cpu()) return griffin_lim(stft_, magnitude, phases, cancel);
-  return griffin_lim_aten(stft_, magnitude, phases.to(device_), cancel).cpu();
+  // Copied from pinned memory while the spectrum is still being computed.
+  const at::Tensor first =
+      device_.is_cuda() ? phases.pin_memory().to(device_, true) : phases.to(device_);
+  return griffin_lim_aten(stft_, magnitude, first, cancel).cpu();
 }
 
 FloatTensor SpectrogramImpl::mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,

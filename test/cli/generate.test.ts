@@ -37,7 +37,12 @@ vi.mock("../../lib/model/load.js", () => ({
           channels: 1,
           durationS: 0.1,
           seed: options.seed,
-          quality: { snrDb: Infinity, ratingReason: "Good quality (SNR inf dB, no clipping)" },
+          quality: {
+            snrDb: Infinity,
+            clipping: { clippedSamples: 0 },
+            rating: "green",
+            ratingReason: "Good quality (SNR inf dB, no clipping)",
+          },
         };
       },
       [Symbol.asyncDispose]: async () => {
@@ -68,10 +73,12 @@ async function generate(...args: string[]) {
 }
 
 describe("sda generate", () => {
-  it("writes a WAV named after model and seed, and tells on stderr", async () => {
+  it("writes a WAV named after model and seed, with its sidecar, and tells on stderr", async () => {
     const { code, stdout, stderr } = await generate("-s", "42");
     expect(code).toBe(0);
-    expect(readdirSync(folder)).toEqual(["kitchen_drums_42.wav"]);
+    expect(readdirSync(folder).sort()).toEqual(["kitchen_drums_42.json", "kitchen_drums_42.wav"]);
+    const sidecar = JSON.parse(readFileSync(join(folder, "kitchen_drums_42.json"), "utf8"));
+    expect(sidecar).toMatchObject({ file: "kitchen_drums_42.wav", seed: 42 });
     expect(readFileSync(join(folder, "kitchen_drums_42.wav")).readUInt16LE(34)).toBe(24);
     expect(stdout).toBe("");
     expect(stderr).toContain("kitchen_drums_42.wav: 0.10 s, 48000 Hz, mono. Good quality");
@@ -80,14 +87,15 @@ describe("sda generate", () => {
 
   it("counts seeds up", async () => {
     await generate("-s", "7", "-n", "3");
-    expect(readdirSync(folder)).toEqual([7, 8, 9].map((seed) => `kitchen_drums_${seed}.wav`));
+    const sounds = readdirSync(folder).filter((name) => name.endsWith(".wav"));
+    expect(sounds).toEqual([7, 8, 9].map((seed) => `kitchen_drums_${seed}.wav`));
     expect(engine.loaded).toHaveLength(1);
   });
 
   it("makes the folder", async () => {
     const inner = join(folder, "a", "b");
     expect(await run(["generate", model, "-o", inner], keepingIo().io)).toBe(0);
-    expect(readdirSync(inner)).toHaveLength(1);
+    expect(readdirSync(inner)).toHaveLength(2);
   });
 
   it("passes its options on", async () => {
@@ -122,11 +130,17 @@ describe("sda generate", () => {
       files: [
         {
           path: join(folder, "kitchen_drums_1.wav"),
+          sidecar: join(folder, "kitchen_drums_1.json"),
           sampleRate: 48000,
           channels: 1,
           durationS: 0.1,
           seed: 1,
-          quality: { snrDb: "Infinity", ratingReason: "Good quality (SNR inf dB, no clipping)" },
+          quality: {
+            snrDb: "Infinity",
+            clipping: { clippedSamples: 0 },
+            rating: "green",
+            ratingReason: "Good quality (SNR inf dB, no clipping)",
+          },
           bitDepth: 24,
         },
       ],
@@ -169,7 +183,7 @@ describe("sda generate", () => {
     const code = await run(["generate", model, "-o", folder, "-s", "1", "-n", "5"], io);
     expect(code).toBe(130);
     expect(kept.stderr).toContain("interrupted");
-    expect(readdirSync(folder)).toEqual(["kitchen_drums_1.wav"]);
+    expect(readdirSync(folder).sort()).toEqual(["kitchen_drums_1.json", "kitchen_drums_1.wav"]);
     expect(engine.disposed).toBe(1);
   });
 });

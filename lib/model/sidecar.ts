@@ -1,0 +1,79 @@
+import { join, parse } from "node:path";
+import { writeFileAtomically } from "../atomic-file.js";
+import type { GenerationResult } from "../audio/generation.js";
+import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
+import type { BitDepth } from "../audio/wav-format.js";
+import { toFilePath } from "../check.js";
+import type { LoadedModel } from "./loaded-model.js";
+
+export interface SidecarOptions {
+  /** What the sound was made with; the seed is taken from the result */
+  options?: GenerateOptions;
+  /** Of the WAV file; default 24 */
+  bitDepth?: BitDepth;
+}
+
+/**
+ * Writes a JSON file beside a sound file, under its name with `.json` for `.wav`, that tells how to make it again: model, seed,
+ * every setting with its default filled in, and the quality report (`snr_db` null when it is infinite).
+ *
+ * @param path of the sound file
+ * @returns the path of the JSON file
+ * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_NOT_FOUND (no such folder), ERR_SDA_IO
+ */
+export async function writeSidecar(
+  path: string | URL,
+  result: GenerationResult,
+  model: Pick<LoadedModel, "metadata">,
+  { options = {}, bitDepth = 24 }: SidecarOptions = {},
+): Promise<string> {
+  const { dir, name, base } = parse(toFilePath(path));
+  const file = join(dir, `${name}.json`);
+  const text = JSON.stringify(content(base, result, model, options, bitDepth), null, 2);
+  await writeFileAtomically(file, async (handle) => {
+    await handle.writeFile(`${text}\n`);
+  });
+  return file;
+}
+
+function content(
+  file: string,
+  { seed, sampleRate, channels, durationS, quality }: GenerationResult,
+  { metadata }: Pick<LoadedModel, "metadata">,
+  options: GenerateOptions,
+  bitDepth: BitDepth,
+) {
+  const { sliders, latent, ...others } = options;
+  const used = resolveGenerateOptions({ ...others, seed }, { latentDim: 0, analysis: null });
+  return {
+    file,
+    model: { model_id: metadata.modelId, name: metadata.name },
+    seed,
+    config: {
+      duration_s: used.durationS,
+      concat_mode: used.concatMode,
+      steps_between: used.stepsBetween,
+      overlap_samples: used.overlapSamples,
+      joint: used.joint,
+      loudness: used.loudness,
+      sliders: sliders ?? null,
+      latent_vector: latent ? Array.from(latent) : null,
+      spatial: { mode: used.spatialMode, width: used.width, depth: used.depth },
+      sample_rate: used.sampleRate,
+      bit_depth: bitDepth,
+    },
+    audio: { sample_rate: sampleRate, channels, duration_s: durationS },
+    quality: {
+      snr_db: quality.snrDb,
+      rating: quality.rating,
+      rating_reason: quality.ratingReason,
+      clipping: {
+        clipped_samples: quality.clipping.clippedSamples,
+        clipped_percentage: quality.clipping.clippedPercentage,
+        peak_value: quality.clipping.peakValue,
+        max_consecutive_clipped: quality.clipping.maxConsecutiveClipped,
+        has_clipping: quality.clipping.hasClipping,
+      },
+    },
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * Sound on a GPU, against the same on the CPU: the random draws are the CPU's, so it is the same sound. `npm run test:cuda` asks
+ * for a GPU; elsewhere only the refusals are tested.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type GenerateOptions, type LoadedModel, loadModel, Tensor } from "../../lib/index.js";
+import { engineAddon } from "../../lib/native/load.js";
+import { sdaError } from "../support/errors.js";
+import { fixture } from "../support/fixtures.js";
+import { engineBuilt } from "../support/native.js";
+import { relativeDifference } from "../support/sound.js";
+
+const devices = engineBuilt ? engineAddon().info().cudaDevices : 0;
+const wanted = process.env["SDA_TEST_CUDA"] === "1";
+const bundled = "assets/models/synthetic-plucks.sda";
+
+if (wanted && devices === 0) {
+  it("there is a GPU", async () => {
+    await loadModel(bundled, { device: "cuda" });
+  });
+}
+
+describe.skipIf(!engineBuilt || devices > 0)("without a GPU", () => {
+  it.each(["cuda", "cuda:0", "cuda:7"] as const)(
+    "%s is refused, with the reason",
+    async (device) => {
+      const error = await sdaError(() => loadModel(fixture("models/tiny.sda"), { device }));
+      expect(error.code).toBe("ERR_SDA_DEVICE");
+      expect(error.details).toMatchObject({ device });
+      expect(error.message).toMatch(/CPU build|no driver|can't be opened/);
+    },
+  );
+
+  it("auto takes the CPU", async () => {
+    using model = await loadModel(fixture("models/tiny.sda"), { device: "auto" });
+    expect(model.device).toBe("cpu");
+  });
+});
+
+describe.skipIf(devices === 0)("on a GPU", () => {
+  let cpu: LoadedModel;
+  let gpu: LoadedModel;
+  beforeAll(async () => {
+    cpu = await loadModel(bundled, { device: "cpu" });
+    gpu = await loadModel(bundled, { device: "cuda" });
+  });
+  afterAll(() => {
+    cpu.dispose();
+    gpu.dispose();
+  });
+
+  it("is what auto takes; an index beyond the last is refused", async () => {
+    using model = await loadModel(bundled, { device: "auto" });
+    expect(model.device).toBe("cuda:0");
+    const beyond = `cuda:${devices}` as const;
+    const error = await sdaError(() => loadModel(bundled, { device: beyond }));
+    expect(error.code).toBe("ERR_SDA_DEVICE");
+    expect(error.message).toContain(String(devices));
+  });
+
+  it("decodes and encodes as the CPU does", async () => {
+    const { latentDim } = cpu.model;
+    const z = new Tensor(
+      "float32",
+      [3, latentDim],
+      Float32Array.from({ length: 3 * latentDim }, (_, i) => Math.sin(i)),
+    );
+    const [here, there] = [await cpu.model.decode(z), await gpu.model.decode(z)];
+    expect(there.shape).toEqual(here.shape);
+    expect(relativeDifference(there.data as Float32Array, here.data as Float32Array)).toBeLessThan(
+      1e-4,
+    );
+    const [a, b] = [await cpu.model.encode(here), await gpu.model.encode(here)];
+    expect(relativeDifference(b.mu.data as Float32Array, a.mu.data as Float32Array)).toBeLessThan(
+      1e-3,
+    );
+  });
+
+  const CASES: [string, GenerateOptions][] = [
+    ["one second", { durationS: 1, seed: 3 }],
+    ["more than one batch", { durationS: 40, seed: 4 }],
+    [
+      "interpolated",
+      { durationS: 2, seed: 5, concatMode: "latent_interpolation", stepsBetween: 3 },
+    ],
+    ["two seeds", { durationS: 2, seed: 6, spatial: { mode: "dual_seed" } }],
+    ["resampled", { durationS: 1, seed: 7, sampleRate: 44100 }],
+  ];
+  it.each(CASES)("gives the sound of the seed: %s", { timeout: 60_000 }, async (_, options) => {
+    const here = await cpu.generate(options);
+    const there = await gpu.generate(options);
+    expect(there.channels).toBe(here.channels);
+    here.audio.forEach((samples, channel) => {
+      const found = there.audio[channel] as Float32Array;
+      expect(found.length).toBe(samples.length);
+      expect(correlation(found, samples)).toBeGreaterThanOrEqual(0.999);
+    });
+  });
+
+  it("streams, and stops when its reader leaves", async () => {
+    const { frames } = gpu.audioFormat({ durationS: 5, seed: 8 });
+    let samples = 0;
+    for await (const piece of gpu.stream({ durationS: 5, seed: 8 })) samples += piece.length;
+    expect(samples).toBe(frames);
+    for await (const piece of gpu.stream({ durationS: 60, seed: 8 })) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+  });
+});
+
+function correlation(a: Float32Array, b: Float32Array): number {
+  let [aa, bb, ab] = [0, 0, 0];
+  a.forEach((x, i) => {
+    const y = b[i] as number;
+    aa += x * x;
+    bb += y * y;
+    ab += x * y;
+  });
+  return ab / Math.sqrt(aa * bb);
+}
