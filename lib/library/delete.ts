@@ -1,7 +1,7 @@
 import { lstat } from "node:fs/promises";
 import { SdaError } from "../errors.js";
 import { checkId } from "./entry.js";
-import { ModelsFolder } from "./folder.js";
+import { MODEL_SUFFIX, ModelsFolder } from "./folder.js";
 import { errnoOf, ioError } from "./io-error.js";
 import { hideFile } from "./leftovers.js";
 import { checkLockOptions, type LockOptions, withLock } from "./lock.js";
@@ -13,8 +13,9 @@ import { warn } from "./warnings.js";
  * when the library is next opened or repaired. Libraries that are open see it after `refresh()`.
  *
  * @returns false: there is no such model
- * @throws SdaError ERR_SDA_UNSAFE: the entry's path leads out of the folder, and nothing is deleted; ERR_SDA_NOT_FOUND:
- *   no such folder; ERR_SDA_LOCKED; ERR_SDA_IO: nothing is deleted; `signal.reason`
+ * @throws SdaError ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_SCHEMA: it doesn't name an .sda
+ *   file; ERR_SDA_FORMAT: it names a folder; ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_LOCKED; ERR_SDA_IO;
+ *   `signal.reason`. Nothing is deleted then.
  */
 export async function deleteModel(
   modelId: string,
@@ -57,6 +58,11 @@ async function deleteLocked(store: IndexStore, modelId: string): Promise<boolean
 
 async function hide(folder: ModelsFolder, filePath: string) {
   const path = await folder.resolve(filePath);
+  // The index, its backup, somebody's notes: whatever an entry says, those are no models.
+  if (!filePath.endsWith(MODEL_SUFFIX)) {
+    const problem = `${JSON.stringify(filePath)} is not a model's file (${MODEL_SUFFIX}); it is not deleted`;
+    throw new SdaError("ERR_SDA_SCHEMA", problem, { path, field: "file_path" });
+  }
   try {
     if ((await lstat(path)).isDirectory()) {
       throw new SdaError("ERR_SDA_FORMAT", `${path} is a folder, not a model's file`, { path });

@@ -5,6 +5,7 @@
  * asks; the others (new, replaced, or not written in the usual layout) have a record of their own. Writing the index
  * again is therefore a matter of a few large slices, however many entries there are.
  */
+import { badArgument } from "../check.js";
 import { ENTRY_NAMES } from "../model/names.js";
 import { entryFromJson, entryFromPython, entryText, FIELDS, type ModelEntry } from "./entry.js";
 import { parsePythonJson } from "./python-json.js";
@@ -316,6 +317,21 @@ export class Patch {
     if (this.appended.has(id)) return true;
     const slot = this.image.slotOf(id);
     return slot !== undefined && !this.removed.has(slot);
+  }
+
+  /**
+   * Whether `add` may be called for this id. An entry that we can't make sense of is somebody's, and never overwritten.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT
+   */
+  checkAdding(id: string): void {
+    if (this.has(id) && this.get(id) === null) {
+      throw badArgument(
+        "entry.modelId",
+        "another id: an entry that this version can't read has it",
+        id,
+      );
+    }
   }
 
   /** As with a Python dict, an id that is there keeps its place. */

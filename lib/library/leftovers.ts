@@ -1,12 +1,17 @@
 /** What killed writers leave in a models folder. */
 import { randomBytes } from "node:crypto";
+import type { Dirent } from "node:fs";
 import { lstat, mkdir, readdir, rename, rmdir, unlink } from "node:fs/promises";
+import { dirname, normalize } from "node:path";
+import { SdaError } from "../errors.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
-import type { ModelsFolder } from "./folder.js";
+import { entryFiles } from "./entry-files.js";
+import { MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
 import { errnoOf, ioError, isSdaError } from "./io-error.js";
 import { withLock } from "./lock.js";
 import type { IndexStore } from "./store.js";
+import { warn } from "./warnings.js";
 import { INDEX_TEMPORARY } from "./write-index.js";
 
 /**
@@ -18,6 +23,11 @@ const DELETED = /^\.sda-deleted-[0-9a-f]+$/;
 /** A model file under construction. */
 const MODEL_TEMPORARY = /^\.sda-.*\.tmp$/;
 const LEFTOVERS = [INDEX_TEMPORARY, DELETED, MODEL_TEMPORARY];
+
+// Links and folders under the names of files, and files under those of folders, are not ours.
+const isIndexTemporary = (found: Dirent) => found.isFile() && INDEX_TEMPORARY.test(found.name);
+const isModelTemporary = (found: Dirent) => found.isFile() && MODEL_TEMPORARY.test(found.name);
+const isDeletion = (found: Dirent) => found.isDirectory() && DELETED.test(found.name);
 
 /** Moves a file out of sight. @returns how to bring it back and how to remove it for good; null: there is no file */
 export async function hideFile(
@@ -31,7 +41,7 @@ export async function hideFile(
   try {
     await rename(path, hidden);
   } catch (error) {
-    await rmdir(hiding);
+    await rmdir(hiding).catch(() => {}); // the next open will
     if (errnoOf(error) === "ENOENT") return null;
     throw error;
   }
@@ -47,19 +57,30 @@ export async function hideFile(
   };
 }
 
+/** The paths of files that are hidden at the moment; normalized. */
+export async function hiddenFiles(folder: ModelsFolder): Promise<Set<string>> {
+  const hidden = new Set<string>();
+  for (const deletion of (await list(folder.path)).filter(isDeletion)) {
+    for (const { name } of await list(folder.join(deletion.name))) {
+      hidden.add(normalize(decodePath(name)));
+    }
+  }
+  return hidden;
+}
+
 /** Whether any are there; one look at the folder's names. */
 export async function hasLeftovers(folder: ModelsFolder): Promise<boolean> {
-  try {
-    const names = await readdir(folder.path);
-    return names.some((name) => LEFTOVERS.some((pattern) => pattern.test(name)));
-  } catch (error) {
+  const names = await readdir(folder.path).catch((error) => {
     throw ioError(error, folder.path, `${folder.path} can't be listed`);
-  }
+  });
+  if (!names.some((name) => LEFTOVERS.some((pattern) => pattern.test(name)))) return false;
+  const found = await list(folder.path);
+  return found.some((f) => isIndexTemporary(f) || isModelTemporary(f) || isDeletion(f));
 }
 
 /**
  * Finishes or undoes what was interrupted, as the index says. Whoever is at work right now holds the lock, and then
- * nothing is done.
+ * nothing is done. What can't be settled stays, and a process warning tells.
  */
 export async function settleLeftovers(store: IndexStore, lockTimeoutMs = 0): Promise<void> {
   try {
@@ -75,27 +96,62 @@ async function settle(store: IndexStore): Promise<void> {
   const addon = checkpointAddon();
   // Their writers don't hold the folder's lock but one on the file, and those that live are left alone.
   await callNative(addon, undefined, () => addon.removeStaleTemps(folder.path));
-  for (const name of await readdir(folder.path)) {
-    if (INDEX_TEMPORARY.test(name)) await unlink(folder.join(name));
-    else if (DELETED.test(name)) await settleDeletion(store, folder.join(name));
+  const problems: string[] = [];
+  for (const found of await list(folder.path)) {
+    try {
+      if (isIndexTemporary(found)) await unlink(folder.join(found.name));
+      else if (isDeletion(found)) await settleDeletion(store, folder.join(found.name), problems);
+    } catch (error) {
+      problems.push(`${found.name}: ${(error as Error).message}`);
+    }
+  }
+  if (problems.length > 0) {
+    warn(
+      "SDA_CLEANUP_FAILED",
+      `${folder.path}: what an interrupted change has left can't be cleaned up`,
+      problems.join("\n"),
+    );
   }
 }
 
-async function settleDeletion(store: IndexStore, hiding: string): Promise<void> {
+async function settleDeletion(
+  store: IndexStore,
+  hiding: string,
+  problems: string[],
+): Promise<void> {
   await store.refresh(true);
-  const { image, folder } = store;
-  for (const name of await readdir(hiding)) {
-    const hidden = `${hiding}/${name}`;
-    const filePath = decodePath(name);
-    let isKept = false;
-    for (const slot of image.models()) isKept ||= image.value(slot, "filePath") === filePath;
-    if (isKept && (await isFree(folder.join(filePath)))) {
-      await renameIfFree(hidden, folder.join(filePath));
-    } else {
-      await unlink(hidden);
+  let left = 0;
+  for (const found of await list(hiding)) {
+    const hidden = `${hiding}/${found.name}`;
+    try {
+      await settleHidden(store, hidden, found);
+    } catch (error) {
+      left++;
+      problems.push(`${hidden}: ${(error as Error).message}`);
     }
   }
-  await rmdir(hiding);
+  if (left === 0) await rmdir(hiding);
+}
+
+async function settleHidden(store: IndexStore, hidden: string, found: Dirent): Promise<void> {
+  const filePath = decodePath(found.name);
+  const isModel = (found.isFile() || found.isSymbolicLink()) && filePath.endsWith(MODEL_SUFFIX);
+  if (!isModel) {
+    throw new SdaError("ERR_SDA_FORMAT", "it is no model's file, and left alone", { path: hidden });
+  }
+  const path = await store.folder.resolve(filePath); // throws if it leads out
+  const isKept = entryFiles(store.image).has(normalize(filePath));
+  if (!isKept || !(await isFree(path))) return unlink(hidden);
+  await mkdir(dirname(path), { recursive: true });
+  await renameIfFree(hidden, path);
+}
+
+async function list(path: string): Promise<Dirent[]> {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    throw ioError(error, path, `${path} can't be listed`);
+  }
 }
 
 async function isFree(path: string): Promise<boolean> {
@@ -113,9 +169,9 @@ async function renameIfFree(from: string, to: string): Promise<void> {
   if (outcome === "unsupported") await rename(from, to);
 }
 
-/** As one name: with "/" and "\" escaped, and "%", which escapes. */
+/** As one name: with "/" and "\\" escaped, and a "%" where it would look like an escape. */
 function encodePath(filePath: string): string {
-  return filePath.replace(/[%/\\]/g, encodeURIComponent);
+  return filePath.replace(/[/\\]|%(?=25|2F|5C)/g, encodeURIComponent);
 }
 
 function decodePath(name: string): string {

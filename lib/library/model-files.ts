@@ -1,7 +1,8 @@
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
+import { SdaError } from "../errors.js";
 import { type ModelMetadata, readMetadata } from "../model/metadata.js";
 import { entryFromMetadata, type ModelEntry } from "./entry.js";
-import { MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
+import { isInsideByName, MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
 import { ioError } from "./io-error.js";
 
 /** Enough to keep the reader's threads and the disk busy. */
@@ -79,10 +80,17 @@ export function entryOfFile(
 async function readFile(folder: ModelsFolder, file: string): Promise<ModelFile> {
   const path = folder.join(file);
   try {
+    if (!isInsideByName(file)) {
+      // On the system where the index is read next, it may be another path.
+      const problem = `${JSON.stringify(file)} looks like a path that leads out of the folder`;
+      throw new SdaError("ERR_SDA_UNSAFE", problem, { path });
+    }
     const info = await lstat(path);
     if (info.isSymbolicLink()) await folder.resolve(file); // throws if it leads out
     const { size } = info.isSymbolicLink() ? await stat(await realpath(path)) : info;
-    return { file, metadata: await readMetadata(path), fileSizeBytes: size };
+    const found = { file, metadata: await readMetadata(path), fileSizeBytes: size };
+    entryOfFile(found, () => false); // throws where no entry can be made of it
+    return found;
   } catch (error) {
     throw ioError(error, path, `${path} can't be read`);
   }

@@ -71,7 +71,8 @@ export class ModelLibrary {
   /**
    * Adds an entry; one with the same id is replaced, and keeps its place.
    *
-   * @throws SdaError ERR_SDA_ARGUMENT: `details.option` names the field; ERR_SDA_LOCKED: another process has been
+   * @throws SdaError ERR_SDA_ARGUMENT: `details.option` names the field, which is the id when an entry has it that can't
+   *   be read (see the warning SDA_ENTRY_SKIPPED) and so is not overwritten; ERR_SDA_LOCKED: another process has been
    *   changing the library for 30 s; ERR_SDA_IO: nothing has changed; `signal.reason`
    */
   addEntry(entry: ModelEntry, options?: LockOptions): Promise<void> {
@@ -84,6 +85,7 @@ export class ModelLibrary {
     if (!Array.isArray(entries)) throw badArgument("entries", "an array", entries);
     const checked = entries.map(checkEntry);
     await this.#queue.change((patch: Patch) => {
+      for (const entry of checked) patch.checkAdding(entry.modelId);
       for (const entry of checked) patch.add(entry);
     }, options);
   }

@@ -10,7 +10,8 @@ export type PyDict = Map<string, PyValue>;
 
 /** Python refuses longer ones, too. */
 const MAX_INT_DIGITS = 4300;
-const MAX_DEPTH = 500;
+/** Python stops at 1000 calls, of which its own program takes some. */
+const MAX_DEPTH = 990;
 
 export class PythonJsonError extends Error {
   readonly offset: number;

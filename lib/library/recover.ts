@@ -23,7 +23,7 @@ export async function recoverIndex(
   try {
     return await withLock(folder, {}, () => recover(folder, true));
   } catch (error) {
-    // A folder that can't be written to can still be read.
+    // A folder that can't be written to can still be read, also when its lock can be had.
     if (isSdaError(error, "ERR_SDA_IO") && isReadOnly(error)) return recover(folder, false);
     throw error;
   }
@@ -33,9 +33,9 @@ async function recover(
   folder: ModelsFolder,
   writable: boolean,
 ): Promise<{ image: IndexImage; identity: string | null }> {
-  const index = await readUnlessDamaged(folder.index);
+  const index = await readUnlessDamaged(folder, folder.index);
   if ("image" in index) return index; // somebody else has repaired it, or has been writing it in place
-  const backup = await readUnlessDamaged(folder.backup);
+  const backup = await readUnlessDamaged(folder, folder.backup);
   const problem = index.problem ?? `${folder.index} is missing`;
   if ("image" in backup) {
     const identity = writable
@@ -82,17 +82,27 @@ async function setAside(path: string): Promise<void> {
       if (errno !== "EPERM" && errno !== "ENOTSUP" && errno !== "EMLINK") {
         throw ioError(error, path, `${path} can't be set aside`);
       }
-      await rename(path, aside); // a file system without second names
+      // A folder, or a file system without second names
+      await rename(path, aside).catch((cause) => {
+        throw ioError(cause, path, `${path} can't be set aside`);
+      });
       return;
     }
   }
 }
 
-async function readUnlessDamaged(path: string): Promise<ReadIndex | { problem?: string }> {
+async function readUnlessDamaged(
+  folder: ModelsFolder,
+  path: string,
+): Promise<ReadIndex | { problem?: string }> {
   try {
     return await readIndex(path);
   } catch (error) {
     if (error instanceof DamagedIndex) return { problem: error.message };
+    // A folder, under that name: as good as damaged.
+    if (path === folder.backup && isSdaError(error, "ERR_SDA_FORMAT")) {
+      return { problem: error.message };
+    }
     if (isSdaError(error, "ERR_SDA_NOT_FOUND")) return {};
     throw error;
   }
@@ -100,6 +110,6 @@ async function readUnlessDamaged(path: string): Promise<ReadIndex | { problem?: 
 
 function isReadOnly(error: SdaError): boolean {
   const errno = error.details?.["errno"];
-  const { EACCES, EROFS, EPERM } = constants.errno;
-  return errno === EACCES || errno === EROFS || errno === EPERM; // by number, from the native lock
+  const { EACCES, EROFS, EPERM } = constants.errno; // by number, from the native lock
+  return ["EACCES", "EROFS", "EPERM", EACCES, EROFS, EPERM].includes(errno as string | number);
 }

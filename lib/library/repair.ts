@@ -1,13 +1,14 @@
-import { lstat, readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
+import { normalize } from "node:path";
 import { badArgument } from "../check.js";
-import { ENTRY_NAMES } from "../model/names.js";
+import { SdaError } from "../errors.js";
+import { entryFiles } from "./entry-files.js";
 import type { ModelsFolder } from "./folder.js";
 import type { Patch } from "./index-image.js";
 import { errnoOf, ioError } from "./io-error.js";
-import { settleLeftovers } from "./leftovers.js";
+import { hiddenFiles, settleLeftovers } from "./leftovers.js";
 import { checkLockOptions, LOCK_TIMEOUT_MS, type LockOptions, withLock } from "./lock.js";
 import { entryOfFile, readModelFiles } from "./model-files.js";
-import { type PyDict, parsePythonJson } from "./python-json.js";
 import type { IndexStore } from "./store.js";
 import { warn } from "./warnings.js";
 
@@ -38,7 +39,7 @@ export async function repairIndex(
   await settleLeftovers(store, lockTimeoutMs);
   await store.refresh();
   // Files are read without the lock, which others would wait for. What has changed meanwhile is looked at again below.
-  const known = knownFiles(store);
+  const known = entryFiles(store.image);
   const { files, unreadable } = await readModelFiles(folder, { known, signal, onFile: onProgress });
 
   const problems = new Map(unreadable.map(({ file, error }) => [file, error.message]));
@@ -48,7 +49,7 @@ export async function repairIndex(
     store.transact(async (patch) => {
       const names = await fileNames(folder);
       removed = await removeStale(patch, folder, names, problems);
-      const indexed = knownFiles(store);
+      const indexed = entryFiles(store.image);
       added = 0;
       for (const file of files) {
         if (indexed.has(file.file) || !names.has(file.file)) continue;
@@ -67,22 +68,11 @@ export async function repairIndex(
   return { removed, added, unreadable: [...problems.keys()] };
 }
 
-/** Names of files that have an entry, if only one that we can't make sense of. */
-function knownFiles({ image }: IndexStore): Set<string> {
-  const known = new Set<string>();
-  for (const slot of image.models()) known.add(image.value(slot, "filePath"));
-  for (const { text } of image.unknown()) {
-    // `"id": {…}` in braces is an object of one member.
-    const [value] = (parsePythonJson(`{${text}}`) as PyDict).values();
-    const filePath = value instanceof Map ? value.get(ENTRY_NAMES.filePath) : undefined;
-    if (typeof filePath === "string") known.add(filePath);
-  }
-  return known;
-}
-
-async function fileNames(folder: ModelsFolder): Promise<Set<string>> {
+/** The names in the folder, and whether they are links. */
+async function fileNames(folder: ModelsFolder): Promise<Map<string, boolean>> {
   try {
-    return new Set(await readdir(folder.path));
+    const found = await readdir(folder.path, { withFileTypes: true });
+    return new Map(found.map((f) => [f.name, f.isSymbolicLink()]));
   } catch (error) {
     throw ioError(error, folder.path, `${folder.path} can't be listed`);
   }
@@ -91,18 +81,24 @@ async function fileNames(folder: ModelsFolder): Promise<Set<string>> {
 async function removeStale(
   patch: Patch,
   folder: ModelsFolder,
-  names: ReadonlySet<string>,
+  names: ReadonlyMap<string, boolean>,
   problems: Map<string, string>,
 ): Promise<number> {
   const { image } = patch;
+  const hidden = await hiddenFiles(folder);
   let removed = 0;
   for (const slot of image.models()) {
     const filePath = image.value(slot, "filePath");
-    if (names.has(filePath)) continue;
+    const isLink = names.get(filePath);
+    if (isLink === false) continue;
     try {
-      await lstat(await folder.resolve(filePath)); // in a folder below, or its name in another spelling
+      // In a folder below, its name in another spelling, or a link that may lead nowhere
+      await stat(await folder.resolve(filePath));
     } catch (error) {
-      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") {
+      if (hidden.has(normalize(filePath))) {
+        // An interrupted deletion that couldn't be undone now, but may be later.
+        problems.set(filePath, "it is hidden by a deletion that was interrupted");
+      } else if (isMissing(error)) {
         patch.remove(image.idOf(slot));
         removed++;
       } else {
@@ -111,4 +107,10 @@ async function removeStale(
     }
   }
   return removed;
+}
+
+/** Of a path, or what a link leads to: that there is nothing, or no end. */
+function isMissing(error: unknown): boolean {
+  const errno = error instanceof SdaError ? error.details?.["errno"] : errnoOf(error);
+  return errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP";
 }

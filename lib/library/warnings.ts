@@ -3,7 +3,8 @@ export type LibraryWarning =
   | "SDA_INDEX_RECOVERED"
   | "SDA_ENTRY_SKIPPED"
   | "SDA_FILE_UNREADABLE"
-  | "SDA_CLEANUP_FAILED";
+  | "SDA_CLEANUP_FAILED"
+  | "SDA_NOT_SYNCED";
 
 export function warn(code: LibraryWarning, message: string, detail?: string): void {
   process.emitWarning(message, {

@@ -9,9 +9,11 @@ import { checkpointAddon } from "../native/load.js";
 import type { RenameOutcome } from "../native/types.js";
 import { fileIdentity, identityOf, type ModelsFolder, sameContent } from "./folder.js";
 import { errnoOf, ioError } from "./io-error.js";
+import { warn } from "./warnings.js";
 
 /** Written under the folder's lock only, so whoever holds the lock may remove those that it finds. */
 export const INDEX_TEMPORARY = /^\.model_library-\d+-[0-9a-f]+\.tmp$/;
+const TEMPORARY_SUFFIX = ".tmp";
 
 /** The kernel takes 2 GiB in one call, and writing back can start before all is handed over. */
 const WRITE_AT_MOST = 8 * 2 ** 20;
@@ -23,7 +25,8 @@ const WRITE_AT_MOST = 8 * 2 ** 20;
  * @param expected the index that the new one was made from: its identity, or null for none
  * @param careful give up when another one is there
  * @returns the new index's identity; null after giving up, with nothing changed
- * @throws SdaError ERR_SDA_IO, ERR_SDA_NOT_FOUND (the folder is gone)
+ * @throws SdaError ERR_SDA_IO, ERR_SDA_NOT_FOUND (the folder is gone): nothing has changed. Where a new index can be
+ *   neither made to last nor taken back, it is there, and a process warning tells.
  */
 export async function writeIndex(
   folder: ModelsFolder,
@@ -32,22 +35,41 @@ export async function writeIndex(
   careful = true,
 ): Promise<string | null> {
   const temporary = temporaryPath(folder);
+  let left: string | null = null; // what is under the temporary name while nothing has gone right
   try {
     const file = await open(temporary, "wx", 0o666);
     try {
       await writePieces(file, pieces, folder, expected);
-      const replaced = await place(temporary, folder, expected, careful);
-      if (!replaced) return null;
-      await syncFolder(folder.path);
+      left = identityOf(await file.stat({ bigint: true }));
+      const placed = await place(temporary, file, folder, expected, careful);
+      if (placed === null) {
+        left = null;
+        return null;
+      }
+      left = null;
+      try {
+        await syncFolder(folder.path);
+      } catch (error) {
+        const identity = identityOf(await file.stat({ bigint: true }));
+        if (await placed.takeBack(identity)) throw error;
+        warn(
+          "SDA_NOT_SYNCED",
+          `${folder.index} has been changed, but a power failure may undo that: ${(error as Error).message}`,
+        );
+      }
+      await placed.keepBackup().catch((error: Error) => {
+        warn("SDA_CLEANUP_FAILED", `${folder.backup} can't be replaced: ${error.message}`);
+      });
       // By the handle: the name may already be another program's.
       return identityOf(await file.stat({ bigint: true }));
     } finally {
-      await file.close();
+      await file.close().catch(() => {}); // it has been synced
     }
   } catch (error) {
     throw ioError(error, folder.index, `${folder.index} can't be written`);
   } finally {
-    await unlink(temporary).catch(() => {}); // gone already if all went well
+    // Gone already if all went well. When a swap failed half way, it may be what another program has written.
+    if (left === null || (await isStill(temporary, left))) await unlink(temporary).catch(() => {});
   }
 }
 
@@ -84,7 +106,8 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 function temporaryPath(folder: ModelsFolder): string {
-  return folder.join(`.model_library-${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
+  const random = randomBytes(6).toString("hex");
+  return folder.join(`.model_library-${process.pid}-${random}${TEMPORARY_SUFFIX}`);
 }
 
 async function writePieces(
@@ -109,37 +132,72 @@ async function writePieces(
   await file.sync();
 }
 
+/** A new index under its name. */
+interface Placed {
+  /** Undoes it, unless the name is another program's meanwhile or the disk refuses. @param ours the new index's identity */
+  takeBack(ours: string): Promise<boolean>;
+  /** The index that was there becomes the backup. */
+  keepBackup(): Promise<void>;
+}
+
+/** @returns null: another index is there than the one expected, and stays */
 async function place(
   temporary: string,
+  file: FileHandle,
   folder: ModelsFolder,
   expected: string | null,
   careful: boolean,
-): Promise<boolean> {
+): Promise<Placed | null> {
+  const { index, backup } = folder;
   if (expected === null) {
-    const outcome = await nativeRename(temporary, folder.index, "keep");
-    if (outcome !== "unsupported") return outcome === "done";
-    return linkIfFree(temporary, folder.index);
+    const outcome = await keep(temporary, index);
+    const isDone =
+      outcome === "unsupported" ? await linkIfFree(temporary, index) : outcome === "done";
+    if (!isDone) return null;
+    return {
+      takeBack: async (ours) => (await isStill(index, ours)) && succeeds(unlink(index)),
+      keepBackup: async () => {},
+    };
   }
-  if (careful && (await fileIdentity(folder.index)) !== expected) return false;
-  const outcome = await nativeRename(temporary, folder.index, "exchange");
-  if (outcome === "missing") return false;
+  const outcome = await exchange(temporary, index, careful ? expected : null, file);
+  if (outcome === "taken" || outcome === "missing") return null;
   if (outcome === "done") {
-    // The temporary name now holds what was there. Another program's index must not get lost.
-    const found = await fileIdentity(temporary);
-    if (careful && found !== null && !sameContent(found, expected)) {
-      const back = await nativeRename(temporary, folder.index, "exchange");
-      if (back === "missing") await nativeRename(temporary, folder.index, "keep");
-      return false;
-    }
-    await rename(temporary, folder.backup);
-    return true;
+    // The temporary name now holds what was there.
+    return {
+      takeBack: (ours) =>
+        exchange(temporary, index, ours).then(
+          (back) => back === "done",
+          () => false,
+        ),
+      keepBackup: () => rename(temporary, backup),
+    };
   }
   // Without an exchange, two names for the old index for a moment.
-  const second = `${temporary}.bak`;
-  await link(folder.index, second);
-  await rename(second, folder.backup);
-  await rename(temporary, folder.index);
-  return true;
+  if (careful && (await fileIdentity(index)) !== expected) return null;
+  const second = `${temporary.slice(0, -TEMPORARY_SUFFIX.length)}0${TEMPORARY_SUFFIX}`;
+  await link(index, second);
+  try {
+    await rename(temporary, index);
+  } catch (error) {
+    await unlink(second).catch(() => {});
+    throw error;
+  }
+  return {
+    takeBack: async (ours) => (await isStill(index, ours)) && succeeds(rename(second, index)),
+    keepBackup: () => rename(second, backup),
+  };
+}
+
+async function isStill(path: string, identity: string): Promise<boolean> {
+  const found = await fileIdentity(path).catch(() => null);
+  return found !== null && sameContent(found, identity);
+}
+
+function succeeds(work: Promise<void>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }
 
 async function linkIfFree(from: string, to: string): Promise<boolean> {
@@ -152,7 +210,19 @@ async function linkIfFree(from: string, to: string): Promise<boolean> {
   }
 }
 
-function nativeRename(from: string, to: string, mode: "exchange" | "keep"): Promise<RenameOutcome> {
+function keep(from: string, to: string): Promise<RenameOutcome> {
   const addon = checkpointAddon();
-  return callNative(addon, undefined, () => addon.rename(from, to, mode));
+  return callNative(addon, undefined, () => addon.rename(from, to, "keep"));
+}
+
+function exchange(
+  from: string,
+  to: string,
+  expected: string | null,
+  file?: FileHandle,
+): Promise<RenameOutcome> {
+  const addon = checkpointAddon();
+  return callNative(addon, undefined, () =>
+    addon.rename(from, to, "exchange", expected, file?.fd ?? -1),
+  );
 }

@@ -21,7 +21,10 @@ export class WriteQueue {
     this.#store = store;
   }
 
-  /** `run` must not do anything but change the patch: it may be called more than once. */
+  /**
+   * `run` must not do anything but change the patch: it may be called more than once. What it throws rejects this change
+   * alone, so it must throw before it changes anything.
+   */
   change<T>(run: (patch: Patch) => T, { lockTimeoutMs, signal }: LockOptions): Promise<T> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
@@ -66,15 +69,26 @@ export class WriteQueue {
       this.#abandon = new AbortController();
       const { signal } = this.#abandon;
       const options = { signal, ...longestTimeout(this.#waiting) };
+      const refused = new Map<Change, unknown>();
       try {
         await withLock(this.#store.folder, options, async () => {
           batch = this.#waiting;
           this.#waiting = [];
           await this.#store.transact((patch) => {
-            for (const change of batch) change.run(patch);
+            refused.clear();
+            for (const change of batch) {
+              try {
+                change.run(patch);
+              } catch (error) {
+                refused.set(change, error);
+              }
+            }
           });
         });
-        for (const change of batch) change.resolve();
+        for (const change of batch) {
+          if (refused.has(change)) change.reject(refused.get(change));
+          else change.resolve();
+        }
       } catch (error) {
         if (batch.length === 0) {
           // No lock: that goes for all who wait for it.

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, unlink } from "node:fs/promises";
 import { badArgument, checkInteger, checkSignal, toFilePath } from "../check.js";
 import { SdaError } from "../errors.js";
 import { fileStem } from "../file-stem.js";
@@ -62,7 +62,7 @@ export async function saveModel(
   });
 }
 
-/** Writes the file under a name that is not taken, then its entry. */
+/** Writes the file under a name that is not taken, then its entry; without an entry, there is to be no file. */
 export async function publish(
   modelsDir: string,
   metadata: ModelMetadata,
@@ -71,7 +71,12 @@ export async function publish(
   await makeFolder(modelsDir);
   const stem = fileStem(metadata.name);
   const saved = await write({ folder: modelsDir, stem, extension: MODEL_EXTENSION });
-  await addToIndex(modelsDir, saved, metadata);
+  try {
+    await addToIndex(modelsDir, saved, metadata);
+  } catch (error) {
+    await unlink(saved.path).catch(() => {}); // repair would find it
+    throw error;
+  }
   return saved.path;
 }
 

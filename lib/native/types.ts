@@ -104,8 +104,18 @@ export interface CheckpointAddon {
   unlock(lock: LockHandle): void;
   /** The numbers of the texts, laid one after the other from `starts`, that have `sought` in them; ascending. */
   findText(texts: Uint8Array, starts: Uint32Array, sought: Uint8Array): Uint32Array;
-  /** "exchange" swaps two names in one step, "keep" renames only to a name that is free. */
-  rename(from: string, to: string, mode: "exchange" | "keep"): Promise<RenameOutcome>;
+  /**
+   * "keep" renames only to a name that is free, "exchange" swaps two names in one step. `expected`: the identity (see
+   * lib/library/folder.ts) that `to` must have for that; "taken" when it has another, and then nothing has changed. `descriptor`: of `from`,
+   * which nobody else has open; see native/library/rename.h.
+   */
+  rename(
+    from: string,
+    to: string,
+    mode: "exchange" | "keep",
+    expected?: string | null,
+    descriptor?: number,
+  ): Promise<RenameOutcome>;
   /** Opens shared libraries by path and keeps them, so that the engine finds them by name. */
   preload(paths: string[]): void;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -109,9 +110,12 @@ Napi::Value rename_file(const Napi::CallbackInfo& info) {
     const std::string from = string_argument(call[0], "from");
     const std::string to = string_argument(call[1], "to");
     const bool exchange = string_argument(call[2], "mode") == "exchange";
+    std::optional<std::string> expected;
+    if (call[3].IsString()) expected = string_argument(call[3], "expected");
+    const int descriptor = call[4].IsNumber() ? call[4].As<Napi::Number>().Int32Value() : -1;
     return Environment::of(call.Env())
-        .run(call.Env(), nullptr, [from, to, exchange](const CancelToken&) {
-          const auto outcome = exchange ? library::exchange_names(from, to)
+        .run(call.Env(), nullptr, [from, to, exchange, expected, descriptor](const CancelToken&) {
+          const auto outcome = exchange ? library::exchange_names(from, to, expected, descriptor)
                                         : library::rename_without_replacing(from, to);
           return [outcome](Napi::Env env) -> Napi::Value {
             return Napi::String::New(env, name_of(outcome));

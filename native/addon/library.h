@@ -14,7 +14,8 @@ Napi::Value try_lock(const Napi::CallbackInfo& info);
 // unlock(handle): at once; idempotent. A handle that gets collected unlocks as well.
 Napi::Value unlock(const Napi::CallbackInfo& info);
 
-// rename(from, to, "exchange" | "keep") → "done" | "taken" | "missing" | "unsupported"
+// rename(from, to, "exchange" | "keep", expected?, descriptor?) → "done" | "taken" | "missing" |
+// "unsupported"
 Napi::Value rename_file(const Napi::CallbackInfo& info);
 
 // findText(texts, starts, sought) → the numbers of the texts that have it, at once

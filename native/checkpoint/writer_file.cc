@@ -241,7 +241,12 @@ std::string TempFile::publish_new(std::string_view stem, std::string_view extens
   for (std::uint64_t suffix = 0;; ++suffix) {
     const std::string path = join(folder_, numbered(stem, suffix) + std::string(extension));
     if (!rename_without_replacing(path_, path)) continue;
-    published(path);
+    try {
+      published(path);
+    } catch (...) {
+      ::unlink(path.c_str());  // what may not last is not to be there either
+      throw;
+    }
     return path;
   }
 }

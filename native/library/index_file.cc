@@ -1,41 +1,50 @@
 #include "library/index_file.h"
 
-#include <sys/stat.h>
-
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <limits>
 #include <thread>
+#include <utility>
+
+#include "library/file_identity.h"
 
 namespace sda::library {
 namespace {
 
 constexpr int kAttempts = 20;
 constexpr auto kPause = std::chrono::milliseconds(10);
+constexpr auto kShortPause = std::chrono::milliseconds(1);
 
-std::string nanoseconds(const timespec& time) {
-  return std::to_string(std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
-}
-
-// lib/library/file-identity.ts writes the same.
 std::string identity_of(const File& file) {
   struct stat info;
   if (::fstat(file.descriptor(), &info) != 0)
     throw Error(ErrorCode::kIo, "cannot examine '" + file.path() + "'").with("path", file.path());
-#if defined(__APPLE__)
-  const auto& [modified, changed] = std::pair(info.st_mtimespec, info.st_ctimespec);
-#else
-  const auto& [modified, changed] = std::pair(info.st_mtim, info.st_ctim);
-#endif
-  return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) + ":" +
-         std::to_string(info.st_size) + ":" + nanoseconds(modified) + ":" + nanoseconds(changed);
+  return library::identity_of(info);
+}
+
+// For a moment while it comes to its name, an index can't be opened without waiting, see rename.h.
+std::unique_ptr<const File> open_index(const std::string& path) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return std::make_unique<const File>(path);
+    } catch (const Error& error) {
+      const std::pair<std::string, DetailValue> busy{"errno", std::int64_t{EWOULDBLOCK}};
+      const auto& details = error.details();
+      if (attempt == kAttempts || std::find(details.begin(), details.end(), busy) == details.end())
+        throw;
+    }
+    std::this_thread::sleep_for(kShortPause);
+  }
 }
 
 }  // namespace
 
 IndexFile read_index(const std::string& path, const CancelToken& cancel) {
   for (int attempt = 1;; ++attempt) {
-    const File file(path);
+    const std::unique_ptr<const File> opened = open_index(path);
+    const File& file = *opened;
     const std::string before = identity_of(file);
     if (file.size() > std::numeric_limits<std::uint32_t>::max())
       throw Error(ErrorCode::kLimit, "'" + path + "' is longer than 4 GiB").with("path", path);

@@ -1,4 +1,5 @@
 set(SDA_LIBRARY_SOURCES
+  native/library/file_identity.cc
   native/library/find_text.cc
   native/library/folder_lock.cc
   native/library/index_file.cc

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -175,6 +176,30 @@ describe("entries that are no model to us", () => {
     expect(text()).toBe(indexText(others));
   });
 
+  test("keep their id: nothing is written over them", async () => {
+    const [, , , , unknown] = others as [string, string, string, string, string];
+    put(folder, INDEX, indexText([unknown]));
+    const library = await ModelLibrary.open(folder);
+    const good = library.addEntry(entry(1));
+    const bad = library.addEntries([entry(2), entry(8)]);
+    const error = await sdaError(() => bad);
+    expect([error.code, error.details?.["option"]]).toEqual(["ERR_SDA_ARGUMENT", "entry.modelId"]);
+    await good; // others that are written with it don't suffer
+    expect(text()).toBe(indexText([unknown, entryText(entry(1))]));
+  });
+
+  test("large numbers are near enough, and survive rewrites digit for digit", async () => {
+    const large = entryText(entry(1)).replace(
+      '"file_size_bytes": 1001',
+      `"file_size_bytes": ${2n ** 53n + 1n}`,
+    );
+    put(folder, INDEX, indexText([large]));
+    const library = await ModelLibrary.open(folder);
+    expect(library.listAll()).toEqual([entry(1, { fileSizeBytes: 2 ** 53 })]);
+    await library.addEntry(entry(2));
+    expect(text()).toBe(indexText([large, entryText(entry(2))]));
+  });
+
   test("also where the rest of the file has another layout", async () => {
     put(folder, INDEX, `{"models":{${ODD},${entryText(entry(1))}}}`);
     const library = await ModelLibrary.open(folder);
@@ -306,6 +331,32 @@ os.replace(index + ".new", index)`;
     const same =
       "import json,sys; t=open(sys.argv[1]).read(); print(json.dumps(json.loads(t),indent=2)==t)";
     expect(runPython(["-c", same, path(INDEX)])).toBe("True\n");
+  });
+
+  // There, whoever opens an index that is about to be taken back waits.
+  test.runIf(process.platform === "linux")("nor when it writes all the time", async () => {
+    const WRITES = 400;
+    const library = await ModelLibrary.open(folder);
+    await library.addEntry(entry(0));
+    const all = `import sys\nnumber = int(sys.argv.pop())\nfor i in range(number):\n${script
+      .replace("model_id=name", "model_id=f'{name}-{i}'")
+      .replace('["models"][name]', "['models'][f'{name}-{i}']")
+      .replace(/^/gm, "    ")}`;
+    const child = spawn(python as string, ["-c", all, folder, "python", String(WRITES)]);
+    let isRunning = true;
+    const ended = new Promise((done) => child.on("close", done)).then((code) => {
+      isRunning = false;
+      return code;
+    });
+    let added = 0;
+    while (isRunning) await library.addEntry(entry(++added));
+    expect(await ended).toBe(0);
+    expect(added).toBeGreaterThan(20);
+    await library.refresh();
+    const lost = Array.from({ length: WRITES }, (_, i) => `python-${i}`).filter(
+      (id) => library.get(id) === null,
+    );
+    expect(lost).toEqual([]);
   });
 });
 

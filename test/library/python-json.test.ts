@@ -65,6 +65,12 @@ test("whatever Python's json writes is written back as it came", () => {
   expect(writePythonJson(parsePythonJson(text))).toBe(text);
 });
 
+test("what Python can still nest is read and written", () => {
+  const text = `${"[\n".repeat(900)}${"]\n".repeat(900)}`;
+  const value = parsePythonJson(text);
+  expect(parsePythonJson(writePythonJson(value))).toEqual(value);
+});
+
 describe("refused, as by Python", () => {
   for (const text of [
     "",

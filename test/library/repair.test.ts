@@ -1,18 +1,28 @@
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   symlinkSync,
   unlinkSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { deleteModel, type ModelEntry, ModelLibrary, readMetadata } from "../../lib/index.js";
+import {
+  deleteModel,
+  type ModelEntry,
+  ModelLibrary,
+  readMetadata,
+  verifyFile,
+} from "../../lib/index.js";
 import { entryText } from "../../lib/library/entry.js";
 import { ModelsFolder } from "../../lib/library/folder.js";
 import { withLock } from "../../lib/library/lock.js";
+import { load, save, Tensor } from "../../lib/torch/index.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 import { entry, INDEX, indexText, put } from "./support.js";
@@ -98,6 +108,55 @@ describe("repairIndex", () => {
     expect(library.get(modelId)?.filePath).toBe("new.sda");
   });
 
+  test("leaves files alone whose names are paths to somewhere else on another system", async () => {
+    const names = ["C:\\m.sda", "\\m.sda"];
+    copyFileSync(TINY, path("tiny.sda"));
+    for (const name of names) copyFileSync(TINY, path(name));
+    const library = await libraryWith();
+    expect(await library.repairIndex()).toEqual({ removed: 0, added: 1, unreadable: names });
+    // Nor do they keep an index from being made anew.
+    put(folder, INDEX, "{");
+    unlinkSync(path("model_library.json.bak"));
+    expect((await ModelLibrary.open(folder)).listAll()).toEqual(library.listAll());
+    expect(names.every((name) => existsSync(path(name)))).toBe(true);
+  });
+
+  test("a link that leads nowhere, or in a circle, is a missing file", async () => {
+    symlinkSync("gone.sda", path("m1.sda"));
+    symlinkSync("m3.sda", path("m2.sda"));
+    symlinkSync("m2.sda", path("m3.sda"));
+    symlinkSync("m5.sda", path("m4.sda"));
+    put(folder, "m5.sda", "");
+    const library = await libraryWith(entry(1), entry(2), entry(4), entry(5));
+    expect(await library.repairIndex()).toMatchObject({ removed: 2 });
+    expect(library.listAll()).toEqual([entry(5), entry(4)]);
+  });
+
+  test("a file has its entry already when that spells its path in another way", async () => {
+    copyFileSync(TINY, path("a.sda"));
+    const library = await libraryWith(entry(1, { filePath: "./a.sda" }));
+    expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
+  });
+
+  test.runIf(process.platform === "linux")("reads no weights", async () => {
+    const content = (await load(TINY)) as Map<string, unknown>;
+    const MIB = 2 ** 20;
+    content.set("ballast", new Tensor("uint8", [64 * MIB], new Uint8Array(64 * MIB)));
+    await save(content, path("large.sda"));
+    // What is damaged there must not be noticed.
+    const file = openSync(path("large.sda"), "r+");
+    writeSync(file, Buffer.of(1), 0, 1, 32 * MIB);
+    closeSync(file);
+    expect((await verifyFile(path("large.sda"))).ok).toBe(false);
+    const library = await libraryWith();
+    const bytesRead = () => Number(/rchar: (\d+)/.exec(readFileSync("/proc/self/io", "utf8"))?.[1]);
+    const faults = () => process.resourceUsage().minorPageFault;
+    const before = [bytesRead(), faults()] as const;
+    expect(await library.repairIndex()).toEqual({ removed: 0, added: 1, unreadable: [] });
+    expect(bytesRead() - before[0]).toBeLessThan(4 * MIB);
+    expect(faults() - before[1]).toBeLessThan((32 * MIB) / 4096); // nor through a mapping
+  });
+
   test("stops when its signal is aborted", async () => {
     const library = await libraryWith();
     for (let i = 0; i < 40; i++) copyFileSync(TINY, path(`m${i}.sda`));
@@ -154,6 +213,22 @@ describe("deleteModel", () => {
     await libraryWith();
     expect(visible()).toEqual([]);
   });
+
+  test.each(["model_library.json", "model_library.json.bak", ".model_library.lock", "notes.txt"])(
+    "deletes no file but models: %s",
+    async (name) => {
+      put(folder, "notes.txt", "mine");
+      put(folder, "model_library.json.bak", "{}");
+      await libraryWith(entry(1, { filePath: name }));
+      const before = readFileSync(path(INDEX), "utf8");
+      const error = await sdaError(() => deleteModel(entry(1).modelId, folder));
+      expect(error.code).toBe("ERR_SDA_SCHEMA");
+      expect(readFileSync(path(INDEX), "utf8")).toBe(before);
+      expect(readdirSync(folder)).toEqual(
+        expect.arrayContaining([".model_library.lock", INDEX, `${INDEX}.bak`, "notes.txt"]),
+      );
+    },
+  );
 
   test("deletes no folder", async () => {
     mkdirSync(path("m1.sda"));

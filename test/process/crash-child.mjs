@@ -10,6 +10,8 @@ const [compiled, folder, fixtures, seed, ...operations] = process.argv.slice(2);
 const { ModelLibrary } = await import(`${compiled}/library/model-library.js`);
 const { deleteModel } = await import(`${compiled}/library/delete.js`);
 const { saveModelFromCheckpoint } = await import(`${compiled}/model/convert.js`);
+const { saveModel } = await import(`${compiled}/model/save.js`);
+const { load } = await import(`${compiled}/torch/index.js`);
 const say = (...words) => writeSync(1, `${words.join(" ")}\n`);
 
 let state = Number(seed);
@@ -28,8 +30,31 @@ function entry(modelId) {
   return { ...library.listAll()[0], modelId, name: modelId, filePath: "keep.sda" };
 }
 
+/** What `saveModel` takes, of a small model. */
+async function smallModel() {
+  const content = await load(join(fixtures, "models/tiny.sda"));
+  const config = content.get("spectrogram_config");
+  return {
+    source: { stateDict: content.get("model_state_dict"), latentDim: content.get("latent_dim") },
+    spectrogramConfig: {
+      sampleRate: config.get("sample_rate"),
+      nFft: config.get("n_fft"),
+      hopLength: config.get("hop_length"),
+      nMels: config.get("n_mels"),
+    },
+  };
+}
+
 const does = {
   async save() {
+    const id = newId("model");
+    const { source, spectrogramConfig } = small;
+    say("adding", id);
+    const metadata = { modelId: id, name: `crash ${random(5)}` };
+    await saveModel(source, { modelsDir: folder, metadata, spectrogramConfig });
+    say("added", id);
+  },
+  async convert() {
     const id = newId("model");
     say("adding", id);
     const metadata = { modelId: id, name: `crash ${random(5)}` };
@@ -58,14 +83,16 @@ const does = {
   },
 };
 
+// Before the time is taken that a process may live.
+const small = await smallModel();
 say("ready");
 try {
   library = await ModelLibrary.open(folder);
   for (const operation of operations) await does[operation]();
-  for (const order = ["save", "add", "delete", "remove"]; operations.length === 0; ) {
+  for (const order = ["save", "convert", "add", "delete", "remove"]; operations.length === 0; ) {
     // More goes than comes once there is enough.
     const few = library.count() < 8;
-    await does[order[few ? random(2) : random(4)]]();
+    await does[order[few ? random(3) : random(5)]]();
     await library.refresh();
   }
   say("end");

@@ -7,7 +7,8 @@
 //   SDA_FAULT_AT      number of the call, from 1
 //   SDA_FAULT         what happens there: "kill" before the call, "tear" (write half, then kill), or
 //                     a number: it and, with a "+" behind, all that follow fail with that errno
-//   SDA_FAULT_LOG     a file; each counted call adds a line with its kind and name
+//   SDA_FAULT_LOG     a file; each counted call adds a line with its kind and name and, if names are
+//                     changed, the last name of the path
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -38,6 +39,7 @@ static int fault_errno;  // 0: kill
 static bool tears, goes_on;
 static int log_file = -1;
 static atomic_long counted;
+static _Thread_local const char* subject;  // path of the call at hand
 static atomic_bool is_inside[kMaxFiles];  // by descriptor
 
 __attribute__((constructor)) static void start(void) {
@@ -71,9 +73,12 @@ static bool fails(char kind, const char* name, size_t* size) {
   if (strchr(kinds, kind) == NULL) return false;
   const long number = atomic_fetch_add(&counted, 1) + 1;
   if (log_file >= 0) {
-    char line[64];
-    const int length = snprintf(line, sizeof line, "%c %s\n", kind, name);
-    (void)!syscall(SYS_write, log_file, line, (size_t)length);
+    char line[512];
+    const char* last = subject != NULL ? strrchr(subject, '/') : NULL;
+    const int length =
+        snprintf(line, sizeof line, "%c %s %.400s", kind, name, last != NULL ? last + 1 : "");
+    line[last != NULL ? length : length - 1] = '\n';
+    (void)!syscall(SYS_write, log_file, line, (size_t)(last != NULL ? length + 1 : length));
   }
   if (fault_at == 0 || number < fault_at || (number > fault_at && !goes_on)) return false;
   if (fault_errno != 0) {
@@ -86,6 +91,13 @@ static bool fails(char kind, const char* name, size_t* size) {
   }
   kill(getpid(), SIGKILL);
   return true;
+}
+
+static bool path_fails(char kind, const char* name, const char* path) {
+  subject = path;
+  const bool result = fails(kind, name, NULL);
+  subject = NULL;
+  return result;
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -107,7 +119,7 @@ static mode_t mode_of(int flags, va_list arguments) {
     va_start(arguments, flags);                                                           \
     const mode_t mode = mode_of(flags, arguments);                                        \
     va_end(arguments);                                                                    \
-    if (in_folder(path) && fails(kind_of_open(flags), #name, NULL)) return -1;            \
+    if (in_folder(path) && path_fails(kind_of_open(flags), #name, path)) return -1;       \
     return opened(NEXT(name)(path, flags, mode), path);                                   \
   }
 OPEN(open)
@@ -119,7 +131,7 @@ OPEN(open64)
     va_start(arguments, flags);                                                           \
     const mode_t mode = mode_of(flags, arguments);                                        \
     va_end(arguments);                                                                    \
-    if (in_folder(path) && fails(kind_of_open(flags), #name, NULL)) return -1;            \
+    if (in_folder(path) && path_fails(kind_of_open(flags), #name, path)) return -1;       \
     return opened(NEXT(name)(at, path, flags, mode), path);                               \
   }
 OPENAT(openat)
@@ -195,7 +207,7 @@ OF_DESCRIPTOR('l', flock, (int fd, int operation), (fd, operation))
 
 #define OF_PATH(name, parameters, values)                        \
   int name parameters {                                          \
-    if (in_folder(path) && fails('c', #name, NULL)) return -1;   \
+    if (in_folder(path) && path_fails('c', #name, path)) return -1; \
     return NEXT(name) values;                                    \
   }
 OF_PATH(rename, (const char* from, const char* path), (from, path))
@@ -223,7 +235,7 @@ long syscall(long number, ...) {
   long (*const next)(long, ...) = NEXT(syscall);
   size_t size = 0, asked = 0;
   if (number == SYS_renameat2 && in_folder((const char*)a[3])) {
-    if (fails('c', "renameat2", NULL)) return -1;
+    if (path_fails('c', "renameat2", (const char*)a[3])) return -1;
   } else if (number == SYS_openat2 && in_folder((const char*)a[1])) {
     if (fails('o', "openat2", NULL)) return -1;
     return opened((int)next(number, a[0], a[1], a[2], a[3]), (const char*)a[1]);

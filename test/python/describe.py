@@ -95,7 +95,10 @@ class Maker:
         return array
 
     def scalar(self) -> Any:
-        return np.dtype(self.random.choice(ARRAY_TYPES)).type(self.random.randrange(2))
+        dtype = self.random.choice(ARRAY_TYPES)
+        number = self.random.choice([0, 1, 0.5, -0.0, 100, -7, 2**60 + 1, -(2**60) - 1, -(2**63)])
+        with np.errstate(all="ignore"):  # what doesn't fit becomes something else
+            return np.asarray(number).astype(dtype)[()]
 
     def list(self, depth: int) -> list[Any]:
         made: list[Any] = []

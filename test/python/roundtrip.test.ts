@@ -1,13 +1,22 @@
 /** What Node writes, Python reads: value by value and type by type. */
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { saveModelFromCheckpoint } from "../../lib/index.js";
+import {
+  deleteModel,
+  loadModel,
+  ModelLibrary,
+  type ModelMetadata,
+  readMetadata,
+  saveModel,
+  saveModelFromCheckpoint,
+} from "../../lib/index.js";
 import { Complex, load, NdArray, OrderedDict, save, Tensor, Tuple } from "../../lib/torch/index.js";
 import { corpus, corpusFile } from "../support/corpus.js";
 import { fixture, modelFixtures, readable } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
+import { engineBuilt } from "../support/native.js";
 import { runPython } from "../support/python.js";
 import { hasTorch } from "../support/torch-python.js";
 
@@ -59,6 +68,40 @@ describe.skipIf(!hasTorch)("files that Node has read and written", () => {
   });
 });
 
+describe.skipIf(!hasTorch)("values of Python that Node has read and written", () => {
+  const SEED = 900;
+  const COUNT = 60;
+
+  it("are what they were: random ones", async () => {
+    const [here, there] = [temporaryFolder(), temporaryFolder()];
+    const output = runPython([script("describe.py"), here, String(SEED), String(COUNT)]);
+    const jobs: Job[] = [];
+    for (const line of output.trim().split("\n")) {
+      for (const name of JSON.parse(line).files as string[]) {
+        // One protocol of each way that bytes and numpy's values can be written.
+        if (!/protocol2\.pt|protocol4-legacy/.test(name)) continue;
+        const copy = join(there, name);
+        const value = await load(join(here, name));
+        // Without anything around it, a number is all that is left of a float or a scalar.
+        if (typeof value === "number") continue;
+        await save(value, copy);
+        jobs.push({ name, original: join(here, name), copy });
+      }
+    }
+    expect(jobs.length).toBeGreaterThan(COUNT);
+    expect(differences(jobs)).toEqual([]);
+  });
+
+  it("are what they were: numpy scalars of whole and of large numbers", async () => {
+    const [original, copy] = ["original.pt", "copy.pt"].map((name) =>
+      join(temporaryFolder(), name),
+    ) as [string, string];
+    runPython([script("scalars.py"), original]);
+    await save(await load(original), copy);
+    expect(differences([{ name: "scalars", original, copy }])).toEqual([]);
+  });
+});
+
 describe.skipIf(!hasTorch)("checkpoints that Node has converted", () => {
   const CARRIED = ["model_state_dict", "spectrogram_config", "latent_analysis", "training_config"];
   const checkpoints = [fixture("checkpoints/tiny.pt")];
@@ -83,6 +126,121 @@ describe.skipIf(!hasTorch)("checkpoints that Node has converted", () => {
       expect(differences([{ name: "converted", original, copy, pairs, strides: true }])).toEqual(
         [],
       );
+    },
+  );
+});
+
+describe.skipIf(!hasTorch)("a folder that Node has changed", () => {
+  /** What Python finds there; it checks the index, the files and that they agree. */
+  const seen = (folder: string) =>
+    runPython([script("library.py"), folder])
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+
+  it("is a library to Python: after saving, renaming, deleting and converting", async () => {
+    const folder = temporaryFolder();
+    const content = (await load(fixture("models/tiny.sda"))) as Map<string, unknown>;
+    const config = content.get("spectrogram_config") as Map<string, number>;
+    const setting = (name: string) => config.get(name) as number;
+    const source = {
+      stateDict: content.get("model_state_dict") as Map<string, Tensor>,
+      latentDim: content.get("latent_dim") as number,
+    };
+    const spectrogramConfig = {
+      sampleRate: setting("sample_rate"),
+      nFft: setting("n_fft"),
+      hopLength: setting("hop_length"),
+      nMels: setting("n_mels"),
+    };
+    const saved = (name: string, metadata: Partial<ModelMetadata> = {}) =>
+      saveModel(source, {
+        modelsDir: folder,
+        spectrogramConfig,
+        metadata: { ...metadata, name },
+      });
+    const first = await saved("Küche", { tags: ["a", "🥁"], finalTrainLoss: 1, modelId: "first" });
+    await saved("Küche", { datasetTotalDurationS: 60, modelId: "second" });
+    const tensors = source.stateDict.size;
+    expect(seen(folder)).toEqual([
+      ["first", "Küche", "k_che.sda", [], tensors],
+      ["second", "Küche", "k_che_1.sda", [], tensors],
+    ]);
+
+    // Another name: a new file, and the old one goes.
+    await saved("Kitchen", { ...(await readMetadata(first)), modelId: "renamed" });
+    await deleteModel("first", folder);
+    await saveModelFromCheckpoint(
+      fixture("checkpoints/tiny.pt"),
+      { name: "Converted", modelId: "converted" },
+      folder,
+    );
+    const after = seen(folder);
+    expect(after.map((line) => line.slice(0, 3))).toEqual([
+      ["second", "Küche", "k_che_1.sda"],
+      ["renamed", "Kitchen", "kitchen.sda"],
+      ["converted", "Converted", "converted.sda"],
+    ]);
+    expect(after[2][4]).toBeGreaterThan(0);
+
+    // And with the index made anew from the files
+    for (const name of ["model_library.json", "model_library.json.bak"]) rmSync(join(folder, name));
+    await (await ModelLibrary.open(folder)).repairIndex();
+    expect(seen(folder).sort()).toEqual(after.sort());
+  });
+
+  it.skipIf(corpus === null || !engineBuilt)(
+    "holds loaded models value for value, carried over or given",
+    { timeout: 120_000 },
+    async () => {
+      const folder = temporaryFolder();
+      const keys = ["format", "model_state_dict", "latent_dim", "spectrogram_config"];
+      // Not the correlations, which are floats when given: most files have numpy's.
+      const analysisKeys = [
+        "pca_components",
+        "pca_mean",
+        "explained_variance_ratio",
+        "n_active_components",
+        "component_labels",
+        "safe_min",
+        "safe_max",
+        "warning_min",
+        "warning_max",
+        "step_size",
+        "n_steps",
+        "latent_dim",
+      ];
+      const pairs = (names: string[]) => names.map((key) => [[key], [key]]);
+      const jobs: Job[] = [];
+      for (const name of readdirSync(corpusFile("models"))) {
+        const original = corpusFile("models", name);
+        for (const verify of [true, false]) {
+          const model = await loadModel(original, { device: "cpu", verify });
+          const { analysis, spectrogram } = model;
+          const save = (given: object) => saveModel(model, { modelsDir: folder, ...given });
+          const carried = await save({});
+          const rewritten = await save({ analysis, spectrogramConfig: spectrogram.config });
+          model.dispose();
+          const analysisPairs =
+            analysis === null
+              ? [[["latent_analysis"], ["latent_analysis"]]]
+              : analysisKeys.map((key) => Array(2).fill(["latent_analysis", key]));
+          const others = pairs([...keys, "training_config"]);
+          const all = [...others, [["latent_analysis"], ["latent_analysis"]]];
+          jobs.push(
+            { name: `${name}, carried`, original, copy: carried, pairs: all, strides: true },
+            {
+              name: `${name}, given`,
+              original,
+              copy: rewritten,
+              pairs: [...others, ...analysisPairs],
+            },
+          );
+        }
+      }
+      expect(jobs.length).toBeGreaterThan(3);
+      expect(differences(jobs)).toEqual([]);
+      expect(seen(folder)).toHaveLength(jobs.length);
     },
   );
 });

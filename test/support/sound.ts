@@ -28,3 +28,41 @@ export function expectSameSound(actual: Float32Array, expected: Float32Array): v
   expect(ab / Math.sqrt(aa * bb)).toBeGreaterThanOrEqual(0.9999);
   expect(Math.abs(Math.sqrt(aa / bb) - 1)).toBeLessThanOrEqual(0.001);
 }
+
+/** The same samples, bit for bit, NaN and the sign of zero included. */
+export function expectSameBits(actual: Float32Array, expected: Float32Array, what = ""): void {
+  expect(actual.length, what).toBe(expected.length);
+  const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+    Buffer.from(buffer, byteOffset, byteLength);
+  if (bytes(actual).equals(bytes(expected))) return;
+  const at = actual.findIndex((value, i) => !Object.is(value, expected[i]));
+  expect.fail(`${what}: sample ${at} is ${actual[at]}, expected ${expected[at]}`);
+}
+
+/** One sample of each channel after the other. */
+export function interleave(audio: Float32Array[]): Float32Array {
+  const samples = new Float32Array(audio.length * (audio[0]?.length ?? 0));
+  audio.forEach((channel, c) => {
+    channel.forEach((value, i) => {
+      samples[i * audio.length + c] = value;
+    });
+  });
+  return samples;
+}
+
+/** All pieces, end to end. */
+export async function collect(pieces: AsyncIterable<Float32Array>): Promise<Float32Array> {
+  const all: Float32Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  const samples = new Float32Array(all.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of all) {
+    samples.set(piece, at);
+    at += piece.length;
+  }
+  return samples;
+}
+
+export function peakOf(samples: Float32Array): number {
+  return samples.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0);
+}
