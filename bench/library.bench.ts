@@ -5,16 +5,19 @@
  * measured now, on this machine. Every add here is on disk, synced, when it counts as done; the peer's is not.
  */
 import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type ModelEntry, ModelLibrary } from "../lib/index.js";
 import { entryText } from "../lib/library/entry.js";
+import { environment } from "./support/environment.js";
 import { writeLargeModel } from "./support/large-file.js";
 import { Peer, python } from "./support/python.js";
+import { resultFile } from "./support/results.js";
 import { Rounds } from "./support/rounds.js";
 import { type Summary, summarize } from "./support/statistics.js";
+import { printTable } from "./support/table.js";
 
 const QUERY = "take 77";
 const TOGETHER = 1000;
@@ -178,14 +181,8 @@ const lines = [
   ["entries", "operation", "ms", "Python ms", "ratio", "asked for"],
   ...table.map(cells),
 ];
-const widths =
-  lines[0]?.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0))) ?? [];
-for (const line of lines)
-  console.log(line.map((cell, i) => cell.padStart(widths[i] ?? 0)).join("  "));
-const results = fileURLToPath(new URL("results/library.json", import.meta.url));
-const environment = {
-  cpu: cpus()[0]?.model,
-  node: process.version,
-  date: new Date().toISOString(),
-};
-writeFileSync(results, `${JSON.stringify({ ...environment, table }, null, 2)}\n`);
+printTable(lines);
+writeFileSync(
+  resultFile("library.json"),
+  `${JSON.stringify({ ...environment(), table }, null, 2)}\n`,
+);

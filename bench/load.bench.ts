@@ -6,14 +6,17 @@
  *     npm run bench:load [-- FILE.sda]
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type LoadedModel, loadModel, readMetadata } from "../dist/index.js";
 import { load, Tensor } from "../dist/torch/index.js";
+import { machine } from "./support/environment.js";
 import { writeLargeModel } from "./support/large-file.js";
+import { modelFile } from "./support/model-file.js";
 import { Peer, python } from "./support/python.js";
+import { writeResults } from "./support/results.js";
 import { Rounds } from "./support/rounds.js";
 import { type Summary, show } from "./support/statistics.js";
 
@@ -24,12 +27,7 @@ const COLD_STARTS = 7;
 const LARGE = 2 ** 31;
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const corpusModel = join(
-  process.env["SDA_CORPUS"] ?? here("../../shared/corpus"),
-  "models/default.sda",
-);
-const bundled = here("../assets/models/synthetic-plucks.sda");
-const file = process.argv[2] ?? (existsSync(corpusModel) ? corpusModel : bundled);
+const file = modelFile();
 const large = join(tmpdir(), `sda-bench-${process.pid}.sda`);
 
 const rounds = new Rounds();
@@ -78,7 +76,7 @@ try {
 
 const summaries = rounds.summaries();
 console.log(`${file}, ${(statSync(file).size / 1e6).toFixed(1)} MB, in the page cache`);
-console.log(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}\n`);
+console.log(`${machine()}\n`);
 for (const [name, summary] of summaries) console.log(`${name.padEnd(28)} ${show(summary)}`);
 
 const RATIOS: [ours: string, theirs: string][] = [
@@ -105,8 +103,4 @@ if (python === null) {
     );
   }
 }
-mkdirSync(here("results"), { recursive: true });
-writeFileSync(
-  here("results/load.json"),
-  `${JSON.stringify({ file: file.split("/").at(-1), cpu: cpus()[0]?.model, node: process.version, date: new Date().toISOString(), milliseconds: Object.fromEntries(summaries), ratios }, null, 2)}\n`,
-);
+writeResults("load.json", file, { milliseconds: Object.fromEntries(summaries), ratios });

@@ -6,7 +6,10 @@ export interface RoundOptions {
   rounds: number;
   /** Of each work, in each round */
   runs: number;
-  /** Milliseconds of runs that don't count, on both sides: a processor that did other work takes a while to be at full speed */
+  /**
+   * Milliseconds of runs that don't count, on both sides: a processor that did other work takes a while to be at full speed.
+   * 0 for none, where one run is long itself
+   */
   warmUp: number;
 }
 
@@ -48,7 +51,12 @@ export class Rounds {
   }
 
   ratio(ours: string, theirs: string): ReturnType<typeof ratioOf> {
-    return ratioOf(this.#times.get(`Python: ${theirs}`) ?? [], this.#times.get(ours) ?? []);
+    return this.compare(`Python: ${theirs}`, ours);
+  }
+
+  /** How many times longer `slow` took than `fast`. */
+  compare(slow: string, fast: string): ReturnType<typeof ratioOf> {
+    return ratioOf(this.#times.get(slow) ?? [], this.#times.get(fast) ?? []);
   }
 }
 
@@ -62,6 +70,7 @@ async function measure(
   const bench = new Bench({
     iterations: runs,
     time: 0,
+    warmup: warmUp > 0,
     warmupIterations: 1,
     warmupTime: warmUp,
     retainSamples: true,

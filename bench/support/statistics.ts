@@ -14,6 +14,16 @@ export function summarize(samples: readonly number[]): Summary {
   return { samples: sorted.length, median: at(0.5), low: at(0.25), high: at(0.75) };
 }
 
+export function scaled({ samples, median, low, high }: Summary, factor: number): Summary {
+  return { samples, median: median * factor, low: low * factor, high: high * factor };
+}
+
+/** Something a second, from the milliseconds that `amount` of it took. */
+export function perSecond({ samples, median, low, high }: Summary, amount: number): Summary {
+  const rate = (ms: number) => (amount * 1e3) / ms;
+  return { samples, median: rate(median), low: rate(high), high: rate(low) };
+}
+
 /**
  * How many times longer `theirs` took, round by round: by the rounds' medians, and by their fastest runs, which a noisy
  * neighbour has disturbed least.

@@ -73,7 +73,7 @@ export interface GenerateOptions {
   sampleRate?: (typeof SAMPLE_RATES)[number];
   /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
-  /** Called on the main thread with the chunks done so far and their total */
+  /** Called on the caller's thread with the chunks done so far and their total; what it throws stops the work, which rejects with it */
   onProgress?: (done: number, total: number) => void;
 }
 

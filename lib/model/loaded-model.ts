@@ -5,7 +5,7 @@ import { badArgument } from "../check.js";
 import { SdaError } from "../errors.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../latent/sliders.js";
-import { callNativeSync, callNativeUnder } from "../native/call.js";
+import { callNativeSync, callNativeUnder, stoppingProgress } from "../native/call.js";
 import type { NativeGenerateOptions, SavePlan, SaveResult, SaveTarget } from "../native/types.js";
 import type { AudioSpectrogram } from "./audio-spectrogram.js";
 import type { ConvVae } from "./conv-vae.js";
@@ -86,10 +86,11 @@ export class LoadedModel implements Disposable, AsyncDisposable {
    */
   async generate(options: GenerateOptions = {}): Promise<GenerationResult> {
     const native = this.#resolve(options);
-    const { signal, onProgress } = options;
+    const { signal, onProgress } = stoppingProgress(options.signal, options.onProgress);
     const { audio, sampleRate, quality } = await this.#native.run(signal, (addon, cancel) =>
       addon.generate(this.#native.model, this.#native.spectrogram, native, onProgress, cancel),
     );
+    if (onProgress) signal?.throwIfAborted(); // the last call may have thrown, when all was done
     return {
       audio,
       sampleRate,
@@ -114,7 +115,8 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   stream(options: GenerateOptions = {}): AsyncIterableIterator<Float32Array> {
     const native = this.#resolve(options, "running");
     if (native.loudness === "peak") throw badArgument("loudness", '"running" or "none"', "peak");
-    return this.#pieces(native, options.signal, options.onProgress);
+    const { signal, onProgress } = stoppingProgress(options.signal, options.onProgress);
+    return this.#pieces(native, signal, onProgress);
   }
 
   async *#pieces(

@@ -38,6 +38,27 @@ export async function callNativeUnder<T>(
   }
 }
 
+export type OnProgress = (done: number, total: number) => void;
+
+/** A callback that stops the work when it throws: then the call rejects with what it threw. */
+export function stoppingProgress(
+  signal: AbortSignal | undefined,
+  onProgress: OnProgress | undefined,
+): { signal: AbortSignal | undefined; onProgress: OnProgress | undefined } {
+  if (onProgress === undefined) return { signal, onProgress };
+  const stopped = new AbortController();
+  return {
+    signal: signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal,
+    onProgress(done, total) {
+      try {
+        onProgress(done, total);
+      } catch (error) {
+        stopped.abort(error);
+      }
+    },
+  };
+}
+
 /** Runs a native call that answers at once. */
 export function callNativeSync<T>(f: () => T): T {
   try {

@@ -44,7 +44,7 @@ class ProgressChannel : public std::enable_shared_from_this<ProgressChannel> {
       callback_.Call({Napi::Number::New(env, static_cast<double>(done)),
                       Napi::Number::New(env, static_cast<double>(total))});
     } catch (const Napi::Error& error) {
-      // TypeScript wraps the callback and keeps what it throws; nothing is left to throw here.
+      // TypeScript's callback keeps what the user's throws; only a worker that ends comes here.
     }
   }
 

@@ -44,6 +44,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
                                          std::move(events), std::move(owner));
       engine::Scheduler::shared().start(request_);
     } catch (...) {
+      request_ = nullptr;  // it holds this stream, until it ends
       left();
       throw;
     }

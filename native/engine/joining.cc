@@ -7,7 +7,7 @@
 namespace sda::engine {
 
 Joiner::Joiner(std::int64_t overlap, Joint joint)
-    : overlap_(overlap), joint_(joint), fade_(make_fade(overlap, joint)) {}
+    : overlap_(overlap), joint_(joint) {}
 
 Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
   Fade fade;
@@ -34,11 +34,11 @@ Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
 
 void Joiner::append(const float* chunk, std::int64_t count, std::vector<float>& out) {
   const std::int64_t shared = std::min(static_cast<std::int64_t>(held_.size()), count);
-  const Fade own = shared < overlap_ ? make_fade(shared, joint_) : Fade{};
-  const Fade& fade = shared < overlap_ ? own : fade_;
+  // Nearly always the same; and not needed at all for a single chunk.
+  if (static_cast<std::int64_t>(fade_.tail.size()) != shared) fade_ = make_fade(shared, joint_);
   float* const tail = held_.data() + held_.size() - shared;
   for (std::int64_t i = 0; i < shared; ++i) {
-    tail[i] = tail[i] * fade.tail[i] + chunk[i] * fade.head[i];
+    tail[i] = tail[i] * fade_.tail[i] + chunk[i] * fade_.head[i];
   }
   held_.insert(held_.end(), chunk + shared, chunk + count);
   const auto settled = held_.size() - std::min<std::size_t>(held_.size(), overlap_);

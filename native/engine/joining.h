@@ -26,7 +26,7 @@ class Joiner {
 
   std::int64_t overlap_;
   Joint joint_;
-  Fade fade_;
+  Fade fade_;                // the last one that was needed
   std::vector<float> held_;  // the last `overlap` samples, or all while there are fewer
 };
 

@@ -86,6 +86,8 @@ describe("refused", () => {
     ["stepsBetween", { stepsBetween: 100, durationS: 60, concatMode: "latent_interpolation" }],
     ["overlapSamples", { overlapSamples: -1 }],
     ["overlapSamples", { overlapSamples: 24001 }],
+    ["joint", { joint: "linear" }],
+    ["loudness", { loudness: "loud" }],
     ["sampleRate", { sampleRate: 22050 }],
     ["sampleRate", { sampleRate: "48000" }],
     ["spatial.mode", { spatial: { mode: "surround" } }],

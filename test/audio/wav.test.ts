@@ -2,7 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { type BitDepth, writeWav } from "../../lib/audio/wav.js";
+import { writeWav } from "../../lib/audio/wav.js";
+import type { BitDepth } from "../../lib/audio/wav-format.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 

@@ -53,6 +53,19 @@ const stages: Record<string, () => unknown> = {
     for (let i = 0; i < 64; i++) void model.generate({ durationS: 10, seed: i });
     leave();
   },
+  async "while a stream is read"() {
+    for await (const _ of (await loadModel(path)).stream({ durationS: 60 })) leave();
+  },
+  async "while streams wait for their readers"() {
+    const model = await loadModel(path);
+    for (let i = 0; i < 8; i++) await model.stream({ durationS: 60 }).next();
+    leave();
+  },
+  async "while streams are queued"() {
+    const model = await loadModel(path);
+    for (let i = 0; i < 64; i++) void model.stream({ durationS: 60 }).next();
+    leave();
+  },
   async "by an uncaught error while generating"() {
     await generating(await loadModel(path));
     setImmediate(() => {
@@ -69,6 +82,25 @@ const stages: Record<string, () => unknown> = {
     void model.generate({ durationS: 1, seed: 1 }).then(() => {
       process.exitCode = EXPECTED_EXIT;
     });
+  },
+  async "by itself, a stream left early"() {
+    const model = await loadModel(path);
+    for await (const _ of model.stream({ durationS: 60 })) break;
+    process.exitCode = EXPECTED_EXIT;
+  },
+  async "by itself, a stream not read to its end"() {
+    const model = await loadModel(path);
+    await model.stream({ durationS: 60 }).next();
+    process.exitCode = EXPECTED_EXIT;
+  },
+  async "by itself, a piece not awaited"() {
+    const model = await loadModel(path);
+    void model
+      .stream()
+      .next()
+      .then(() => {
+        process.exitCode = EXPECTED_EXIT;
+      });
   },
   async "by itself, with work begun in an exit handler"() {
     const model = await loadModel(path);

@@ -1,14 +1,19 @@
-// Loads and disposes of a model many times. argv: what, model. Prints the growth of RSS in bytes.
-import { loadModel } from "../../lib/index.js";
+// Does something with a model many times. argv: what, model, how often. Prints the growth of RSS in bytes.
+import { type GenerateOptions, type LoadedModel, loadModel } from "../../lib/index.js";
 import { load } from "../../lib/torch/index.js";
 
-const WARM_UP = 200;
-const CYCLES = 2000;
+const WARM_UP_SHARE = 0.1;
 const READINGS = 10;
+/** Of a request that is stopped; until then it holds several megabytes. */
+const LONG: GenerateOptions = { durationS: 60, spatial: { mode: "dual_seed" } };
+const CHUNKS_UNTIL_STOPPED = 8;
 
-const [what = "", path = ""] = process.argv.slice(2);
+const [what = "", path = "", times = ""] = process.argv.slice(2);
 const collect = globalThis.gc;
 if (collect === undefined) throw new Error("needs --expose-gc");
+
+let kept: Promise<LoadedModel> | undefined;
+const keptModel = () => (kept ??= loadModel(path));
 
 const cycles: Record<string, (i: number) => Promise<void>> = {
   async "disposed of"(i) {
@@ -26,6 +31,25 @@ const cycles: Record<string, (i: number) => Promise<void>> = {
   },
   async "failing to load"(i) {
     await loadModel(`${path}.${i}`).catch(() => {});
+  },
+  async "stopping requests"(i) {
+    const model = await keptModel();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const onProgress = (done: number) => done >= CHUNKS_UNTIL_STOPPED && controller.abort();
+    await model.generate({ ...LONG, seed: i, signal, onProgress }).then(
+      () => Promise.reject(new Error("it was not stopped")),
+      () => {},
+    );
+  },
+  async "leaving streams"(i) {
+    const model = await keptModel();
+    const controller = new AbortController();
+    const aborted = model.stream({ ...LONG, seed: i, signal: controller.signal });
+    await aborted.next();
+    for await (const _ of model.stream({ ...LONG, seed: i })) break;
+    controller.abort();
+    await aborted.next().catch(() => {});
   },
 };
 
@@ -51,6 +75,7 @@ async function lowest(cycles: number): Promise<number> {
   return Math.min(...readings);
 }
 
-for (let i = 0; i < WARM_UP; i++) await cycle(i);
-const before = await lowest(CYCLES / 2);
-console.log((await lowest(CYCLES / 2)) - before);
+const count = Number(times);
+for (let i = 0; i < count * WARM_UP_SHARE; i++) await cycle(i);
+const before = await lowest(count / 2);
+console.log((await lowest(count)) - before);

@@ -7,7 +7,16 @@ import { inspect } from "../../lib/torch/index.js";
 interface Task {
   path: string;
   /** What to do once the model is loaded. */
-  then: "decode" | "generate on" | "exit" | "stay" | "queue" | "make handles";
+  then:
+    | "decode"
+    | "generate on"
+    | "read a stream"
+    | "leave streams unread"
+    | "queue streams"
+    | "exit"
+    | "stay"
+    | "queue"
+    | "make handles";
 }
 
 async function decoded(path: string): Promise<Float32Array> {
@@ -41,6 +50,25 @@ async function work({ path, then }: Task): Promise<void> {
     const onProgress = () => parentPort?.postMessage("generating");
     await model.generate({ durationS: 60, seed: 1, onProgress });
   }
+  if (then === "read a stream") {
+    for (;;) {
+      for await (const piece of model.stream({ durationS: 60 })) {
+        parentPort?.postMessage(piece.length);
+      }
+    }
+  }
+  if (then === "leave streams unread") {
+    const streams = Array.from({ length: 8 }, (_, seed) => model.stream({ durationS: 60, seed }));
+    for (const stream of streams) await stream.next();
+    setInterval(() => streams.length, 1000);
+  }
+  if (then === "queue streams") {
+    for (let seed = 0; seed < 20; seed++) {
+      void model.stream({ durationS: 60, seed }).next();
+      void model.generate({ durationS: 60, seed });
+    }
+    model.dispose();
+  }
   parentPort?.postMessage("loaded");
   if (then === "exit") process.exit();
   setInterval(() => model.metadata.name, 1000);
@@ -72,6 +100,46 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
       await one.terminate();
     }
     await decoded(path); // the addon still works elsewhere
+  },
+  async "terminated while it reads a stream"(path) {
+    for (let i = 0; i < 5; i++) {
+      const one = worker(path, "read a stream");
+      for (let piece = 0; piece < 2 * i + 1; piece++) await once(one, "message");
+      await one.terminate();
+    }
+    await decoded(path);
+  },
+  async "terminated while streams wait for their readers"(path) {
+    for (let i = 0; i < 3; i++) {
+      const one = worker(path, "leave streams unread");
+      await once(one, "message");
+      await new Promise((resolve) => setTimeout(resolve, 100 * i));
+      await one.terminate();
+    }
+    await decoded(path);
+  },
+  async "terminated with streams and requests queued"(path) {
+    for (let i = 0; i < 5; i++) {
+      const one = worker(path, "queue streams");
+      await once(one, "message");
+      await one.terminate();
+    }
+    await decoded(path);
+  },
+  async "terminated while another goes on"(path) {
+    const model = await loadModel(path);
+    const { audio } = await model.generate({ durationS: 10, seed: 1, loudness: "running" });
+    const expected = audio[0] as Float32Array;
+    const one = worker(path, "queue streams");
+    await once(one, "message");
+    let at = 0;
+    for await (const piece of model.stream({ durationS: 10, seed: 1 })) {
+      if (at === 0) await one.terminate();
+      if (!same(piece, expected.subarray(at, at + piece.length))) throw new Error("it differs");
+      at += piece.length;
+    }
+    if (at !== expected.length) throw new Error("it is not complete");
+    await model.disposeAsync();
   },
   async "terminated with a model loaded"(path) {
     const one = worker(path, "stay");

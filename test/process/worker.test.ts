@@ -7,6 +7,10 @@ describe.skipIf(!engineBuilt)("worker threads", () => {
   for (const scenario of [
     "several at once",
     "terminated while generating",
+    "terminated while it reads a stream",
+    "terminated while streams wait for their readers",
+    "terminated with streams and requests queued",
+    "terminated while another goes on",
     "terminated with a model loaded",
     "terminated at random moments",
     "terminated while native objects are made",

@@ -1,0 +1,26 @@
+// By how much a request of 60 s grows this process at its peak, without the sound itself: { "bytes": n }. A process of its own,
+// run with --expose-gc, so that nothing else grows it; a request of 1 s goes first.
+import { readFileSync, writeFileSync } from "node:fs";
+import { loadModel } from "../dist/index.js";
+
+const model = await loadModel(process.argv[2], { device: "cpu" });
+await model.generate({ durationS: 1, seed: 1 });
+globalThis.gc();
+
+const linux = process.platform === "linux";
+if (linux) writeFileSync("/proc/self/clear_refs", "5"); // VmHWM starts anew
+const before = process.memoryUsage.rss();
+let peak = before;
+const look = () => {
+  peak = Math.max(peak, process.memoryUsage.rss());
+};
+const timer = setInterval(look, 5);
+const { audio } = await model.generate({ durationS: 60, seed: 1 });
+clearInterval(timer);
+look();
+if (linux) {
+  const [, kib] = readFileSync("/proc/self/status", "utf8").match(/VmHWM:\s*(\d+)/);
+  peak = Math.max(peak, kib * 1024);
+}
+const result = audio.reduce((sum, channel) => sum + channel.byteLength, 0);
+console.log(JSON.stringify({ bytes: peak - before - result }));

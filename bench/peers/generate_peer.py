@@ -1,0 +1,60 @@
+"""The same work in Python, for comparison: sound from a model, and its two expensive parts alone.
+
+    python bench/peers/generate_peer.py FILE.sda [--threads N]
+
+Works: 1 s, 60 s, decode (one latent), griffin_lim (one mel to sound, with the inverse of the mel scale). Measured in turns
+(turns.py). The quality report, which the package makes of every sound, is left out here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/python"))
+
+import torch  # noqa: E402
+
+import sda_reference as sda  # noqa: E402
+from turns import serve  # noqa: E402
+
+SEED = 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="one a processor when absent")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    loaded = sda.load_sda(options.file)
+    spectrogram = sda.AudioSpectrogram(loaded.config)
+    z = torch.zeros(1, loaded.model.latent_dim)
+
+    @torch.no_grad()
+    def decode() -> torch.Tensor:
+        return loaded.model.decoder(z)
+
+    mel = decode()
+
+    @torch.no_grad()
+    def griffin_lim() -> torch.Tensor:
+        return spectrogram.mel_to_waveform(mel)
+
+    works: dict[str, Callable[[], Any]] = {
+        "1 s": lambda: sda.generate(loaded, sda.GenerateConfig(1.0, SEED)),
+        "60 s": lambda: sda.generate(loaded, sda.GenerateConfig(60.0, SEED)),
+        "decode": decode,
+        "griffin_lim": griffin_lim,
+    }
+    works["1 s"]()  # imports scipy
+    serve(works)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+import { writeFileSync } from "node:fs";
+import { type EChartsOption, init, type TitleComponentOption } from "echarts";
+import { resultFile } from "./results.js";
+
+export const COLORS = { blue: "#2563a8", orange: "#c8641b", grey: "#666666", purple: "#7a4fa3" };
+export const TEXT = { fontSize: 14, color: "#222222" };
+export const FAINT = { lineStyle: { color: "#dddddd" } };
+
+const BASE: EChartsOption = {
+  animation: false,
+  backgroundColor: "#ffffff",
+  textStyle: { ...TEXT, fontFamily: "'DejaVu Sans', Verdana, Arial, sans-serif" },
+};
+
+/** Draws a chart to an SVG in bench/results, and returns its path. */
+export function writeChart(
+  name: string,
+  option: EChartsOption,
+  size: { width: number; height: number },
+): string {
+  const chart = init(null, null, { renderer: "svg", ssr: true, ...size });
+  chart.setOption({ ...BASE, ...option });
+  const file = resultFile(name);
+  writeFileSync(file, `${chart.renderToSVGString()}\n`);
+  chart.dispose();
+  return file;
+}
+
+export function heading(text: string, subtext: string): TitleComponentOption {
+  return {
+    text,
+    subtext,
+    left: 24,
+    top: 16,
+    textStyle: { fontSize: 20, color: TEXT.color },
+    subtextStyle: { fontSize: 14, color: COLORS.grey },
+  };
+}

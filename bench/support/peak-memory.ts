@@ -1,0 +1,18 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { type Summary, scaled, summarize } from "./statistics.js";
+
+const CHILD = fileURLToPath(new URL("../peak-memory.mjs", import.meta.url));
+const PROCESSES = 5;
+
+/** MB that a request of 60 s takes at its peak, beyond its result. */
+export function peakMemory(file: string): Summary {
+  const bytes = Array.from({ length: PROCESSES }, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", CHILD, file], {
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`peak-memory.mjs: ${stderr}`);
+    return (JSON.parse(stdout) as { bytes: number }).bytes;
+  });
+  return scaled(summarize(bytes), 1e-6);
+}

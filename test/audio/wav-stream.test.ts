@@ -1,0 +1,223 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { writeWav } from "../../lib/audio/wav.js";
+import { type WavFormat, wavBytes, wavStream } from "../../lib/audio/wav-stream.js";
+import { sdaError } from "../support/errors.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const sampleRate = 44100;
+/** More than is encoded in one go, louder than full scale at its loudest, and of an odd length. */
+const sound = Float32Array.from({ length: 70_001 }, (_, i) => Math.sin(i * i) * 1.2);
+
+/** Gives one piece after the other, and tells what its reader has done. */
+function source(pieces: Float32Array[], failure?: Error) {
+  const seen = { given: 0, left: false };
+  async function* give() {
+    try {
+      for (const piece of pieces) {
+        seen.given++;
+        yield piece;
+      }
+      if (failure) throw failure;
+    } finally {
+      seen.left = true;
+    }
+  }
+  return { pieces: give(), seen };
+}
+
+function inPieces(samples: Float32Array, length: number): Float32Array[] {
+  const pieces: Float32Array[] = [];
+  for (let at = 0; at < samples.length; at += length)
+    pieces.push(samples.subarray(at, at + length));
+  return pieces;
+}
+
+async function all(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of bytes) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+const stream = (pieces: Float32Array[], format: WavFormat) =>
+  all(wavStream(source(pieces).pieces, format));
+
+describe.each([16, 24, 32] as const)("%d bits", (bitDepth) => {
+  it.each([
+    ["mono", [sound]],
+    ["mono, of an even length", [sound.subarray(1)]],
+    ["stereo", [sound, sound.map((x) => -x / 2)]],
+    ["of three channels, very short", [sound, sound, sound].map((c) => c.subarray(0, 1))],
+    ["mono, silent for no time", [new Float32Array(0)]],
+  ])("%s: the bytes of writeWav", async (_, audio) => {
+    const path = join(temporaryFolder(), "a.wav");
+    await writeWav(path, { audio, sampleRate }, { bitDepth });
+    const file = readFileSync(path);
+
+    const channels = audio.length;
+    const frames = audio[0]?.length ?? 0;
+    const samples = new Float32Array(frames * channels).map(
+      (_, i) => audio[i % channels]?.[Math.floor(i / channels)] as number,
+    );
+    const format = { sampleRate, channels, frames, bitDepth };
+    expect(wavBytes(format)).toBe(file.length);
+    for (const length of [1000 * channels, samples.length + 1]) {
+      const bytes = await stream(inPieces(samples, length), format);
+      expect(bytes.equals(file), `pieces of ${length}`).toBe(true);
+    }
+  });
+
+  it("the same without a length, but for its sizes and the pad byte", async () => {
+    const known = await stream([sound], { sampleRate, channels: 1, frames: 70_001, bitDepth });
+    const bytes = await stream([sound], { sampleRate, channels: 1, bitDepth });
+    const dataAt = bitDepth === 32 ? 54 : 40;
+    const sizes = bitDepth === 32 ? [4, 46, dataAt] : [4, dataAt];
+    for (const at of sizes) {
+      expect(bytes.readUInt32LE(at)).toBe(0xffff_ffff);
+      known.copy(bytes, at, at, at + 4);
+    }
+    expect(bytes.length).toBe(dataAt + 4 + (70_001 * bitDepth) / 8);
+    expect(bytes.equals(known.subarray(0, bytes.length))).toBe(true);
+  });
+});
+
+describe("the reader", () => {
+  const format = { sampleRate, channels: 1, frames: 70_001 };
+
+  it("gets 24 bits by default", async () => {
+    expect((await stream([sound], format)).readUInt16LE(34)).toBe(24);
+    expect(wavBytes(format)).toBe(44 + 70_001 * 3 + 1);
+  });
+
+  it("is not ahead of the pieces, nor they of it", async () => {
+    const { pieces, seen } = source(inPieces(sound, 1000));
+    const bytes = wavStream(pieces, format);
+    await Promise.resolve();
+    expect(seen.given).toBe(0);
+    expect((await bytes.next()).value).toHaveLength(44);
+    expect(seen.given).toBe(1);
+    expect((await bytes.next()).value).toHaveLength(3000);
+    expect(seen.given).toBe(1);
+    expect((await bytes.next()).value).toHaveLength(3000);
+    expect(seen).toEqual({ given: 2, left: false });
+  });
+
+  it("leaves the source when it leaves", async () => {
+    const { pieces, seen } = source(inPieces(sound, 1000));
+    for await (const bytes of wavStream(pieces, format)) {
+      expect(seen.left).toBe(false);
+      if (bytes.length === 3000) break;
+    }
+    expect(seen).toEqual({ given: 1, left: true });
+  });
+
+  it("leaves the source while a long piece is encoded, too", async () => {
+    const { pieces, seen } = source([sound, sound]);
+    const bytes = wavStream(pieces, { sampleRate, channels: 2 });
+    await bytes.next();
+    await bytes.next();
+    await bytes.return?.();
+    expect(seen).toEqual({ given: 1, left: true });
+    expect((await bytes.next()).done).toBe(true);
+  });
+
+  it("gets the source's error, after what came before it", async () => {
+    const reason = new Error("no more");
+    const { pieces } = source([sound.subarray(0, 10)], reason);
+    const bytes = wavStream(pieces, format);
+    expect((await bytes.next()).value).toHaveLength(44);
+    expect((await bytes.next()).value).toHaveLength(30);
+    await expect(bytes.next()).rejects.toBe(reason);
+  });
+
+  it("gets an error of the source's start before any byte", async () => {
+    const reason = new Error("too many");
+    const bytes = wavStream(source([], reason).pieces, format);
+    await expect(bytes.next()).rejects.toBe(reason);
+  });
+
+  it("lets the event loop turn while a long piece is encoded", async () => {
+    let turns = 0;
+    let reading = true;
+    const count = () => {
+      turns++;
+      if (reading) setImmediate(count);
+    };
+    setImmediate(count);
+    const frames = 2_000_000;
+    await stream([new Float32Array(frames)], { sampleRate, channels: 1, frames });
+    reading = false;
+    expect(turns).toBeGreaterThan(20);
+  });
+});
+
+describe("pieces", () => {
+  const poisoned = (value: number) => sound.slice().fill(value, 69_999, 70_000);
+
+  it.each([
+    ["NaN", [sound, poisoned(Number.NaN)], "finite at sample 140000, got NaN"],
+    ["infinity", [poisoned(Number.NEGATIVE_INFINITY)], "finite at sample 69999, got -Infinity"],
+    ["too many samples", [sound, sound, sound], "140002 frames in all, got 210003"],
+    ["too few samples", [sound], "140002 frames in all, got 70001"],
+    ["none", [], "140002 frames in all, got 0"],
+    ["plain arrays", [[0, 0]], "Float32Arrays, got an array of 2"],
+    ["bytes", [Buffer.alloc(4)], "Float32Arrays, got a Buffer"],
+  ])("with %s are refused", async (_, given, message) => {
+    const format = { sampleRate, channels: 1, frames: 140_002 };
+    const { pieces, seen } = source(given as Float32Array[]);
+    const error = await sdaError(() => all(wavStream(pieces, format)));
+    expect(error.code).toBe("ERR_SDA_ARGUMENT");
+    expect(error.details?.["option"]).toBe("pieces");
+    expect(error.message).toContain(message);
+    expect(seen.left).toBe(true);
+  });
+
+  it("may part a frame, but must end with a whole one", async () => {
+    const format = { sampleRate, channels: 2, bitDepth: 16 } as const;
+    const bytes = await stream([sound.subarray(0, 3), sound.subarray(3, 4)], format);
+    expect(bytes).toHaveLength(44 + 8);
+    const error = await sdaError(() => stream([sound.subarray(0, 3)], format));
+    expect(error.message).toContain("whole frames, got 1.5");
+  });
+});
+
+describe("needs, at once,", () => {
+  const good = { sampleRate, channels: 2, frames: 10 };
+
+  it.each([
+    ["sampleRate", { ...good, sampleRate: 0 }],
+    ["sampleRate", { channels: 1 }],
+    ["sampleRate", { ...good, sampleRate: 2 ** 32 }],
+    ["channels", { ...good, channels: 0 }],
+    ["channels", { ...good, channels: 1.5 }],
+    ["frames", { ...good, frames: -1 }],
+    ["frames", { ...good, frames: Number.NaN }],
+    ["bitDepth", { ...good, bitDepth: 8 }],
+    ["format", null],
+    ["format", { ...good, frames: 2 ** 32 }],
+    ["format", { ...good, channels: 40_000 }],
+    ["format", { ...good, sampleRate: 2 ** 31 }],
+  ])("a good %s (%o)", async (option, format) => {
+    for (const call of [
+      () => wavBytes(format as never),
+      () => wavStream(source([]).pieces, format as never),
+    ]) {
+      const error = await sdaError(call);
+      expect(error.code).toBe("ERR_SDA_ARGUMENT");
+      expect(error.details?.["option"]).toBe(option);
+    }
+  });
+
+  it("pieces that come asynchronously", async () => {
+    for (const pieces of [[sound], null, undefined]) {
+      const error = await sdaError(() => wavStream(pieces as never, good));
+      expect(error.details?.["option"]).toBe("pieces");
+    }
+  });
+
+  it("a length, to know the file's", async () => {
+    const error = await sdaError(() => wavBytes({ sampleRate, channels: 1 } as never));
+    expect(error.details?.["option"]).toBe("frames");
+  });
+});
