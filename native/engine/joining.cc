@@ -6,8 +6,7 @@
 
 namespace sda::engine {
 
-Joiner::Joiner(std::int64_t overlap, Joint joint)
-    : overlap_(overlap), joint_(joint) {}
+Joiner::Joiner(std::int64_t overlap, Joint joint) : overlap_(overlap), joint_(joint) {}
 
 Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
   Fade fade;

@@ -64,6 +64,23 @@ SDA_INLINE double exponential(double x) {
 
 }  // namespace
 
+SDA_MULTIVERSION void weighted_lanes(const float* weights, const float* rows, std::int64_t count,
+                                     float* out) {
+  float sums[8] = {};
+  for (std::int64_t k = 0; k < count; ++k)
+    for (int lane = 0; lane < 8; ++lane) sums[lane] += weights[k] * rows[8 * k + lane];
+  for (int lane = 0; lane < 8; ++lane) out[lane] = sums[lane];
+}
+
+SDA_MULTIVERSION void squared_magnitude_lanes(const float* __restrict spectra,
+                                              float* __restrict out, std::int64_t count) {
+  for (std::int64_t k = 0; k < count; ++k)
+    for (int lane = 0; lane < 8; ++lane) {
+      const float re = spectra[16 * k + lane], im = spectra[16 * k + 8 + lane];
+      out[8 * k + lane] = re * re + im * im;
+    }
+}
+
 SDA_MULTIVERSION void sigmoid(const float* x, float bias, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
     const double wide = -static_cast<double>(x[i] + bias);

@@ -27,6 +27,12 @@ void weighted_sum(const double* weights, const double* rows, std::int64_t count,
 // out[i] = 1 / (1 + e^-(x[i] + bias)), in double precision, and rounded to float.
 void sigmoid(const float* x, float bias, float* out, std::int64_t count);
 
+// out[lane] = Σ weights[k] · rows[k][lane] over eight lanes, in the order of k.
+void weighted_lanes(const float* weights, const float* rows, std::int64_t count, float* out);
+
+// out[k][lane] = |spectra[k]|², of eight frames side by side: spectra [count][2][8].
+void squared_magnitude_lanes(const float* spectra, float* out, std::int64_t count);
+
 // out[i] = |spectrum[i]|²
 void squared_magnitude(const std::complex<float>* spectrum, float* out, std::int64_t count);
 

@@ -177,10 +177,13 @@ LaneFft::LaneFft(std::int64_t size) : half_(size / 2), places_(static_cast<std::
     }
   }
   place_all(half_, 0, 0, 1, places_);
+  turns_ = {1.0F, 0.0F};
   for (std::int64_t k = 1; k <= half_ / 2; ++k) {
     const double angle = -kTurn * static_cast<double>(k) / static_cast<double>(size);
     const Pair pair = {place(k), place(half_ - k), static_cast<float>(std::cos(angle)),
                        static_cast<float>(std::sin(angle))};
+    turns_.push_back(pair.cosine);
+    turns_.push_back(pair.sine);
     if (k == half_ / 2)
       middle_ = pair;
     else
@@ -353,6 +356,33 @@ SDA_INLINE C advanced(C rebuilt, float* previous, V magnitude, float momentum) {
 }
 
 }  // namespace
+
+namespace {
+
+SDA_MULTIVERSION void separate(const LaneFft& fft, const float* rows, float* spectra) {
+  const std::int64_t half = fft.half();
+  const C first = load_row(rows);
+  const V none = {};
+  store_row(spectra, C{(first.re + first.im) * 2.0F, none});
+  store_row(spectra + half * kRow, C{(first.re - first.im) * 2.0F, none});
+  const float* turn = fft.turns() + 2;
+  for (std::int64_t k = 1; k <= half / 2; ++k, turn += 2) {
+    C low, high;
+    to_spectrum(load_row(rows + fft.place(k) * kRow), load_row(rows + fft.place(half - k) * kRow),
+                turn[0], turn[1], low, high);
+    store_row(spectra + (half - k) * kRow, high);
+    store_row(spectra + k * kRow, low);
+  }
+}
+
+}  // namespace
+
+void real_forward(const LaneFft& fft, const float* const* frames, const float* half_window,
+                  float* rows, float* spectra) {
+  gather_split(fft, frames, half_window, rows);
+  for (int quarter = 0; quarter < 4; ++quarter) fft.forward_quarter(rows, quarter);
+  separate(fft, rows, spectra);
+}
 
 SDA_MULTIVERSION void first_rows(const LaneFft& fft, LaneFft::Group group, const float* phase,
                                  const float* magnitude, float* rows) {

@@ -58,6 +58,9 @@ class LaneFft {
   // k = half / 2, which is its own partner.
   const Pair& middle() const { return middle_; }
 
+  // e^(-2πik / size) for k ≤ size / 4: real, imaginary, real, …
+  const float* turns() const { return turns_.data(); }
+
   // Of the first and last step: e^(-2πij / half) to the powers 1, 2 and 3, for each j.
   const float* outer_twiddles() const { return twiddles_.front().data(); }
 
@@ -66,6 +69,7 @@ class LaneFft {
   // Of each radix-4 step, from the longest.
   std::vector<std::vector<float>> twiddles_;
   std::vector<std::int32_t> places_;
+  std::vector<float> turns_;
   std::vector<Pair> pairs_[3];
   Pair middle_;
 };
@@ -74,6 +78,11 @@ namespace lanes {
 
 // Frames to rows, windowed, with the first step of the transform.
 void gather_split(const LaneFft& fft, const float* const* frames, const float* window, float* rows);
+
+// The spectra of eight real frames, windowed by twice `half_window`: [bins][2][kLanes], by
+// frequency. `rows` is space for [size][kLanes].
+void real_forward(const LaneFft& fft, const float* const* frames, const float* half_window,
+                  float* rows, float* spectra);
 
 // Where overlapping frames, `hop` samples apart, are added up. What lies in the first `head`
 // samples of the block is kept frame by frame, since earlier frames of another block come first in

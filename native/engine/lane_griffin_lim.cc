@@ -75,10 +75,7 @@ class LaneReconstruction {
         magnitude_(at::empty({items_ * blocks_, stft.bins(), kLanes}, at::kFloat)),
         previous_(at::empty({items_ * blocks_, stft.bins(), 2, kLanes}, at::kFloat)) {
     const auto scale = 1.0F / static_cast<float>(stft.n_fft());
-    for (const float weight : stft.window()) {
-      half_window_.push_back(weight * 0.5F);  // both exact: powers of two
-      scaled_window_.push_back(weight * scale);
-    }
+    for (const float weight : stft.window()) scaled_window_.push_back(weight * scale);  // exact
     const std::int64_t reaching = std::max<std::int64_t>(1, (head_ + hop_ - 1) / hop_);
     for (Wave& wave : waves_) {
       wave.bodies = at::empty({items_ * blocks_, kLanes * hop_}, at::kFloat);
@@ -224,7 +221,7 @@ class LaneReconstruction {
     const float* frames[kLanes];
     for (std::int64_t lane = 0; lane < kLanes; ++lane)
       frames[lane] = lane < count ? segment + lane * hop_ : silence;
-    lanes::gather_split(fft_, frames, half_window_.data(), rows);
+    lanes::gather_split(fft_, frames, stft_.half_window().data(), rows);
   }
 
   at::Tensor whole(const Wave& wave) const {
@@ -256,7 +253,7 @@ class LaneReconstruction {
   const std::int64_t items_, frames_, samples_;
   const std::int64_t blocks_;  // of each item
   const std::vector<float> envelope_;
-  std::vector<float> half_window_, scaled_window_;
+  std::vector<float> scaled_window_;
   at::Tensor magnitude_;  // [items · blocks, bins, kLanes]
   at::Tensor previous_;   // [items · blocks, bins, 2, kLanes]: real parts, imaginary parts
   Wave waves_[2];         // of the last iteration, and of this one

@@ -15,6 +15,7 @@
 
 #include "engine/config.h"
 #include "engine/kernels.h"
+#include "engine/lane_fft.h"
 #include "engine/parallel.h"
 
 namespace sda::engine {
@@ -171,6 +172,15 @@ void MelScale::forward(const float* power, float* mel, std::int64_t mel_stride) 
     float sum = 0.0F;
     for (std::size_t i = 0; i < filter.weights.size(); ++i) sum += filter.weights[i] * bin[i];
     mel[static_cast<std::int64_t>(m) * mel_stride] = sum;
+  }
+}
+
+void MelScale::forward_lanes(const float* power, float* mel) const {
+  for (std::size_t m = 0; m < filters_.size(); ++m) {
+    const Filter& filter = filters_[m];
+    kernels::weighted_lanes(filter.weights.data(), power + filter.first * kLanes,
+                            static_cast<std::int64_t>(filter.weights.size()),
+                            mel + static_cast<std::int64_t>(m) * kLanes);
   }
 }
 

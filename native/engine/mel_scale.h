@@ -25,6 +25,8 @@ class MelScale {
 
   // One frame: n_fft/2 + 1 powers → n_mels values, `mel_stride` elements apart.
   void forward(const float* power, float* mel, std::int64_t mel_stride) const;
+  // The same for kLanes frames side by side: power [n_fft/2 + 1][kLanes] → mel [n_mels][kLanes].
+  void forward_lanes(const float* power, float* mel) const;
 
   // [B, n_mels, frames] → [B, n_fft/2 + 1, frames]: the least-squares spectrum of least norm,
   // clamped at 0.

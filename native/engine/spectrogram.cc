@@ -8,8 +8,14 @@
 #include <ATen/ops/rand.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <vector>
+
 #include "engine/griffin_lim.h"
 #include "engine/kernels.h"
+#include "engine/lane_fft.h"
 #include "engine/parallel.h"
 #include "engine/tensors.h"
 
@@ -42,6 +48,47 @@ SpectrogramImpl::SpectrogramImpl(const SpectrogramConfig& config, at::Device dev
       stft_(tables_->stft),
       mel_scale_(tables_->mel_scale) {}
 
+void SpectrogramImpl::raise_to_power(std::vector<float>& power) const {
+  if (config_.power == 2.0) return;
+  for (float& value : power) value = std::pow(value, static_cast<float>(config_.power / 2.0));
+}
+
+// Frames [first, first + count) of a wave → their columns of the mel.
+void SpectrogramImpl::analyse_block(const float* wave, std::int64_t samples, std::int64_t first,
+                                    std::int64_t count, float* mel, std::int64_t mel_stride) const {
+  const LaneFft& fft = *stft_.lane_fft();
+  std::vector<float> edges(static_cast<std::size_t>(kLanes * fft.size()));
+  std::vector<float> rows(static_cast<std::size_t>(kLanes * fft.size()));
+  std::vector<float> spectra(static_cast<std::size_t>(2 * kLanes * fft.bins()));
+  std::vector<float> power(static_cast<std::size_t>(kLanes * fft.bins()));
+  std::vector<float> columns(static_cast<std::size_t>(kLanes * config_.n_mels));
+  const float* frames[kLanes];
+  for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+    float* const edge = edges.data() + lane * fft.size();
+    frames[lane] = lane < count ? stft_.frame_of(wave, samples, first + lane, edge) : edge;
+  }
+  lanes::real_forward(fft, frames, stft_.half_window().data(), rows.data(), spectra.data());
+  kernels::squared_magnitude_lanes(spectra.data(), power.data(), fft.bins());
+  raise_to_power(power);
+  mel_scale_.forward_lanes(power.data(), columns.data());
+  for (std::int64_t m = 0; m < config_.n_mels; ++m)
+    for (std::int64_t lane = 0; lane < count; ++lane)
+      mel[m * mel_stride + lane] = columns[static_cast<std::size_t>(m * kLanes + lane)];
+}
+
+// The same for one frame, of any size.
+void SpectrogramImpl::analyse_frame(const float* wave, std::int64_t samples, std::int64_t index,
+                                    float* mel, std::int64_t mel_stride) const {
+  std::vector<float> frame(static_cast<std::size_t>(stft_.n_fft()));
+  std::vector<std::complex<float>> spectrum(static_cast<std::size_t>(stft_.bins()));
+  std::vector<float> power(static_cast<std::size_t>(stft_.bins()));
+  stft_.take_frame(wave, samples, index, frame.data());
+  stft_.fft().forward(frame.data(), spectrum.data());
+  kernels::squared_magnitude(spectrum.data(), power.data(), stft_.bins());
+  raise_to_power(power);
+  mel_scale_.forward(power.data(), mel, mel_stride);
+}
+
 FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
                                              const CancelToken& cancel) const {
   c10::InferenceMode guard;
@@ -55,24 +102,25 @@ FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
   at::Tensor mel = at::empty({items, 1, config_.n_mels, frames}, at::kFloat);
   float* mel_data = mel.data_ptr<float>();
   const float* wave_data = wave.const_data_ptr<float>();
-  parallel_for(items * frames, 16, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> frame(stft_.n_fft());
-    std::vector<std::complex<float>> spectrum(stft_.bins());
-    std::vector<float> power(stft_.bins());
-    for (std::int64_t row = begin; row < end && !cancel.cancelled(); ++row) {
-      const std::int64_t item = row / frames;
-      const std::int64_t index = row % frames;
-      stft_.take_frame(wave_data + item * samples, samples, index, frame.data());
-      stft_.fft().forward(frame.data(), spectrum.data());
-      kernels::squared_magnitude(spectrum.data(), power.data(), stft_.bins());
-      if (config_.power != 2.0) {
-        for (float& value : power) {
-          value = std::pow(value, static_cast<float>(config_.power / 2.0));
-        }
-      }
-      mel_scale_.forward(power.data(), mel_data + item * config_.n_mels * frames + index, frames);
-    }
-  });
+  const auto item_wave = [&](std::int64_t item) { return wave_data + item * samples; };
+  const auto item_mel = [&](std::int64_t item) {
+    return mel_data + item * config_.n_mels * frames;
+  };
+  if (stft_.lane_fft()) {
+    const std::int64_t blocks = (frames + kLanes - 1) / kLanes;
+    parallel_for(items * blocks, [&](std::int64_t block) {
+      if (cancel.cancelled()) return;
+      const std::int64_t first = block % blocks * kLanes;
+      analyse_block(item_wave(block / blocks), samples, first, std::min(kLanes, frames - first),
+                    item_mel(block / blocks) + first, frames);
+    });
+  } else {
+    parallel_for(items * frames, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end && !cancel.cancelled(); ++row)
+        analyse_frame(item_wave(row / frames), samples, row % frames,
+                      item_mel(row / frames) + row % frames, frames);
+    });
+  }
   cancel.throw_if_cancelled();
   return to_float_tensor(mel.log1p_());
 }

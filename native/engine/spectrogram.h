@@ -4,6 +4,8 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "engine/engine.h"
 #include "engine/spectral_tables.h"
 
@@ -28,6 +30,11 @@ class SpectrogramImpl final : public Spectrogram {
   std::int64_t bins() const { return stft_.bins(); }
 
  private:
+  void raise_to_power(std::vector<float>& power) const;
+  void analyse_block(const float* wave, std::int64_t samples, std::int64_t first,
+                     std::int64_t count, float* mel, std::int64_t mel_stride) const;
+  void analyse_frame(const float* wave, std::int64_t samples, std::int64_t index, float* mel,
+                     std::int64_t mel_stride) const;
   at::Tensor magnitude_of(const at::Tensor& mel, const CancelToken& cancel) const;
 
   SpectrogramConfig config_;

@@ -19,6 +19,7 @@ Stft::Stft(std::int64_t n_fft, std::int64_t hop_length) : fft_(n_fft), hop_(hop_
   const at::Tensor hann = at::hann_window(n_fft, /*periodic=*/true, at::kFloat);
   const float* data = hann.const_data_ptr<float>();
   window_.assign(data, data + n_fft);
+  for (const float weight : window_) half_window_.push_back(weight * 0.5F);  // exact
   if (LaneFft::fits(n_fft)) lane_fft_.emplace(n_fft);
 }
 

@@ -25,6 +25,7 @@ class Stft {
   // Where windows are a power of two.
   const std::optional<LaneFft>& lane_fft() const { return lane_fft_; }
   const std::vector<float>& window() const { return window_; }
+  const std::vector<float>& half_window() const { return half_window_; }  // each value halved
 
   // Samples that an inverse transform of `frames` frames gives.
   std::int64_t samples(std::int64_t frames) const { return (frames - 1) * hop_; }
@@ -52,7 +53,7 @@ class Stft {
   FrameFft fft_;
   std::optional<LaneFft> lane_fft_;
   std::int64_t hop_;
-  std::vector<float> window_;
+  std::vector<float> window_, half_window_;
 };
 
 }  // namespace sda::engine

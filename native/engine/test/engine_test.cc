@@ -2,6 +2,7 @@
 // files needed: comparisons with the Python program's own sounds are in the TypeScript tests.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_fft_c2c.h>
+#include <ATen/ops/_fft_r2c.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
@@ -410,6 +411,24 @@ void test_lane_blocks() {
   }
 }
 
+// Whole real transforms, against ATen's.
+void test_real_transforms() {
+  for (const std::int64_t size : {64, 256, 2048}) {
+    const LaneFft fft(size);
+    const at::Tensor wave = at::randn({kLanes, size}), window = at::rand({size});
+    const at::Tensor half_window = window * 0.5;
+    const float* frames[kLanes];
+    for (std::int64_t lane = 0; lane < kLanes; ++lane)
+      frames[lane] = wave.const_data_ptr<float>() + lane * size;
+    at::Tensor rows = at::empty({size, kLanes}), spectra = at::empty({fft.bins(), 2, kLanes});
+    lanes::real_forward(fft, frames, half_window.const_data_ptr<float>(), rows.data_ptr<float>(),
+                        spectra.data_ptr<float>());
+    const at::Tensor expected = at::_fft_r2c((wave * window).to(at::kDouble), {1}, 0, true);
+    const at::Tensor found = spectra.to(at::kDouble).permute({2, 0, 1}).contiguous();
+    EXPECT((at::view_as_complex(found) - expected).abs().max().item<double>() < 1e-4);
+  }
+}
+
 void test_lane_fft() {
   EXPECT(!LaneFft::fits(32) && LaneFft::fits(64) && LaneFft::fits(2048) && !LaneFft::fits(400));
   for (std::int64_t size = 64; size <= 4096; size *= 2) {
@@ -697,6 +716,7 @@ int run() {
   test_joining();
   test_spatial_and_quality();
   test_lane_fft();
+  test_real_transforms();
   test_conv_kernels();
   test_decoder();
   test_griffin_lim();
