@@ -62,12 +62,7 @@ class Generator final : public GenerationRequest {
 
  protected:
   Next next(Task& task) override {
-    if (assembled_.load()) {
-      if (finished_ || streams()) return Next::kEnd;
-      finished_ = true;
-      task = [this] { finish(); };
-      return Next::kTask;
-    }
+    if (assembled_.load()) return Next::kEnd;
     const std::int64_t under_way = drawn_ - taken_in_.load();
     if (drawn_ == total_ || under_way >= most_under_way()) return Next::kWait;
     if (streams()) {
@@ -238,7 +233,9 @@ class Generator final : public GenerationRequest {
       for (std::size_t c = 0; c < piece.size(); ++c)
         result_.audio[c].insert(result_.audio[c].end(), piece[c].begin(), piece[c].end());
     }
-    if (last) assembled_.store(true);
+    if (!last) return;
+    if (!streams()) finish();
+    assembled_.store(true);
   }
 
   std::size_t expected_samples() const {
@@ -297,7 +294,6 @@ class Generator final : public GenerationRequest {
   const std::int64_t channels_;  // that are generated
   const std::int64_t total_;     // chunks of all channels
   std::int64_t drawn_ = 0;
-  bool finished_ = false;
 
   std::atomic<std::int64_t> done_{0};
   std::atomic<std::int64_t> taken_in_{0};    // put together, in order
@@ -309,7 +305,7 @@ class Generator final : public GenerationRequest {
   std::int64_t first_wave_ = 0;
   bool assembling_ = false;
 
-  Generation result_;  // whoever assembles, then finish()
+  Generation result_;  // whoever assembles
 };
 
 }  // namespace
