@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -20,7 +19,6 @@
 #include "engine/latent_source.h"
 #include "engine/quality.h"
 #include "engine/spectrogram.h"
-#include "engine/tensors.h"
 
 namespace sda::engine {
 namespace {

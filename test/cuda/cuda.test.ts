@@ -8,7 +8,7 @@ import { engineAddon } from "../../lib/native/load.js";
 import { sdaError } from "../support/errors.js";
 import { fixture } from "../support/fixtures.js";
 import { engineBuilt } from "../support/native.js";
-import { relativeDifference } from "../support/sound.js";
+import { likeness, relativeDifference } from "../support/sound.js";
 
 const devices = engineBuilt ? engineAddon().info().cudaDevices : 0;
 const wanted = process.env["SDA_TEST_CUDA"] === "1";
@@ -93,7 +93,7 @@ describe.skipIf(devices === 0)("on a GPU", () => {
     here.audio.forEach((samples, channel) => {
       const found = there.audio[channel] as Float32Array;
       expect(found.length).toBe(samples.length);
-      expect(correlation(found, samples)).toBeGreaterThanOrEqual(0.999);
+      expect(likeness(found, samples).correlation).toBeGreaterThanOrEqual(0.999);
     });
   });
 
@@ -108,14 +108,3 @@ describe.skipIf(devices === 0)("on a GPU", () => {
     }
   });
 });
-
-function correlation(a: Float32Array, b: Float32Array): number {
-  let [aa, bb, ab] = [0, 0, 0];
-  a.forEach((x, i) => {
-    const y = b[i] as number;
-    aa += x * x;
-    bb += y * y;
-    ab += x * y;
-  });
-  return ab / Math.sqrt(aa * bb);
-}
