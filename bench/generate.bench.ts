@@ -10,7 +10,7 @@ import { Tensor } from "../dist/torch/index.js";
 import { ROUNDS as ENGINE_ROUNDS, engineTimes } from "./support/engine-steps.js";
 import { machine } from "./support/environment.js";
 import { eventLoopDelay } from "./support/event-loop-delay.js";
-import { generateFigures, MANY, references } from "./support/generate-figures.js";
+import { BATCHES, generateFigures, MANY, references } from "./support/generate-figures.js";
 import { met, printFigures } from "./support/goals.js";
 import { modelFile } from "./support/model-file.js";
 import { peakMemory } from "./support/peak-memory.js";
@@ -26,8 +26,8 @@ const FIRST_WARM_UP = { rounds: 1, runs: 1, warmUp: 500 };
 const SHORT = { rounds: 20, runs: 5, warmUp: 100 };
 const LONG_ROUNDS = 5;
 const ONE_LONG = { rounds: 1, runs: 1, warmUp: 0 };
-/** Right before the long one, and warm as that then is: Python's turn leaves the processor to others for seconds. */
-const MANY_RUNS = { rounds: 1, runs: 4, warmUp: 200 };
+/** Many at once beside one long one, without Python's turns between: each pair of figures from the same second and a half. */
+const PAIRS = 24;
 
 const file = modelFile();
 const model = await loadModel(file, { device: "cpu" });
@@ -45,7 +45,12 @@ const short = {
   griffin_lim: () => model.spectrogram.melToWaveform(mel, { seed: 1 }),
 };
 const long = { "60 s": () => model.generate({ durationS: 60, seed: 1 }) };
-const many = { [`${MANY} × 1 s`]: () => together(model, MANY, 1) };
+const many = {
+  [`${BATCHES} × ${MANY} × 1 s`]: async () => {
+    for (let batch = 0; batch < BATCHES; batch++) await together(model, MANY, 1);
+  },
+};
+const besideMany = { "60 s, beside many": long["60 s"] };
 
 const say = (text: string) => process.stderr.write(`${text} …\n`);
 const peer = python === null ? null : new Peer(python, "generate_peer.py", [file]);
@@ -53,9 +58,15 @@ try {
   say("short works");
   await rounds.run(short, peer, Object.keys(short), FIRST_WARM_UP, false);
   await rounds.run(short, peer, Object.keys(short), SHORT);
-  say("60 s, at once, as a stream");
+  say("many at once");
+  await rounds.run(long, null, [], ONE_LONG, false);
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const turns = [() => rounds.run(many, null, [], ONE_LONG)];
+    turns.splice(pair % 2, 0, () => rounds.run(besideMany, null, [], ONE_LONG));
+    for (const turn of turns) await turn();
+  }
+  say("60 s, as a stream");
   for (let round = 0; round < LONG_ROUNDS; round++) {
-    await rounds.run(many, null, [], MANY_RUNS);
     await rounds.run(long, peer, Object.keys(long), ONE_LONG);
     const { first, whole } = await timeStream(model, 60);
     rounds.collect("60 s streamed: first piece", [first]);

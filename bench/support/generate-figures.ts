@@ -8,6 +8,8 @@ import { perSecond, type Summary, scaled, show } from "./statistics.js";
 import type { Reference } from "./throughput-chart.js";
 
 export const MANY = 16;
+/** So many times one after the other, they are about as much sound as the long one: a disturbance weighs the same in both. */
+export const BATCHES = 4;
 
 interface Measured {
   rounds: Rounds;
@@ -69,15 +71,14 @@ function besidePython(rounds: Rounds, what: string, name: string, goal?: Figure[
 }
 
 function atOnce(rounds: Rounds): Figure {
-  const name = `${MANY} × 1 s`;
+  const [name, whole] = [`${BATCHES} × ${MANY} × 1 s`, "60 s, beside many"] as const;
   const rate = (work: string, seconds: number) =>
     `${secondsPerSecond(rounds, work, seconds)?.toFixed(1)} s/s`;
-  const { median, fastest } = rounds.compare("60 s", name);
+  const { median } = rounds.compare(whole, name);
   return {
     what: `${MANY} requests of 1 s at once: throughput, than that of 60 s`,
-    ours: `${rate(name, MANY)}, ${rate("60 s", 60)}`,
-    compared: scaled(median, MANY / 60),
-    fastest: scaled(fastest, MANY / 60),
+    ours: `${rate(name, BATCHES * MANY)}, ${rate(whole, 60)}`,
+    compared: scaled(median, (BATCHES * MANY) / 60),
     unit: "×",
     goal: { atLeast: 1 },
   };

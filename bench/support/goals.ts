@@ -25,15 +25,21 @@ export function printFigures(figures: readonly Figure[]): void {
     range(figure.compared, figure.unit),
     range(figure.fastest ?? null, figure.unit),
     asked(figure),
-    { true: "yes", false: "no", null: "-" }[`${met(figure)}`],
+    met(figure) ?? "-",
   ]);
   printTable([HEADER, ...lines], 1);
 }
 
-/** null where there was no goal, or nothing to compare with. */
-export function met({ compared, goal }: Figure): boolean | null {
+/**
+ * "even" where the median misses the goal and yet the goal lies where the median may: more rounds might say either.
+ * null where there was no goal, or nothing to compare with.
+ */
+export function met({ compared, goal }: Figure): "yes" | "even" | "no" | null {
   if (goal === undefined || compared === null) return null;
-  return "atLeast" in goal ? compared.median >= goal.atLeast : compared.median <= goal.atMost;
+  const reaches = (value: number) =>
+    "atLeast" in goal ? value >= goal.atLeast : value <= goal.atMost;
+  if (reaches(compared.median)) return "yes";
+  return compared.between.some(reaches) ? "even" : "no";
 }
 
 function asked({ goal, unit }: Figure): string {

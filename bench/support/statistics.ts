@@ -6,22 +6,46 @@ export interface Summary {
   /** Quartiles */
   low: number;
   high: number;
+  /** Where the median lies with 95 % confidence, by order statistics: no assumption about how samples are spread */
+  between: [number, number];
 }
 
 export function summarize(samples: readonly number[]): Summary {
   const sorted = [...samples].sort((a, b) => a - b);
-  const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
-  return { samples: sorted.length, median: at(0.5), low: at(0.25), high: at(0.75) };
+  const n = sorted.length;
+  const at = (rank: number) => sorted[Math.max(0, Math.min(n - 1, rank))] ?? 0;
+  const away = 0.98 * Math.sqrt(n); // 1.96 standard deviations of the median's rank, which is binomial
+  return {
+    samples: n,
+    median: (at(Math.floor((n - 1) / 2)) + at(Math.floor(n / 2))) / 2,
+    low: at(Math.floor(n / 4)),
+    high: at(Math.floor((3 * n) / 4)),
+    between: [at(Math.floor(n / 2 - away)), at(Math.ceil(n / 2 + away))],
+  };
 }
 
-export function scaled({ samples, median, low, high }: Summary, factor: number): Summary {
-  return { samples, median: median * factor, low: low * factor, high: high * factor };
+export function scaled(summary: Summary, factor: number): Summary {
+  const { samples, median, low, high, between } = summary;
+  return {
+    samples,
+    median: median * factor,
+    low: low * factor,
+    high: high * factor,
+    between: [between[0] * factor, between[1] * factor],
+  };
 }
 
 /** Something a second, from the milliseconds that `amount` of it took. */
-export function perSecond({ samples, median, low, high }: Summary, amount: number): Summary {
+export function perSecond(summary: Summary, amount: number): Summary {
+  const { samples, median, low, high, between } = summary;
   const rate = (ms: number) => (amount * 1e3) / ms;
-  return { samples, median: rate(median), low: rate(high), high: rate(low) };
+  return {
+    samples,
+    median: rate(median),
+    low: rate(high),
+    high: rate(low),
+    between: [rate(between[1]), rate(between[0])],
+  };
 }
 
 /**
