@@ -9,9 +9,11 @@
 import type { readCompact } from "../torch/compact.js";
 import type { Tensor, ValueFactories } from "../torch/values.js";
 
-/** A flag that native loops look at; `cancel()` may be called at any time, from the main thread only. */
+/** A flag that native loops look at; may be used at any time, from the main thread only. */
 export interface CancelToken {
   cancel(): void;
+  /** How far the work has come: for `verify`, bytes that are checked. */
+  done(): number;
 }
 
 export interface ReadOptions {

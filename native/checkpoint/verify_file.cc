@@ -21,6 +21,7 @@ std::uint32_t checksum(const File& file, const ZipRecord& record, std::vector<st
     file.read_at(record.data_offset + done, buffer.data(), size);
     crc = crc32(crc, buffer.data(), size);
     done += size;
+    if (cancel != nullptr) cancel->advance(size);
   }
   return crc;
 }
