@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/cancel.h"
 #include "checkpoint/construct.h"
 #include "checkpoint/value.h"
 
@@ -23,6 +24,7 @@ class StorageSource {
 struct PickleSettings {
   bool inert_globals = false;                // describe unknown globals instead of refusing them
   std::set<std::string>* globals = nullptr;  // collects "module.name" of each global named
+  const CancelToken* cancel = nullptr;       // looked at every few thousand opcodes
 };
 
 class PickleMachine {
