@@ -114,7 +114,7 @@ export function collidingTexts(count: number): Buffer[] {
   const slots = 4;
   const ways = Math.ceil(count ** (1 / slots));
   let state = 0xc70f6907n ^ ((BigInt(slots * 16) * mul) & mask);
-  let texts = [Buffer.alloc(0)];
+  let texts: Code[] = [Buffer.alloc(0)];
   for (let slot = 0; slot < slots; ++slot) {
     const next = BigInt(slot + 1);
     const wanted = (next * inverse) & mask;
@@ -129,6 +129,21 @@ export function collidingTexts(count: number): Buffer[] {
     state = next;
   }
   return texts.slice(0, count);
+}
+
+function storagesOfOneHash(count: number): Code {
+  return join(
+    remember(0, str("storage")),
+    remember(1, global("torch", "FloatStorage")),
+    remember(2, str("cpu")),
+    ...collidingTexts(count).map((key) =>
+      join(
+        ...[MARK, binget(0), binget(1), binunicode(key), binget(2), int(0)],
+        ...[TUPLE, BINPERSID, POP],
+      ),
+    ),
+    NONE,
+  );
 }
 
 export const bombs: Bomb[] = [
@@ -393,24 +408,11 @@ export const bombs: Bomb[] = [
   {
     name: "a storage for each of 40,000 keys of one hash",
     harmless: true,
-    make: () =>
-      file(
-        join(
-          remember(0, str("storage")),
-          remember(1, global("torch", "FloatStorage")),
-          remember(2, str("cpu")),
-          ...collidingTexts(40_000).map((key) =>
-            join(
-              MARK,
-              ...[binget(0), binget(1), binunicode(key), binget(2), int(0)],
-              TUPLE,
-              BINPERSID,
-              POP,
-            ),
-          ),
-          NONE,
-        ),
-      ),
+    make: () => file(storagesOfOneHash(40_000)),
+  },
+  {
+    name: "a storage for each of 40,000 keys of one hash, legacy",
+    make: () => legacy(pickle(storagesOfOneHash(40_000))),
   },
   { name: "millions of marks", make: () => file(times(5_000_000, MARK)) },
   { name: "millions of DUPs", harmless: true, make: () => file(join(NONE, times(3_000_000, DUP))) },
