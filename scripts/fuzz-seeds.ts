@@ -61,6 +61,17 @@ function pickles(): Seeds {
   const untyped = storage(12, { key: "2", cls: global("torch.storage", "UntypedStorage") });
   const named: Record<string, Code> = {
     nothing: NONE,
+    // One element past the end, in each way: chance rarely hits exactly that.
+    "too-far-by-offset": tensor({ storage: twelve, offset: int(1) }),
+    "too-far-by-shape": tensor({ storage: twelve, shape: ints(4) }),
+    "too-far-by-stride": tensor({ storage: twelve, shape: ints(2, 2), stride: ints(2, 1) }),
+    "too-far-by-dtype": tensor({
+      storage: untyped,
+      shape: ints(2),
+      rebuild: "_rebuild_tensor_v3",
+      extra: [global("torch", "float64")],
+    }),
+    "too-large-an-array": numpyArray(numpyDtype("f4"), ints(4), binbytes(THREE_FLOATS)),
     "a-tensor": tensor({ storage: twelve }),
     "an-empty-tensor": tensor({ storage: storage(0), shape: ints(0) }),
     transposed: tensor({

@@ -1,7 +1,7 @@
 // npm run fuzz -- TARGET [SECONDS], npm run fuzz:ci, npm run fuzz -- merge: builds the fuzz targets with Clang and runs
 // one of them; or all of them, two minutes together; or shrinks what they found to the corpus that is committed.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../lib/native/package-root.js";
 import { TARGETS, type Target, writeSeeds } from "./fuzz-seeds.js";
@@ -11,6 +11,8 @@ const DEFAULT_SECONDS = 300;
 const CI_SECONDS = 120;
 /** Of committed files, all targets together. */
 const CORPUS_BYTES = 300_000;
+/** Larger inputs reach little more than the seeds that they come from. */
+const KEPT_BYTES = 1500;
 
 const build = join(packageRoot, "build/fuzz");
 const committed = join(packageRoot, "test/fuzz/corpus");
@@ -131,12 +133,16 @@ function merge(): void {
       env,
       stdio: "ignore",
     });
-    const kept = readdirSync(result);
-    say(`merge ${target}: ${kept.length} inputs`);
-    for (const name of kept) size += statSync(join(result, name)).size;
-    rmSync(join(committed, target), { recursive: true, force: true });
-    mkdirSync(join(committed, target), { recursive: true });
-    run("cp", ["-r", `${result}/.`, join(committed, target)]);
+    const corpus = join(committed, target);
+    rmSync(corpus, { recursive: true, force: true });
+    mkdirSync(corpus, { recursive: true });
+    for (const name of readdirSync(result)) {
+      const bytes = statSync(join(result, name)).size;
+      if (bytes > KEPT_BYTES) continue;
+      size += bytes;
+      copyFileSync(join(result, name), join(corpus, name));
+    }
+    say(`merge ${target}: ${readdirSync(corpus).length} inputs`);
   }
   if (size > CORPUS_BYTES)
     throw new BuildError(`the corpus has ${size} bytes; at most ${CORPUS_BYTES} are to be kept`);
