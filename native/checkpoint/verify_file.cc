@@ -54,7 +54,9 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
     const bool has_directory = checked([&] {
       ZipDirectory directory(file);
       report.records = directory.records().size();
-      std::vector<std::byte> buffer(kPiece);
+      // No record is larger than the file.
+      std::vector<std::byte> buffer(
+          static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, report.bytes)));
       WindowReader headers(file);
       for (ZipRecord& record : directory.records()) {
         checked([&] {
