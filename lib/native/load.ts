@@ -8,7 +8,6 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { isMainThread } from "node:worker_threads";
-import nodeGypBuild from "node-gyp-build";
 import { SdaError } from "../errors.js";
 import { readCompact } from "../torch/compact.js";
 import { factories } from "../torch/values.js";
@@ -22,11 +21,13 @@ import {
   sameMinor,
   searchLibtorch,
 } from "./libtorch.js";
-import { packageRoot } from "./package-root.js";
+import { bundled, packageRoot } from "./package-root.js";
 import { libcProblem, packageManifest, systemLibc } from "./system.js";
 import type { CheckpointAddon, EngineAddon } from "./types.js";
 
 const require = createRequire(import.meta.url);
+// Not imported: a bundler would take it in, and it fails there before we can say why.
+const nodeGypBuild: { resolve(folder: string): string } = require("node-gyp-build");
 const PROBE_TIMEOUT_MS = 60_000;
 const PACKAGE = "small-dataset-audio";
 const PLATFORM = `${process.platform}-${process.arch}`;
@@ -142,6 +143,8 @@ function requireAddon<T extends { readonly version: string }>(name: AddonName): 
   try {
     addon = require(file);
   } catch (error) {
+    // webpack's own require knows nothing of files that it did not pack.
+    if ((error as { code?: unknown }).code === "MODULE_NOT_FOUND") throw bundled();
     const needs = packageManifest().systemRequirements?.[PLATFORM]?.[name];
     const reason = needs && libcProblem(needs, systemLibc());
     throw new SdaError(

@@ -113,6 +113,22 @@ describe.skipIf(!built)("the published package", () => {
     );
   });
 
+  test("JavaScript that a bundler took away from its package says so", () => {
+    manifest({ name: "an-application" });
+    const { code, message } = evaluate(read);
+    expect(code).toBe("ERR_SDA_NATIVE");
+    expect(message).toMatch(/cannot be bundled: .*external:small-dataset-audio/);
+  });
+
+  test("an addon from before addons carried a version", () => {
+    const old = join(modules, "old.cjs");
+    writeFileSync(old, "module.exports = {};");
+    const { message } = evaluate(
+      `(process.env.SDA_CHECKPOINT_ADDON = ${JSON.stringify(old)}, ${read})`,
+    );
+    expect(message).toContain("is of version unknown, this package is");
+  });
+
   test("no addon for this platform: the platforms that there are", () => {
     rmSync(prebuilds, { recursive: true });
     const { code, message } = evaluate(read);

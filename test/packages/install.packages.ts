@@ -1,13 +1,13 @@
 // The published packages, as a user has them: from a registry, without install scripts, where nothing can be built.
 
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
-import { Machine, NODES, noMachine } from "./machine.js";
+import { type Ended, Machine, NODES, noMachine } from "./machine.js";
 import { serveRegistry } from "./registry.js";
 
 const PACKED = join(packageRoot, "out/packages");
@@ -52,18 +52,18 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
   });
 
   /** An empty folder with the packages in it, and commands there. */
-  function install(node: string, how: string) {
+  async function install(node: string, how: string) {
     const folder = `/app-${Math.random().toString(36).slice(2)}`;
     const env = { npm_config_registry: registry.url, npm_config_update_notifier: "false" };
     const run = (command: string) => machine.sh(`cd ${folder}; ${command}`, { node, env });
-    must(machine.sh(`mkdir ${folder}; echo '{"private":true}' > ${folder}/package.json`));
-    must(run(how));
+    await must(machine.sh(`mkdir ${folder}; echo '{"private":true}' > ${folder}/package.json`));
+    await must(run(how));
     return { run, folder };
   }
 
-  test("the machine has Node and nothing to build or compute with", () => {
+  test("the machine has Node and nothing to build or compute with", async () => {
     for (const tool of ["gcc", "g++", "cc", "make", "cmake", "python3"])
-      expect(machine.sh(`command -v ${tool}`).status, tool).not.toBe(0);
+      expect((await machine.sh(`command -v ${tool}`)).status, tool).not.toBe(0);
   });
 
   const managers = {
@@ -71,18 +71,21 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
     pnpm: "$pnpm add --ignore-scripts small-dataset-audio",
   };
   for (const node of NODES) {
-    test.each(Object.entries(managers))(`list, inspect, generate: Node ${node}, %s`, (_, how) => {
-      const { run } = install(node, how);
-      expect(must(run("node --version"))).toMatch(new RegExp(`^v${node}`));
-      expect(JSON.parse(must(run(list())))).toHaveLength(1);
-      const inspected = JSON.parse(must(run(`${BIN} inspect ${MODEL} --json`)));
-      expect(inspected.tensors.length).toBeGreaterThan(0);
-      must(run(`${BIN} generate ${MODEL} -d 1 -s 42 -o out`));
-      expect(must(run("head -c 4 out/*.wav"))).toBe("RIFF");
-      expect(
-        must(run(`node -e 'console.log(typeof require("small-dataset-audio").loadModel)'`)),
-      ).toBe("function\n");
-    });
+    test.each(Object.entries(managers))(
+      `list, inspect, generate: Node ${node}, %s`,
+      async (_, how) => {
+        const { run } = await install(node, how);
+        expect(await must(run("node --version"))).toMatch(new RegExp(`^v${node}`));
+        expect(JSON.parse(await must(run(list())))).toHaveLength(1);
+        const inspected = JSON.parse(await must(run(`${BIN} inspect ${MODEL} --json`)));
+        expect(inspected.tensors.length).toBeGreaterThan(0);
+        await must(run(`${BIN} generate ${MODEL} -d 1 -s 42 -o out`));
+        expect(await must(run("head -c 4 out/*.wav"))).toBe("RIFF");
+        expect(
+          await must(run(`node -e 'console.log(typeof require("small-dataset-audio").loadModel)'`)),
+        ).toBe("function\n");
+      },
+    );
   }
 
   test.each([
@@ -90,39 +93,39 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
     ["pnpm", "$pnpm add --ignore-scripts --no-optional small-dataset-audio"],
   ])(
     "%s without the LibTorch package: everything but sound, which says what to install",
-    (_, how) => {
-      const { run } = install("22", how);
-      expect(run(`ls node_modules/${LIBTORCH_PACKAGE}`).status).not.toBe(0);
-      expect(JSON.parse(must(run(list())))).toHaveLength(1);
-      must(run(`${BIN} inspect ${MODEL} --json`));
-      const sound = run(`${BIN} generate ${MODEL} -d 1 -o out`);
+    async (_, how) => {
+      const { run } = await install("22", how);
+      expect((await run(`ls node_modules/${LIBTORCH_PACKAGE}`)).status).not.toBe(0);
+      expect(JSON.parse(await must(run(list())))).toHaveLength(1);
+      await must(run(`${BIN} inspect ${MODEL} --json`));
+      const sound = await run(`${BIN} generate ${MODEL} -d 1 -o out`);
       expect(sound.status).toBe(1);
       expect(sound.stderr).toMatch(`npm install ${LIBTORCH_PACKAGE}@2.13\n`);
       expect(
-        must(
+        await must(
           run(
             `node -e 'require("small-dataset-audio").loadModel("${MODEL}").catch((e) => console.log(e.code))'`,
           ),
         ),
       ).toBe("ERR_SDA_LIBTORCH\n");
       // What it says helps.
-      must(run(`$npm install --ignore-scripts --no-save ${LIBTORCH_PACKAGE}@2.13`));
-      must(run(`${BIN} generate ${MODEL} -d 1 -o out`));
+      await must(run(`$npm install --ignore-scripts --no-save ${LIBTORCH_PACKAGE}@2.13`));
+      await must(run(`${BIN} generate ${MODEL} -d 1 -o out`));
     },
   );
 
-  test("the packages hold what they should, and nothing that runs at install", () => {
-    const { run } = install("22", managers.npm);
+  test("the packages hold what they should, and nothing that runs at install", async () => {
+    const { run } = await install("22", managers.npm);
     const at = "node_modules/small-dataset-audio";
-    const manifest = JSON.parse(must(run(`cat ${at}/package.json`)));
+    const manifest = JSON.parse(await must(run(`cat ${at}/package.json`)));
     expect(manifest.scripts).toBeUndefined();
     expect(manifest.devDependencies).toBeUndefined();
-    expect(run(`ls ${at}/binding.gyp`).status).not.toBe(0);
-    must(run(`ls ${at}/LICENSE`));
-    expect(must(run(`ls node_modules/${LIBTORCH_PACKAGE}/lib`)).split("\n")).toEqual(
+    expect((await run(`ls ${at}/binding.gyp`)).status).not.toBe(0);
+    await must(run(`ls ${at}/LICENSE`));
+    expect((await must(run(`ls node_modules/${LIBTORCH_PACKAGE}/lib`))).split("\n")).toEqual(
       expect.arrayContaining(["libc10.so", "libgomp.so.1", "libtorch_cpu.so"]),
     );
-    must(
+    await must(
       run(
         `cd node_modules/${LIBTORCH_PACKAGE}; ls licenses/LICENSE licenses/libgomp/COPYING3 NOTICE.md`,
       ),
@@ -130,7 +133,8 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
   });
 });
 
-function must({ status, stdout, stderr }: SpawnSyncReturns<string>): string {
+async function must(command: Promise<Ended>): Promise<string> {
+  const { status, stdout, stderr } = await command;
   expect(status, stdout + stderr).toBe(0);
   return stdout;
 }

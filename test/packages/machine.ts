@@ -2,7 +2,7 @@
  * A machine without compiler, Python and the checkout: Debian bookworm's minimal base in a folder, entered by chroot.
  * The base and the downloads are kept in the user's cache, or in SDA_TEST_MACHINE.
  */
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -21,6 +21,7 @@ export const NODES = ["20.19.0", "22", "24"] as const;
 const MANAGERS = ["npm@10", "pnpm@10"] as const;
 
 const KEPT = process.env["SDA_TEST_MACHINE"] || join(cacheFolder(), "test-machine");
+const COMMAND_TIMEOUT_MS = 240_000;
 const DEBIAN = "http://deb.debian.org/debian";
 
 /** Why there can be no such machine here; undefined when there can. */
@@ -29,6 +30,13 @@ export function noMachine(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root, for chroot";
   if (spawnSync("debootstrap", ["--version"]).error) return "needs debootstrap";
   return undefined;
+}
+
+export interface Ended {
+  /** -1: by a signal. */
+  status: number;
+  stdout: string;
+  stderr: string;
 }
 
 export class Machine {
@@ -46,11 +54,11 @@ export class Machine {
     for (const manager of MANAGERS) this.unpack(manager, `opt/${manager.split("@")[0]}`);
   }
 
-  /** A shell command there, with nothing of this process's environment. */
+  /** A shell command there, with nothing of this process's environment. Doesn't block: the registry is in this process. */
   sh(
     command: string,
     { node = "20.19.0", env = {} }: { node?: string; env?: Record<string, string> } = {},
-  ): SpawnSyncReturns<string> {
+  ): Promise<Ended> {
     const set = {
       PATH: `/opt/node-${node}/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
       HOME: "/root",
@@ -62,10 +70,15 @@ export class Machine {
     // /proc is mounted for this command only: it goes with the namespace.
     const enter = `mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -ec "$1"`;
     const args = ["--mount", "/bin/sh", "-c", enter, this.root, command];
-    return spawnSync("/usr/bin/unshare", args, {
-      encoding: "utf8",
-      env: set,
-      maxBuffer: 2 ** 26,
+    return new Promise((ended) => {
+      const options = { env: set, maxBuffer: 2 ** 26, timeout: COMMAND_TIMEOUT_MS };
+      execFile("/usr/bin/unshare", args, options, (error, stdout, stderr) =>
+        ended({
+          status: error ? (typeof error.code === "number" ? error.code : -1) : 0,
+          stdout,
+          stderr,
+        }),
+      );
     });
   }
 
