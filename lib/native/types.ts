@@ -84,6 +84,8 @@ export interface SourceHandle {
 }
 
 export interface CheckpointAddon {
+  /** Of the package that it was built for. */
+  readonly version: string;
   /** Once per environment, before anything is read. */
   registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;
@@ -198,6 +200,8 @@ export interface NativeGeneration {
 }
 
 export interface EngineAddon {
+  /** Of the package that it was built for. */
+  readonly version: string;
   /** The LibTorch version of the headers that it was compiled with, as "2.13.0". */
   readonly builtWith: string;
   /** Once per environment, before anything is read. */
