@@ -19,6 +19,11 @@ export type SdaErrorCode =
   | "ERR_SDA_LOCKED"
   | "ERR_SDA_IO";
 
+/**
+ * Everything this package throws, but for the reason of an aborted signal. `code` is stable, `message`
+ * is one line for people, `details` names what was wrong (`path`, `offset`, `field`, `tensor`,
+ * `option`, …).
+ */
 export class SdaError extends Error {
   override readonly name = "SdaError";
   readonly code: SdaErrorCode;

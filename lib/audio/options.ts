@@ -25,6 +25,7 @@ const MAX_CHUNKS = 1024;
 /** Half a second at 48 kHz: an overlap of more would reach past the middle of its one-second chunks. */
 const MAX_OVERLAP_SAMPLES = 24000;
 
+/** How one channel becomes two, if at all. */
 export interface SpatialOptions {
   /**
    * - "mono": one channel
@@ -38,6 +39,10 @@ export interface SpatialOptions {
   depth?: number;
 }
 
+/**
+ * What sound to make. Without `sliders` and `latent`, random points of the latent space are played;
+ * durations are in seconds, rates in Hz.
+ */
 export interface GenerateOptions {
   /** Seconds, above 0 and up to 60; default 1 */
   durationS?: number;

@@ -47,10 +47,12 @@ export class ModelLibrary {
     return this.#store.folder.path;
   }
 
+  /** The entry with this id; null when there is none. */
   get(id: string): ModelEntry | null {
     return this.#store.image.get(checkId(id));
   }
 
+  /** How many entries there are. */
   count(): number {
     return this.#store.image.count;
   }

@@ -5,6 +5,7 @@ import { type NativeModel, toTensor } from "./native-model.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 import { BATCH, checkTensor, type Dimension } from "./tensor-argument.js";
 
+/** Of `AudioSpectrogram.melToWaveform`. */
 export interface MelToWaveformOptions extends OperationOptions {
   /** 0 to 2^53 - 1, as `torch.manual_seed` takes it, for the random initial phases; drawn from the system when omitted */
   seed?: number;
@@ -15,7 +16,10 @@ export class AudioSpectrogram {
   readonly config: Readonly<SpectrogramConfig>;
   readonly #native: NativeModel;
 
-  /** @internal */
+  /**
+   * @internal
+   * @internal
+   */
   constructor(native: NativeModel, config: SpectrogramConfig) {
     this.#native = native;
     this.config = Object.freeze({ ...config });

@@ -5,6 +5,7 @@ import { type NativeModel, toTensor } from "./native-model.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 import { BATCH, checkTensor } from "./tensor-argument.js";
 
+/** Of one operation on tensors. */
 export interface OperationOptions {
   /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
@@ -18,7 +19,10 @@ export class ConvVae {
   readonly #native: NativeModel;
   readonly #config: SpectrogramConfig;
 
-  /** @internal */
+  /**
+   * @internal
+   * @internal
+   */
   constructor(
     native: NativeModel,
     latentDim: number,

@@ -189,10 +189,12 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     return this.#shared ? Promise.resolve() : this.#native.dispose();
   }
 
+  /** As `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** As `disposeAsync`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.disposeAsync();
   }

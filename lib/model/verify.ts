@@ -2,6 +2,7 @@ import { toFilePath } from "../check.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 
+/** What a check of every record found; `problems` is empty for a sound file. */
 export interface VerifyResult {
   /** Whether there are no problems */
   ok: boolean;

@@ -3,6 +3,7 @@ import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 
+/** How a file is read. */
 export interface LoadOptions {
   /**
    * true (default): weights are read into memory of their own and each record's CRC-32 is checked,

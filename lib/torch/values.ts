@@ -37,6 +37,7 @@ export type DType =
   | "float8_e5m2fnuz"
   | "float8_e8m0fnu";
 
+/** What holds the elements of a tensor. */
 export type TypedArray =
   | Int8Array
   | Uint8Array
@@ -81,6 +82,7 @@ export class NdArray extends Tensor {
 
 /** A Python tuple. Methods that make new arrays (`map`, `slice`, …) make plain ones. */
 export class Tuple<T = unknown> extends Array<T> {
+  /** Arrays made of a tuple are plain ones. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }

@@ -1,0 +1,72 @@
+/** The ```js of the documents type-checks against the package's own declarations. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const documents = [
+  "README.md",
+  ...readdirSync(join(root, "doc")).flatMap((name) =>
+    name.endsWith(".md") ? [`doc/${name}`] : [],
+  ),
+];
+
+function blocks(document: string): string[] {
+  const text = readFileSync(join(root, document), "utf8");
+  return [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string);
+}
+
+/** What a block of the README takes from its surroundings. */
+const GIVEN = `
+declare const recording: Float32Array<ArrayBuffer>;
+declare const signal: AbortSignal;
+declare const response: { write(bytes: Uint8Array): void };
+`;
+
+function problems(sources: Map<string, string>): string[] {
+  const options: ts.CompilerOptions = {
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+    types: ["node"],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+  };
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile } = host;
+  host.fileExists = (name) => sources.has(name) || fileExists(name);
+  host.readFile = (name) => sources.get(name) ?? readFile(name);
+  host.getSourceFile = (name, target) => {
+    const text = host.readFile(name);
+    return text === undefined ? undefined : ts.createSourceFile(name, text, target);
+  };
+  const program = ts.createProgram([...sources.keys()], options, host);
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+    return `${file?.fileName.slice(root.length)}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`;
+  });
+}
+
+describe.skipIf(!existsSync(join(root, "dist/index.d.ts")))("code in the documents", () => {
+  test("uses the package as it is", { timeout: 60_000 }, () => {
+    const sources = new Map<string, string>([[join(root, "given.d.ts"), GIVEN]]);
+    for (const document of documents) {
+      blocks(document).forEach((code, i) => {
+        // A module each, so that names of two blocks don't meet.
+        sources.set(
+          join(root, `${document.replace(/\W/g, "-")}-${i}.mts`),
+          `${code}\nexport {};\n`,
+        );
+      });
+    }
+    expect(sources.size).toBeGreaterThan(6);
+    expect(problems(sources)).toEqual([]);
+  });
+
+  test("the check sees a wrong name", { timeout: 60_000 }, () => {
+    const code = 'import { nothingOfThisName } from "small-dataset-audio";\n';
+    expect(problems(new Map([[join(root, "wrong.mts"), code]]))[0]).toContain("nothingOfThisName");
+  });
+});
