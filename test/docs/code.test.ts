@@ -54,11 +54,15 @@ describe.skipIf(!existsSync(join(root, "dist/index.d.ts")))("code in the documen
     const sources = new Map<string, string>([[join(root, "given.d.ts"), GIVEN]]);
     for (const document of documents) {
       blocks(document).forEach((code, i) => {
-        // A module each, so that names of two blocks don't meet.
-        sources.set(
-          join(root, `${document.replace(/\W/g, "-")}-${i}.mts`),
-          `${code}\nexport {};\n`,
-        );
+        // What JavaScript need not say of types is added. A module each, so that names don't meet.
+        const typed = code
+          .replace(
+            'await load("pads.sda"); // a Map',
+            '(await load("pads.sda")) as Map<string, any>;',
+          )
+          .replace(/mode: "\w+"/g, "$& as const");
+        const name = `${document.replace(/\W/g, "-")}-${i}.mts`;
+        sources.set(join(root, name), `${typed}\nexport {};\n`);
       });
     }
     expect(sources.size).toBeGreaterThan(6);
