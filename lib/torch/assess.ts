@@ -20,7 +20,7 @@ export interface Assessment {
  * Python's `pickle` would call nothing for it but builders of plain data and, where `project` is not
  * empty, the program's Enum, for which it imports the program's module. Any other global of the
  * program is refused here although `load` describes it without harm: in Python the name may be of a
- * function, and the pickle may call it.
+ * function, such as the one that deletes a model, and the pickle may call it.
  *
  * "safe" does not say that the file is undamaged (`verifyFile` does) or that its values make sense. A
  * file that `inspect` itself rejects has no assessment: treat it as refused.
