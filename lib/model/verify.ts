@@ -15,7 +15,9 @@ export interface VerifyResult {
   problems: string[];
 }
 
+/** How a check is watched and stopped. */
 export interface VerifyOptions {
+  /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
   /**
    * Called a few times a second while records are checked, with bytes that are done and the file's size. When it throws, the

@@ -49,6 +49,24 @@ function problems(sources: Map<string, string>): string[] {
   });
 }
 
+test("error codes, in documents and docstrings, are codes that there are", () => {
+  const declared = readFileSync(join(root, "lib/errors.ts"), "utf8");
+  const codes = new Set(declared.match(/"ERR_SDA_[A-Z_]+"/g)?.map((code) => code.slice(1, -1)));
+  expect(codes.size).toBe(14);
+  const sources = readdirSync(join(root, "lib"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join("lib", name));
+  for (const name of [...documents, ...sources]) {
+    const text = readFileSync(join(root, name), "utf8");
+    const said = name.endsWith(".md") ? text : (text.match(/^\s*\/?\*.*$/gm) ?? []).join("\n");
+    for (const [code] of said.matchAll(/ERR_SDA_[A-Z_]+/g)) {
+      expect(codes, `${code} in ${name}`).toContain(code);
+    }
+  }
+  const said = [...declared.matchAll(/^ \* - ([A-Z_]+):/gm)].map(([, code]) => `ERR_SDA_${code}`);
+  expect(said).toEqual([...codes]);
+});
+
 describe.skipIf(!existsSync(join(root, "dist/index.d.ts")))("code in the documents", () => {
   test("uses the package as it is", { timeout: 60_000 }, () => {
     const sources = new Map<string, string>([[join(root, "given.d.ts"), GIVEN]]);
