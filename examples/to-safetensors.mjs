@@ -21,6 +21,8 @@ const DTYPES = {
   complex64: "C64",
   float8_e4m3fn: "F8_E4M3",
   float8_e5m2: "F8_E5M2",
+  float8_e4m3fnuz: "F8_E4M3FNUZ",
+  float8_e5m2fnuz: "F8_E5M2FNUZ",
   float8_e8m0fnu: "F8_E8M0",
 };
 
@@ -49,7 +51,7 @@ const entries = [...stateDictOf(await load(input))].map(([name, tensor]) => {
 const width = ([, { dtype, data }]) => data.BYTES_PER_ELEMENT * (dtype === "complex64" ? 2 : 1);
 entries.sort((a, b) => width(b) - width(a) || (a[0] < b[0] ? -1 : 1));
 for (const [name, { dtype, shape, data }] of entries) {
-  // Tensors come row-major and contiguous. Those that share a storage are each written whole: the format has no sharing.
+  // Tensors come row-major and contiguous.
   parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   header[name] = { dtype: DTYPES[dtype], shape, data_offsets: [end, end + data.byteLength] };
   end += data.byteLength;
@@ -76,3 +78,8 @@ const folder = await open(dirname(output));
 await folder.sync(); // so that the new name outlasts a power failure
 await folder.close();
 console.log(`${entries.length} tensors, ${end} bytes of elements`);
+
+const full = entries.map(([, { data }]) => data).filter((data) => data.length > 0);
+const sharing = full.length - new Set(full.map((data) => data.buffer)).size;
+if (sharing > 0)
+  console.log(`${sharing} share memory with others: the format can't tell, each is whole`);

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -13,7 +14,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { load, type Tensor } from "../lib/torch/index.js";
+import { load, save, Tensor } from "../lib/torch/index.js";
 import { temporaryFolder } from "./support/folder.js";
 import { engineBuilt } from "./support/native.js";
 import { call, global, pickle, str, tuple } from "./support/pickle-builder.js";
@@ -65,17 +66,35 @@ test.skipIf(!built)("state-dict.mjs lists tensors", () => {
 test.skipIf(!built)("check-folder.mjs tells what would run code from what would not", () => {
   const folder = workplace();
   const models = join(folder, "models");
-  mkdirSync(models);
-  cpSync(fixture("models/tiny.sda"), join(models, "good.sda"));
-  expect(run(folder, "check-folder.mjs", "models")).toMatchObject({ status: 0, stderr: "" });
-  const evil = pickle(call(global("os", "system"), tuple(str("x"))));
-  writeFileSync(join(models, "evil.pt"), torchZip(evil).bytes);
-  writeFileSync(join(models, "junk.bin"), "nothing");
+  mkdirSync(join(models, "below"), { recursive: true });
+  cpSync(fixture("models/tiny.sda"), join(models, "below/good.sda"));
+  writeFileSync(join(models, "notes.txt"), "no model");
+  writeFileSync(join(models, "empty"), "");
+  cpSync(fixture("models/tiny-legacy.sda"), join(models, "by-its-pickle"));
+  expect(run(folder, "check-folder.mjs", "models")).toMatchObject({
+    status: 0,
+    stderr: "",
+    stdout: expect.stringMatching(
+      /^safe\tmodels\/below\/good.sda\t.*\nsafe\tmodels\/by-its-pickle\t.*\n$/,
+    ),
+  });
+  const evil = torchZip(pickle(call(global("os", "system"), tuple(str("x"))))).bytes;
+  const evils = ["a.PT", "b.pth", "c.ckpt", "d.bin", "e.pkl", "f.pickle", "g.sda", "h-by-its-zip"];
+  for (const name of evils) writeFileSync(join(models, name), evil);
   const ended = run(folder, "check-folder.mjs", "models");
   expect(ended).toMatchObject({ status: 1, stderr: "" });
-  expect(ended.stdout).toMatch(
-    /^refused\tevil.pt\tos.system\nsafe\tgood.sda\t.*\nunread\tjunk.bin\tERR_SDA_FORMAT: .*\n$/,
+  expect(ended.stdout.match(/^refused\t.*$/gm)).toEqual(
+    evils.map((name) => `refused\tmodels/${name}\tos.system`),
   );
+  for (const name of evils) rmSync(join(models, name));
+  writeFileSync(join(models, "junk.bin"), "nothing");
+  symlinkSync("nowhere", join(models, "lost"));
+  const unread = run(folder, "check-folder.mjs", "models");
+  expect(unread).toMatchObject({ status: 1, stderr: "" });
+  expect(unread.stdout.match(/^unread\t.*$/gm)).toEqual([
+    expect.stringMatching(/^unread\tmodels\/junk.bin\tERR_SDA_FORMAT: /),
+    expect.stringMatching(/^unread\tmodels\/lost\tENOENT: /),
+  ]);
 });
 
 interface Described {
@@ -125,31 +144,126 @@ test.skipIf(!built)(
   },
 );
 
+/** name → dtype, shape and bytes of a safetensors file. */
+function readSafetensors(path: string) {
+  const bytes = readFileSync(path);
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString("utf8", 8, start)) as Record<string, Described>;
+  const found = Object.entries(header).filter(([name]) => name !== "__metadata__");
+  return new Map(
+    found.map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => [name, { dtype, shape, bytes: bytes.subarray(start + from, start + to) }],
+    ),
+  );
+}
+
+test.skipIf(!built)("to-safetensors.mjs: shared, strided, empty and scalar tensors", async () => {
+  const folder = workplace();
+  const source = fixture("torch/layouts.pt");
+  const ended = run(folder, "to-safetensors.mjs", source, "out.safetensors");
+  expect(ended).toMatchObject({ status: 0, stderr: "" });
+  const written = readSafetensors(join(folder, "out.safetensors"));
+  const read = (await load(source)) as Map<string, Tensor>;
+  expect([...written.keys()].sort()).toEqual([...read.keys()].sort());
+  for (const [name, { shape, data }] of read) {
+    const found = written.get(name);
+    expect(found?.shape, name).toEqual(shape);
+    expect(found?.bytes, name).toEqual(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  }
+  expect(written.get("transposed")?.bytes.readInt16LE(2)).toBe(4); // its first row's second
+  expect(written.get("empty_2d")).toMatchObject({ dtype: "F64", shape: [3, 0, 2] });
+  expect(written.get("scalar")).toMatchObject({ dtype: "F64", shape: [] });
+  // "offset", "same_storage" and "unit_dimensions" are views of one storage, each written whole.
+  expect(ended.stdout).toMatch(
+    /\n2 share memory with others: the format can't tell, each is whole\n$/,
+  );
+});
+
+const BOOLS = new Tensor("bool", [3], Uint8Array.of(1, 0, 1));
+
+test.skipIf(!built)("to-safetensors.mjs: each dtype, and those that the format lacks", async () => {
+  const folder = workplace();
+  const source = join(folder, "in.pt");
+  const all = (await load(fixture("torch/dtypes.pt"))) as Map<string, Tensor>;
+  for (const lacking of ["complex32", "complex128"]) {
+    await save(
+      new Map([
+        ["a", BOOLS],
+        [lacking, all.get(lacking)],
+      ]),
+      source,
+    );
+    const refused = run(folder, "to-safetensors.mjs", source, "none.safetensors");
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain(`Error: ${lacking}: safetensors has no ${lacking}\n`);
+    all.delete(lacking);
+  }
+  expect(readdirSync(folder).filter((name) => /none|tmp/.test(name))).toEqual([]);
+  await save(all.set("bools", BOOLS), source);
+  const ended = run(folder, "to-safetensors.mjs", source, "out.safetensors");
+  expect(ended).toMatchObject({ status: 0, stderr: "" });
+  expect(ended.stdout).not.toContain("share");
+  const written = readSafetensors(join(folder, "out.safetensors"));
+  expect(written.size).toBe(all.size);
+  for (const [name, { shape, data }] of all) {
+    const found = written.get(name);
+    expect(found?.shape, name).toEqual(shape);
+    expect(found?.bytes, name).toEqual(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  }
+  expect(written.get("bools")).toMatchObject({ dtype: "BOOL", bytes: Buffer.from([1, 0, 1]) });
+  expect(written.get("complex64")?.dtype).toBe("C64");
+});
+
 const withSafetensors =
   torchPython && spawnSync(torchPython, ["-c", "import safetensors.torch"]).status === 0;
-test.skipIf(!built || !withSafetensors)(
-  "Python's safetensors reads what torch.load reads",
-  () => {
-    const folder = workplace();
-    const source = fixture("models/tiny-bfloat16.sda");
-    expect(run(folder, "to-safetensors.mjs", source, "out.safetensors").status).toBe(0);
-    const script = `
-import pickle, sys, types, enum, torch
+const compare = `
+import sys, types, torch
 from safetensors.torch import load_file
 for name in ("small_dataset_audio", "small_dataset_audio.training", "small_dataset_audio.training.config"):
     sys.modules[name] = types.ModuleType(name)
 sys.modules["small_dataset_audio.training.config"].OverfittingPreset = lambda value: value
-a = torch.load(sys.argv[1], weights_only=False)["model_state_dict"]
+a = torch.load(sys.argv[1], weights_only=False)
+a = a.get("model_state_dict", a)
 b = load_file(sys.argv[2])
 assert a.keys() == b.keys()
-assert all(a[k].dtype == b[k].dtype and torch.equal(a[k], b[k]) for k in a)
+for k in a:
+    assert a[k].dtype == b[k].dtype and a[k].shape == b[k].shape, k
+    raw = [t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (a[k], b[k])]
+    assert torch.equal(*raw), k
 print(len(b))`;
+
+test.skipIf(!built || !withSafetensors).each([
+  ["a model", async () => fixture("models/tiny-bfloat16.sda"), 57],
+  ["layouts", async () => fixture("torch/layouts.pt"), 19],
+  ["dtypes", supportedDtypes, 19],
+])(
+  "Python's safetensors reads what torch.load reads: %s",
+  { timeout: 60_000 },
+  async (_, make, count) => {
+    const folder = workplace();
+    const source = await make();
+    expect(run(folder, "to-safetensors.mjs", source, "out.safetensors").status).toBe(0);
     const output = join(folder, "out.safetensors");
-    const ended = spawnSync(torchPython as string, ["-c", script, source, output], {
+    const ended = spawnSync(torchPython as string, ["-c", compare, source, output], {
       encoding: "utf8",
     });
     expect(ended).toMatchObject({ status: 0, stderr: "" });
-    expect(Number(ended.stdout)).toBeGreaterThan(40);
+    expect(Number(ended.stdout)).toBe(count);
   },
-  60_000,
 );
+
+/** All but those that safetensors lacks. */
+async function supportedDtypes(): Promise<string> {
+  const all = (await load(fixture("torch/dtypes.pt"))) as Map<string, Tensor>;
+  for (const name of ["complex32", "complex128"]) all.delete(name);
+  const path = join(temporaryFolder(), "in.pt");
+  await save(all, path);
+  return path;
+}
