@@ -1,4 +1,4 @@
-// A request's off switch, set from any thread and looked at by long loops; and how far its work has come.
+// A request's off switch, set from any thread and looked at by long loops; and how far its work is.
 #pragma once
 
 #include <atomic>
