@@ -131,6 +131,22 @@ test("the example's size, and its records in order", () => {
   expect([...records(bytes).keys()]).toEqual(table("## 1 Container").map(([name]) => name));
 });
 
+test.each([
+  ["local header", 30],
+  ["central directory", 46],
+  ["zip64 end record", 56],
+  ["zip64 locator", 20],
+  ["end record", 22],
+])("the fields of the %s", (start, size) => {
+  const rows = table("## 1 Container", `${start}, field`);
+  const fixed = rows.filter(([, bytes = ""]) => !bytes.includes("n")); // of the padding
+  const numbers = fixed.flatMap(([, bytes = ""]) => bytes.match(/\d+/g) ?? []);
+  expect(numbers.reduce((sum, bytes) => sum + Number(bytes), 0)).toBe(size);
+  const signature = Buffer.from((rows[0]?.[2] ?? "").replaceAll(" ", ""), "hex");
+  expect(signature.length).toBe(4);
+  expect(readFileSync(fixture("torch/bare-tensor.pt")).includes(signature)).toBe(true);
+});
+
 const programs = [
   ...["tiny.sda", "tiny-bfloat16.sda", "tiny-decoder-only.sda", "tiny-protocol5.sda"].map((name) =>
     fixture(`models/${name}`),
