@@ -1,6 +1,6 @@
 /** The ```js of the documents type-checks against the package's own declarations. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
@@ -65,6 +65,16 @@ test("error codes, in documents and docstrings, are codes that there are", () =>
   }
   const said = [...declared.matchAll(/^ \* - ([A-Z_]+):/gm)].map(([, code]) => `ERR_SDA_${code}`);
   expect(said).toEqual([...codes]);
+});
+
+test("links between documents lead somewhere", () => {
+  const found = documents.flatMap((name) =>
+    [...readFileSync(join(root, name), "utf8").matchAll(/\]\((?!\w+:|#)([^)#]+)/g)].map(
+      ([, target]) => join(dirname(name), target as string),
+    ),
+  );
+  expect(found.length).toBeGreaterThan(5);
+  expect(found.filter((target) => !existsSync(join(root, target)))).toEqual([]);
 });
 
 describe.skipIf(!existsSync(join(root, "dist/index.d.ts")))("code in the documents", () => {
