@@ -21,6 +21,7 @@ import { checkStateDict } from "./state-dict.js";
 
 export const MODEL_EXTENSION = ".sda";
 
+/** What goes into a new model file beside the weights, and where it goes. */
 export interface SaveModelOptions {
   /** Folder of the model library; made if it isn't there */
   modelsDir: string;
