@@ -18,6 +18,8 @@ const BOTTOM = 50;
 const PLOT = WIDTH - LEFT - RIGHT;
 /** What is this much below the loudest is black. */
 const DYNAMIC_RANGE_DB = 80;
+/** What is as quiet as this is black, were it the loudest. */
+const SILENCE = 1e-10;
 const INK = "#333333";
 const WAVE = "#2563a8";
 /** Dark to light with evenly rising lightness, so that louder looks louder in print, too. */
@@ -104,7 +106,7 @@ async function melImage(samples: Float32Array, model: LoadedModel): Promise<Uint
   const [bands = 0, frames = 0] = mel.shape.slice(2);
   const columns = Math.min(frames, PLOT);
   const energies = new Float32Array(bands * columns);
-  let loudest = Number.MIN_VALUE;
+  let loudest = SILENCE;
   for (let band = 0; band < bands; band++) {
     for (let column = 0; column < columns; column++) {
       const from = Math.floor((column * frames) / columns);
