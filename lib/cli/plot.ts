@@ -101,9 +101,13 @@ function waveform(samples: Float32Array, top: number): string {
 
 /** The model's own mel spectrogram of the sound in decibels below its loudest, as a PNG, low frequencies at the bottom. */
 async function melImage(samples: Float32Array, model: LoadedModel): Promise<Uint8Array> {
-  const waveform = new Tensor("float32", [1, 1, samples.length], samples);
+  const { nFft, hopLength } = model.spectrogram.config;
+  const padded = new Float32Array(Math.max(samples.length, nFft)); // less is no spectrogram
+  padded.set(samples);
+  const waveform = new Tensor("float32", [1, 1, padded.length], padded);
   const mel = await model.spectrogram.waveformToMel(waveform);
-  const [bands = 0, frames = 0] = mel.shape.slice(2);
+  const [bands = 0, stride = 0] = mel.shape.slice(2);
+  const frames = Math.min(stride, 1 + Math.floor(samples.length / hopLength));
   const columns = Math.min(frames, PLOT);
   const energies = new Float32Array(bands * columns);
   let loudest = SILENCE;
@@ -113,7 +117,7 @@ async function melImage(samples: Float32Array, model: LoadedModel): Promise<Uint
       const to = Math.max(from + 1, Math.floor(((column + 1) * frames) / columns));
       let most = 0;
       for (let t = from; t < to; t++) {
-        most = Math.max(most, Math.expm1(mel.data[band * frames + t] as number));
+        most = Math.max(most, Math.expm1(mel.data[band * stride + t] as number));
       }
       energies[band * columns + column] = most;
       loudest = Math.max(loudest, most);
