@@ -1,0 +1,70 @@
+/** Results and comparisons as tables for people. */
+import type { Comparison } from "./compare.js";
+import { asked } from "./goals.js";
+import type { Result } from "./schema.js";
+import type { Summary } from "./statistics.js";
+import { printTable } from "./table.js";
+
+export function figure(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  if (value >= 10) return value.toFixed(1);
+  return value >= 0.1 ? value.toFixed(2) : value.toFixed(3);
+}
+
+export function spread({ median, low, high }: Summary): string {
+  return `${figure(median)} (${figure(low)} to ${figure(high)})`;
+}
+
+export function printResult({ rows, ratios, notes }: Result): void {
+  printTable(
+    [
+      ["", "median (quartiles)", "unit", "runs", "asked for", "met"],
+      ...rows.map((row) => [
+        row.name,
+        spread(row),
+        row.unit,
+        String(row.samples),
+        asked(row.goal, row.unit),
+        row.met ?? "-",
+      ]),
+    ],
+    1,
+  );
+  if (ratios.length > 0) {
+    console.log();
+    printTable(
+      [
+        ["", "times faster", "fastest runs", "asked for", "met"],
+        ...ratios.map(({ what, ours, theirs, ratio, fastest, goal, met }) => [
+          what ?? `${ours}, than ${theirs}`,
+          spread(ratio),
+          fastest ? spread(fastest) : "-",
+          asked(goal, "×"),
+          met ?? "-",
+        ]),
+      ],
+      1,
+    );
+  }
+  for (const note of notes) console.log(`\n${note}`);
+}
+
+export function printComparison({ incomparable, notes, changes }: Comparison): void {
+  if (incomparable.length > 0) {
+    console.log(`Not compared, for the two differ in more than speed:\n  ${incomparable.join("\n  ")}`);
+    return;
+  }
+  for (const note of notes) console.log(note);
+  printTable(
+    [
+      ["", "times as fast", "by", ""],
+      ...changes.map(({ name, speed, by, verdict }) => [
+        name,
+        speed === null ? "-" : speed.toFixed(2),
+        by,
+        verdict,
+      ]),
+    ],
+    1,
+  );
+}
