@@ -51,7 +51,9 @@ export function printResult({ rows, ratios, notes }: Result): void {
 
 export function printComparison({ incomparable, notes, changes }: Comparison): void {
   if (incomparable.length > 0) {
-    console.log(`Not compared, for the two differ in more than speed:\n  ${incomparable.join("\n  ")}`);
+    console.log(
+      `Not compared, for the two differ in more than speed:\n  ${incomparable.join("\n  ")}`,
+    );
     return;
   }
   for (const note of notes) console.log(note);

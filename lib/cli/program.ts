@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { packageRoot } from "../native/package-root.js";
+import { addBenchCommand } from "./bench.js";
 import { addDoctorCommand } from "./doctor.js";
 import { addGenerateCommand } from "./generate.js";
 import { addInspectCommand } from "./inspect.js";
@@ -25,6 +26,7 @@ export async function run(args: string[], io: Io): Promise<number> {
     });
   addGenerateCommand(program, io);
   addInspectCommand(program, io);
+  addBenchCommand(program, io);
   addDoctorCommand(program, io, (code) => {
     exitCode = code;
   });
