@@ -24,6 +24,7 @@ export function writeBarsChart(
       grid: { left: 300, right: 130, top: 84, bottom: 64 },
       xAxis: {
         type: "log",
+        startValue: 10 ** Math.floor(Math.log10(lowest)), // bars begin at 1 otherwise
         min: 10 ** Math.floor(Math.log10(lowest)),
         max: 10 ** Math.ceil(Math.log10(highest)),
         name: "milliseconds, logarithmic",
