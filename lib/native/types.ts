@@ -22,10 +22,20 @@ export interface ReadOptions {
   only?: string[];
 }
 
+export type GlobalKind = "known" | "project" | "project-code" | "unknown";
+
 export interface InspectResult {
   container: "zip" | "legacy";
   bytes: number;
+  /** Every global that the pickle names, as `module.name`, by code point. */
   globals: string[];
+  /**
+   * What the reader's own list says of each of `globals`, in the same order: "known" (stands for
+   * something that the reader builds itself), "project" (the Enum that the Python program's own files
+   * name), "project-code" (anything else of `small_dataset_audio.*`), "unknown" (`load` refuses the
+   * file). `load` describes both kinds of project globals as `PyObject` and runs neither.
+   */
+  globalKinds: GlobalKind[];
   tensors: { name: string; dtype: string; shape: number[]; bytes: number }[];
 }
 

@@ -3,7 +3,8 @@
  * LibTorch and without executing anything that a file says.
  */
 export { SdaError, type SdaErrorCode } from "../errors.js";
-export { type InspectResult, inspect } from "./inspect.js";
+export { type Assessment, assess } from "./assess.js";
+export { type GlobalKind, type InspectResult, inspect } from "./inspect.js";
 export { type LoadOptions, load } from "./load.js";
 export { type SaveOptions, save } from "./save.js";
 export {

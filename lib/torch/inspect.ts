@@ -1,9 +1,9 @@
 import { toFilePath } from "../check.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
-import type { InspectResult } from "../native/types.js";
+import type { GlobalKind, InspectResult } from "../native/types.js";
 
-export type { InspectResult };
+export type { GlobalKind, InspectResult };
 
 /**
  * Lists what a `torch.save` file refers to and holds, reading only its pickle: every global by

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "addon/arguments.h"
@@ -15,6 +16,7 @@
 #include "addon/save.h"
 #include "addon/values.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/globals.h"
 
 namespace sda::addon {
 namespace {
@@ -84,6 +86,13 @@ Napi::Value read_at_once(const Napi::CallbackInfo& info) {
   });
 }
 
+// lib/native/types.ts says what these mean.
+const char* global_kind(std::string_view full_name, Known known) {
+  if (known == Known::kForeign) return "unknown";
+  if (known != Known::kProgramClass) return "known";
+  return is_program_enum(full_name) ? "project" : "project-code";
+}
+
 // inspect(path, cancel?)
 Napi::Value inspect(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
@@ -101,9 +110,14 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
             result.Set("container", document->container() == Container::kZip ? "zip" : "legacy");
             result.Set("bytes", static_cast<double>(document->file_size()));
             Napi::Array globals = Napi::Array::New(env);
+            Napi::Array meanings = Napi::Array::New(env);
             std::uint32_t count = 0;
-            for (const std::string& name : document->globals()) globals.Set(count++, name);
+            for (const auto& [name, known] : document->globals()) {
+              globals.Set(count, name);
+              meanings.Set(count++, global_kind(name, known));
+            }
             result.Set("globals", globals);
+            result.Set("globalKinds", meanings);
             Napi::Array list = Napi::Array::New(env, tensors.size());
             for (std::uint32_t i = 0; i < tensors.size(); ++i) {
               Napi::Object entry = Napi::Object::New(env);

@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "checkpoint/cancel.h"
 #include "checkpoint/file.h"
+#include "checkpoint/pickle.h"
 #include "checkpoint/state_dict.h"
 #include "checkpoint/value.h"
 
@@ -45,7 +45,7 @@ class Document {
   std::uint64_t file_size() const noexcept { return file_size_; }
   const Value& root() const noexcept { return root_; }
   const Arena& arena() const noexcept { return *arena_; }
-  const std::set<std::string>& globals() const noexcept { return globals_; }  // "module.name"
+  const NamedGlobals& globals() const noexcept { return globals_; }
 
  private:
   friend class ZipReader;
@@ -60,7 +60,7 @@ class Document {
   std::uint64_t file_size_ = 0;
   std::unique_ptr<char[]> pickle_;
   std::unique_ptr<Arena> arena_;
-  std::set<std::string> globals_;
+  NamedGlobals globals_;
   Value root_;
 };
 

@@ -110,6 +110,10 @@ bool is_program_module(std::string_view module) noexcept {
 
 }  // namespace
 
+bool is_program_enum(std::string_view full_name) noexcept {
+  return full_name == "small_dataset_audio.training.config.OverfittingPreset";
+}
+
 GlobalFacts look_up_global(std::string_view module, std::string_view name) noexcept {
   constexpr std::size_t kLongest = 96;
   if (module.size() + name.size() < kLongest) {

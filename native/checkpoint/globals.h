@@ -8,6 +8,7 @@
 
 namespace sda {
 
+// The first two are in order: the lower, the worse.
 enum class Known : std::uint8_t {
   kForeign,       // in no table: refused, or inert where the caller asked for that
   kProgramClass,  // of small_dataset_audio.*: inert
@@ -53,6 +54,10 @@ struct GlobalFacts {
   Known known = Known::kForeign;
   std::uint8_t dtype = 0;  // DType of kTorchStorage and kTorchDType
 };
+
+// Whether "module.name" is the one global of the Python program that its own files name: an Enum,
+// so all that Python does with it is to look up a member.
+bool is_program_enum(std::string_view full_name) noexcept;
 
 GlobalFacts look_up_global(std::string_view module, std::string_view name) noexcept;
 

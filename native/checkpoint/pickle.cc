@@ -266,9 +266,13 @@ void PickleMachine::push_global(std::string_view module, std::string_view name) 
   if (longest > limits::kMaxNameBytes)
     throw Error(ErrorCode::kLimit, "a global with a name of " + std::to_string(longest) + " bytes");
   const std::string shown = std::string(module) + "." + std::string(name);
-  if (settings_.globals != nullptr && settings_.globals->insert(shown).second)
-    arena_.charge(shown.size() + 64);
   const GlobalFacts facts = look_up_global(module, name);
+  if (settings_.globals != nullptr) {
+    const auto [named, added] = settings_.globals->emplace(shown, facts.known);
+    if (added) arena_.charge(shown.size() + 64);
+    // The lower is the worse: foreign, a class of the program, known.
+    named->second = std::min(named->second, facts.known);
+  }
   if (facts.known == Known::kForeign && !settings_.inert_globals)
     throw Error(ErrorCode::kUnsafe, "the pickle refers to '" + shown +
                                         "', which is not on the list of what may be read")

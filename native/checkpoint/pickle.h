@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "checkpoint/construct.h"
+#include "checkpoint/globals.h"
 #include "checkpoint/value.h"
 
 namespace sda {
@@ -20,9 +21,13 @@ class StorageSource {
   virtual Value load(const Value& persistent_id) = 0;
 };
 
+// What look_up_global() said of each "module.name". Module and name are joined in this text, so two
+// pairs may share it ("a.b" "c" and "a" "b.c"); what is refused then counts.
+using NamedGlobals = std::map<std::string, Known>;
+
 struct PickleSettings {
-  bool inert_globals = false;                // describe unknown globals instead of refusing them
-  std::set<std::string>* globals = nullptr;  // collects "module.name" of each global named
+  bool inert_globals = false;       // describe unknown globals instead of refusing them
+  NamedGlobals* globals = nullptr;  // collects each global named
 };
 
 class PickleMachine {
