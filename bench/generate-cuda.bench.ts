@@ -12,13 +12,12 @@ const WARM_UP = { rounds: 1, runs: 1, warmUp: 0 };
 const GOAL = { atLeast: 20 };
 
 async function run({ file, quick, say }: Context): Promise<Measured> {
-  const nothing = { rows: [], ratios: [], peers: {} };
-  let cuda: LoadedModel;
+    let cuda: LoadedModel;
   try {
     cuda = await loadModel(file, { device: "cuda" });
   } catch (error) {
     if (!(error instanceof SdaError) || error.code !== "ERR_SDA_DEVICE") throw error;
-    return { ...nothing, notes: [`no CUDA device: ${error.message}`] };
+    return { rows: [], ratios: [], peers: {}, notes: [`no CUDA device: ${error.message}`] };
   }
   const cpu = await loadModel(file, { device: "cpu" });
   const works = {
@@ -28,7 +27,7 @@ async function run({ file, quick, say }: Context): Promise<Measured> {
   const rounds = new Rounds();
   say("60 s on the GPU and on the CPU");
   await rounds.run(works, null, [], WARM_UP, false);
-  await rounds.run(works, null, [], { rounds: quick ? 2 : 5, runs: 1, warmUp: 0 });
+  await rounds.run(works, null, [], { rounds: quick ? 2 : 7, runs: 1, warmUp: 0 });
   const { median, fastest } = rounds.compare("cpu", "cuda");
   const { device } = cuda;
   cuda.dispose();

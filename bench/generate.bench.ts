@@ -6,33 +6,36 @@
 import { configureEngine, type LoadedModel, loadModel } from "../dist/index.js";
 import { Tensor } from "../dist/torch/index.js";
 import { engineTimes } from "./support/engine-steps.js";
-import { machine } from "./support/environment.js";
 import { eventLoopDelay } from "./support/event-loop-delay.js";
-import { BATCHES, figures, MANY, references } from "./support/generate-figures.js";
+import { figures, references } from "./support/generate-figures.js";
 import { peakMemory } from "./support/peak-memory.js";
 import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
 import type { Measured } from "./support/schema.js";
-import { timeStream, together } from "./support/sound-works.js";
-import { type Context, NO_PYTHON, type Suite } from "./support/suite.js";
+import { BATCHES, LONG_S, MANY, soundNames, timeStream, together } from "./support/sound-works.js";
+import type { Context, Suite } from "./support/suite.js";
 import { measureThroughput } from "./support/throughput.js";
 import { writeThroughputChart } from "./support/throughput-chart.js";
 import { writeTimeChart } from "./support/time-chart.js";
 
-const FIRST_WARM_UP = { rounds: 1, runs: 1, warmUp: 500 };
-const ONE_LONG = { rounds: 1, runs: 1, warmUp: 0 };
+const ONE = { rounds: 1, runs: 1, warmUp: 0 };
 /** `pairs`: many at once beside one long one, without Python's turns between: each pair from the same second and a half. */
 const FULL = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 },
   short: { rounds: 20, runs: 5, warmUp: 100 },
-  long: 5,
+  longS: LONG_S,
+  long: 7,
   pairs: 24,
   throughput: 10,
-  others: 5,
+  others: 7,
 };
+/** A minute takes Python many seconds where the processors are busy. */
 const QUICK = {
-  short: { rounds: 2, runs: 2, warmUp: 10 },
+  firstWarmUp: ONE,
+  short: { rounds: 2, runs: 1, warmUp: 0 },
+  longS: 3,
   long: 1,
-  pairs: 2,
+  pairs: 1,
   throughput: 1,
   others: 1,
 };
@@ -55,35 +58,37 @@ async function measureSound(
     decode: () => model.model.decode(z),
     griffin_lim: () => model.spectrogram.melToWaveform(mel, { seed: 1 }),
   };
-  const long = { "60 s": () => model.generate({ durationS: 60, seed: 1 }) };
+  const names = soundNames(counts.longS);
+  const generateLong = () => model.generate({ durationS: counts.longS, seed: 1 });
+  const long = { [names.long]: generateLong };
   const many = {
-    [`${BATCHES} × ${MANY} × 1 s`]: async () => {
+    [names.many]: async () => {
       for (let batch = 0; batch < BATCHES; batch++) await together(model, MANY, 1);
     },
   };
-  const besideMany = { "60 s, beside many": long["60 s"] };
+  const besideMany = { [names.besideMany]: generateLong };
 
   say("short works");
-  await rounds.run(short, peer, Object.keys(short), FIRST_WARM_UP, false);
+  await rounds.run(short, peer, Object.keys(short), counts.firstWarmUp, false);
   await rounds.run(short, peer, Object.keys(short), counts.short);
   say("many at once");
-  await rounds.run(long, null, [], ONE_LONG, false);
+  await rounds.run(long, null, [], ONE, false);
   for (let pair = 0; pair < counts.pairs; pair++) {
-    const turns = [() => rounds.run(many, null, [], ONE_LONG)];
-    turns.splice(pair % 2, 0, () => rounds.run(besideMany, null, [], ONE_LONG));
+    const turns = [() => rounds.run(many, null, [], ONE)];
+    turns.splice(pair % 2, 0, () => rounds.run(besideMany, null, [], ONE));
     for (const turn of turns) await turn();
   }
-  say("60 s, as a stream");
+  say(`${names.long}, as a stream`);
   for (let round = 0; round < counts.long; round++) {
-    await rounds.run(long, peer, Object.keys(long), ONE_LONG);
-    const { first, whole } = await timeStream(model, 60);
-    rounds.collect("60 s streamed: first piece", [first]);
-    rounds.collect("60 s streamed", [whole]);
+    await rounds.run(long, peer, Object.keys(long), ONE);
+    const { first, whole } = await timeStream(model, counts.longS);
+    rounds.collect(names.firstPiece, [first]);
+    rounds.collect(names.streamed, [whole]);
   }
   return rounds;
 }
 
-async function run({ file, python, quick, out, say }: Context): Promise<Measured> {
+async function run({ file, python, notes, quick, out, machine, say }: Context): Promise<Measured> {
   const counts = quick ? QUICK : FULL;
   const model = await loadModel(file, { device: "cpu" });
   const peer = python === null ? null : new Peer(python, "generate_peer.py", [file]);
@@ -107,13 +112,13 @@ async function run({ file, python, quick, out, say }: Context): Promise<Measured
   // It is built first, which takes minutes.
   const engine = quick ? "left out of a quick run" : engineTimes(file, counts.others);
 
-  const subtitle = `${file.split("/").at(-1)}, ${machine()}, CPU`;
+  const subtitle = `${file.split("/").at(-1)}, ${machine}, CPU`;
   const charts = [
     writeThroughputChart(
       out,
       throughput,
-      references(rounds),
-      `${subtitle}; medians and quartiles of ${counts.throughput} rounds`,
+      references(rounds, counts.longS),
+      `${subtitle}; ${quick ? "quick run, one round" : `medians and quartiles of ${counts.throughput} rounds`}`,
     ),
   ];
   if (typeof engine !== "string") {
@@ -121,9 +126,9 @@ async function run({ file, python, quick, out, say }: Context): Promise<Measured
     charts.push(writeTimeChart(out, engine.steps, how));
   }
   return {
-    ...figures({ rounds, memory, delay, engine }),
+    ...figures({ rounds, longS: counts.longS, memory, delay, engine }),
     notes: [
-      ...(python === null ? [NO_PYTHON] : []),
+      ...notes,
       ...(typeof engine === "string" ? [`where the time of one request goes: ${engine}`] : []),
     ],
     peers,

@@ -14,7 +14,7 @@ import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
 import type { Measured } from "./support/schema.js";
 import { summarize } from "./support/statistics.js";
-import { type Context, NO_PYTHON, type Suite } from "./support/suite.js";
+import type { Context, Suite } from "./support/suite.js";
 
 const QUERY = "take 77";
 const TOGETHER = 1000;
@@ -104,9 +104,9 @@ async function measureSize(
     for (const [operation, work] of Object.entries(operations)) {
       const theirs = PEERS.filter(([ours]) => ours === operation).map(([, their]) => their);
       await rounds.run({ [operation]: work }, peer, theirs, {
-        rounds: quick ? 2 : 5,
+        rounds: quick ? 2 : 7,
         runs: quick || count >= 50_000 ? 1 : 5, // an add of the peer's takes seconds when there are many
-        warmUp: quick ? 10 : 100,
+        warmUp: quick ? 0 : 100,
       });
     }
     return {
@@ -127,7 +127,7 @@ async function measureRepair(work: string, { quick, say }: Context): Promise<Mea
   say("repair");
   const model = fileURLToPath(new URL("../assets/models/synthetic-plucks.sda", import.meta.url));
   const times: number[] = [];
-  for (let round = 0; round < (quick ? 1 : 5); round++) {
+  for (let round = 0; round < (quick ? 1 : 7); round++) {
     const folder = mkdtempSync(join(work, "repair-"));
     const first = join(folder, "m0.sda");
     writeLargeModel(model, first, FILE_BYTES - statSync(model).size);
@@ -154,7 +154,7 @@ async function run(context: Context): Promise<Measured> {
     return {
       rows: [...parts.flatMap(({ rows }) => rows), ...repair],
       ratios: parts.flatMap(({ ratios }) => ratios),
-      notes: context.python === null ? [NO_PYTHON] : [],
+      notes: context.notes,
       peers: parts[0]?.peers ?? {},
     };
   } finally {

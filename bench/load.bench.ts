@@ -14,12 +14,18 @@ import { writeLargeModel } from "./support/large-file.js";
 import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
 import { peerName } from "./support/schema.js";
-import { type Context, NO_PYTHON, type Suite } from "./support/suite.js";
+import type { Context, Suite } from "./support/suite.js";
 
-const FULL = { rounds: { rounds: 20, runs: 10, warmUp: 100 }, coldStarts: 7 };
-const QUICK = { rounds: { rounds: 2, runs: 2, warmUp: 10 }, coldStarts: 1 };
-/** V8 compiles what runs often. */
-const FIRST_WARM_UP = { rounds: 1, runs: 1, warmUp: 500 };
+const FULL = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 }, // V8 compiles what runs often
+  rounds: { rounds: 20, runs: 10, warmUp: 100 },
+  coldStarts: 7,
+};
+const QUICK = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 0 },
+  rounds: { rounds: 2, runs: 2, warmUp: 0 },
+  coldStarts: 1,
+};
 const LARGE = 2 ** 31;
 const WORKS = ["torch.load", "torch.load mmap", "program load", "metadata", "decode"];
 const PAIRS: [ours: string, theirs: string][] = [
@@ -57,7 +63,7 @@ function timeProcess(command: string, args: string[]): number[] {
   return [performance.now() - start];
 }
 
-async function run({ file, python, quick, say }: Context) {
+async function run({ file, python, notes, quick, say }: Context) {
   const counts = quick ? QUICK : FULL;
   const rounds = new Rounds();
   const large = join(tmpdir(), `sda-bench-${process.pid}.sda`);
@@ -68,7 +74,7 @@ async function run({ file, python, quick, say }: Context) {
     const model = await loadModel(file);
     const ours = works(model, file, large);
     say("opening, metadata, decoding");
-    await rounds.run(ours, peer, WORKS, FIRST_WARM_UP, false);
+    await rounds.run(ours, peer, WORKS, counts.firstWarmUp, false);
     await rounds.run(ours, peer, WORKS, counts.rounds);
     model.dispose();
     say("cold starts");
@@ -83,7 +89,7 @@ async function run({ file, python, quick, say }: Context) {
     return {
       rows: rounds.rows(),
       ratios: PAIRS.flatMap(([our, their]) => rounds.besidePeer(our, their)),
-      notes: peer === null ? [NO_PYTHON] : [],
+      notes,
       peers,
     };
   } finally {

@@ -5,12 +5,17 @@
 import { inspect, load } from "../dist/torch/index.js";
 import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
-import type { Measured } from "./support/schema.js";
-import { type Context, NO_PYTHON, type Suite } from "./support/suite.js";
+import { type Measured, peerName } from "./support/schema.js";
+import type { Context, Suite } from "./support/suite.js";
 
-const FIRST_WARM_UP = { rounds: 1, runs: 1, warmUp: 500 };
-const FULL = { rounds: 20, runs: 10, warmUp: 100 };
-const QUICK = { rounds: 2, runs: 2, warmUp: 10 };
+const FULL = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 },
+  rounds: { rounds: 20, runs: 10, warmUp: 100 },
+};
+const QUICK = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 0 },
+  rounds: { rounds: 2, runs: 2, warmUp: 0 },
+};
 const WORKS = ["torch.load", "torch.load mmap", "safetensors", "safetensors read"];
 /** What is mapped beside what is mapped, what is read beside what is read; ours alone checks the checksums of what it reads. */
 const PAIRS: [ours: string, theirs: string][] = [
@@ -20,7 +25,8 @@ const PAIRS: [ours: string, theirs: string][] = [
   ["load", "safetensors read"],
 ];
 
-async function run({ file, python, quick, say }: Context): Promise<Measured> {
+async function run({ file, python, notes, quick, say }: Context): Promise<Measured> {
+  const counts = quick ? QUICK : FULL;
   const rounds = new Rounds();
   const ours = {
     "load, verify: false": () => load(file, { verify: false }),
@@ -32,15 +38,15 @@ async function run({ file, python, quick, say }: Context): Promise<Measured> {
     const { versions, missing } = (await peer?.about()) ?? { versions: {}, missing: {} };
     const theirs = WORKS.filter((work) => !(work in missing));
     say("reading");
-    await rounds.run(ours, peer, theirs, FIRST_WARM_UP, false);
-    await rounds.run(ours, peer, theirs, quick ? QUICK : FULL);
+    await rounds.run(ours, peer, theirs, counts.firstWarmUp, false);
+    await rounds.run(ours, peer, theirs, counts.rounds);
     return {
       rows: rounds.rows(),
       ratios: PAIRS.flatMap(([our, their]) => rounds.besidePeer(our, their)),
-      notes:
-        peer === null
-          ? [NO_PYTHON]
-          : Object.entries(missing).map(([work, why]) => `Python: ${work}: not measured, ${why}`),
+      notes: [
+        ...notes,
+        ...Object.entries(missing).map(([work, why]) => `${peerName(work)}: not measured, ${why}`),
+      ],
       peers: versions,
     };
   } finally {

@@ -6,7 +6,10 @@ import { type Context, SUITES, type SuiteName } from "./suite.js";
 
 export interface Options extends Pick<Context, "file" | "quick" | "out" | "entries"> {
   suites: SuiteName[];
+  /** Earlier results to compare with: a file, or a folder of them */
   compare: string | null;
+  /** Results to compare with those, instead of measuring */
+  now: string | null;
   failOnSlower: boolean;
 }
 
@@ -19,6 +22,7 @@ export function parseOptions(args: string[]): Options {
       quick: { type: "boolean", default: false },
       out: { type: "string" },
       compare: { type: "string" },
+      with: { type: "string" },
       "fail-on-slower": { type: "boolean", default: false },
       entries: { type: "string" },
     },
@@ -30,7 +34,9 @@ export function parseOptions(args: string[]): Options {
   for (const file of files)
     if (!existsSync(file))
       throw new Error(`${file} is neither a file nor one of ${SUITES.join(", ")}`);
-  const { quick, compare } = values;
+  const { quick, compare = null, with: now = null } = values;
+  if (compare === null && (now !== null || values["fail-on-slower"]))
+    throw new Error(`${now === null ? "--fail-on-slower" : "--with"} needs --compare`);
   const entries = (values.entries ?? (quick ? "1000" : "1000,10000,100000")).split(",").map(Number);
   if (!entries.every((count) => Number.isSafeInteger(count) && count > 0))
     throw new Error(`--entries: ${values.entries} is no list of numbers`);
@@ -40,7 +46,8 @@ export function parseOptions(args: string[]): Options {
     quick,
     out: values.out ?? (quick ? "out/bench" : KEPT),
     entries,
-    compare: compare ?? null,
+    compare,
+    now,
     failOnSlower: values["fail-on-slower"],
   };
 }

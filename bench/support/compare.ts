@@ -22,16 +22,16 @@ export interface Comparison {
 }
 
 const LEAST = 0.05;
-/** With fewer, the extremes enclose the median with less than 95 % confidence. */
-const LEAST_SAMPLES = 6;
+const LEAST_CONFIDENCE = 0.95;
 
 /**
  * A figure has changed when the 95 % confidence intervals of both medians don't overlap and the medians differ by more than 5 %.
  * Where a peer of Python's was measured beside it in both runs, by the same versions, the ratios to it are compared instead of
  * times: what slows the machine slows both sides, and leaves their ratio. Beside several peers, all must agree, for it might be
  * one of them that changed. Figures without a peer are compared as they are, and must differ by more than the peers' own times
- * do: so much the machine has changed. With fewer than 6 samples nothing can be said ("unclear"). Between different processors,
- * models, or a quick run and a full one nothing is compared at all.
+ * do: so much the machine has changed. With fewer than 6 samples even the extremes enclose the median with less than 95 %
+ * confidence: nothing can be said ("unclear"). Between different processors, models, or a quick run and a full one nothing is
+ * compared at all.
  */
 export function compareResults(then: Result, now: Result): Comparison {
   const incomparable = differences(then, now);
@@ -41,6 +41,8 @@ export function compareResults(then: Result, now: Result): Comparison {
   const notes: string[] = [];
   if (then.environment.node !== now.environment.node)
     notes.push(`Node ${then.environment.node} then, ${now.environment.node} now`);
+  const engines = [then, now].map(engineText);
+  if (engines[0] !== engines[1]) notes.push(`${engines[0]} then, ${engines[1]} now`);
   if (!samePeers) notes.push("Python or its packages are others than then: times are compared");
   if (Math.abs(drift - 1) > LEAST)
     notes.push(`Python took ${drift.toFixed(2)} times as long as then: the machine has changed`);
@@ -76,6 +78,10 @@ function differences(then: Result, now: Result): string[] {
 
 function modelText({ model }: Result): string {
   return model === null ? "none" : `${model.file} (${model.bytes} bytes)`;
+}
+
+function engineText({ environment: { engine } }: Result): string {
+  return engine === null ? "no LibTorch" : `LibTorch ${engine.libtorch} on ${engine.threads} threads`;
 }
 
 function entries(versions: Record<string, string>): [string, string][] {
@@ -125,7 +131,7 @@ function byFigure(then: Row, now: Row, drift: number): Change {
 }
 
 function verdict(then: Summary, now: Summary, speed: number, least: number): Verdict {
-  if (Math.min(then.samples, now.samples) < LEAST_SAMPLES) return "unclear";
+  if (Math.min(then.confidence, now.confidence) < LEAST_CONFIDENCE) return "unclear";
   const overlap = then.between[0] <= now.between[1] && now.between[0] <= then.between[1];
   // As large a step either way: 1.05 times as fast, or 1.05 times as slow.
   const change = Math.max(speed, 1 / speed) - 1;

@@ -5,28 +5,28 @@ import type { EventLoopDelay } from "./event-loop-delay.js";
 import { judged } from "./goals.js";
 import type { Rounds } from "./rounds.js";
 import { type Measured as Figures, peerName, type Ratio, type Row, type Unit } from "./schema.js";
+import { BATCHES, MANY, soundNames } from "./sound-works.js";
 import { perSecond, type Summary, scaled } from "./statistics.js";
 import type { Reference } from "./throughput-chart.js";
 
-export const MANY = 16;
-/** So many times one after the other, they are about as much sound as the long one: a disturbance weighs the same in both. */
-export const BATCHES = 4;
-
 interface Measured {
   rounds: Rounds;
+  /** Seconds of the long request */
+  longS: number;
   memory: Summary;
   delay: EventLoopDelay;
   engine: EngineTimes | string;
 }
 
 export function figures(measured: Measured): Pick<Figures, "rows" | "ratios"> {
-  const { rounds, memory, delay, engine } = measured;
+  const { rounds, longS, memory, delay, engine } = measured;
   const row = (name: string, unit: Unit, summary: Summary, goal?: Row["goal"]): Row => ({
     name,
     unit,
     ...summary,
     ...judged(summary, goal),
   });
+  const { long } = soundNames(longS);
   const steps = typeof engine === "string" ? [] : Object.entries(engine.steps);
   return {
     rows: [
@@ -38,32 +38,31 @@ export function figures(measured: Measured): Pick<Figures, "rows" | "ratios"> {
     ],
     ratios: [
       ...rounds.besidePeer("1 s", "1 s", { atLeast: 4 }),
-      ...rounds.besidePeer("60 s", "60 s", { atLeast: 6 }),
+      ...rounds.besidePeer(long, long, { atLeast: 6 }),
       ...rounds.besidePeer("decode", "decode", { atLeast: 2 }),
       ...rounds.besidePeer("griffin_lim", "griffin_lim"),
-      ...ownRatios(rounds),
+      ...ownRatios(rounds, longS),
       ...engineRatios(engine),
     ],
   };
 }
 
-function ownRatios(rounds: Rounds): Ratio[] {
-  const [many, long] = [`${BATCHES} × ${MANY} × 1 s`, "60 s, beside many"] as const;
-  const [first, whole] = ["60 s streamed: first piece", "60 s streamed"] as const;
-  const atOnce = scaled(rounds.compare(long, many).median, (BATCHES * MANY) / 60);
-  const pieces = rounds.compare(whole, first).median;
+function ownRatios(rounds: Rounds, longS: number): Ratio[] {
+  const { long, besideMany, many, streamed, firstPiece } = soundNames(longS);
+  const atOnce = scaled(rounds.compare(besideMany, many).median, (BATCHES * MANY) / longS);
+  const pieces = rounds.compare(streamed, firstPiece).median;
   return [
     {
-      what: `throughput of ${MANY} at once, than that of 60 s`,
+      what: `throughput of ${MANY} at once, than that of ${long}`,
       ours: many,
-      theirs: long,
+      theirs: besideMany,
       ratio: atOnce,
       ...judged(atOnce, { atLeast: 1 }),
     },
     {
-      what: "60 s as a stream: the whole, than its first piece",
-      ours: first,
-      theirs: whole,
+      what: `${long} as a stream: the whole, than its first piece`,
+      ours: firstPiece,
+      theirs: streamed,
       ratio: pieces,
       ...judged(pieces, { atLeast: 30 }),
     },
@@ -92,11 +91,12 @@ function engineRatios(engine: EngineTimes | string): Ratio[] {
 }
 
 /** What throughput is compared with. */
-export function references(rounds: Rounds): Reference[] {
-  const long = secondsPerSecond(rounds, "60 s", 60);
+export function references(rounds: Rounds, longS: number): Reference[] {
+  const name = soundNames(longS).long;
+  const long = secondsPerSecond(rounds, name, longS);
   const python = secondsPerSecond(rounds, peerName("1 s"), 1);
   return [
-    ...(long ? [{ name: "one request of 60 s", secondsPerSecond: long, color: COLORS.grey }] : []),
+    ...(long ? [{ name: `one request of ${name}`, secondsPerSecond: long, color: COLORS.grey }] : []),
     ...(python
       ? [{ name: "PyTorch, 1 s at a time", secondsPerSecond: python, color: COLORS.purple }]
       : []),

@@ -15,15 +15,23 @@ export function spread({ median, low, high }: Summary): string {
   return `${figure(median)} (${figure(low)} to ${figure(high)})`;
 }
 
+/** Where the median lies; how sure that is, where it's less than 95 %. */
+export function interval({ samples, between: [from, to], confidence }: Summary): string {
+  if (samples < 2) return "-";
+  const range = `${figure(from)} to ${figure(to)}`;
+  return confidence < 0.95 ? `${range} (${(100 * confidence).toFixed(0)} % sure)` : range;
+}
+
 export function printResult({ rows, ratios, notes }: Result): void {
   printTable(
     [
-      ["", "median (quartiles)", "unit", "runs", "asked for", "met"],
+      ["", "median (quartiles)", "unit", "runs", "the median lies in", "asked for", "met"],
       ...rows.map((row) => [
         row.name,
         spread(row),
         row.unit,
         String(row.samples),
+        interval(row),
         asked(row.goal, row.unit),
         row.met ?? "-",
       ]),
@@ -34,10 +42,11 @@ export function printResult({ rows, ratios, notes }: Result): void {
     console.log();
     printTable(
       [
-        ["", "times faster", "fastest runs", "asked for", "met"],
+        ["", "times faster", "the median lies in", "fastest runs", "asked for", "met"],
         ...ratios.map(({ what, ours, theirs, ratio, fastest, goal, met }) => [
           what ?? `${ours}, than ${theirs}`,
           spread(ratio),
+          interval(ratio),
           fastest ? spread(fastest) : "-",
           asked(goal, "×"),
           met ?? "-",

@@ -1,12 +1,33 @@
-/** The Python that peers run in: SDA_PYTHON, or python3 or python on the PATH, if it has torch. */
+/** The Python that peers run in, and the peers. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-export function findPython(): string | null {
-  const names = [process.env["SDA_PYTHON"], "python3", "python"];
-  const asks = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)";
-  return names.find((name) => name && spawnSync(name, ["-c", asks]).status === 0) ?? null;
+/** What the peers import. */
+const MODULES = ["torch", "numpy", "scipy"];
+const ASKS = `import importlib.util as u; print(*[m for m in ${JSON.stringify(MODULES)} if u.find_spec(m) is None])`;
+
+export type FoundPython = { command: string } | { command: null; why: string };
+
+/** SDA_PYTHON and no other where that is set, otherwise python3 or python on the PATH: the first that has what peers import. */
+export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
+  const named = env["SDA_PYTHON"];
+  const problems: string[] = [];
+  for (const command of named ? [named] : ["python3", "python"]) {
+    const problem = problemOf(command, env);
+    if (problem === null) return { command };
+    problems.push(`${command} ${problem}`);
+  }
+  const where = named ? "SDA_PYTHON: " : "SDA_PYTHON names a Python that has it; ";
+  return { command: null, why: `no comparison with Python (${where}${problems.join(", ")})` };
+}
+
+function problemOf(command: string, env: NodeJS.ProcessEnv): string | null {
+  const { error, status, stdout } = spawnSync(command, ["-c", ASKS], { encoding: "utf8", env });
+  if (error) return "cannot be started";
+  if (status !== 0) return "is no working Python";
+  const lacks = stdout.trim().split(/\s+/).filter(Boolean);
+  return lacks.length > 0 ? `has no ${lacks.join(" and no ")}` : null;
 }
 
 export interface About {

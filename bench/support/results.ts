@@ -16,17 +16,22 @@ export function writeResult(folder: string, result: Result): string {
 }
 
 /**
- * Earlier results of a suite.
+ * Results that were written before, by suite.
  *
  * @param from a file of results, of whichever suite, or a folder with one for each
- * @returns null where there are none of that suite
- * @throws Error when `from` is not there, or holds something else
+ * @param suites those that are looked for; others are left out
+ * @throws Error when `from` is not there, holds something else, or has none of the suites
  */
-export function earlierResult(from: string, suite: string): Result | null {
+export function earlierResults(from: string, suites: readonly string[]): Map<string, Result> {
   const found = statSync(from, { throwIfNoEntry: false });
   if (found === undefined) throw new Error(`${from} is not there`);
-  const file = found.isDirectory() ? join(from, `${suite}.json`) : from;
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return null;
-  const result = parseResult(readFileSync(file, "utf8"), file);
-  return result.suite === suite ? result : null;
+  const files = found.isDirectory() ? suites.map((suite) => join(from, `${suite}.json`)) : [from];
+  const results = new Map<string, Result>();
+  for (const file of files) {
+    if (statSync(file, { throwIfNoEntry: false }) === undefined) continue;
+    const result = parseResult(readFileSync(file, "utf8"), file);
+    if (suites.includes(result.suite)) results.set(result.suite, result);
+  }
+  if (results.size === 0) throw new Error(`${from} has no results of ${suites.join(", ")}`);
+  return results;
 }

@@ -4,19 +4,20 @@ import { type Summary, summarize } from "../../lib/bench/statistics.js";
 export { type Summary, summarize };
 
 export function scaled(summary: Summary, factor: number): Summary {
-  const { samples, median, low, high, between } = summary;
+  const { samples, median, low, high, between, confidence } = summary;
   return {
     samples,
     median: median * factor,
     low: low * factor,
     high: high * factor,
     between: [between[0] * factor, between[1] * factor],
+    confidence,
   };
 }
 
 /** Something a second, from the milliseconds that `amount` of it took. */
 export function perSecond(summary: Summary, amount: number): Summary {
-  const { samples, median, low, high, between } = summary;
+  const { samples, median, low, high, between, confidence } = summary;
   const rate = (ms: number) => (amount * 1e3) / ms;
   return {
     samples,
@@ -24,6 +25,7 @@ export function perSecond(summary: Summary, amount: number): Summary {
     low: rate(high),
     high: rate(low),
     between: [rate(between[1]), rate(between[0])],
+    confidence,
   };
 }
 
@@ -41,9 +43,4 @@ export function ratioOf(
     median: compare((times) => summarize(times).median),
     fastest: compare((times) => Math.min(...times)),
   };
-}
-
-export function show({ median, low, high, samples }: Summary): string {
-  const ms = (value: number) => (value < 10 ? value.toFixed(3) : value.toFixed(1));
-  return `${ms(median)} ms  (${ms(low)} to ${ms(high)}, ${samples} runs)`;
 }

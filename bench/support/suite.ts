@@ -10,6 +10,10 @@ export interface Context {
   quick: boolean;
   /** The Python that peers run in, if there is one */
   python: string | null;
+  /** What is left out, and why: that there is no Python */
+  notes: string[];
+  /** The machine, in a few words, for charts */
+  machine: string;
   /** Where a suite's own charts go */
   out: string;
   /** Libraries' numbers of entries */
@@ -24,5 +28,3 @@ export interface Suite {
   usesModel: boolean;
   run(context: Context): Promise<Measured>;
 }
-
-export const NO_PYTHON = "No Python with torch was found (SDA_PYTHON names one): no comparison.";

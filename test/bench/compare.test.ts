@@ -1,43 +1,12 @@
 import { expect, it } from "vitest";
 import { compareResults } from "../../bench/support/compare.js";
 import { judged, met } from "../../bench/support/goals.js";
-import { parseResult, type Ratio, type Result, type Row } from "../../bench/support/schema.js";
-import { perSecond, ratioOf, type Summary, summarize } from "../../bench/support/statistics.js";
-
-function around(median: number, spread = 0.01, samples = 20): Summary {
-  const [low, high] = [median * (1 - spread), median * (1 + spread)];
-  return { samples, median, low, high, between: [low, high] };
-}
-
-const row = (name: string, summary: Summary, unit: Row["unit"] = "ms"): Row => ({
-  name,
-  unit,
-  ...summary,
-});
-
-function result(rows: Row[], ratios: Ratio[] = [], cpu = "A", torch = "2.13"): Result {
-  return {
-    schema: 1,
-    suite: "load",
-    quick: false,
-    environment: { cpu, processors: 2, platform: "linux-x64", node: "v20", date: "then" },
-    model: { file: "m.sda", bytes: 1 },
-    rows,
-    ratios,
-    notes: [],
-    peers: { torch },
-  };
-}
+import type { Result } from "../../bench/support/schema.js";
+import { perSecond, ratioOf } from "../../bench/support/statistics.js";
+import { around, result, row } from "./made-up.js";
 
 const verdicts = (then: Result, now: Result) =>
   compareResults(then, now).changes.map(({ verdict }) => verdict);
-
-it("summarizes by medians and order statistics", () => {
-  const { median, low, high, between } = summarize(Array.from({ length: 100 }, (_, i) => 100 - i));
-  expect({ median, low, high }).toEqual({ median: 50.5, low: 26, high: 76 });
-  expect(between).toEqual([41, 61]);
-  expect(summarize([3]).between).toEqual([3, 3]);
-});
 
 it("takes ratios round by round, and turns intervals of rates around", () => {
   const { median, fastest } = ratioOf(
@@ -119,9 +88,4 @@ it("compares nothing between different machines or models, and says why", () => 
   const other = { ...then, model: { file: "n.sda", bytes: 2 } };
   expect(compareResults(then, other).incomparable[0]).toContain("n.sda (2 bytes) now");
   expect(compareResults(then, { ...then, quick: true }).incomparable).toHaveLength(1);
-});
-
-it("refuses files of another shape by name", () => {
-  expect(() => parseResult("{", "x.json")).toThrow("x.json is not JSON");
-  expect(() => parseResult("{}", "x.json")).toThrow("x.json is no result");
 });
