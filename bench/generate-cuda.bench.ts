@@ -12,7 +12,7 @@ const WARM_UP = { rounds: 1, runs: 1, warmUp: 0 };
 const GOAL = { atLeast: 20 };
 
 async function run({ file, quick, say }: Context): Promise<Measured> {
-    let cuda: LoadedModel;
+  let cuda: LoadedModel;
   try {
     cuda = await loadModel(file, { device: "cuda" });
   } catch (error) {

@@ -13,7 +13,6 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { type Options, parseOptions } from "./support/arguments.js";
-import { writeBarsChart } from "./support/bars-chart.js";
 import { compareResults } from "./support/compare.js";
 import { environment, machine } from "./support/environment.js";
 import { printComparison, printResult } from "./support/print.js";
@@ -50,6 +49,7 @@ async function main(args: string[]): Promise<number> {
 
 async function measure(name: SuiteName, options: Options): Promise<Result> {
   const { file, quick, out, entries } = options;
+  const { writeBarsChart } = await import("./support/bars-chart.js"); // takes a second, which a comparison needn't wait for
   const { suite } = (await import(MODULES[name])) as { suite: Suite };
   const here = await environment();
   const python = findPython();
@@ -81,7 +81,8 @@ async function measure(name: SuiteName, options: Options): Promise<Result> {
   return result;
 }
 
-const QUICK = "A quick run: it shows that everything works. Its figures are those of a machine that isn't warm.";
+const QUICK =
+  "A quick run: it shows that everything works. Its figures are those of a machine that isn't warm.";
 
 function withoutGoals<T extends Pick<Result, "rows" | "ratios">>(measured: T): T {
   return {

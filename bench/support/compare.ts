@@ -81,7 +81,9 @@ function modelText({ model }: Result): string {
 }
 
 function engineText({ environment: { engine } }: Result): string {
-  return engine === null ? "no LibTorch" : `LibTorch ${engine.libtorch} on ${engine.threads} threads`;
+  return engine === null
+    ? "no LibTorch"
+    : `LibTorch ${engine.libtorch} on ${engine.threads} threads`;
 }
 
 function entries(versions: Record<string, string>): [string, string][] {

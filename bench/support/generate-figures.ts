@@ -96,7 +96,9 @@ export function references(rounds: Rounds, longS: number): Reference[] {
   const long = secondsPerSecond(rounds, name, longS);
   const python = secondsPerSecond(rounds, peerName("1 s"), 1);
   return [
-    ...(long ? [{ name: `one request of ${name}`, secondsPerSecond: long, color: COLORS.grey }] : []),
+    ...(long
+      ? [{ name: `one request of ${name}`, secondsPerSecond: long, color: COLORS.grey }]
+      : []),
     ...(python
       ? [{ name: "PyTorch, 1 s at a time", secondsPerSecond: python, color: COLORS.purple }]
       : []),

@@ -18,7 +18,7 @@ export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
     if (problem === null) return { command };
     problems.push(`${command} ${problem}`);
   }
-  const where = named ? "SDA_PYTHON: " : "SDA_PYTHON names a Python that has it; ";
+  const where = named ? "SDA_PYTHON: " : "SDA_PYTHON names one; ";
   return { command: null, why: `no comparison with Python (${where}${problems.join(", ")})` };
 }
 

@@ -1,7 +1,7 @@
 /** The text of each of README's marked sections. */
 import { figure, spread } from "./print.js";
-import { BATCHES, LONG_S, MANY, soundNames } from "./sound-works.js";
 import { peerName, type Ratio, type Result, type Row } from "./schema.js";
+import { BATCHES, LONG_S, MANY, soundNames } from "./sound-works.js";
 
 export interface Section {
   suite: string;
@@ -209,7 +209,8 @@ function ratio({ suite, ratios }: Result, ours: string, theirs: string): Ratio {
 }
 
 function section(result: Result, heads: readonly string[], cells: readonly string[][]): string {
-  const line = (each: readonly string[]) => `|${each.map((cell) => ` ${cell} |`).join("")}`;
+  const line = (each: readonly string[]) =>
+    `|${each.map((cell) => (cell === "" ? " |" : ` ${cell} |`)).join("")}`;
   const table = [heads, heads.map(() => "---"), ...cells].map(line).join("\n");
   return `${wrapped(conditions(result))}\n\n${table}\n`;
 }
@@ -220,12 +221,13 @@ function conditions({ environment, model, peers, rows }: Result): string {
   const { python, ...packages } = peers;
   const beside = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
   const runs = rows.filter(({ unit }) => unit === "ms").map(({ samples }) => samples);
+  const [fewest, most] = [Math.min(...runs), Math.max(...runs)];
   return [
     `${date.slice(0, 10)}: ${processors} × ${cpu}, ${(memory / 2 ** 30).toFixed(0)} GiB of memory, ${platform}, Node ${node.replace(/^v/, "")}`,
     engine ? `, LibTorch ${engine.libtorch} on ${engine.threads} threads` : "",
     python ? `; Python ${python}${beside.length > 0 ? ` with ${beside.join(", ")}` : ""}` : "",
     model ? `; ${model.file}, ${figure(model.bytes / 1e6)} MB, in the page cache` : "",
-    `. Medians of ${Math.min(...runs)} to ${Math.max(...runs)} runs, quartiles in brackets.`,
+    `. Medians of ${fewest === most ? most : `${fewest} to ${most}`} runs, quartiles in brackets.`,
   ].join("");
 }
 

@@ -1,5 +1,5 @@
 /** Results that nobody measured. */
-import { SCHEMA, type Ratio, type Result, type Row } from "../../bench/support/schema.js";
+import { type Ratio, type Result, type Row, SCHEMA } from "../../bench/support/schema.js";
 import type { Summary } from "../../bench/support/statistics.js";
 
 export function around(median: number, spread = 0.01, samples = 20): Summary {

@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { writeResult } from "../../bench/support/results.js";
+import type { Result } from "../../bench/support/schema.js";
+import { temporaryFolder } from "../support/folder.js";
+import { around, result, row } from "./made-up.js";
+
+const MAIN = fileURLToPath(new URL("../../bench/main.ts", import.meta.url));
+
+function bench(
+  ...args: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args]);
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  return new Promise((done) => child.on("close", (code) => done({ code, stdout, stderr })));
+}
+
+function folderOf(...results: Result[]): string {
+  const folder = temporaryFolder();
+  for (const each of results) writeResult(folder, each);
+  return folder;
+}
+
+const taking = (ms: number, cpu?: string) => result([row("one", around(ms))], [], cpu);
+
+describe("npm run bench -- --compare OLD --with NEW", () => {
+  it("tells what got slower, and measures nothing", async () => {
+    const args = ["--compare", folderOf(taking(10)), "--with", folderOf(taking(20))];
+    const { code, stdout, stderr } = await bench(...args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("load, beside 2026-01-02");
+    expect(stdout).toMatch(/^one +0\.50 +own figure +slower$/m);
+  });
+
+  it("ends with 1 when something got slower, in whichever suite, with --fail-on-slower", async () => {
+    const old = folderOf(taking(10), { ...taking(10), suite: "torch" });
+    const slower = folderOf(taking(10), { ...taking(11), suite: "torch" });
+    const args = ["--compare", old, "--fail-on-slower", "--with"];
+    const [same, worse] = await Promise.all([bench(...args, old), bench(...args, slower)]);
+    expect(same).toMatchObject({ code: 0, stderr: "" });
+    expect(same.stdout).toMatch(/^one +1\.00 +own figure +same$/m);
+    expect(worse).toMatchObject({ code: 1, stderr: "" });
+  });
+
+  it("says why another machine's figures are not compared, and doesn't pass that off as no slower", async () => {
+    const args = ["--compare", folderOf(taking(10, "B")), "--with", folderOf(taking(20))];
+    const [told, asked] = await Promise.all([bench(...args), bench(...args, "--fail-on-slower")]);
+    expect(told.code).toBe(0);
+    expect(told.stdout).toContain("processor: B then, A now");
+    expect(asked).toMatchObject({ code: 2, stderr: "error: nothing could be compared\n" });
+  });
+
+  it("ends with 2 and one line when it can't do what it is asked to", async () => {
+    const there = folderOf(taking(10));
+    const missing = join(there, "none");
+    const [noFolder, noSuite, unknown] = await Promise.all([
+      bench("--compare", missing, "--with", there),
+      bench("torch", "--compare", there, "--with", there),
+      bench("--quik"),
+    ]);
+    expect(noFolder).toMatchObject({ code: 2, stderr: `error: ${missing} is not there\n` });
+    expect(noSuite).toMatchObject({ code: 2, stderr: `error: ${there} has no results of torch\n` });
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toMatch(/^error: Unknown option '--quik'.*\n$/);
+  });
+});
