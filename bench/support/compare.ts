@@ -23,15 +23,16 @@ export interface Comparison {
 
 const LEAST = 0.05;
 const LEAST_CONFIDENCE = 0.95;
+/** With fewer, even the extremes enclose the median with less confidence. */
+export const LEAST_RUNS = 6;
 
 /**
  * A figure has changed when the 95 % confidence intervals of both medians don't overlap and the medians differ by more than 5 %.
  * Where a peer of Python's was measured beside it in both runs, by the same versions, the ratios to it are compared instead of
  * times: what slows the machine slows both sides, and leaves their ratio. Beside several peers, all must agree, for it might be
  * one of them that changed. Figures without a peer are compared as they are, and must differ by more than the peers' own times
- * do: so much the machine has changed. With fewer than 6 samples even the extremes enclose the median with less than 95 %
- * confidence: nothing can be said ("unclear"). Between different processors, models, or a quick run and a full one nothing is
- * compared at all.
+ * do: so much the machine has changed. Where an interval is less sure, as it is with fewer than 6 samples, nothing can be said
+ * ("unclear"). Between different processors, models, or a quick run and a full one nothing is compared at all.
  */
 export function compareResults(then: Result, now: Result): Comparison {
   const incomparable = differences(then, now);

@@ -1,5 +1,5 @@
 /** Results and comparisons as tables for people. */
-import type { Comparison } from "./compare.js";
+import { type Comparison, LEAST_RUNS } from "./compare.js";
 import { asked } from "./goals.js";
 import type { Result } from "./schema.js";
 import type { Summary } from "./statistics.js";
@@ -78,4 +78,8 @@ export function printComparison({ incomparable, notes, changes }: Comparison): v
     ],
     1,
   );
+  if (changes.some(({ verdict }) => verdict === "unclear"))
+    console.log(
+      `\nunclear: with fewer than ${LEAST_RUNS} runs or rounds nothing can be told from noise`,
+    );
 }

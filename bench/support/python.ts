@@ -19,7 +19,7 @@ export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
     problems.push(`${command} ${problem}`);
   }
   const where = named ? "SDA_PYTHON: " : "SDA_PYTHON names one; ";
-  return { command: null, why: `no comparison with Python (${where}${problems.join(", ")})` };
+  return { command: null, why: `No comparison with Python (${where}${problems.join(", ")})` };
 }
 
 function problemOf(command: string, env: NodeJS.ProcessEnv): string | null {

@@ -43,6 +43,16 @@ it("calls slower and faster only what is beyond the noise", () => {
   expect(verdicts(then, result([row("b", around(12))]))).toEqual(["new", "gone"]);
 });
 
+it("notes what else is different", () => {
+  const then = result([row("a", around(10))]);
+  const engine = { libtorch: "2.12.0", threads: 4 };
+  const now = { ...then, environment: { ...then.environment, node: "v24.1.0", engine } };
+  expect(compareResults(then, now).notes).toEqual([
+    "Node v20.0.0 then, v24.1.0 now",
+    "LibTorch 2.13.0 on 2 threads then, LibTorch 2.12.0 on 4 threads now",
+  ]);
+});
+
 it("takes more of a rate for faster", () => {
   const of = (rate: number) => result([row("t", around(rate), "s/s")]);
   expect(verdicts(of(100), of(120))).toEqual(["faster"]);

@@ -40,6 +40,15 @@ describe("npm run bench -- --compare OLD --with NEW", () => {
     expect(stdout).toMatch(/^one +0\.50 +own figure +slower$/m);
   });
 
+  it("calls unclear what too few runs can't tell, and says so", async () => {
+    const few = (ms: number) => folderOf(result([row("one", around(ms, 0.01, 5))]));
+    const args = ["--compare", few(10), "--with", few(20), "--fail-on-slower"];
+    const { code, stdout, stderr } = await bench(...args);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: "error: nothing could be compared\n" });
+    expect(stdout).toMatch(/^one +0\.50 +own figure +unclear$/m);
+    expect(stdout).toContain("unclear: with fewer than 6 runs");
+  });
+
   it("ends with 1 when something got slower, in whichever suite, with --fail-on-slower", async () => {
     const old = folderOf(taking(10), { ...taking(10), suite: "torch" });
     const slower = folderOf(taking(10), { ...taking(11), suite: "torch" });

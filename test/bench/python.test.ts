@@ -21,7 +21,7 @@ describe.skipIf(process.platform === "win32")("the Python that peers run in", ()
     expect(findPython({ PATH: folder, SDA_PYTHON: named })).toEqual({ command: named });
     expect(findPython({ PATH: folder, SDA_PYTHON: "/nonexistent" })).toEqual({
       command: null,
-      why: "no comparison with Python (SDA_PYTHON: /nonexistent cannot be started)",
+      why: "No comparison with Python (SDA_PYTHON: /nonexistent cannot be started)",
     });
   });
 
@@ -38,7 +38,7 @@ describe.skipIf(process.platform === "win32")("the Python that peers run in", ()
     standIn(folder, "python", "", 1);
     expect(findPython({ PATH: folder })).toEqual({
       command: null,
-      why: "no comparison with Python (SDA_PYTHON names one; python3 has no torch and no scipy, python is no working Python)",
+      why: "No comparison with Python (SDA_PYTHON names one; python3 has no torch and no scipy, python is no working Python)",
     });
   });
 });

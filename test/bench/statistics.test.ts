@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { LEAST_RUNS } from "../../bench/support/compare.js";
 import { summarize } from "../../lib/bench/statistics.js";
 
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => n - i);
@@ -30,6 +31,11 @@ it.each([
   const summary = summarize(upTo(n));
   expect(summary.between).toEqual([1, n]);
   expect(summary.confidence).toBe(confidence);
+});
+
+it("needs as many for 95 % as comparisons ask for", () => {
+  expect(summarize(upTo(LEAST_RUNS)).confidence).toBeGreaterThanOrEqual(0.95);
+  expect(summarize(upTo(LEAST_RUNS - 1)).confidence).toBeLessThan(0.95);
 });
 
 it("finds it among more samples than a probability of none has an exponent for", () => {
