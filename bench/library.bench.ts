@@ -3,7 +3,6 @@
  * measured now, on this machine. Every add here is on disk, synced, when it counts as done; the peer's is not.
  */
 import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ModelEntry, ModelLibrary } from "../lib/index.js";
@@ -15,6 +14,7 @@ import { Rounds } from "./support/rounds.js";
 import type { Measured } from "./support/schema.js";
 import { summarize } from "./support/statistics.js";
 import type { Context, Suite } from "./support/suite.js";
+import { temporaryFolder } from "./support/temporary.js";
 
 const QUERY = "take 77";
 const TOGETHER = 1000;
@@ -145,7 +145,7 @@ async function measureRepair(work: string, { quick, say }: Context): Promise<Mea
 }
 
 async function run(context: Context): Promise<Measured> {
-  const work = mkdtempSync(join(process.env["SDA_BENCH_DIR"] ?? tmpdir(), "sda-bench-"));
+  const work = temporaryFolder();
   try {
     const parts: Measured[] = [];
     for (const count of context.entries)

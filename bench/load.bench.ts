@@ -5,7 +5,6 @@
  */
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type LoadedModel, loadModel, readMetadata } from "../dist/index.js";
@@ -15,6 +14,7 @@ import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
 import { peerName } from "./support/schema.js";
 import type { Context, Suite } from "./support/suite.js";
+import { temporaryFolder } from "./support/temporary.js";
 
 const FULL = {
   firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 }, // V8 compiles what runs often
@@ -66,7 +66,8 @@ function timeProcess(command: string, args: string[]): number[] {
 async function run({ file, python, notes, quick, say }: Context) {
   const counts = quick ? QUICK : FULL;
   const rounds = new Rounds();
-  const large = join(tmpdir(), `sda-bench-${process.pid}.sda`);
+  const folder = temporaryFolder();
+  const large = join(folder, "large.sda");
   const peer = python === null ? null : new Peer(python, "load_peer.py", [file]);
   try {
     writeLargeModel(file, large, LARGE);
@@ -94,7 +95,7 @@ async function run({ file, python, notes, quick, say }: Context) {
     };
   } finally {
     peer?.close();
-    rmSync(large, { force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -2,13 +2,16 @@
 
 Requests come on the standard input, one JSON a line: {"work": name, "warm_up": ms of runs that don't count, "runs": n};
 each is answered with a line [ms, ...]. {"ask": "about"} is answered with the versions of what runs here, and with the works
-that can't be done here: {"versions": {name: version}, "missing": {work: why}}.
+that can't be done here: {"versions": {name: version}, "missing": {work: why}}. It ends with its input, or when nobody
+listens any more; Ctrl-C is for the benchmark.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -36,10 +39,14 @@ def versions() -> dict[str, str]:
 
 
 def serve(works: Mapping[str, Callable[[], Any]], missing: Mapping[str, str] | None = None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in sys.stdin:
         request = json.loads(line)
         if request.get("ask") == "about":
             answer: Any = {"versions": versions(), "missing": dict(missing or {})}
         else:
             answer = measure(works[request["work"]], request["warm_up"], request["runs"])
-        print(json.dumps(answer), flush=True)
+        try:
+            os.write(sys.stdout.fileno(), f"{json.dumps(answer)}\n".encode())
+        except BrokenPipeError:
+            return

@@ -37,7 +37,8 @@ export function engineTimes(file: string, count: number): EngineTimes | string {
     const { status, stdout, stderr } = spawnSync("bash", [SCRIPT, resolve(file)], {
       encoding: "utf8",
     });
-    if (status !== 0) return `scripts/engine-bench.sh failed (${status}) ${stderr.trim()}`.trim();
+    if (status !== 0)
+      return `scripts/engine-bench.sh failed (${status}; npm run build comes first): ${stderr.trim().split("\n")[0]}`;
     rounds.push(JSON.parse(stdout));
   }
   const times = (name: string) => rounds.map((round) => round[name] ?? Number.NaN);

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -30,6 +31,18 @@ function folderOf(...results: Result[]): string {
 }
 
 const taking = (ms: number, cpu?: string) => result([row("one", around(ms))], [], cpu);
+
+describe("npm run bench", () => {
+  it("leaves nothing behind at Ctrl-C", async () => {
+    const folder = temporaryFolder();
+    const env = { ...process.env, SDA_BENCH_DIR: folder, SDA_PYTHON: "/nonexistent" };
+    const args = ["--import", "tsx", MAIN, "library", "--quick", "--out", join(folder, "out")];
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    child.stderr.once("data", () => child.kill("SIGINT")); // it has its folder, and says what it does
+    const code = await new Promise((done) => child.on("close", done));
+    expect({ code, left: readdirSync(folder) }).toEqual({ code: 130, left: [] });
+  });
+});
 
 describe("npm run bench -- --compare OLD --with NEW", () => {
   it("tells what got slower, and measures nothing", async () => {
