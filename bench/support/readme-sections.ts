@@ -4,9 +4,15 @@ import { peerName, type Ratio, type Result, type Row } from "./schema.js";
 import { BATCHES, LONG_S, MANY, soundNames } from "./sound-works.js";
 
 export interface Section {
-  suite: string;
-  /** @throws Error when the result lacks a figure of the section, as without Python */
-  text(result: Result): string;
+  name: string;
+  suites: readonly string[];
+  /** README may do without it */
+  optional?: boolean;
+  /**
+   * @param results of the suites, in their order
+   * @throws Error when one lacks a figure of the section, as without Python
+   */
+  text(...results: Result[]): string;
 }
 
 /** One of ours beside one of Python's; without `ours`, beneath the line before. */
@@ -82,10 +88,11 @@ const TORCH: Line[] = [
 ];
 
 export const SECTIONS: readonly Section[] = [
-  { suite: "load", text: (result) => beside(result, LOAD) },
-  { suite: "torch", text: (result) => beside(result, TORCH) },
-  { suite: "generate", text: sound },
-  { suite: "library", text: library },
+  { name: "load", suites: ["load"], text: (load) => beside(load, LOAD) },
+  { name: "torch", suites: ["torch"], text: (torch) => beside(torch, TORCH) },
+  { name: "generate", suites: ["generate"], text: sound },
+  { name: "library", suites: ["library"], text: library },
+  { name: "summary", suites: ["load", "generate"], optional: true, text: summary },
 ];
 
 /** Times beside Python's. */
@@ -190,6 +197,23 @@ function library(result: Result): string {
   ];
   const table = section(result, heads, cells);
   return `${table}\nR${repair.name.slice(1)}: ${figure(repair.median)} ms.\n`;
+}
+
+/** For the first screen: two digits are enough. */
+function summary(load: Result, generate: Result): string {
+  const ms = (result: Result, name: string) =>
+    `${Number(row(result, name).median.toPrecision(2))} ms`;
+  const { model } = load;
+  const { processors } = generate.environment;
+  return wrapped(
+    [
+      `A model of ${figure((model?.bytes ?? 0) / 1e6)} MB opens in ${ms(load, "loadModel, verify: false")} mapped,`,
+      `and in ${ms(load, "loadModel")} with every checksum verified, where the Python program takes`,
+      `${ms(load, peerName("program load"))}; its metadata in ${ms(load, "readMetadata")}, whatever the file's size.`,
+      `A second of sound takes ${ms(generate, "1 s")} on ${processors} cores, PyTorch ${ms(generate, peerName("1 s"))};`,
+      `a stream of a minute begins after ${ms(generate, soundNames().firstPiece)}.`,
+    ].join(" "),
+  );
 }
 
 function row({ suite, rows }: Result, name: string): Row {
