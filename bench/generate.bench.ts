@@ -15,8 +15,6 @@ import type { Measured } from "./support/schema.js";
 import { BATCHES, LONG_S, MANY, soundNames, timeStream, together } from "./support/sound-works.js";
 import type { Context, Suite } from "./support/suite.js";
 import { measureThroughput } from "./support/throughput.js";
-import { writeThroughputChart } from "./support/throughput-chart.js";
-import { writeTimeChart } from "./support/time-chart.js";
 
 const ONE = { rounds: 1, runs: 1, warmUp: 0 };
 /** `pairs`: many at once beside one long one, without Python's turns between: each pair from the same second and a half. */
@@ -113,6 +111,9 @@ async function run({ file, python, notes, quick, out, machine, say }: Context): 
   const engine = quick ? "left out of a quick run" : engineTimes(file, counts.others);
 
   const subtitle = `${file.split("/").at(-1)}, ${machine}, CPU`;
+  // Now, for a heap that holds a charts library slows down what is measured: collecting garbage takes longer.
+  const { writeThroughputChart } = await import("./support/throughput-chart.js");
+  const { writeTimeChart } = await import("./support/time-chart.js");
   const charts = [
     writeThroughputChart(
       out,

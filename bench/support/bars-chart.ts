@@ -1,5 +1,6 @@
 import type { CustomSeriesOption } from "echarts";
-import { COLORS, FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { COLORS } from "./colors.js";
 import { figure } from "./print.js";
 import { isPeer, type Ratio, type Result, type Row } from "./schema.js";
 

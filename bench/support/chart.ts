@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type EChartsOption, init, type TitleComponentOption } from "echarts";
+import { COLORS } from "./colors.js";
 
-export const COLORS = { blue: "#2563a8", orange: "#c8641b", grey: "#666666", purple: "#7a4fa3" };
 export const TEXT = { fontSize: 14, color: "#222222" };
 export const FAINT = { lineStyle: { color: "#dddddd" } };
 

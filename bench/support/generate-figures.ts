@@ -1,5 +1,5 @@
 /** What generate.bench.ts has measured, beside what was asked for. */
-import { COLORS } from "./chart.js";
+import { COLORS } from "./colors.js";
 import type { EngineTimes } from "./engine-steps.js";
 import type { EventLoopDelay } from "./event-loop-delay.js";
 import { judged } from "./goals.js";

@@ -4,7 +4,8 @@ import type {
   LineSeriesOption,
   XAXisComponentOption,
 } from "echarts";
-import { COLORS, FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { COLORS } from "./colors.js";
 import type { Point } from "./throughput.js";
 
 export interface Reference {

@@ -1,4 +1,5 @@
-import { COLORS, FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { COLORS } from "./colors.js";
 import type { EngineSteps } from "./engine-steps.js";
 
 /** A bar for each step; Griffin-Lim's has its FFTs apart. */
