@@ -1,67 +1,43 @@
 /**
  * 60 s of sound on a GPU, beside the same on the CPU, in alternating rounds of the same run. Without a GPU it says why there is
  * none.
- *
- *     npm run bench:cuda [-- FILE.sda]
  */
 import { type LoadedModel, loadModel, SdaError } from "../dist/index.js";
-import { machine } from "./support/environment.js";
-import { printFigures } from "./support/goals.js";
-import { modelFile } from "./support/model-file.js";
-import { writeResults } from "./support/results.js";
+import { judged } from "./support/goals.js";
 import { Rounds } from "./support/rounds.js";
-import { show, summarize } from "./support/statistics.js";
+import type { Measured } from "./support/schema.js";
+import type { Context, Suite } from "./support/suite.js";
 
 const WARM_UP = { rounds: 1, runs: 1, warmUp: 0 };
-const ROUNDS = { rounds: 5, runs: 1, warmUp: 0 };
+const GOAL = { atLeast: 20 };
 
-const file = modelFile();
-
-async function loadOnCuda(): Promise<LoadedModel | null> {
+async function run({ file, quick, say }: Context): Promise<Measured> {
+  let cuda: LoadedModel;
   try {
-    return await loadModel(file, { device: "cuda" });
+    cuda = await loadModel(file, { device: "cuda" });
   } catch (error) {
     if (!(error instanceof SdaError) || error.code !== "ERR_SDA_DEVICE") throw error;
-    console.log(`no CUDA device: ${error.message}`);
-    return null;
+    return { rows: [], ratios: [], peers: {}, notes: [`no CUDA device: ${error.message}`] };
   }
-}
-
-async function compare(cuda: LoadedModel, cpu: LoadedModel): Promise<void> {
+  const cpu = await loadModel(file, { device: "cpu" });
   const works = {
     cuda: () => cuda.generate({ durationS: 60, seed: 1 }),
     cpu: () => cpu.generate({ durationS: 60, seed: 1 }),
   };
   const rounds = new Rounds();
+  say("60 s on the GPU and on the CPU");
   await rounds.run(works, null, [], WARM_UP, false);
-  await rounds.run(works, null, [], ROUNDS);
-  const summaries = rounds.summaries();
+  await rounds.run(works, null, [], { rounds: quick ? 2 : 7, runs: 1, warmUp: 0 });
   const { median, fastest } = rounds.compare("cpu", "cuda");
-
-  console.log(`${file}, on ${cuda.device} and on the CPU: ${machine()}\n`);
-  for (const [name, ms] of summaries) console.log(`60 s, ${name.padEnd(6)} ${show(ms)}`);
-  console.log();
-  printFigures([
-    {
-      what: "60 s of sound: CUDA, than the CPU",
-      ours: show(summaries.get("cuda") ?? summarize([])).split("  ")[0] ?? "",
-      compared: median,
-      fastest,
-      unit: "×",
-      goal: { atLeast: 20 },
-    },
-  ]);
-  writeResults("generate-cuda.json", file, {
-    device: cuda.device,
-    milliseconds: Object.fromEntries(summaries),
-    ratio: { median, fastest },
-  });
-}
-
-const cuda = await loadOnCuda();
-if (cuda !== null) {
-  const cpu = await loadModel(file, { device: "cpu" });
-  await compare(cuda, cpu);
+  const { device } = cuda;
   cuda.dispose();
   cpu.dispose();
+  return {
+    rows: rounds.rows(),
+    ratios: [{ ours: "cuda", theirs: "cpu", ratio: median, fastest, ...judged(median, GOAL) }],
+    notes: [`on ${device}`],
+    peers: {},
+  };
 }
+
+export const suite: Suite = { title: "60 s of sound on a GPU", usesModel: true, run };

@@ -2,118 +2,140 @@
  * How long sound takes: one request, long ones and many at once, the decoder and Griffin-Lim alone, the first piece of a stream;
  * beside Python with torch, where one is found, in alternating rounds of the same run. And what it costs others: memory, and the
  * event loop's delay.
- *
- *     npm run bench:generate [-- FILE.sda]
  */
-import { configureEngine, loadModel } from "../dist/index.js";
+import { configureEngine, type LoadedModel, loadModel } from "../dist/index.js";
 import { Tensor } from "../dist/torch/index.js";
-import { ROUNDS as ENGINE_ROUNDS, engineTimes } from "./support/engine-steps.js";
-import { machine } from "./support/environment.js";
+import { engineTimes } from "./support/engine-steps.js";
 import { eventLoopDelay } from "./support/event-loop-delay.js";
-import { BATCHES, generateFigures, MANY, references } from "./support/generate-figures.js";
-import { met, printFigures } from "./support/goals.js";
-import { modelFile } from "./support/model-file.js";
+import { figures, references } from "./support/generate-figures.js";
 import { peakMemory } from "./support/peak-memory.js";
-import { Peer, python } from "./support/python.js";
-import { writeResults } from "./support/results.js";
+import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
-import { timeStream, together } from "./support/sound-works.js";
-import { measureThroughput, ROUNDS as THROUGHPUT_ROUNDS } from "./support/throughput.js";
-import { writeThroughputChart } from "./support/throughput-chart.js";
-import { writeTimeChart } from "./support/time-chart.js";
+import type { Measured } from "./support/schema.js";
+import { BATCHES, LONG_S, MANY, soundNames, timeStream, together } from "./support/sound-works.js";
+import type { Context, Suite } from "./support/suite.js";
+import { measureThroughput } from "./support/throughput.js";
 
-const FIRST_WARM_UP = { rounds: 1, runs: 1, warmUp: 500 };
-const SHORT = { rounds: 20, runs: 5, warmUp: 100 };
-const LONG_ROUNDS = 5;
-const ONE_LONG = { rounds: 1, runs: 1, warmUp: 0 };
-/** Many at once beside one long one, without Python's turns between: each pair of figures from the same second and a half. */
-const PAIRS = 24;
-
-const file = modelFile();
-const model = await loadModel(file, { device: "cpu" });
-const rounds = new Rounds();
-
-const z = new Tensor(
-  "float32",
-  [1, model.model.latentDim],
-  new Float32Array(model.model.latentDim),
-);
-const mel = await model.model.decode(z);
-const short = {
-  "1 s": () => model.generate({ durationS: 1, seed: 1 }),
-  decode: () => model.model.decode(z),
-  griffin_lim: () => model.spectrogram.melToWaveform(mel, { seed: 1 }),
+const ONE = { rounds: 1, runs: 1, warmUp: 0 };
+/** `pairs`: many at once beside one long one, without Python's turns between: each pair from the same second and a half. */
+const FULL = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 },
+  short: { rounds: 20, runs: 5, warmUp: 100 },
+  longS: LONG_S,
+  long: 7,
+  pairs: 24,
+  throughput: 10,
+  others: 7,
 };
-const long = { "60 s": () => model.generate({ durationS: 60, seed: 1 }) };
-const many = {
-  [`${BATCHES} × ${MANY} × 1 s`]: async () => {
-    for (let batch = 0; batch < BATCHES; batch++) await together(model, MANY, 1);
-  },
+/** A minute takes Python many seconds where the processors are busy. */
+const QUICK = {
+  firstWarmUp: ONE,
+  short: { rounds: 2, runs: 1, warmUp: 0 },
+  longS: 3,
+  long: 1,
+  pairs: 1,
+  throughput: 1,
+  others: 1,
 };
-const besideMany = { "60 s, beside many": long["60 s"] };
 
-const say = (text: string) => process.stderr.write(`${text} …\n`);
-const peer = python === null ? null : new Peer(python, "generate_peer.py", [file]);
-try {
+async function measureSound(
+  model: LoadedModel,
+  peer: Peer | null,
+  counts: typeof FULL,
+  say: Context["say"],
+): Promise<Rounds> {
+  const rounds = new Rounds();
+  const z = new Tensor(
+    "float32",
+    [1, model.model.latentDim],
+    new Float32Array(model.model.latentDim),
+  );
+  const mel = await model.model.decode(z);
+  const short = {
+    "1 s": () => model.generate({ durationS: 1, seed: 1 }),
+    decode: () => model.model.decode(z),
+    griffin_lim: () => model.spectrogram.melToWaveform(mel, { seed: 1 }),
+  };
+  const names = soundNames(counts.longS);
+  const generateLong = () => model.generate({ durationS: counts.longS, seed: 1 });
+  const long = { [names.long]: generateLong };
+  const many = {
+    [names.many]: async () => {
+      for (let batch = 0; batch < BATCHES; batch++) await together(model, MANY, 1);
+    },
+  };
+  const besideMany = { [names.besideMany]: generateLong };
+
   say("short works");
-  await rounds.run(short, peer, Object.keys(short), FIRST_WARM_UP, false);
-  await rounds.run(short, peer, Object.keys(short), SHORT);
+  await rounds.run(short, peer, Object.keys(short), counts.firstWarmUp, false);
+  await rounds.run(short, peer, Object.keys(short), counts.short);
   say("many at once");
-  await rounds.run(long, null, [], ONE_LONG, false);
-  for (let pair = 0; pair < PAIRS; pair++) {
-    const turns = [() => rounds.run(many, null, [], ONE_LONG)];
-    turns.splice(pair % 2, 0, () => rounds.run(besideMany, null, [], ONE_LONG));
+  await rounds.run(long, null, [], ONE, false);
+  for (let pair = 0; pair < counts.pairs; pair++) {
+    const turns = [() => rounds.run(many, null, [], ONE)];
+    turns.splice(pair % 2, 0, () => rounds.run(besideMany, null, [], ONE));
     for (const turn of turns) await turn();
   }
-  say("60 s, as a stream");
-  for (let round = 0; round < LONG_ROUNDS; round++) {
-    await rounds.run(long, peer, Object.keys(long), ONE_LONG);
-    const { first, whole } = await timeStream(model, 60);
-    rounds.collect("60 s streamed: first piece", [first]);
-    rounds.collect("60 s streamed", [whole]);
+  say(`${names.long}, as a stream`);
+  for (let round = 0; round < counts.long; round++) {
+    await rounds.run(long, peer, Object.keys(long), ONE);
+    const { first, whole } = await timeStream(model, counts.longS);
+    rounds.collect(names.firstPiece, [first]);
+    rounds.collect(names.streamed, [whole]);
   }
-} finally {
-  peer?.close();
+  return rounds;
 }
-say("throughput");
-const throughput = await measureThroughput(model);
-say("event loop");
-const delay = await eventLoopDelay(() => together(model, MANY, 4));
-const { threads } = configureEngine();
-await model.disposeAsync();
-say("memory");
-const memory = peakMemory(file);
-say("the engine's steps");
-const engine = engineTimes(file);
 
-const figures = generateFigures({ rounds, memory, delay, engine });
+async function run({ file, python, notes, quick, out, machine, say }: Context): Promise<Measured> {
+  const counts = quick ? QUICK : FULL;
+  const model = await loadModel(file, { device: "cpu" });
+  const peer = python === null ? null : new Peer(python, "generate_peer.py", [file]);
+  let rounds: Rounds;
+  let peers = {};
+  try {
+    if (peer !== null) peers = (await peer.about()).versions;
+    rounds = await measureSound(model, peer, counts, say);
+  } finally {
+    peer?.close();
+  }
+  say("throughput");
+  const throughput = await measureThroughput(model, counts.throughput);
+  say("event loop");
+  const delay = await eventLoopDelay(() => together(model, MANY, 4), counts.others);
+  const { threads } = configureEngine();
+  await model.disposeAsync();
+  say("memory");
+  const memory = peakMemory(file, counts.others);
+  say("the engine's steps");
+  // It is built first, which takes minutes.
+  const engine = quick ? "left out of a quick run" : engineTimes(file, counts.others);
 
-console.log(`${file}, CPU, ${threads} engine threads\n${machine()}\n`);
-printFigures(figures);
-if (python === null)
-  console.log("\nNo Python with torch was found (SDA_PYTHON names one): no comparison.");
+  const subtitle = `${file.split("/").at(-1)}, ${machine}, CPU`;
+  // Now, for a heap that holds a charts library slows down what is measured: collecting garbage takes longer.
+  const { writeThroughputChart } = await import("./support/throughput-chart.js");
+  const { writeTimeChart } = await import("./support/time-chart.js");
+  const charts = [
+    writeThroughputChart(
+      out,
+      throughput,
+      references(rounds, counts.longS),
+      `${subtitle}; ${quick ? "quick run, one round" : `medians and quartiles of ${counts.throughput} rounds`}`,
+    ),
+  ];
+  if (typeof engine !== "string") {
+    const how = `${subtitle}, without Node; medians of ${counts.others} rounds`;
+    charts.push(writeTimeChart(out, engine.steps, how));
+  }
+  return {
+    ...figures({ rounds, longS: counts.longS, memory, delay, engine }),
+    notes: [
+      ...notes,
+      ...(typeof engine === "string" ? [`where the time of one request goes: ${engine}`] : []),
+    ],
+    peers,
+    charts,
+    details: { threads, throughput },
+  };
+}
 
-const subtitle = `${file.split("/").at(-1)}, ${machine()}, CPU`;
-const lines = references(rounds);
-const drawn = [
-  writeThroughputChart(
-    throughput,
-    lines,
-    `${subtitle}; medians and quartiles of ${THROUGHPUT_ROUNDS} rounds`,
-  ),
-];
-if (typeof engine === "string") console.log(`\nWhere the time of one request goes: ${engine}`);
-else
-  drawn.push(
-    writeTimeChart(engine.steps, `${subtitle}, without Node; medians of ${ENGINE_ROUNDS} rounds`),
-  );
-console.log(`\n${drawn.join("\n")}`);
-
-writeResults("generate.json", file, {
-  threads,
-  milliseconds: Object.fromEntries(rounds.summaries()),
-  figures: figures.map((figure) => ({ ...figure, met: met(figure) })),
-  eventLoopDelay: delay,
-  throughput,
-  engine: typeof engine === "string" ? null : engine,
-});
+export const suite: Suite = { title: "Making sound", usesModel: true, run };

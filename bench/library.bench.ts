@@ -1,34 +1,24 @@
 /**
- * tsx bench/library.bench.ts [--entries 1000,10000,100000]
- *
  * The library's operations by number of entries, beside the way of a plain Python program (peers/library_peer.py), both
  * measured now, on this machine. Every add here is on disk, synced, when it counts as done; the peer's is not.
  */
 import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { type ModelEntry, ModelLibrary } from "../lib/index.js";
 import { entryText } from "../lib/library/entry.js";
-import { environment } from "./support/environment.js";
+import { type Goal, judged } from "./support/goals.js";
 import { writeLargeModel } from "./support/large-file.js";
-import { Peer, python } from "./support/python.js";
-import { resultFile } from "./support/results.js";
+import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
-import { type Summary, summarize } from "./support/statistics.js";
-import { printTable } from "./support/table.js";
+import type { Measured } from "./support/schema.js";
+import { summarize } from "./support/statistics.js";
+import type { Context, Suite } from "./support/suite.js";
+import { temporaryFolder } from "./support/temporary.js";
 
 const QUERY = "take 77";
 const TOGETHER = 1000;
-const FILES = 1000;
 const FILE_BYTES = 4_000_000;
-
-const { values } = parseArgs({
-  options: { entries: { type: "string", default: "1000,10000,100000" } },
-});
-const sizes = values.entries.split(",").map(Number);
-const work = mkdtempSync(join(process.env["SDA_BENCH_DIR"] ?? tmpdir(), "sda-bench-"));
 
 function entry(
   i: number,
@@ -54,7 +44,7 @@ function entry(
   };
 }
 
-function makeLibrary(count: number): string {
+function makeLibrary(work: string, count: number): string {
   const folder = mkdtempSync(join(work, "library-"));
   const texts = Array.from({ length: count }, (_, i) => entryText(entry(i)));
   writeFileSync(
@@ -64,37 +54,30 @@ function makeLibrary(count: number): string {
   return folder;
 }
 
-interface Row {
-  entries: number;
-  operation: string;
-  ms: Summary;
-  python: Summary | null;
-  ratio: Summary | null;
-  goal: string;
-}
-const table: Row[] = [];
+/** Goals by number of entries, of the ratio to Python's time. */
+const RATIO_GOALS: Record<string, Record<number, Goal>> = {
+  open: { 10000: { atLeast: 4 } },
+  search: { 10000: { atLeast: 10 } },
+  "one durable add": { 10000: { atLeast: 15 }, 100000: { atLeast: 25 } },
+};
 
-function report(row: Partial<Row> & Pick<Row, "entries" | "operation" | "ms">): void {
-  const whole = { python: null, ratio: null, goal: "", ...row };
-  table.push(whole);
-  process.stderr.write(`${cells(whole).join("  ")}\n`);
-}
+/** Of our time, in milliseconds. */
+const TIME_GOALS: Record<number, Record<string, Goal>> = {
+  100000: { [`${TOGETHER} adds together`]: { atMost: 2000 } },
+};
 
-function cells({ entries, operation, ms, python, ratio, goal }: Row): string[] {
-  const text = (value: Summary | null, digits: number) =>
-    (value?.median ?? Number.NaN).toFixed(digits);
-  return [
-    String(entries),
-    operation,
-    text(ms, ms.median < 1 ? 3 : 1),
-    python ? text(python, 1) : "-",
-    ratio ? `${text(ratio, 1)}×` : "-",
-    goal,
-  ];
-}
+const PEERS: [ours: string, theirs: string][] = [
+  ["open", "open"],
+  ["search", "search"],
+  ["one durable add", "add"],
+];
 
-async function measureSize(count: number): Promise<void> {
-  const folder = makeLibrary(count);
+async function measureSize(
+  folder: string,
+  count: number,
+  { python, quick, say }: Context,
+): Promise<Measured> {
+  say(`${count} entries`);
   const library = await ModelLibrary.open(folder);
   const started = performance.now();
   library.search({ query: QUERY });
@@ -102,87 +85,81 @@ async function measureSize(count: number): Promise<void> {
 
   let next = count;
   const add = () => library.addEntry(entry(next, `new-${next++}`));
-  const operations: [name: string, work: () => unknown, theirs: string | null, goals: object][] = [
-    ["open", () => ModelLibrary.open(folder), "open", { 10000: "4×" }],
-    ["search", () => library.search({ query: QUERY }), "search", { 10000: "10×" }],
-    ["refresh, nothing new", () => library.refresh(), null, {}],
-    ["one durable add", add, "add", { 10000: "15×", 100000: "25×" }],
-    [
-      `${TOGETHER} adds together`,
-      () => Promise.all(Array.from({ length: TOGETHER }, add)),
-      null,
-      { 100000: "2000 ms" },
-    ],
-  ];
+  const operations: Record<string, () => unknown> = {
+    open: () => ModelLibrary.open(folder),
+    search: () => library.search({ query: QUERY }),
+    "refresh, nothing new": () => library.refresh(),
+    "one durable add": add,
+    [`${TOGETHER} adds together`]: () => Promise.all(Array.from({ length: TOGETHER }, add)),
+  };
   const peer =
     python === null
       ? null
       : new Peer(python, "library_peer.py", [join(folder, "model_library.json"), QUERY]);
+  const rounds = new Rounds(`, ${count} entries`);
+  rounds.collect("first search", [firstSearch]);
   try {
-    for (const [operation, work, theirs, goals] of operations) {
-      const rounds = new Rounds();
-      // An add of the peer's takes seconds when there are many.
-      const runs = count >= 50_000 ? 1 : 5;
-      await rounds.run({ ours: work }, peer, theirs ? [theirs] : [], {
-        rounds: 5,
-        runs,
-        warmUp: 100,
+    const peers = peer === null ? {} : (await peer.about()).versions;
+    for (const [operation, work] of Object.entries(operations)) {
+      const theirs = PEERS.filter(([ours]) => ours === operation).map(([, their]) => their);
+      await rounds.run({ [operation]: work }, peer, theirs, {
+        rounds: quick ? 2 : 7,
+        runs: quick || count >= 50_000 ? 1 : 5, // an add of the peer's takes seconds when there are many
+        warmUp: quick ? 0 : 100,
       });
-      const summaries = rounds.summaries();
-      const theirMs = theirs ? (summaries.get(`Python: ${theirs}`) ?? null) : null;
-      report({
-        entries: count,
-        operation,
-        ms: summaries.get("ours") ?? summarize([]),
-        python: theirMs,
-        ratio: theirMs && theirs ? rounds.ratio("ours", theirs).median : null,
-        goal: (goals as Record<number, string>)[count] ?? "",
-      });
-      if (operation === "search")
-        report({ entries: count, operation: "first search", ms: summarize([firstSearch]) });
     }
+    return {
+      rows: rounds.rows(TIME_GOALS[count]),
+      ratios: PEERS.flatMap(([ours, theirs]) =>
+        rounds.besidePeer(ours, theirs, RATIO_GOALS[ours]?.[count]),
+      ),
+      notes: [],
+      peers,
+    };
   } finally {
     peer?.close();
   }
 }
 
 /** None of the files is in the index; what follows a model's metadata in a file is never read. */
-async function measureRepair(): Promise<void> {
+async function measureRepair(work: string, { quick, say }: Context): Promise<Measured["rows"]> {
+  say("repair");
   const model = fileURLToPath(new URL("../assets/models/synthetic-plucks.sda", import.meta.url));
+  const files = quick ? 50 : 1000;
   const times: number[] = [];
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < (quick ? 1 : 7); round++) {
     const folder = mkdtempSync(join(work, "repair-"));
     const first = join(folder, "m0.sda");
     writeLargeModel(model, first, FILE_BYTES - statSync(model).size);
-    for (let i = 1; i < FILES; i++) copyFileSync(first, join(folder, `m${i}.sda`));
+    for (let i = 1; i < files; i++) copyFileSync(first, join(folder, `m${i}.sda`));
     const library = await ModelLibrary.open(folder);
     const started = performance.now();
     const { added } = await library.repairIndex();
     times.push((performance.now() - started) / added);
-    if (added !== FILES) throw new Error(`${added} files were added`);
+    if (added !== files) throw new Error(`${added} files were added`);
     rmSync(folder, { recursive: true });
   }
-  report({
-    entries: FILES,
-    operation: `repair, per new file of ${FILE_BYTES / 1e6} MB`,
-    ms: summarize(times),
-    goal: "1 ms",
-  });
+  const summary = summarize(times);
+  const name = `repair, per new file of ${FILE_BYTES / 1e6} MB`;
+  return [{ name, unit: "ms", ...summary, ...judged(summary, { atMost: 1 }) }];
 }
 
-try {
-  for (const size of sizes) await measureSize(size);
-  await measureRepair();
-} finally {
-  rmSync(work, { recursive: true, force: true });
+async function run(context: Context): Promise<Measured> {
+  const work = temporaryFolder();
+  try {
+    const parts: Measured[] = [];
+    for (const count of context.entries)
+      parts.push(await measureSize(makeLibrary(work, count), count, context));
+    const repair = await measureRepair(work, context);
+    return {
+      rows: [...parts.flatMap(({ rows }) => rows), ...repair],
+      ratios: parts.flatMap(({ ratios }) => ratios),
+      notes: context.notes,
+      peers: parts[0]?.peers ?? {},
+    };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
-const lines = [
-  ["entries", "operation", "ms", "Python ms", "ratio", "asked for"],
-  ...table.map(cells),
-];
-printTable(lines);
-writeFileSync(
-  resultFile("library.json"),
-  `${JSON.stringify({ ...environment(), table }, null, 2)}\n`,
-);
+export const suite: Suite = { title: "The library, by number of entries", usesModel: false, run };

@@ -2,38 +2,45 @@
  * How long it takes to open a model: with and without checking it, only its metadata, from process
  * start to the first decoded mel; beside Python, where one with torch is found, in alternating rounds
  * of the same run.
- *
- *     npm run bench:load [-- FILE.sda]
  */
 import { spawnSync } from "node:child_process";
-import { rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type LoadedModel, loadModel, readMetadata } from "../dist/index.js";
 import { load, Tensor } from "../dist/torch/index.js";
-import { machine } from "./support/environment.js";
 import { writeLargeModel } from "./support/large-file.js";
-import { modelFile } from "./support/model-file.js";
-import { Peer, python } from "./support/python.js";
-import { writeResults } from "./support/results.js";
+import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
-import { type Summary, show } from "./support/statistics.js";
+import { peerName } from "./support/schema.js";
+import type { Context, Suite } from "./support/suite.js";
+import { temporaryFolder } from "./support/temporary.js";
 
-const ROUNDS = { rounds: 20, runs: 10, warmUp: 100 };
-/** V8 compiles what runs often. */
-const FIRST_WARM_UP = { rounds: 1, runs: 1, warmUp: 500 };
-const COLD_STARTS = 7;
+const FULL = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 }, // V8 compiles what runs often
+  rounds: { rounds: 20, runs: 10, warmUp: 100 },
+  coldStarts: 7,
+};
+const QUICK = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 0 },
+  rounds: { rounds: 2, runs: 2, warmUp: 0 },
+  coldStarts: 1,
+};
 const LARGE = 2 ** 31;
+const WORKS = ["torch.load", "torch.load mmap", "program load", "metadata", "decode"];
+const PAIRS: [ours: string, theirs: string][] = [
+  ["loadModel, verify: false", "program load"],
+  ["loadModel, verify: false", "torch.load mmap"],
+  ["loadModel", "program load"],
+  ["loadModel", "torch.load"],
+  ["readMetadata", "metadata"],
+  ["decode", "decode"],
+  ["cold start", "cold start"],
+];
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const file = modelFile();
-const large = join(tmpdir(), `sda-bench-${process.pid}.sda`);
 
-const rounds = new Rounds();
-const WORKS = ["torch.load", "torch.load mmap", "program load", "metadata", "decode"];
-
-function works(model: LoadedModel): Record<string, () => Promise<unknown>> {
+function works(model: LoadedModel, file: string, large: string) {
   const z = new Tensor(
     "float32",
     [1, model.model.latentDim],
@@ -49,58 +56,47 @@ function works(model: LoadedModel): Record<string, () => Promise<unknown>> {
   };
 }
 
-function timeProcess(name: string, command: string, args: string[]): void {
+function timeProcess(command: string, args: string[]): number[] {
   const start = performance.now();
   const ended = spawnSync(command, args, { encoding: "utf8" });
-  if (ended.status !== 0) throw new Error(`${name}: ${ended.stderr}`);
-  rounds.collect(name, [performance.now() - start]);
+  if (ended.status !== 0) throw new Error(`${args[0]}: ${ended.stderr}`);
+  return [performance.now() - start];
 }
 
-writeLargeModel(file, large, LARGE);
-const peer = python === null ? null : new Peer(python, "load_peer.py", [file]);
-try {
-  const model = await loadModel(file);
-  const ours = works(model);
-  await rounds.run(ours, peer, WORKS, FIRST_WARM_UP, false);
-  await rounds.run(ours, peer, WORKS, ROUNDS);
-  model.dispose();
-  for (let i = 0; i < COLD_STARTS; i++) {
-    timeProcess("cold start", process.execPath, [here("cold-start.mjs"), file]);
-    if (python !== null)
-      timeProcess("Python: cold start", python, [here("peers/cold_start.py"), file]);
-  }
-} finally {
-  peer?.close();
-  rmSync(large, { force: true });
-}
-
-const summaries = rounds.summaries();
-console.log(`${file}, ${(statSync(file).size / 1e6).toFixed(1)} MB, in the page cache`);
-console.log(`${machine()}\n`);
-for (const [name, summary] of summaries) console.log(`${name.padEnd(28)} ${show(summary)}`);
-
-const RATIOS: [ours: string, theirs: string][] = [
-  ["loadModel, verify: false", "program load"],
-  ["loadModel, verify: false", "torch.load mmap"],
-  ["loadModel", "program load"],
-  ["loadModel", "torch.load"],
-  ["readMetadata", "metadata"],
-  ["decode", "decode"],
-  ["cold start", "cold start"],
-];
-const ratios: Record<string, ReturnType<Rounds["ratio"]>> = {};
-if (python === null) {
-  console.log("\nNo Python with torch was found (SDA_PYTHON names one): no comparison.");
-} else {
-  console.log();
-  for (const [ours, theirs] of RATIOS) {
-    const ratio = rounds.ratio(ours, theirs);
-    ratios[`${ours}, than Python: ${theirs}`] = ratio;
-    const text = ({ median, low, high }: Summary) =>
-      `${median.toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`;
-    console.log(
-      `${text(ratio.median).padStart(22)} × faster, fastest runs ${text(ratio.fastest).padEnd(22)} ${ours}, than Python: ${theirs}`,
-    );
+async function run({ file, python, notes, quick, say }: Context) {
+  const counts = quick ? QUICK : FULL;
+  const rounds = new Rounds();
+  const folder = temporaryFolder();
+  const large = join(folder, "large.sda");
+  const peer = python === null ? null : new Peer(python, "load_peer.py", [file]);
+  try {
+    writeLargeModel(file, large, LARGE);
+    const peers = peer === null ? {} : (await peer.about()).versions;
+    const model = await loadModel(file);
+    const ours = works(model, file, large);
+    say("opening, metadata, decoding");
+    await rounds.run(ours, peer, WORKS, counts.firstWarmUp, false);
+    await rounds.run(ours, peer, WORKS, counts.rounds);
+    model.dispose();
+    say("cold starts");
+    for (let i = 0; i < counts.coldStarts; i++) {
+      rounds.collect("cold start", timeProcess(process.execPath, [here("cold-start.mjs"), file]));
+      if (python !== null)
+        rounds.collect(
+          peerName("cold start"),
+          timeProcess(python, [here("peers/cold_start.py"), file]),
+        );
+    }
+    return {
+      rows: rounds.rows(),
+      ratios: PAIRS.flatMap(([our, their]) => rounds.besidePeer(our, their)),
+      notes,
+      peers,
+    };
+  } finally {
+    peer?.close();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
-writeResults("load.json", file, { milliseconds: Object.fromEntries(summaries), ratios });
+
+export const suite: Suite = { title: "Opening a model", usesModel: true, run };

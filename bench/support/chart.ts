@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type EChartsOption, init, type TitleComponentOption } from "echarts";
-import { resultFile } from "./results.js";
+import { COLORS } from "./colors.js";
 
-export const COLORS = { blue: "#2563a8", orange: "#c8641b", grey: "#666666", purple: "#7a4fa3" };
 export const TEXT = { fontSize: 14, color: "#222222" };
 export const FAINT = { lineStyle: { color: "#dddddd" } };
 
@@ -12,15 +12,17 @@ const BASE: EChartsOption = {
   textStyle: { ...TEXT, fontFamily: "'DejaVu Sans', Verdana, Arial, sans-serif" },
 };
 
-/** Draws a chart to an SVG in bench/results, and returns its path. */
+/** Draws a chart to an SVG, and returns its path. */
 export function writeChart(
+  folder: string,
   name: string,
   option: EChartsOption,
   size: { width: number; height: number },
 ): string {
   const chart = init(null, null, { renderer: "svg", ssr: true, ...size });
   chart.setOption({ ...BASE, ...option });
-  const file = resultFile(name);
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, name);
   writeFileSync(file, `${chart.renderToSVGString()}\n`);
   chart.dispose();
   return file;

@@ -15,7 +15,6 @@ const NAMES = [
   "ffts",
   "library_ffts",
 ] as const;
-export const ROUNDS = 5;
 
 /**
  * Milliseconds; `ffts` are those that `griffin_lim` does, measured alone, and `library_ffts` the same ones by the library that
@@ -31,14 +30,15 @@ export interface EngineTimes {
 }
 
 /** @returns why there are none where there are none */
-export function engineTimes(file: string): EngineTimes | string {
+export function engineTimes(file: string, count: number): EngineTimes | string {
   if (!existsSync(SCRIPT)) return "scripts/engine-bench.sh is not there";
   const rounds: Record<string, number>[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < count; round++) {
     const { status, stdout, stderr } = spawnSync("bash", [SCRIPT, resolve(file)], {
       encoding: "utf8",
     });
-    if (status !== 0) return `scripts/engine-bench.sh failed (${status}) ${stderr.trim()}`.trim();
+    if (status !== 0)
+      return `scripts/engine-bench.sh failed (${status}; npm run build comes first): ${stderr.trim().split("\n")[0]}`;
     rounds.push(JSON.parse(stdout));
   }
   const times = (name: string) => rounds.map((round) => round[name] ?? Number.NaN);

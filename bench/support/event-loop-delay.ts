@@ -1,8 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type Summary, summarize } from "./statistics.js";
 
-const ROUNDS = 5;
-
 export interface EventLoopDelay {
   p99: Summary;
   longest: Summary;
@@ -12,9 +10,12 @@ export interface EventLoopDelay {
  * Milliseconds from one turn of a 1 ms timer to the next while `work` runs, that one included: the 99th percentile and the
  * longest of each round.
  */
-export async function eventLoopDelay(work: () => Promise<unknown>): Promise<EventLoopDelay> {
+export async function eventLoopDelay(
+  work: () => Promise<unknown>,
+  count: number,
+): Promise<EventLoopDelay> {
   const rounds: { p99: number; longest: number }[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < count; round++) {
     const histogram = monitorEventLoopDelay({ resolution: 1 });
     histogram.enable();
     await work();

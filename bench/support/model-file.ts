@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The model that is measured: the one named on the command line, else the corpus's, else the repository's. */
-export function modelFile(named = process.argv[2]): string {
+export function modelFile(named?: string): string {
   if (named !== undefined) return named;
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   const corpus = process.env["SDA_CORPUS"] ?? here("../../../shared/corpus");

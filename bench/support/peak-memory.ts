@@ -3,11 +3,10 @@ import { fileURLToPath } from "node:url";
 import { type Summary, scaled, summarize } from "./statistics.js";
 
 const CHILD = fileURLToPath(new URL("../peak-memory.mjs", import.meta.url));
-const PROCESSES = 5;
 
 /** MB that a request of 60 s takes at its peak, beyond its result. */
-export function peakMemory(file: string): Summary {
-  const bytes = Array.from({ length: PROCESSES }, () => {
+export function peakMemory(file: string, processes: number): Summary {
+  const bytes = Array.from({ length: processes }, () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", CHILD, file], {
       encoding: "utf8",
     });

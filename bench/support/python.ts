@@ -1,13 +1,40 @@
-/** The Python that peers run in: SDA_PYTHON, or python3 or python on the PATH, if it has torch. */
+/** The Python that peers run in, and the peers. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
-export const python: string | null = findPython();
+/** What the peers import. */
+const MODULES = ["torch", "numpy", "scipy"];
+const ASKS = `import importlib.util as u; print(*[m for m in ${JSON.stringify(MODULES)} if u.find_spec(m) is None])`;
 
-function findPython(): string | null {
-  const names = [process.env["SDA_PYTHON"], "python3", "python"];
-  const asks = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)";
-  return names.find((name) => name && spawnSync(name, ["-c", asks]).status === 0) ?? null;
+export type FoundPython = { command: string } | { command: null; why: string };
+
+/** SDA_PYTHON and no other where that is set, otherwise python3 or python on the PATH: the first that has what peers import. */
+export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
+  const named = env["SDA_PYTHON"];
+  const problems: string[] = [];
+  for (const command of named ? [named] : ["python3", "python"]) {
+    const problem = problemOf(command, env);
+    if (problem === null) return { command };
+    problems.push(`${command} ${problem}`);
+  }
+  const where = named ? "SDA_PYTHON: " : "SDA_PYTHON names one; ";
+  return { command: null, why: `No comparison with Python (${where}${problems.join(", ")})` };
+}
+
+function problemOf(command: string, env: NodeJS.ProcessEnv): string | null {
+  const { error, status, stdout } = spawnSync(command, ["-c", ASKS], { encoding: "utf8", env });
+  if (error) return "cannot be started";
+  if (status !== 0) return "is no working Python";
+  const lacks = stdout.trim().split(/\s+/).filter(Boolean);
+  return lacks.length > 0 ? `has no ${lacks.join(" and no ")}` : null;
+}
+
+export interface About {
+  /** Of Python and of the packages that the peer uses */
+  versions: Record<string, string>;
+  /** Works that it can't do, and why */
+  missing: Record<string, string>;
 }
 
 /** A script of bench/peers that stays and measures what it is asked to, so that both sides can take turns. */
@@ -17,22 +44,31 @@ export class Peer {
   readonly #script: string;
 
   constructor(command: string, script: string, args: string[]) {
-    const file = new URL(`../peers/${script}`, import.meta.url).pathname;
+    const file = fileURLToPath(new URL(`../peers/${script}`, import.meta.url));
     this.#script = script;
     this.#process = spawn(command, [file, ...args], { stdio: ["pipe", "pipe", "inherit"] });
     if (this.#process.stdout === null) throw new Error(`${script}: no output`);
+    this.#process.stdin?.on("error", () => {}); // it has ended, which the missing answer tells
     this.#answers = createInterface(this.#process.stdout)[Symbol.asyncIterator]();
   }
 
+  about(): Promise<About> {
+    return this.#ask({ ask: "about" });
+  }
+
   /** Milliseconds of each of `runs`, after `warmUp` milliseconds of runs that don't count. */
-  async measure(work: string, warmUp: number, runs: number): Promise<number[]> {
-    this.#process.stdin?.write(`${JSON.stringify({ work, warm_up: warmUp, runs })}\n`);
-    const answer = await this.#answers.next();
-    if (answer.done) throw new Error(`${this.#script} ended`);
-    return JSON.parse(answer.value) as number[];
+  measure(work: string, warmUp: number, runs: number): Promise<number[]> {
+    return this.#ask({ work, warm_up: warmUp, runs });
   }
 
   close(): void {
     this.#process.stdin?.end();
+  }
+
+  async #ask<T>(request: object): Promise<T> {
+    this.#process.stdin?.write(`${JSON.stringify(request)}\n`);
+    const answer = await this.#answers.next();
+    if (answer.done) throw new Error(`${this.#script} ended without an answer`);
+    return JSON.parse(answer.value) as T;
   }
 }

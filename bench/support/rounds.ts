@@ -1,5 +1,7 @@
 import { Bench } from "tinybench";
+import { type Goal, judged } from "./goals.js";
 import type { Peer } from "./python.js";
+import { peerName, type Ratio, type Row } from "./schema.js";
 import { ratioOf, type Summary, summarize } from "./statistics.js";
 
 export interface RoundOptions {
@@ -19,6 +21,12 @@ export interface RoundOptions {
  */
 export class Rounds {
   readonly #times = new Map<string, (readonly number[])[]>();
+  readonly #suffix: string;
+
+  /** @param suffix of every row's name, as in ", 1000 entries" */
+  constructor(suffix = "") {
+    this.#suffix = suffix;
+  }
 
   collect(name: string, times: readonly number[]): void {
     this.#times.set(name, [...(this.#times.get(name) ?? []), times]);
@@ -39,7 +47,7 @@ export class Rounds {
       if (peer === null) continue;
       for (const work of theirs) {
         const times = await peer.measure(work, warmUp, runs);
-        if (keep) this.collect(`Python: ${work}`, times);
+        if (keep) this.collect(peerName(work), times);
       }
     }
   }
@@ -50,8 +58,30 @@ export class Rounds {
     return summaries;
   }
 
-  ratio(ours: string, theirs: string): ReturnType<typeof ratioOf> {
-    return this.compare(`Python: ${theirs}`, ours);
+  /** All that was measured, with the goals of some. */
+  rows(goals: Record<string, Goal> = {}): Row[] {
+    return [...this.summaries()].map(([name, summary]) => ({
+      name: `${name}${this.#suffix}`,
+      unit: "ms",
+      ...summary,
+      ...judged(summary, goals[name]),
+    }));
+  }
+
+  /** Beside the peer's work; none where it was not measured. */
+  besidePeer(ours: string, theirs: string, goal?: Goal): Ratio[] {
+    const peer = peerName(theirs);
+    if (!this.#times.has(ours) || !this.#times.has(peer)) return [];
+    const { median, fastest } = this.compare(peer, ours);
+    return [
+      {
+        ours: `${ours}${this.#suffix}`,
+        theirs: `${peer}${this.#suffix}`,
+        ratio: median,
+        fastest,
+        ...judged(median, goal),
+      },
+    ];
   }
 
   /** How many times longer `slow` took than `fast`. */

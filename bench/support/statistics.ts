@@ -1,43 +1,23 @@
-/** Medians with their spread: machines are noisy, and a mean believes every hiccup. */
-export interface Summary {
-  samples: number;
-  /** Milliseconds, or a ratio */
-  median: number;
-  /** Quartiles */
-  low: number;
-  high: number;
-  /** Where the median lies with 95 % confidence, by order statistics: no assumption about how samples are spread */
-  between: [number, number];
-}
+/** What is made of summaries; the summary itself is what `sda bench` gives, too. */
+import { type Summary, summarize } from "../../lib/bench/statistics.js";
 
-export function summarize(samples: readonly number[]): Summary {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const n = sorted.length;
-  const at = (rank: number) => sorted[Math.max(0, Math.min(n - 1, rank))] ?? 0;
-  const away = 0.98 * Math.sqrt(n); // 1.96 standard deviations of the median's rank, which is binomial
-  return {
-    samples: n,
-    median: (at(Math.floor((n - 1) / 2)) + at(Math.floor(n / 2))) / 2,
-    low: at(Math.floor(n / 4)),
-    high: at(Math.floor((3 * n) / 4)),
-    between: [at(Math.floor(n / 2 - away)), at(Math.ceil(n / 2 + away))],
-  };
-}
+export { type Summary, summarize };
 
 export function scaled(summary: Summary, factor: number): Summary {
-  const { samples, median, low, high, between } = summary;
+  const { samples, median, low, high, between, confidence } = summary;
   return {
     samples,
     median: median * factor,
     low: low * factor,
     high: high * factor,
     between: [between[0] * factor, between[1] * factor],
+    confidence,
   };
 }
 
 /** Something a second, from the milliseconds that `amount` of it took. */
 export function perSecond(summary: Summary, amount: number): Summary {
-  const { samples, median, low, high, between } = summary;
+  const { samples, median, low, high, between, confidence } = summary;
   const rate = (ms: number) => (amount * 1e3) / ms;
   return {
     samples,
@@ -45,6 +25,7 @@ export function perSecond(summary: Summary, amount: number): Summary {
     low: rate(high),
     high: rate(low),
     between: [rate(between[1]), rate(between[0])],
+    confidence,
   };
 }
 
@@ -62,9 +43,4 @@ export function ratioOf(
     median: compare((times) => summarize(times).median),
     fastest: compare((times) => Math.min(...times)),
   };
-}
-
-export function show({ median, low, high, samples }: Summary): string {
-  const ms = (value: number) => (value < 10 ? value.toFixed(3) : value.toFixed(1));
-  return `${ms(median)} ms  (${ms(low)} to ${ms(high)}, ${samples} runs)`;
 }

@@ -4,7 +4,8 @@ import type {
   LineSeriesOption,
   XAXisComponentOption,
 } from "echarts";
-import { COLORS, FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { COLORS } from "./colors.js";
 import type { Point } from "./throughput.js";
 
 export interface Reference {
@@ -18,6 +19,7 @@ const ONE = ({ requests }: Point) => requests === 1;
 
 /** Two panels: by requests at once, with lines to compare with, and by the engine's threads. */
 export function writeThroughputChart(
+  folder: string,
   { byRequests, byThreads }: { byRequests: Point[]; byThreads: Point[] },
   references: readonly Reference[],
   subtitle: string,
@@ -44,6 +46,7 @@ export function writeThroughputChart(
     splitLine: FAINT,
   });
   return writeChart(
+    folder,
     "generate-throughput.svg",
     {
       title: heading("Throughput: requests of 1 s of sound", subtitle),

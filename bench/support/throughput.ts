@@ -5,7 +5,6 @@ import { Rounds } from "./rounds.js";
 import { together } from "./sound-works.js";
 import { perSecond, type Summary } from "./statistics.js";
 
-export const ROUNDS = 10;
 const ONE_ROUND = { rounds: 1, runs: 1, warmUp: 50 };
 const REQUESTS = [1, 2, 4, 8, 16, 32];
 const MANY = 16;
@@ -19,6 +18,7 @@ export interface Point {
 
 export async function measureThroughput(
   model: LoadedModel,
+  rounds: number,
 ): Promise<{ byRequests: Point[]; byThreads: Point[] }> {
   const { threads } = configureEngine();
   const byRequests = REQUESTS.map((requests) => ({ requests, threads }));
@@ -27,8 +27,8 @@ export async function measureThroughput(
   );
   try {
     return {
-      byRequests: await measure(model, byRequests),
-      byThreads: await measure(model, byThreads),
+      byRequests: await measure(model, byRequests, rounds),
+      byThreads: await measure(model, byThreads, rounds),
     };
   } finally {
     configureEngine({ threads });
@@ -45,11 +45,12 @@ function threadCounts(): number[] {
 async function measure(
   model: LoadedModel,
   settings: readonly { requests: number; threads: number }[],
+  count: number,
 ): Promise<Point[]> {
   const rounds = new Rounds();
   const name = ({ requests, threads }: { requests: number; threads: number }) =>
     `${requests} × 1 s, ${threads} threads`;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < count; round++) {
     for (const setting of settings) {
       configureEngine({ threads: setting.threads });
       const work = { [name(setting)]: () => together(model, setting.requests, 1) };

@@ -1,8 +1,9 @@
-import { COLORS, FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { FAINT, heading, TEXT, writeChart } from "./chart.js";
+import { COLORS } from "./colors.js";
 import type { EngineSteps } from "./engine-steps.js";
 
 /** A bar for each step; Griffin-Lim's has its FFTs apart. */
-export function writeTimeChart(steps: EngineSteps, subtitle: string): string {
+export function writeTimeChart(folder: string, steps: EngineSteps, subtitle: string): string {
   const rows: [name: string, ms: number][] = [
     ["decoder network", steps.decode.median],
     ["random phases", steps.draw.median],
@@ -15,6 +16,7 @@ export function writeTimeChart(steps: EngineSteps, subtitle: string): string {
   const ffts = steps.ffts.median;
   const fftsInside = Math.min(ffts, steps.griffin_lim.median);
   return writeChart(
+    folder,
     "generate-time.svg",
     {
       title: heading(

@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<Add>> = {
   model: async () => (await import("./model.js")).addModelCommand,
   generate: async () => (await import("./generate.js")).addGenerateCommand,
   inspect: async () => (await import("./inspect.js")).addInspectCommand,
+  bench: async () => (await import("./bench.js")).addBenchCommand,
   doctor: async () => (await import("./doctor.js")).addDoctorCommand,
   completion: async () => (await import("./completion.js")).addCompletionCommands,
 };

@@ -1,0 +1,57 @@
+/**
+ * How long it takes to read what torch.save wrote: ours beside torch.load, and beside safetensors' load of the same weights, in
+ * alternating rounds of the same run.
+ */
+import { inspect, load } from "../dist/torch/index.js";
+import { Peer } from "./support/python.js";
+import { Rounds } from "./support/rounds.js";
+import { type Measured, peerName } from "./support/schema.js";
+import type { Context, Suite } from "./support/suite.js";
+
+const FULL = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 },
+  rounds: { rounds: 20, runs: 10, warmUp: 100 },
+};
+const QUICK = {
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 0 },
+  rounds: { rounds: 2, runs: 2, warmUp: 0 },
+};
+const WORKS = ["torch.load", "torch.load mmap", "safetensors", "safetensors read"];
+/** What is mapped beside what is mapped, what is read beside what is read; ours alone checks the checksums of what it reads. */
+const PAIRS: [ours: string, theirs: string][] = [
+  ["load, verify: false", "torch.load mmap"],
+  ["load, verify: false", "safetensors"],
+  ["load", "torch.load"],
+  ["load", "safetensors read"],
+];
+
+async function run({ file, python, notes, quick, say }: Context): Promise<Measured> {
+  const counts = quick ? QUICK : FULL;
+  const rounds = new Rounds();
+  const ours = {
+    "load, verify: false": () => load(file, { verify: false }),
+    load: () => load(file),
+    inspect: () => inspect(file),
+  };
+  const peer = python === null ? null : new Peer(python, "torch_peer.py", [file]);
+  try {
+    const { versions, missing } = (await peer?.about()) ?? { versions: {}, missing: {} };
+    const theirs = WORKS.filter((work) => !(work in missing));
+    say("reading");
+    await rounds.run(ours, peer, theirs, counts.firstWarmUp, false);
+    await rounds.run(ours, peer, theirs, counts.rounds);
+    return {
+      rows: rounds.rows(),
+      ratios: PAIRS.flatMap(([our, their]) => rounds.besidePeer(our, their)),
+      notes: [
+        ...notes,
+        ...Object.entries(missing).map(([work, why]) => `${peerName(work)}: not measured, ${why}`),
+      ],
+      peers: versions,
+    };
+  } finally {
+    peer?.close();
+  }
+}
+
+export const suite: Suite = { title: "Reading torch.save files", usesModel: true, run };

@@ -1,0 +1,80 @@
+import { cpus } from "node:os";
+import { type Command, InvalidArgumentError } from "commander";
+import type { ModelBench, ModelFigure } from "../bench/model-bench.js";
+import type { Device } from "../model/load.js";
+import { type Io, writeJson } from "./io.js";
+import { addCommonOptions, addModelsDirOption, parseNumber } from "./options.js";
+import { withProgress } from "./progress.js";
+import { resolveModel } from "./refs.js";
+import { table } from "./text.js";
+
+const EXAMPLES = `
+Examples:
+  sda bench kitchen                        a model of the library, about ten seconds of measuring
+  sda bench kitchen.sda --seconds 60       steadier figures
+  sda bench kitchen.sda --device cpu --json
+
+Figures are medians, with quartiles. Without LibTorch, reading is measured and sound is not.`;
+
+interface Settings {
+  modelsDir: string;
+  device: string;
+  seconds: number;
+  json?: boolean;
+}
+
+export function addBenchCommand(program: Command, io: Io): void {
+  const command = program
+    .command("bench")
+    .summary("measure how fast a model loads and sounds here")
+    .description("Measure how fast a model loads, decodes and makes sound on this machine.")
+    .argument("<ref>", "id, name, part of a name, or path of an .sda file")
+    .option("--device <name>", "auto, cpu, cuda, cuda:N or mps", "auto")
+    .option("--seconds <number>", "how long to measure, up to 600", parseSeconds, 10)
+    .addHelpText("after", EXAMPLES)
+    .action((ref: string, settings: Settings) => bench(ref, settings, io));
+  addModelsDirOption(command);
+  addCommonOptions(command);
+}
+
+async function bench(ref: string, settings: Settings, io: Io): Promise<void> {
+  const { path } = await resolveModel(ref, settings.modelsDir);
+  const { benchModel } = await import("../bench/model-bench.js");
+  const measured: ModelBench = await withProgress(io, "measuring", (update) =>
+    benchModel(path, {
+      device: settings.device as Device, // loadModel checks it
+      seconds: settings.seconds,
+      signal: io.signal,
+      onProgress: (_, done) => update(done, 1),
+    }),
+  );
+  const machine = {
+    cpu: cpus()[0]?.model ?? "unknown",
+    processors: cpus().length,
+    platform: `${process.platform}-${process.arch}`,
+    node: process.version,
+  };
+  if (settings.json) return writeJson(io, { path, machine, unit: "ms", ...measured });
+  const { device, figures, missing } = measured;
+  io.stderr.write(
+    `${path}, device: ${device ?? "none"}\n${machine.processors} × ${machine.cpu}, ${machine.platform}, Node ${machine.node}\n\n${table(
+      [["", "MEDIAN", "QUARTILES", "RUNS"], ...figures.map(line)],
+    )}`,
+  );
+  if (missing) io.stderr.write(`\nSound was not measured: ${missing.message} (${missing.code})\n`);
+}
+
+function line({ name, median, low, high, samples }: ModelFigure): (string | number)[] {
+  return [name, `${text(median)} ms`, `${text(low)} to ${text(high)} ms`, samples];
+}
+
+function text(ms: number): string {
+  return ms < 10 ? ms.toFixed(3) : ms.toFixed(1);
+}
+
+function parseSeconds(value: string): number {
+  const seconds = parseNumber(value);
+  if (!(seconds > 0 && seconds <= 600))
+    throw new InvalidArgumentError("It is not above 0 and up to 600.");
+  return seconds;
+}

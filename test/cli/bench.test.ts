@@ -1,0 +1,95 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { Interrupted } from "../../lib/cli/io.js";
+import { run } from "../../lib/cli/program.js";
+import { fixture } from "../support/fixtures.js";
+import { temporaryFolder } from "../support/folder.js";
+import { keepingIo } from "../support/io.js";
+import { engineBuilt } from "../support/native.js";
+
+const model = fixture("models/tiny.sda");
+const main = fileURLToPath(new URL("../../lib/cli/main.ts", import.meta.url));
+
+async function sda(args: string[], signal?: AbortSignal, isTTY = false) {
+  const { io, kept } = keepingIo(signal);
+  io.stderr.isTTY = isTTY;
+  return { code: await run(args, io), ...kept };
+}
+
+describe.skipIf(!engineBuilt)("sda bench", () => {
+  const args = ["bench", model, "--seconds", "0.2", "--device", "cpu"];
+
+  it("gives load, decode and sound as JSON on stdout", async () => {
+    const { code, stdout, stderr } = await sda([...args, "--json"]);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    const { device, missing, figures, machine } = JSON.parse(stdout);
+    expect({ device, missing, node: machine.node }).toEqual({
+      device: "cpu",
+      missing: null,
+      node: process.version,
+    });
+    const keys = figures.map(({ key }: { key: string }) => key);
+    expect(keys).toEqual(["load", "load-mapped", "metadata", "decode", "sound-1s", "sound-10s"]);
+    for (const { samples, low, median, high } of figures) {
+      expect(samples).toBeGreaterThan(0);
+      expect(low).toBeGreaterThan(0);
+      expect(low <= median && median <= high).toBe(true);
+    }
+  });
+
+  it("shows a table, and progress on a terminal only", async () => {
+    const plain = await sda(args);
+    expect(plain.stdout).toBe("");
+    expect(plain.stderr).toMatch(/10 s of sound +[\d.]+ ms +[\d.]+ to [\d.]+ ms +\d+\n/);
+    expect(plain.stderr).not.toContain("\r");
+    expect((await sda(args, undefined, true)).stderr).toContain("% 1 s of sound");
+  });
+
+  it("stops at Ctrl-C", async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Interrupted("SIGINT")), 100);
+    const { code, stdout } = await sda(
+      ["bench", model, "--seconds", "600", "--json"],
+      controller.signal,
+    );
+    expect(code).toBe(130);
+    expect(stdout).toBe("");
+  });
+});
+
+it("sda bench without LibTorch measures reading, and says what sound lacks", () => {
+  const nowhere = join(temporaryFolder(), "nowhere");
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ["--import", "tsx", main, "bench", model, "--seconds", "0.1", "--json"],
+    { encoding: "utf8", env: { ...process.env, SDA_LIBTORCH: nowhere } },
+  );
+  expect(status).toBe(0);
+  const { device, missing, figures } = JSON.parse(stdout);
+  expect(device).toBe(null);
+  expect(missing.code).toMatch(/^ERR_SDA_(LIBTORCH|NATIVE)$/);
+  expect(figures.map(({ key }: { key: string }) => key)).toEqual([
+    "read",
+    "read-mapped",
+    "metadata",
+  ]);
+});
+
+it.each([
+  ["0", "It is not above 0"],
+  ["601", "It is not above 0"],
+  ["long", "It is not a number."],
+])("sda bench refuses --seconds %s", async (seconds, message) => {
+  const { code, stderr } = await sda(["bench", model, "--seconds", seconds]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+});
+
+it("sda bench of a file that is not there exits with 2", async () => {
+  const { code, stderr } = await sda(["bench", join(temporaryFolder(), "none.sda")]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("ERR_SDA_NOT_FOUND");
+});
