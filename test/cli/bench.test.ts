@@ -40,12 +40,11 @@ describe.skipIf(!engineBuilt)("sda bench", () => {
     }
   });
 
-  it("shows a table, and progress on a terminal only", async () => {
+  it("shows a table on stderr", async () => {
     const plain = await sda(args);
     expect(plain.stdout).toBe("");
     expect(plain.stderr).toMatch(/10 s of sound +[\d.]+ ms +[\d.]+ to [\d.]+ ms +\d+\n/);
     expect(plain.stderr).not.toContain("\r");
-    expect((await sda(args, undefined, true)).stderr).toContain("% 1 s of sound");
   });
 
   it("stops at Ctrl-C", async () => {

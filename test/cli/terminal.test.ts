@@ -103,6 +103,16 @@ describe.skipIf(!engineBuilt)("sda generate in a terminal", () => {
   });
 });
 
+describe("sda bench in a terminal", () => {
+  it("shows how far it is, and only the table in the end", async () => {
+    const terminal = sda(["bench", demo, "--seconds", "1.5", "--device", "cpu"]);
+    expect(await terminal.exited).toBe(0);
+    expect(terminal.raw).toMatch(/measuring █+░* +\d+ %/);
+    expect(await terminal.text()).not.toContain("measuring");
+    expect(await terminal.text()).toContain("load, mapped");
+  });
+});
+
 const bash = spawnSync("bash", ["--version"]).status === 0;
 
 describe.skipIf(!bash)("completion in bash", () => {
