@@ -2,6 +2,7 @@
  * The library's operations by number of entries, beside the way of a plain Python program (peers/library_peer.py), both
  * measured now, on this machine. Every add here is on disk, synced, when it counts as done; the peer's is not.
  */
+import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +20,9 @@ import { temporaryFolder } from "./support/temporary.js";
 const QUERY = "take 77";
 const TOGETHER = 1000;
 const FILE_BYTES = 4_000_000;
+const LIST = "sda model list, whole process";
+const LIST_RUNS = 15;
+const SDA = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 function entry(
   i: number,
@@ -63,6 +67,7 @@ const RATIO_GOALS: Record<string, Record<number, Goal>> = {
 
 /** Of our time, in milliseconds. */
 const TIME_GOALS: Record<number, Record<string, Goal>> = {
+  10000: { [LIST]: { atMost: 250 } },
   100000: { [`${TOGETHER} adds together`]: { atMost: 2000 } },
 };
 
@@ -98,6 +103,10 @@ async function measureSize(
       : new Peer(python, "library_peer.py", [join(folder, "model_library.json"), QUERY]);
   const rounds = new Rounds(`, ${count} entries`);
   rounds.collect("first search", [firstSearch]);
+  rounds.collect(
+    LIST,
+    Array.from({ length: quick ? 2 : LIST_RUNS }, () => timeList(folder)),
+  );
   try {
     const peers = peer === null ? {} : (await peer.about()).versions;
     for (const [operation, work] of Object.entries(operations)) {
@@ -119,6 +128,14 @@ async function measureSize(
   } finally {
     peer?.close();
   }
+}
+
+/** From the start of Node to its end, the table written. */
+function timeList(folder: string): number {
+  const started = performance.now();
+  const ended = spawnSync(process.execPath, [SDA, "model", "list", "--models-dir", folder]);
+  if (ended.status !== 0) throw new Error(`sda model list: ${ended.stderr}`);
+  return performance.now() - started;
 }
 
 /** None of the files is in the index; what follows a model's metadata in a file is never read. */

@@ -183,6 +183,7 @@ function library(result: Result): string {
       ms("first search"),
       pair("one durable add", "add"),
       ms("1000 adds together"),
+      ms("sda model list, whole process"),
     ];
   });
   const repair = result.rows.find(({ name }) => name.startsWith("repair, per new file"));
@@ -194,6 +195,7 @@ function library(result: Result): string {
     "first search",
     "one durable add (× Python)",
     "1,000 adds together",
+    "`sda model list`, from start to end",
   ];
   const table = section(result, heads, cells);
   return `${table}\nR${repair.name.slice(1)}: ${figure(repair.median)} ms.\n`;

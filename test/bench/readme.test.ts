@@ -180,7 +180,12 @@ function library(...counts: number[]): Result {
     ["search", "search"],
     ["one durable add", "add"],
   ] as const;
-  const names = [...pairs.map(([ours]) => ours), "first search", "1000 adds together"];
+  const names = [
+    ...pairs.map(([ours]) => ours),
+    "first search",
+    "1000 adds together",
+    "sda model list, whole process",
+  ];
   return {
     ...result(
       [
