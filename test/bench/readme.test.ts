@@ -118,7 +118,7 @@ describe("sections", () => {
   it("of the library has a line for each number of entries", () => {
     const text = made(MARKED.replaceAll("torch", "library"), library(1000, 20_000));
     expect(text).toContain(
-      "| 1,000 | 2.00 ms (3.00 ×) | 2.00 ms (3.00 ×) | 2.00 ms | 2.00 ms (3.00 ×) | 2.00 ms |\n| 20,000 |",
+      "| 1,000 | 2.00 ms (3.00 ×) | 2.00 ms (3.00 ×) | 2.00 ms | 2.00 ms (3.00 ×) | 2.00 ms | 2.00 ms |\n| 20,000 |",
     );
     expect(text).toContain("\nRepair, per new file of 4 MB: 0.12 ms.\n");
   });
