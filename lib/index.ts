@@ -28,6 +28,6 @@ export { type ModelMetadata, readMetadata } from "./model/metadata.js";
 export { type SaveModelOptions, saveModel } from "./model/save.js";
 export { type SidecarOptions, writeSidecar } from "./model/sidecar.js";
 export type { SpectrogramConfig } from "./model/spectrogram-config.js";
-export { type VerifyResult, verifyFile } from "./model/verify.js";
+export { type VerifyOptions, type VerifyResult, verifyFile } from "./model/verify.js";
 export { configureEngine, type EngineOptions } from "./native/engine.js";
 export { type DType, Tensor, type TypedArray } from "./torch/values.js";

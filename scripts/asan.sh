@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The reader under AddressSanitizer and UBSan: its native tests, and the vitest files given as arguments (by default
-# those of the reader) on an addon built with both.
+# The reader and the library under AddressSanitizer and UBSan: their native tests, and the vitest files given as arguments
+# (by default those of the reader, the hostile files and the library) on an addon built with both.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tests=("$@")
 if [[ ${#tests[@]} -eq 0 ]]; then
-  for folder in test/torch test/hostile; do [[ -d $folder ]] && tests+=("$folder"); done
+  for folder in test/torch test/hostile test/library; do [[ -d $folder ]] && tests+=("$folder"); done
 fi
 
 cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSDA_SANITIZE=address,undefined \

@@ -19,6 +19,8 @@ await mainProgram(() => {
     "--exclude-standard",
     "native/*.h",
     "native/*.cc",
+    "test/*.h",
+    "test/*.cc",
   ];
   const { status, stdout } = spawnSync("git", listed, { ...options, encoding: "utf8" });
   if (status !== 0) throw new BuildError("git ls-files failed: lint runs in a clone");

@@ -2,8 +2,10 @@ import { cpus } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import type { ModelBench, ModelFigure } from "../bench/model-bench.js";
 import type { Device } from "../model/load.js";
-import { type Io, table, writeJson } from "./io.js";
+import { type Io, writeJson } from "./io.js";
 import { addCommonOptions, parseNumber } from "./options.js";
+import { withProgress } from "./progress.js";
+import { printable, table } from "./text.js";
 
 const EXAMPLES = `
 Examples:
@@ -34,20 +36,14 @@ export function addBenchCommand(program: Command, io: Io): void {
 
 async function bench(path: string, settings: Settings, io: Io): Promise<void> {
   const { benchModel } = await import("../bench/model-bench.js");
-  const progress = (text: string) => {
-    if (io.stderr.isTTY) io.stderr.write(`\r\u001b[K${text}`);
-  };
-  let measured: ModelBench;
-  try {
-    measured = await benchModel(path, {
+  const measured: ModelBench = await withProgress(io, "Measuring", (update) =>
+    benchModel(path, {
       device: settings.device as Device, // loadModel checks it
       seconds: settings.seconds,
       signal: io.signal,
-      onProgress: (name, done) => progress(`${Math.round(100 * done)} % ${name}`),
-    });
-  } finally {
-    progress("");
-  }
+      onProgress: (_, done) => update(Math.round(100 * done), 100),
+    }),
+  );
   const machine = {
     cpu: cpus()[0]?.model ?? "unknown",
     processors: cpus().length,
@@ -57,7 +53,7 @@ async function bench(path: string, settings: Settings, io: Io): Promise<void> {
   if (settings.json) return writeJson(io, { path, machine, unit: "ms", ...measured });
   const { device, figures, missing } = measured;
   io.stderr.write(
-    `${path}, device: ${device ?? "none"}\n${machine.processors} × ${machine.cpu}, ${machine.platform}, Node ${machine.node}\n\n${table(
+    `${printable(path)}, device: ${device ?? "none"}\n${machine.processors} × ${machine.cpu}, ${machine.platform}, Node ${machine.node}\n\n${table(
       [["", "MEDIAN", "QUARTILES", "RUNS"], ...figures.map(line)],
     )}`,
   );

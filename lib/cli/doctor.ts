@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { addonFile, checkpointAddon, probeEngine, searchEngineLibtorch } from "../native/load.js";
-import { EXIT_FAILURE, type Io, writeJson } from "./io.js";
+import { Failed, type Io, writeJson } from "./io.js";
 import { addCommonOptions } from "./options.js";
 
-export function addDoctorCommand(program: Command, io: Io, exit: (code: number) => void): void {
+export function addDoctorCommand(program: Command, io: Io): void {
   const command = program
     .command("doctor")
     .summary("check that files can be read and sound can be made")
@@ -15,7 +15,7 @@ export function addDoctorCommand(program: Command, io: Io, exit: (code: number) 
       const report = await examine();
       if (settings.json) writeJson(io, report);
       else io.stderr.write(describe(report));
-      if (!report.reader.ok || !report.engine.ok) exit(EXIT_FAILURE);
+      if (!report.reader.ok || !report.engine.ok) throw new Failed();
     });
   addCommonOptions(command);
 }

@@ -1,29 +1,32 @@
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import type { GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, SAMPLE_RATES, SPATIAL_MODES } from "../audio/options.js";
-import { writeWav } from "../audio/wav.js";
 import { BIT_DEPTHS, type BitDepth } from "../audio/wav-format.js";
 import { badArgument, seedOrRandom } from "../check.js";
 import { SdaError } from "../errors.js";
 import { fileStem } from "../file-stem.js";
 import type { Device } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
-import { writeSidecar } from "../model/sidecar.js";
 import { type Io, writeJson } from "./io.js";
 import {
   addCommonOptions,
+  addModelsDirOption,
   numberChoice,
+  parseCount,
   parseInteger,
   parseNumber,
   parseSlider,
   type SliderSetting,
 } from "./options.js";
+import { withProgress } from "./progress.js";
+import { resolveModel } from "./refs.js";
 
 const EXAMPLES = `
 Examples:
   sda generate kitchen.sda                            one second of sound
+  sda generate "Kitchen Drums" -d 4 --plot            a model of the library, with a picture of the sound
   sda generate kitchen.sda -d 2.5 -s 42               the same 2.5 seconds every time
   sda generate kitchen.sda --slider 0:5 --slider 3:-4 slider 0 up, slider 3 down
   sda generate kitchen.sda -n 10 -o sounds            ten sounds, seeds one apart
@@ -33,6 +36,8 @@ Files are named after the model and the seed, as in kitchen_42.wav, with a kitch
 was made; files of these names are replaced.`;
 
 interface Settings {
+  modelsDir: string;
+  plot?: boolean;
   duration?: number;
   seed?: number;
   count: number;
@@ -52,7 +57,7 @@ export function addGenerateCommand(program: Command, io: Io): void {
     .command("generate")
     .summary("make sounds with a model")
     .description("Make sounds with a model and write them as WAV files.")
-    .argument("<ref>", "path of an .sda file")
+    .argument("<ref>", "id, name, part of a name, or path of an .sda file")
     .option("-d, --duration <seconds>", "length, up to 60 (default: 1)", parseNumber)
     .option(
       "-s, --seed <number>",
@@ -76,16 +81,18 @@ export function addGenerateCommand(program: Command, io: Io): void {
     .option("--width <number>", "of stereo, 0 to 1.5", parseNumber)
     .option("--depth <number>", "of the reflection in stereo, 0 to 1", parseNumber)
     .option("--device <name>", "auto, cpu, cuda, cuda:N or mps", "auto")
+    .option("--plot", "write a picture of the waveform and the mel spectrogram, too (SVG)")
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: Settings) => generate(ref, settings, io));
+  addModelsDirOption(command);
   addCommonOptions(command);
 }
 
 async function generate(ref: string, settings: Settings, io: Io): Promise<void> {
-  await checkIsFile(ref);
+  const { path: file } = await resolveModel(ref, settings.modelsDir);
   const { loadModel } = await import("../model/load.js");
   const device = settings.device as Device; // loadModel checks it
-  await using loaded = await loadModel(ref, { device, signal: io.signal });
+  await using loaded = await loadModel(file, { device, signal: io.signal });
   const firstSeed = seedOrRandom(settings.seed);
   const options = generateOptions(settings, loaded);
   await makeFolder(settings.outputDir);
@@ -93,43 +100,39 @@ async function generate(ref: string, settings: Settings, io: Io): Promise<void> 
   const files = [];
   for (let i = 0; i < settings.count; i++) {
     const label = settings.count === 1 ? "" : `${i + 1}/${settings.count} `;
-    const result = await loaded.generate({
-      ...options,
-      seed: firstSeed + i,
-      signal: io.signal,
-      onProgress: (done, total) =>
-        showProgress(io, `${label}${Math.round((100 * done) / total)} %`),
-    });
-    const name = `${fileStem(loaded.metadata.name)}_${result.seed}.wav`;
-    const path = join(settings.outputDir, name);
-    await writeWav(path, result, { bitDepth: settings.bitDepth, signal: io.signal });
-    const sidecar = await writeSidecar(path, result, loaded, {
-      options,
-      bitDepth: settings.bitDepth,
-    });
-    showProgress(io, "");
-    io.stderr.write(`${label}${path}: ${describe(result)}\n`);
-    files.push({ ...report(path, result, settings.bitDepth), sidecar });
+    const result = await withProgress(io, `${label}making sound`, (onProgress) =>
+      loaded.generate({ ...options, seed: firstSeed + i, signal: io.signal, onProgress }),
+    );
+    const written = await write(result, loaded, options, settings, io);
+    io.stderr.write(`${label}${written.path}: ${describe(result)}\n`);
+    files.push(written);
   }
   if (settings.json) {
     const { modelId, name } = loaded.metadata;
-    writeJson(io, { model: { modelId, name, path: ref }, device: loaded.device, files });
+    writeJson(io, { model: { modelId, name, path: file }, device: loaded.device, files });
   }
 }
 
-function parseCount(text: string): number {
-  const count = parseInteger(text);
-  if (count < 1) throw new InvalidArgumentError("At least 1 is needed.");
-  return count;
-}
-
-async function checkIsFile(ref: string): Promise<void> {
-  const found = await stat(ref).catch(() => null);
-  if (found?.isFile()) return;
-  const problem = found?.isDirectory() ? "is a folder" : "is not there";
-  throw new SdaError("ERR_SDA_NOT_FOUND", `${ref} ${problem}; give the path of an .sda file`, {
-    path: ref,
-  });
+/** The sound and what lies beside it, each whole or not at all. */
+async function write(
+  result: GenerationResult,
+  loaded: LoadedModel,
+  options: GenerateOptions,
+  { outputDir, bitDepth, plot }: Settings,
+  { signal }: Io,
+) {
+  const { writeWav } = await import("../audio/wav.js");
+  const { writeSidecar } = await import("../model/sidecar.js");
+  const stem = join(outputDir, `${fileStem(loaded.metadata.name)}_${result.seed}`);
+  const path = `${stem}.wav`;
+  await writeWav(path, result, { bitDepth, signal });
+  const sidecar = await writeSidecar(path, result, loaded, { options, bitDepth });
+  const { audio: _, ...facts } = result;
+  const report = { path, ...facts, bitDepth, sidecar };
+  if (!plot) return report;
+  const { writePlot } = await import("./plot.js");
+  await writePlot(`${stem}.svg`, result, loaded);
+  return { ...report, plot: `${stem}.svg` };
 }
 
 function generateOptions(settings: Settings, loaded: LoadedModel): GenerateOptions {
@@ -178,17 +181,7 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Redraws one line on a terminal; elsewhere it would only fill a log. */
-function showProgress(io: Io, text: string): void {
-  if (io.stderr.isTTY) io.stderr.write(`\r\u001b[K${text}`);
-}
-
 function describe({ durationS, sampleRate, channels, quality }: GenerationResult): string {
   const shape = channels === 1 ? "mono" : "stereo";
   return `${durationS.toFixed(2)} s, ${sampleRate} Hz, ${shape}. ${quality.ratingReason}`;
-}
-
-function report(path: string, result: GenerationResult, bitDepth: BitDepth) {
-  const { audio: _, ...facts } = result;
-  return { path, ...facts, bitDepth };
 }

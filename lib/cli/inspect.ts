@@ -1,32 +1,113 @@
 import type { Command } from "commander";
-import { type Io, printable, table, writeJson } from "./io.js";
+import { badArgument } from "../check.js";
+import { SdaError } from "../errors.js";
+import type { Assessment } from "../torch/assess.js";
+import type { InspectResult } from "../torch/inspect.js";
+import { factLines, modelJson, modelText } from "./describe-model.js";
+import { inspectFolder } from "./inspect-folder.js";
+import { type Io, writeJson } from "./io.js";
 import { addCommonOptions } from "./options.js";
+import { bytesText, colors, countText, printable, table, tableWidth } from "./text.js";
+
+const EXAMPLES = `
+Examples:
+  sda inspect kitchen.sda             a model: settings, sliders, tensors
+  sda inspect downloaded.pt           tensors, and whether it is data alone
+  sda inspect --all downloads         every torch.save file in a folder, and below
+
+A file is "refused" that names anything but plain data: in Python, loading it could run code. With --all, files that are
+refused or can't be read make the command fail with 1.`;
+
+interface Settings {
+  all?: boolean;
+  json?: boolean;
+}
 
 export function addInspectCommand(program: Command, io: Io): void {
   const command = program
     .command("inspect")
-    .summary("show what a torch.save file holds")
+    .summary("show what a torch.save file holds, and whether it is safe")
     .description(
-      "Show the tensors and the Python classes that a torch.save file (.sda, .pt, .pth) names. Nothing in it is executed.",
+      "Show the tensors and the Python names of a torch.save file (.sda, .pt, .pth), and whether it is data alone. Nothing in it is executed, no weights are read.",
     )
-    .argument("<file>", "any file that torch.save wrote")
-    .action((file: string, settings: { json?: boolean }) => inspect(file, settings, io));
+    .argument("<file>", "any file that torch.save wrote; with --all, a folder")
+    .option("--all", "each such file of a folder: what it names, and a verdict")
+    .addHelpText("after", EXAMPLES)
+    .action((file: string, settings: Settings) =>
+      settings.all ? inspectFolder(file, settings, io) : inspectFile(file, settings, io),
+    );
   addCommonOptions(command);
 }
 
-async function inspect(file: string, settings: { json?: boolean }, io: Io): Promise<void> {
+async function inspectFile(file: string, settings: Settings, io: Io): Promise<void> {
   const torch = await import("../torch/index.js");
-  const found = await torch.inspect(file, { signal: io.signal });
-  if (settings.json) return writeJson(io, found);
+  const found = await torch.inspect(file, { signal: io.signal }).catch((error) => {
+    if ((error as SdaError).details?.["errno"] !== "EISDIR") throw error;
+    throw badArgument("--all", "given for a folder", false);
+  });
+  const assessment = torch.assess(found);
+  const model = await modelOf(file, found, io);
+  if (settings.json) {
+    return writeJson(io, { ...found, assessment, ...(model && { model: modelJson(file, model) }) });
+  }
+  const parts = model ? [modelText(io, file, model)] : [];
+  parts.push(contentText(io, file, found, assessment));
+  io.stderr.write(parts.join("\n"));
+}
+
+/** Null where it isn't a model file, or one that `loadModel` would refuse: what the file names is then said all the same. */
+async function modelOf(file: string, found: InspectResult, io: Io) {
+  const looksLikeModel = found.tensors.some(({ name }) => name.startsWith("model_state_dict."));
+  if (!looksLikeModel) return null;
+  const { describeModel } = await import("../model/describe.js");
+  return describeModel(file, { signal: io.signal }).catch((error) => {
+    if (error instanceof SdaError) return null;
+    throw error;
+  });
+}
+
+function contentText(io: Io, file: string, found: InspectResult, assessment: Assessment): string {
+  const { bold, dim } = colors(io.stderr);
+  const elements = found.tensors.reduce(
+    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+    0,
+  );
+  const bytes = found.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const dtypes = [...new Set(found.tensors.map(({ dtype }) => dtype))].join(", ");
   const tensors = found.tensors.map((t) => [
     printable(t.name),
     t.dtype,
     `[${t.shape.join(", ")}]`,
     t.bytes,
   ]);
-  io.stderr.write(
-    `${file}: ${found.container} container, ${found.bytes} bytes, ${found.tensors.length} tensors\n\n${table(
-      [["TENSOR", "DTYPE", "SHAPE", "BYTES"], ...tensors],
-    )}\nPython names it refers to:\n${found.globals.map((name) => `  ${printable(name)}\n`).join("")}`,
-  );
+  const facts = factLines(io, [
+    ["container", `${found.container}, ${bytesText(found.bytes)}`],
+    [
+      "tensors",
+      found.tensors.length === 0
+        ? "none"
+        : `${countText(found.tensors.length)} (${dtypes}), ${countText(elements)} elements, ${bytesText(bytes)}`,
+    ],
+    ["verdict", verdictText(io, assessment)],
+  ]);
+  const list =
+    tensors.length === 0
+      ? ""
+      : `\n${table([["TENSOR", "DTYPE", "SHAPE", "BYTES"], ...tensors], { width: tableWidth(io) })}`;
+  const names = found.globals.map((name) => `  ${printable(name)}${noteOn(name, assessment)}\n`);
+  const globals =
+    names.length === 0 ? "" : `\n${dim("Python names it refers to:")}\n${names.join("")}`;
+  return `${bold(printable(file))}\n${facts}${list}${globals}`;
+}
+
+function noteOn(name: string, { refused, project }: Assessment): string {
+  if (refused.includes(name)) return "  ← refused";
+  return project.includes(name) ? "  (of the Python program)" : "";
+}
+
+export function verdictText(io: Io, { verdict, refused }: Assessment): string {
+  const { green, red } = colors(io.stderr);
+  return verdict === "safe"
+    ? `${green("safe")}, it names plain data alone`
+    : `${red("refused")}, it names ${refused.map(printable).join(", ")}`;
 }

@@ -5,29 +5,48 @@ import { SdaError, type SdaErrorCode } from "../errors.js";
 export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 
+export interface Output {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  /** Of a terminal */
+  columns?: number;
+}
+
 /** What a command may touch of the process. Results for programs go to stdout, everything for people to stderr. */
 export interface Io {
-  stdout: { write(text: string): unknown };
-  stderr: { write(text: string): unknown; isTTY?: boolean };
-  /** Aborted by Ctrl-C; its reason is a `Interrupted` */
+  stdout: Output;
+  stderr: Output;
+  /** Where a person's answers come from; undefined: there is nobody to ask */
+  stdin?: NodeJS.ReadStream;
+  /** Aborted by Ctrl-C; its reason is a `Stopped` */
   signal: AbortSignal;
 }
 
-export class Interrupted extends Error {
+/** The end of a command that is no error of its own; by shells' custom, the exit code is 128 plus a signal's number. */
+export class Stopped extends Error {
   readonly exitCode: number;
 
-  /** By shells' custom, the exit code is 128 plus the signal's number. */
-  constructor(signal: "SIGINT" | "SIGTERM") {
-    super(`interrupted (${signal})`);
-    this.exitCode = signal === "SIGINT" ? 130 : 143;
+  constructor(message: string, signalNumber: number) {
+    super(message);
+    this.exitCode = 128 + signalNumber;
   }
 }
+
+export class Interrupted extends Stopped {
+  constructor(signal: "SIGINT" | "SIGTERM") {
+    super(`interrupted (${signal})`, signal === "SIGINT" ? 2 : 15);
+  }
+}
+
+/** A command that has told what is wrong, and now only ends. */
+export class Failed extends Error {}
 
 const USAGE_CODES: SdaErrorCode[] = ["ERR_SDA_ARGUMENT", "ERR_SDA_NOT_FOUND"];
 
 /** Tells of an error in one line (with its stack when `debug`) and returns the exit code. */
 export function reportError(error: unknown, io: Io, debug: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE; // it has told already
+  if (error instanceof Failed) return EXIT_FAILURE;
   if (debug) {
     io.stderr.write(`${inspect(error)}\n`);
   } else if (error instanceof SdaError) {
@@ -35,7 +54,7 @@ export function reportError(error: unknown, io: Io, debug: boolean): number {
   } else {
     io.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
   }
-  if (error instanceof Interrupted) return error.exitCode;
+  if (error instanceof Stopped) return error.exitCode;
   return error instanceof SdaError && USAGE_CODES.includes(error.code) ? EXIT_USAGE : EXIT_FAILURE;
 }
 
@@ -50,35 +69,4 @@ export function writeJson(io: Io, value: unknown): void {
     2,
   );
   io.stdout.write(`${text}\n`);
-}
-
-/** Columns padded to their widest cell; numbers to the right. */
-export function table(rows: (string | number)[][]): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, String(cell).length);
-    });
-  }
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) =>
-          typeof cell === "number"
-            ? String(cell).padStart(widths[i] as number)
-            : cell.padEnd(widths[i] as number),
-        )
-        .join("  ")
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join("");
-}
-
-/**
- * Text from a file, safe to print: control characters, which could move a terminal's cursor or change its title,
- * show as escapes.
- */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

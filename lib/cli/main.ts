@@ -1,14 +1,46 @@
 #!/usr/bin/env node
-import { Interrupted } from "./io.js";
+import { Interrupted, Stopped } from "./io.js";
 import { run } from "./program.js";
 
+const SIGPIPE = 13;
 const controller = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   // Once: a second Ctrl-C ends the process at once, for whoever can't wait.
   process.once(signal, () => controller.abort(new Interrupted(signal)));
 }
-process.exitCode = await run(process.argv.slice(2), {
+
+/** What can't be written any more is known only later, and perhaps when the command has ended. */
+let outputFailed: number | undefined;
+for (const [name, stream] of [
+  ["stdout", process.stdout],
+  ["stderr", process.stderr],
+] as const) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (outputFailed !== undefined) return;
+    if (error.code === "EPIPE") {
+      // As `| head` does when it has seen enough: no failure to tell of.
+      const closed = new Stopped(`${name} was closed`, SIGPIPE);
+      outputFailed = closed.exitCode;
+      controller.abort(closed);
+    } else {
+      outputFailed = 1;
+      if (name === "stdout") process.stderr.write(`error: stdout: ${error.message}\n`);
+    }
+    process.exitCode = outputFailed;
+  });
+}
+
+// Node's own way of telling adds a process id and an advice for programmers.
+process.removeAllListeners("warning");
+process.on("warning", ({ name, message, detail }: Error & { detail?: string }) => {
+  const more = detail && name === "SdaWarning" ? `\n  ${detail.replaceAll("\n", "\n  ")}` : "";
+  process.stderr.write(`warning: ${message}${more}\n`);
+});
+
+const exitCode = await run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
+  ...(process.stdin.isTTY && { stdin: process.stdin }),
   signal: controller.signal,
 });
+process.exitCode = outputFailed ?? exitCode;

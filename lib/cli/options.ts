@@ -7,6 +7,14 @@ export function addCommonOptions(command: Command): Command {
     .option("--debug", "show the stack of an error");
 }
 
+export function addModelsDirOption(command: Command): Command {
+  return command.addOption(
+    new Option("--models-dir <folder>", "the library")
+      .env("SDA_MODELS_DIR")
+      .default("./data/models"),
+  );
+}
+
 /** An option with a fixed set of numbers. */
 export function numberChoice(
   flags: string,
@@ -35,6 +43,17 @@ export function parseInteger(text: string): number {
   const value = parseNumber(text);
   if (!Number.isSafeInteger(value)) throw new InvalidArgumentError("It is not a whole number.");
   return value;
+}
+
+export function parseCount(text: string): number {
+  const count = parseInteger(text);
+  if (count < 1) throw new InvalidArgumentError("At least 1 is needed.");
+  return count;
+}
+
+/** An option that may be given several times. */
+export function collect(text: string, before: string[] = []): string[] {
+  return [...before, text];
 }
 
 export type SliderSetting = readonly [index: number, position: number];

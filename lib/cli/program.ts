@@ -2,11 +2,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { packageRoot } from "../native/package-root.js";
-import { addBenchCommand } from "./bench.js";
-import { addDoctorCommand } from "./doctor.js";
-import { addGenerateCommand } from "./generate.js";
-import { addInspectCommand } from "./inspect.js";
 import { type Io, reportError } from "./io.js";
+
+type Add = (program: Command, io: Io, args: string[]) => void | Promise<void>;
+
+/** Only the command that is asked for is loaded: a list of models shouldn't wait for what makes sound. */
+const COMMANDS: Record<string, () => Promise<Add>> = {
+  model: async () => (await import("./model.js")).addModelCommand,
+  generate: async () => (await import("./generate.js")).addGenerateCommand,
+  inspect: async () => (await import("./inspect.js")).addInspectCommand,
+  bench: async () => (await import("./bench.js")).addBenchCommand,
+  doctor: async () => (await import("./doctor.js")).addDoctorCommand,
+  completion: async () => (await import("./completion.js")).addCompletionCommands,
+};
+
+/** It completes all the others. */
+const NEEDS_ALL = new Set(["completion", "completion-server"]);
 
 /**
  * Runs one command line.
@@ -15,25 +26,29 @@ import { type Io, reportError } from "./io.js";
  * @returns the exit code: 0, 1 failure, 2 usage or not found, 130 interrupted
  */
 export async function run(args: string[], io: Io): Promise<number> {
-  let exitCode = 0;
+  try {
+    const program = await makeProgram(args, io);
+    await program.parseAsync(args, { from: "user" });
+    io.signal.throwIfAborted();
+    return 0;
+  } catch (error) {
+    return reportError(error, io, args.includes("--debug"));
+  }
+}
+
+async function makeProgram(args: string[], io: Io): Promise<Command> {
   const program = new Command("sda")
-    .description("Play Small DataSet Audio models, and look into their files.")
+    .description("Play Small DataSet Audio models, keep libraries of them, and look into files.")
     .version(JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     });
-  addGenerateCommand(program, io);
-  addInspectCommand(program, io);
-  addBenchCommand(program, io);
-  addDoctorCommand(program, io, (code) => {
-    exitCode = code;
-  });
-  try {
-    await program.parseAsync(args, { from: "user" });
-    return exitCode;
-  } catch (error) {
-    return reportError(error, io, args.includes("--debug"));
+  const [name = ""] = args;
+  const only = Object.hasOwn(COMMANDS, name) && !NEEDS_ALL.has(name) ? COMMANDS[name] : undefined;
+  for (const load of only ? [only] : Object.values(COMMANDS)) {
+    await (await load())(program, io, args);
   }
+  return program;
 }

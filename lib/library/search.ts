@@ -46,30 +46,27 @@ export class Search {
     this.#seen = image.changes.length;
   }
 
-  find({
+  find(options: SearchOptions): ModelEntry[] {
+    return Array.from(this.slots(options), (slot) => this.#image.entry(slot));
+  }
+
+  /** Where those found are in the image, in order. */
+  slots({
     query = "",
     tags = [],
     sortBy = "saveDate",
     reverse = true,
-  }: SearchOptions): ModelEntry[] {
+  }: SearchOptions): Iterable<number> {
     this.#catchUp();
     const image = this.#image;
     const sort = isField(sortBy) ? this.#sort(sortBy, reverse) : null;
-    if (query === "" && tags.length === 0) {
-      return Array.from(sort?.order ?? image.models(), (slot) => image.entry(slot));
-    }
+    if (query === "" && tags.length === 0) return sort?.order ?? image.models();
     const found = Uint32Array.from(this.#matching(query, tags));
-    let slots: Iterable<number>;
-    if (!sort) {
-      slots = found.sort(); // slots are numbered in order of insertion
-    } else if (found.length > image.count * MANY) {
-      const wanted = new Uint8Array(image.slots);
-      for (const slot of found) wanted[slot] = 1;
-      slots = sort.order.filter((slot) => wanted[slot] === 1);
-    } else {
-      slots = sort.sort(found);
-    }
-    return Array.from(slots, (slot) => image.entry(slot));
+    if (!sort) return found.sort(); // slots are numbered in order of insertion
+    if (found.length <= image.count * MANY) return sort.sort(found);
+    const wanted = new Uint8Array(image.slots);
+    for (const slot of found) wanted[slot] = 1;
+    return sort.order.filter((slot) => wanted[slot] === 1);
   }
 
   #catchUp(): void {

@@ -1,13 +1,12 @@
+import { SdaError } from "../errors.js";
 import { fileIdentity, type ModelsFolder } from "./folder.js";
 import { DamagedIndex, readIndex } from "./index-file.js";
 import { IndexImage, Patch } from "./index-image.js";
 import { isSdaError } from "./io-error.js";
-import { recoverIndex } from "./recover.js";
+import { LOCK_TIMEOUT_MS } from "./lock.js";
 import { warn } from "./warnings.js";
 import { writeIndex } from "./write-index.js";
 
-/** Others that write without the lock may come between us and our rename; more often than this is no accident. */
-const MAX_ATTEMPTS = 20;
 /** From here on, an image with many changes is replaced by a fresh one. */
 const MAX_CLUTTER = 8192;
 
@@ -55,18 +54,27 @@ export class IndexStore {
    * Changes the index on disk and in memory. The lock must be held. `change` starts from what is on disk now, and is
    * called again, with a new patch, if another program writes the index meanwhile. When it fails or the index can't be
    * written, nothing has changed.
+   *
+   * @throws SdaError ERR_SDA_LOCKED: programs that take no lock have come between for as long as one waits for the lock
    */
   async transact(change: (patch: Patch) => void | Promise<void>): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+    const deadline = performance.now() + LOCK_TIMEOUT_MS;
+    for (;;) {
       await this.refresh(true);
       const image = this.#image;
       const expected = this.#identity as string | null;
       const patch = new Patch(image);
       await change(patch);
       if (patch.isEmpty) return;
-      const careful = attempt < MAX_ATTEMPTS;
-      const identity = await writeIndex(this.folder, image.assemble(patch), expected, careful);
-      if (identity === null) continue;
+      const identity = await writeIndex(this.folder, image.assemble(patch), expected);
+      if (identity === null) {
+        if (performance.now() < deadline) continue;
+        throw new SdaError(
+          "ERR_SDA_LOCKED",
+          `Another program has been changing ${this.folder.index} for ${LOCK_TIMEOUT_MS / 1000} s without a pause`,
+          { path: this.folder.index, timeoutMs: LOCK_TIMEOUT_MS },
+        );
+      }
       image.apply(patch);
       this.#set(image, identity);
       if (image.clutter > MAX_CLUTTER + image.count) this.#identity = UNREAD; // the next one starts afresh
@@ -90,6 +98,7 @@ export class IndexStore {
       if (missing && (await fileIdentity(this.folder.backup)) === null) {
         return { image: new IndexImage(), identity: null };
       }
+      const { recoverIndex } = await import("./recover.js");
       return recoverIndex(this.folder, locked);
     }
   }

@@ -23,8 +23,7 @@ const WRITE_AT_MOST = 8 * 2 ** 20;
  * Python program, so:
  *
  * @param expected the index that the new one was made from: its identity, or null for none
- * @param careful give up when another one is there
- * @returns the new index's identity; null after giving up, with nothing changed
+ * @returns the new index's identity; null when another one is there, with nothing changed
  * @throws SdaError ERR_SDA_IO, ERR_SDA_NOT_FOUND (the folder is gone): nothing has changed. Where a new index can be
  *   neither made to last nor taken back, it is there, and a process warning tells.
  */
@@ -32,7 +31,6 @@ export async function writeIndex(
   folder: ModelsFolder,
   pieces: Buffer[],
   expected: string | null,
-  careful = true,
 ): Promise<string | null> {
   const temporary = temporaryPath(folder);
   let left: string | null = null; // what is under the temporary name while nothing has gone right
@@ -41,7 +39,7 @@ export async function writeIndex(
     try {
       await writePieces(file, pieces, folder, expected);
       left = identityOf(await file.stat({ bigint: true }));
-      const placed = await place(temporary, file, folder, expected, careful);
+      const placed = await place(temporary, file, folder, expected);
       if (placed === null) {
         left = null;
         return null;
@@ -146,7 +144,6 @@ async function place(
   file: FileHandle,
   folder: ModelsFolder,
   expected: string | null,
-  careful: boolean,
 ): Promise<Placed | null> {
   const { index, backup } = folder;
   if (expected === null) {
@@ -159,7 +156,7 @@ async function place(
       keepBackup: async () => {},
     };
   }
-  const outcome = await exchange(temporary, index, careful ? expected : null, file);
+  const outcome = await exchange(temporary, index, expected, file);
   if (outcome === "taken" || outcome === "missing") return null;
   if (outcome === "done") {
     // The temporary name now holds what was there.
@@ -173,7 +170,7 @@ async function place(
     };
   }
   // Without an exchange, two names for the old index for a moment.
-  if (careful && (await fileIdentity(index)) !== expected) return null;
+  if ((await fileIdentity(index)) !== expected) return null;
   const second = `${temporary.slice(0, -TEMPORARY_SUFFIX.length)}0${TEMPORARY_SUFFIX}`;
   await link(index, second);
   try {

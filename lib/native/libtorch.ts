@@ -100,7 +100,7 @@ export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
   const advice =
     tried[0]?.source === "SDA_LIBTORCH"
       ? "Correct it, or let LibTorch be found: unset SDA_LIBTORCH"
-      : `To get it: ${helpCommand()}`;
+      : `To get it: ${libtorchCommand(query.builtWith)}`;
   throw new SdaError(
     "ERR_SDA_LIBTORCH",
     `${wanted} was not found; generating sound needs it, reading files does not. Looked in:\n${list}\n${advice}`,
@@ -125,8 +125,11 @@ export function isCheckout(): boolean {
   return existsSync(join(packageRoot, "CMakeLists.txt"));
 }
 
-function helpCommand(): string {
-  return isCheckout() ? `cd ${packageRoot} && npm run build` : `npm install ${LIBTORCH_PACKAGE}`;
+/** The command that gets the LibTorch which an engine built with `builtWith` can load: the package's major.minor are LibTorch's. */
+export function libtorchCommand(builtWith: string = LIBTORCH_PINNED): string {
+  return isCheckout()
+    ? `cd ${packageRoot} && npm run build`
+    : `npm install ${LIBTORCH_PACKAGE}@${minor(builtWith)}`;
 }
 
 interface Candidate {

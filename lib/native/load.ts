@@ -8,7 +8,6 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { isMainThread } from "node:worker_threads";
-import nodeGypBuild from "node-gyp-build";
 import { SdaError } from "../errors.js";
 import { readCompact } from "../torch/compact.js";
 import { factories } from "../torch/values.js";
@@ -16,16 +15,22 @@ import {
   findLibtorch,
   isCheckout,
   type LibtorchSearch,
+  libtorchCommand,
   libtorchLibraries,
   readBuildRecord,
   sameMinor,
   searchLibtorch,
 } from "./libtorch.js";
-import { packageRoot } from "./package-root.js";
+import { bundled, packageRoot } from "./package-root.js";
+import { libcProblem, packageManifest, systemLibc } from "./system.js";
 import type { CheckpointAddon, EngineAddon } from "./types.js";
 
 const require = createRequire(import.meta.url);
+// Not imported: a bundler would take it in, and it fails there before we can say why.
+const nodeGypBuild: { resolve(folder: string): string } = require("node-gyp-build");
 const PROBE_TIMEOUT_MS = 60_000;
+const PACKAGE = "small-dataset-audio";
+const PLATFORM = `${process.platform}-${process.arch}`;
 
 export type AddonName = "sda_checkpoint" | "sda_engine";
 
@@ -63,7 +68,7 @@ export function engineAddon(): EngineAddon {
     if (!sameMinor(loaded, addon.builtWith)) {
       throw new SdaError(
         "ERR_SDA_LIBTORCH",
-        `This process runs LibTorch ${loaded}, but the engine was built with ${addon.builtWith}. Found: ${libtorch.path}`,
+        `This process runs LibTorch ${loaded}, but the engine was built with ${addon.builtWith}. Found: ${libtorch.path}\nTo get the right one: ${libtorchCommand(addon.builtWith)}`,
         { loaded, builtWith: addon.builtWith, ...libtorch },
       );
     }
@@ -131,26 +136,46 @@ function engineParts() {
   return { file, libtorch: findLibtorch(readBuildRecord(file)) };
 }
 
-function requireAddon<T>(name: AddonName): T {
+function requireAddon<T extends { readonly version: string }>(name: AddonName): T {
   const file = addonFile(name);
   if (!existsSync(file)) throw missing(name, file);
+  let addon: T;
   try {
-    return require(file) as T;
+    addon = require(file);
   } catch (error) {
+    // webpack's own require knows nothing of files that it did not pack.
+    if ((error as { code?: unknown }).code === "MODULE_NOT_FOUND") throw bundled();
+    const needs = packageManifest().systemRequirements?.[PLATFORM]?.[name];
+    const reason = needs && libcProblem(needs, systemLibc());
     throw new SdaError(
       "ERR_SDA_NATIVE",
-      `${file} cannot be loaded by Node ${process.version} on ${process.platform}-${process.arch}: ${text(error)}\n${advice(name)}`,
-      { addon: name, path: file },
+      `${file} cannot be loaded by Node ${process.version} on ${PLATFORM}: ${reason ?? text(error)}\n${advice(name)}`,
+      { addon: name, path: file, ...(needs && { needs }) },
       { cause: error },
     );
   }
+  checkVersion(name, file, addon.version);
+  return addon;
+}
+
+/** JavaScript and addons of two versions may disagree about any call: nothing of theirs is tried. */
+function checkVersion(name: AddonName, file: string, found: string | undefined): void {
+  const { version } = packageManifest();
+  if (found === version) return;
+  throw new SdaError(
+    "ERR_SDA_NATIVE",
+    `The native addon ${name} is of version ${found ?? "unknown"}, this package is ${version}: ${file}\n${
+      isCheckout() ? advice(name) : `To reinstall it: npm install ${PACKAGE}@${version} --force`
+    }`,
+    { addon: name, path: file, found: found ?? null, expected: version },
+  );
 }
 
 function missing(name: AddonName, file: string): SdaError {
   const what = name === "sda_engine" ? "the engine, which makes sound" : "the file reader";
   return new SdaError(
     "ERR_SDA_NATIVE",
-    `The native addon ${name} (${what}) is not there for ${process.platform}-${process.arch}: no ${file}\n${advice(name)}`,
+    `The native addon ${name} (${what}) is not there for ${PLATFORM}: no ${file}\n${advice(name)}`,
     { addon: name, path: file },
   );
 }

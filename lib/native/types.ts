@@ -9,9 +9,11 @@
 import type { readCompact } from "../torch/compact.js";
 import type { Tensor, ValueFactories } from "../torch/values.js";
 
-/** A flag that native loops look at; `cancel()` may be called at any time, from the main thread only. */
+/** A flag that native loops look at; may be used at any time, from the main thread only. */
 export interface CancelToken {
   cancel(): void;
+  /** How far the work has come: for `verify`, bytes that are checked. */
+  done(): number;
 }
 
 export interface ReadOptions {
@@ -82,6 +84,8 @@ export interface SourceHandle {
 }
 
 export interface CheckpointAddon {
+  /** Of the package that it was built for. */
+  readonly version: string;
   /** Once per environment, before anything is read. */
   registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;
@@ -196,6 +200,8 @@ export interface NativeGeneration {
 }
 
 export interface EngineAddon {
+  /** Of the package that it was built for. */
+  readonly version: string;
   /** The LibTorch version of the headers that it was compiled with, as "2.13.0". */
   readonly builtWith: string;
   /** Once per environment, before anything is read. */

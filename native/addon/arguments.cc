@@ -61,6 +61,13 @@ Napi::Value create_cancel_token(const Napi::CallbackInfo& info) {
                    unwrap_handle<CancelToken>(inner.This())->cancel();
                  });
                }));
+    object.Set("done", Napi::Function::New(call.Env(), [](const Napi::CallbackInfo& done) {
+                 return guarded(done, [](const Napi::CallbackInfo& inner) -> Napi::Value {
+                   return Napi::Number::New(
+                       inner.Env(),
+                       static_cast<double>(unwrap_handle<CancelToken>(inner.This())->done()));
+                 });
+               }));
     return object;
   });
 }

@@ -176,6 +176,7 @@ Napi::Value preload(const Napi::CallbackInfo& info) {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
+  exports.Set("version", SDA_VERSION);
   exports.Set("registerClasses", Napi::Function::New(env, register_classes));
   exports.Set("createCancelToken", Napi::Function::New(env, create_cancel_token));
   exports.Set("read", Napi::Function::New(env, read));

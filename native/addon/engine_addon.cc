@@ -224,6 +224,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
+  exports.Set("version", SDA_VERSION);
   exports.Set("builtWith", SDA_LIBTORCH_VERSION);
   add("registerClasses", register_classes);
   add("createCancelToken", create_cancel_token);

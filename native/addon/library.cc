@@ -76,8 +76,8 @@ Napi::Value read_index(const Napi::CallbackInfo& info) {
               return result;
             }
             auto layout = Napi::Uint32Array::New(env, file->layout->size());
-            std::memcpy(layout.Data(), file->layout->data(),
-                        file->layout->size() * sizeof(std::uint32_t));
+            // Not memcpy: of an index without entries both are null.
+            std::copy(file->layout->begin(), file->layout->end(), layout.Data());
             result.Set("layout", layout);
             return result;
           };

@@ -1,7 +1,8 @@
-// A request's off switch: set from any thread, looked at by long loops.
+// A request's off switch, set from any thread and looked at by long loops; and how far its work is.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <utility>
@@ -33,8 +34,15 @@ class CancelToken {
     hook_ = std::move(hook);
   }
 
+  // By the one thread that does the work; in the work's own units.
+  void advance(std::uint64_t amount) const noexcept {
+    done_.fetch_add(amount, std::memory_order_relaxed);
+  }
+  std::uint64_t done() const noexcept { return done_.load(std::memory_order_relaxed); }
+
  private:
   std::atomic<bool> cancelled_{false};
+  mutable std::atomic<std::uint64_t> done_{0};
   std::mutex mutex_;
   std::function<void()> hook_;
 };

@@ -53,7 +53,7 @@ bool LegacyReader::parse(std::size_t prefix) {
   bool ran_out = false;
   const auto next = [&](StorageSource* storages) {
     PickleMachine machine(bytes.substr(at), at, *document_.arena_, storages,
-                          {options_.inert_globals, &document_.globals_});
+                          {options_.inert_globals, &document_.globals_, options_.cancel});
     try {
       const Value value = machine.run();
       at += machine.position();

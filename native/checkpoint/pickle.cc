@@ -7,84 +7,18 @@
 #include "checkpoint/error.h"
 #include "checkpoint/globals.h"
 #include "checkpoint/limits.h"
+#include "checkpoint/pickle_opcodes.h"
 #include "checkpoint/utf8.h"
 
 namespace sda {
 namespace {
 
-// Opcodes by the names of Python's pickletools.
-enum Opcode : std::uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kPop = '0',
-  kPopMark = '1',
-  kDup = '2',
-  kFloatText = 'F',
-  kIntText = 'I',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kLongText = 'L',
-  kBinInt2 = 'M',
-  kNone = 'N',
-  kPersId = 'P',
-  kBinPersId = 'Q',
-  kReduce = 'R',
-  kStringText = 'S',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kUnicodeText = 'V',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobal = 'c',
-  kDict = 'd',
-  kEmptyDict = '}',
-  kAppends = 'e',
-  kGetText = 'g',
-  kBinGet = 'h',
-  kInst = 'i',
-  kLongBinGet = 'j',
-  kList = 'l',
-  kEmptyList = ']',
-  kObj = 'o',
-  kPutText = 'p',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTuple = 't',
-  kEmptyTuple = ')',
-  kSetItems = 'u',
-  kBinFloat = 'G',
-  kProto = 0x80,
-  kNewObj = 0x81,
-  kExt1 = 0x82,
-  kExt2 = 0x83,
-  kExt4 = 0x84,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kLong4 = 0x8b,
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kShortBinUnicode = 0x8c,
-  kBinUnicode8 = 0x8d,
-  kBinBytes8 = 0x8e,
-  kEmptySet = 0x8f,
-  kAddItems = 0x90,
-  kFrozenSet = 0x91,
-  kNewObjEx = 0x92,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-  kByteArray8 = 0x96,
-  kNextBuffer = 0x97,
-  kReadonlyBuffer = 0x98,
-};
+using namespace opcodes;
 
 constexpr int kHighestProtocol = 5;
+
+// Opcodes between two looks at the cancel token: well under a millisecond, unless they are huge.
+constexpr std::uint32_t kStepsBetweenLooks = 4096;
 
 // What a typed array with a buffer of its own costs, and a string, beyond the bytes that they hold.
 constexpr std::uint64_t kBytesInJavaScript = 448;
@@ -111,7 +45,9 @@ PickleMachine::PickleMachine(std::string_view bytes, std::uint64_t file_offset, 
 Value PickleMachine::run() {
   std::size_t opcode_at = at_;
   try {
-    while (!stopped_) {
+    for (std::uint32_t steps = 1; !stopped_; ++steps) {
+      if (steps % kStepsBetweenLooks == 0 && settings_.cancel != nullptr)
+        settings_.cancel->throw_if_cancelled();
       opcode_at = at_;
       execute(take_number<std::uint8_t>());
     }

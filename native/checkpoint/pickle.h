@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/cancel.h"
 #include "checkpoint/construct.h"
 #include "checkpoint/globals.h"
 #include "checkpoint/value.h"
@@ -26,8 +27,9 @@ class StorageSource {
 using NamedGlobals = std::map<std::string, Known>;
 
 struct PickleSettings {
-  bool inert_globals = false;       // describe unknown globals instead of refusing them
-  NamedGlobals* globals = nullptr;  // collects each global named
+  bool inert_globals = false;           // describe unknown globals instead of refusing them
+  NamedGlobals* globals = nullptr;      // collects each global named
+  const CancelToken* cancel = nullptr;  // looked at every few thousand opcodes
 };
 
 class PickleMachine {

@@ -1,9 +1,9 @@
 // The two container readers behind Document::open.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -18,6 +18,10 @@ enum class FileKind { kZip, kLegacy };
 
 // By the first bytes; kFormat, naming what it looks like, for anything else.
 FileKind sniff(const File& file);
+
+// The keys are the file's, so no hash table: its hash is known, and a file may have 100,000 keys of
+// one hash.
+using StoragesByKey = std::map<std::string_view, Storage*>;
 
 class ZipReader : StorageSource {
  public:
@@ -41,7 +45,7 @@ class ZipReader : StorageSource {
   Document& document_;
   ZipDirectory directory_;
   std::vector<Storage*> storages_;  // of each record, null where it is none
-  std::unordered_map<std::string_view, Storage*> recordless_;  // empty storages
+  StoragesByKey recordless_;        // empty storages
 };
 
 class LegacyReader : StorageSource {
@@ -61,8 +65,8 @@ class LegacyReader : StorageSource {
   bool foreign_byte_order_ = false;
   std::uint64_t pickles_end_ = 0;
   std::vector<Storage*> in_file_order_;
-  std::unordered_map<std::string_view, Storage*> storages_;
-  std::unordered_map<std::string_view, Storage*> views_;
+  StoragesByKey storages_;
+  StoragesByKey views_;
 };
 
 // What a persistent id says of a storage, checked: ("storage", class, key, location, size, …).

@@ -146,7 +146,7 @@ void* Arena::do_allocate(std::size_t bytes, std::size_t alignment) {
 
 void Arena::do_deallocate(void* data, std::size_t bytes, std::size_t alignment) {
   if (bytes <= kSmall && alignment <= alignof(std::max_align_t)) return;
-  ::operator delete(data, bytes, std::align_val_t(alignment));
+  ::operator delete(data, std::align_val_t(alignment));
 }
 
 std::string describe(const Value& value) {

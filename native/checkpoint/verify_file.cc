@@ -21,6 +21,7 @@ std::uint32_t checksum(const File& file, const ZipRecord& record, std::vector<st
     file.read_at(record.data_offset + done, buffer.data(), size);
     crc = crc32(crc, buffer.data(), size);
     done += size;
+    if (cancel != nullptr) cancel->advance(size);
   }
   return crc;
 }
@@ -53,7 +54,9 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
     const bool has_directory = checked([&] {
       ZipDirectory directory(file);
       report.records = directory.records().size();
-      std::vector<std::byte> buffer(kPiece);
+      // No record is larger than the file.
+      std::vector<std::byte> buffer(
+          static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, report.bytes)));
       WindowReader headers(file);
       for (ZipRecord& record : directory.records()) {
         checked([&] {

@@ -8,31 +8,15 @@
 #include <span>
 
 #include "checkpoint/limits.h"
+#include "checkpoint/zip_format.h"
 
 namespace sda {
 namespace {
 
-constexpr std::uint32_t kLocalSignature = 0x04034b50;
-constexpr std::uint32_t kDescriptorSignature = 0x08074b50;
-constexpr std::uint32_t kCentralSignature = 0x02014b50;
-constexpr std::uint32_t kEndSignature = 0x06054b50;
-constexpr std::uint32_t kEnd64Signature = 0x06064b50;
-constexpr std::uint32_t kLocator64Signature = 0x07064b50;
+using namespace zip_format;
 
-constexpr std::size_t kLocalSize = 30;
-constexpr std::size_t kCentralSize = 46;
-constexpr std::size_t kEndSize = 22;
-constexpr std::size_t kEnd64Size = 56;
-constexpr std::size_t kLocator64Size = 20;
 constexpr std::size_t kMaxComment = 0xFFFF;
 constexpr std::size_t kUsualComment = 256;  // torch.save writes none
-
-constexpr std::uint16_t kFlagEncrypted = 1 << 0;
-constexpr std::uint16_t kFlagDescriptor = 1 << 3;
-constexpr std::uint16_t kFlagPatch = 1 << 5;
-constexpr std::uint16_t kFlagStrongEncryption = 1 << 6;
-constexpr std::uint16_t kFlagMaskedHeaders = 1 << 13;
-constexpr std::uint16_t kZip64Extra = 1;
 
 template <typename T>
 T load(const std::byte* from) {
@@ -48,7 +32,7 @@ T load(const std::byte* from) {
       .with("offset", static_cast<std::int64_t>(offset));
 }
 
-// The 64-bit values that a zip64 extra field holds for those that were 0xFFFFFFFF, in order.
+// The 64-bit values that a zip64 extra field holds for those that were kSeeZip64, in order.
 class Zip64Extra {
  public:
   Zip64Extra(const std::byte* extra, std::size_t size) {
@@ -68,7 +52,7 @@ class Zip64Extra {
     }
   }
   bool take(std::uint64_t& value) {
-    if (value != 0xFFFFFFFF) return true;
+    if (value != kSeeZip64) return true;
     if (left_ < 8) return false;
     value = load<std::uint64_t>(at_);
     at_ += 8;
@@ -146,9 +130,9 @@ void ZipDirectory::read_end(const File& file) {
     const std::uint64_t size = load<std::uint64_t>(end64 + 40);
     const std::uint64_t offset = load<std::uint64_t>(end64 + 48);
     // The short record either agrees or says "see zip64".
-    if ((entry_count_ != 0xFFFF && entry_count_ != entries) ||
-        (directory_size_ != 0xFFFFFFFF && directory_size_ != size) ||
-        (records_end_ != 0xFFFFFFFF && records_end_ != offset) ||
+    if ((entry_count_ != kSeeZip64Count && entry_count_ != entries) ||
+        (directory_size_ != kSeeZip64 && directory_size_ != size) ||
+        (records_end_ != kSeeZip64 && records_end_ != offset) ||
         load<std::uint64_t>(end64 + 24) != entries || load<std::uint64_t>(end64 + 4) != 44)
       fail(ErrorCode::kCorrupt, file.path(), end64_offset,
            "the two end records of the zip archive disagree");

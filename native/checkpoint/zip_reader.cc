@@ -84,7 +84,7 @@ void ZipReader::read_pickle() {
 
   document_.allocate_arena(size, file_.waiting());
   PickleMachine machine({document_.pickle_.get(), size}, record.data_offset, *document_.arena_,
-                        this, {options_.inert_globals, &document_.globals_});
+                        this, {options_.inert_globals, &document_.globals_, options_.cancel});
   document_.root_ = machine.run();
 }
 

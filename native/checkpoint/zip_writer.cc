@@ -5,25 +5,15 @@
 #include <type_traits>
 
 #include "checkpoint/crc32.h"
+#include "checkpoint/zip_format.h"
 
 namespace sda {
 namespace {
 
-constexpr std::uint32_t kLocalSignature = 0x04034b50;
-constexpr std::uint32_t kDescriptorSignature = 0x08074b50;
-constexpr std::uint32_t kCentralSignature = 0x02014b50;
-constexpr std::uint32_t kEndSignature = 0x06054b50;
-constexpr std::uint32_t kEnd64Signature = 0x06064b50;
-constexpr std::uint32_t kLocator64Signature = 0x07064b50;
+using namespace zip_format;
 
-constexpr std::uint64_t kLocalSize = 30;
 constexpr std::uint64_t kAlignment = 64;
-constexpr std::uint32_t kSeeZip64 = 0xFFFFFFFF;
-constexpr std::uint16_t kSeeZip64Count = 0xFFFF;
 
-constexpr std::uint16_t kFlagDescriptor = 1 << 3;
-constexpr std::uint16_t kFlagUtf8 = 1 << 11;
-constexpr std::uint16_t kZip64Extra = 1;
 constexpr std::uint16_t kPaddingExtra = 0x4246;  // "FB"
 constexpr std::uint16_t kMadeBy = 0x031E;        // Unix, version 3.0
 constexpr std::uint16_t kZip64Version = 45;

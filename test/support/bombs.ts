@@ -38,10 +38,12 @@ import {
   storage,
   str,
   THREE_FLOATS,
+  TUPLE,
   TUPLE1,
   TUPLE2,
   tensor,
   tuple,
+  u64,
 } from "./pickle-builder.js";
 import { torchZip, zip } from "./zip-builder.js";
 
@@ -93,6 +95,55 @@ export function collidingIntegers(count: number): number[] {
   for (let i = 0; found.length < count && i < 2 ** 31; ++i)
     if ((hash(i) & 0x3ff) === 0) found.push(i);
   return found;
+}
+
+/**
+ * Texts of 64 ASCII characters that one hash stands for: that of libstdc++'s strings on 64-bit machines, Austin Appleby's
+ * MurmurHash64A with a seed that everybody knows. Each 16 characters lead from one state to the next in several ways.
+ */
+export function collidingTexts(count: number): Buffer[] {
+  const mask = 2n ** 64n - 1n;
+  const mul = 0xc6a4a7935bd1e995n;
+  let inverse = mul;
+  for (let i = 0; i < 6; ++i) inverse = (inverse * (2n - mul * inverse)) & mask;
+  const mix = (value: bigint) => value ^ (value >> 47n);
+  const scramble = (block: bigint) => (mix((block * mul) & mask) * mul) & mask;
+  const unscramble = (value: bigint) => (mix((value * inverse) & mask) * inverse) & mask;
+  const isText = (block: bigint) => (block & 0x8080808080808080n) === 0n;
+
+  const slots = 4;
+  const ways = Math.ceil(count ** (1 / slots));
+  let state = 0xc70f6907n ^ ((BigInt(slots * 16) * mul) & mask);
+  let texts: Code[] = [Buffer.alloc(0)];
+  for (let slot = 0; slot < slots; ++slot) {
+    const next = BigInt(slot + 1);
+    const wanted = (next * inverse) & mask;
+    const found: Buffer[] = [];
+    for (let i = 0n; found.length < ways; ++i) {
+      const first = 0x4141414100000000n + ((((i >> 7n) << 8n) | (i & 0x7fn)) % 0x7f7fn);
+      if (!isText(first)) continue;
+      const second = unscramble((((state ^ scramble(first)) * mul) & mask) ^ wanted);
+      if (isText(second)) found.push(join(u64(first), u64(second)));
+    }
+    texts = texts.flatMap((text) => found.map((more) => join(text, more)));
+    state = next;
+  }
+  return texts.slice(0, count);
+}
+
+function storagesOfOneHash(count: number): Code {
+  return join(
+    remember(0, str("storage")),
+    remember(1, global("torch", "FloatStorage")),
+    remember(2, str("cpu")),
+    ...collidingTexts(count).map((key) =>
+      join(
+        ...[MARK, binget(0), binget(1), binunicode(key), binget(2), int(0)],
+        ...[TUPLE, BINPERSID, POP],
+      ),
+    ),
+    NONE,
+  );
 }
 
 export const bombs: Bomb[] = [
@@ -353,6 +404,15 @@ export const bombs: Bomb[] = [
           SETITEMS,
         ),
       ),
+  },
+  {
+    name: "a storage for each of 40,000 keys of one hash",
+    harmless: true,
+    make: () => file(storagesOfOneHash(40_000)),
+  },
+  {
+    name: "a storage for each of 40,000 keys of one hash, legacy",
+    make: () => legacy(pickle(storagesOfOneHash(40_000))),
   },
   { name: "millions of marks", make: () => file(times(5_000_000, MARK)) },
   { name: "millions of DUPs", harmless: true, make: () => file(join(NONE, times(3_000_000, DUP))) },

@@ -308,6 +308,20 @@ void test_pickle() {
   CHECK(code_of([&] { run("\x80\2cos\nsystem\n.", arena); }) == "ERR_SDA_UNSAFE");
   CHECK(code_of([&] { run("\x80\2]Q.", arena); }) == "ERR_SDA_UNSAFE");
 
+  // A pickle of many opcodes can be given up; a short one is through before anybody looks.
+  CancelToken cancelled;
+  cancelled.cancel();
+  const auto run_cancelled = [&](std::string_view bytes) {
+    return code_of([&] {
+      PickleMachine(bytes, 0, arena, nullptr, {false, nullptr, &cancelled}).run();
+    });
+  };
+  std::string many = "\x80\2";
+  for (int i = 0; i < 5000; ++i) many += "N0";
+  CHECK(run(many + "N.", arena).is_none());
+  CHECK(run_cancelled(many + "N.") == "cancelled");
+  CHECK(run_cancelled("N.") == "");
+
   // Each prefix in memory of its own: reading one byte too many is found.
   const std::string whole = model_pickle(true);
   for (std::size_t size = 0; size < whole.size(); ++size) {

@@ -1,0 +1,125 @@
+import { Argument, type Command } from "commander";
+import type { Io } from "./io.js";
+
+const SHELLS = ["bash", "zsh", "fish", "pwsh"] as const;
+/** The name under which the shells' scripts ask back */
+const SERVER = "completion-server";
+
+const EXAMPLES = `
+Examples:
+  source <(sda completion bash)        in ~/.bashrc
+  source <(sda completion zsh)         in ~/.zshrc
+  sda completion fish > ~/.config/fish/completions/sda.fish
+  sda completion pwsh >> $PROFILE`;
+
+/** Arguments that a model is named by. */
+const MODEL_ARGUMENTS = new Set(["ref"]);
+const MOST_MODELS = 500;
+
+interface Candidate {
+  name: string;
+  description: string;
+}
+
+export function addCompletionCommands(program: Command, io: Io): void {
+  program
+    .command("completion")
+    .summary("print a script that completes commands, options and models in a shell")
+    .description("Print a script that makes a shell complete sda's commands, options and models.")
+    .addArgument(new Argument("<shell>", "which shell").choices(SHELLS))
+    .addHelpText("after", EXAMPLES)
+    .action(async (shell: (typeof SHELLS)[number]) => {
+      const { getCompletionScript } = (await import("@pnpm/tabtab")).default;
+      io.stdout.write(await getCompletionScript({ name: "sda", completer: "sda", shell }));
+    });
+  program
+    .command(SERVER, { hidden: true })
+    .argument("[words...]")
+    .allowUnknownOption()
+    .action(async (words: string[]) => {
+      const { getShellFromEnv, log, logFiles } = (await import("@pnpm/tabtab")).default;
+      const shell = getShellFromEnv(process.env);
+      const at = Number(process.env["COMP_CWORD"] ?? words.length - 1);
+      const found = await candidates(program, words.slice(1, at), words[at] ?? "");
+      const write = (line: string) => io.stdout.write(`${line}\n`);
+      if (found !== FILES) log(found, shell, write);
+      // bash takes files where it is given nothing
+      else if (shell !== "bash") logFiles();
+    });
+}
+
+const FILES = "files";
+
+/**
+ * What may stand where `current` is being typed.
+ *
+ * @param before the words between "sda" and it
+ */
+export async function candidates(
+  program: Command,
+  before: readonly string[],
+  current: string,
+): Promise<Candidate[] | typeof FILES> {
+  const { command, positionals, waiting } = walk(program, before);
+  if (waiting) {
+    const choices = waiting.argChoices;
+    return choices ? choices.map((name) => ({ name, description: "" })) : FILES;
+  }
+  if (current.startsWith("-")) {
+    return command
+      .createHelp()
+      .visibleOptions(command)
+      .map(({ long, short, description }) => ({ name: long ?? short ?? "", description }));
+  }
+  const commands = command.createHelp().visibleCommands(command);
+  if (commands.length > 0) {
+    return commands.map((c) => ({ name: c.name(), description: c.summary() || c.description() }));
+  }
+  const argument = command.registeredArguments[positionals];
+  if (!argument) return [];
+  if (argument.argChoices) {
+    return argument.argChoices.map((name) => ({ name, description: "" }));
+  }
+  if (!MODEL_ARGUMENTS.has(argument.name()) || /[/\\]/.test(current)) return FILES;
+  const models = await modelNames(modelsDir(command, before));
+  return models.length === 0 ? FILES : models;
+}
+
+/** Follows the words that are there: which command they name, how many arguments it has got, which option waits for its value. */
+function walk(program: Command, words: readonly string[]) {
+  let command = program;
+  let positionals = 0;
+  let waiting: Command["options"][number] | undefined;
+  for (const word of words) {
+    if (waiting) {
+      waiting = undefined;
+    } else if (word.startsWith("-")) {
+      const option = command.options.find((o) => word === o.short || word.split("=")[0] === o.long);
+      waiting = option?.required && !word.includes("=") ? option : undefined;
+    } else {
+      const next = command.commands.find((c) => c.name() === word);
+      if (next) command = next;
+      else positionals++;
+    }
+  }
+  return { command, positionals, waiting };
+}
+
+function modelsDir(command: Command, words: readonly string[]): string {
+  const named = words[words.indexOf("--models-dir") + 1];
+  return words.includes("--models-dir") && named
+    ? named
+    : (process.env["SDA_MODELS_DIR"] ?? command.getOptionValue("modelsDir"));
+}
+
+/** A name that a shell would take apart is offered by its id. */
+async function modelNames(folder: string): Promise<Candidate[]> {
+  const { ModelLibrary } = await import("../library/model-library.js");
+  const library = await ModelLibrary.open(folder).catch(() => null);
+  const entries = library?.listAll({ sortBy: "name", reverse: false }).slice(0, MOST_MODELS) ?? [];
+  return entries.map(({ modelId, name }) =>
+    /^[\w.,+@%-]+$/.test(name)
+      ? { name, description: "" }
+      : { name: modelId, description: name.replace(/\p{Cc}/gu, " ") },
+  );
+}

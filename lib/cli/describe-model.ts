@@ -1,0 +1,95 @@
+/** A model as text for a person, and as JSON for a program. */
+import type { SliderInfo } from "../latent/sliders.js";
+import type { ModelDescription } from "../model/describe.js";
+import type { Io } from "./io.js";
+import {
+  bytesText,
+  colors,
+  countText,
+  dateText,
+  printable,
+  secondsText,
+  table,
+  tableWidth,
+} from "./text.js";
+
+const NAME_WIDTH = 13;
+
+/** "name  text" lines; those without a text are left out. */
+export function factLines(io: Io, facts: readonly (readonly [string, string])[]): string {
+  const { dim } = colors(io.stderr);
+  return facts
+    .filter(([, text]) => text !== "")
+    .map(([name, text]) => `  ${dim(name.padEnd(NAME_WIDTH))} ${text}\n`)
+    .join("");
+}
+
+export function modelText(io: Io, path: string, model: ModelDescription): string {
+  const { bold, dim } = colors(io.stderr);
+  const { metadata: m, spectrogramConfig: s } = model;
+  const dtypes = [...new Set(model.tensors.map((t) => t.dtype))].join(", ");
+  const facts = factLines(io, [
+    ["id", printable(m.modelId)],
+    ["file", `${path} (${bytesText(model.bytes)})`],
+    ["description", printable(m.description)],
+    ["tags", m.tags.map(printable).join(", ")],
+    ["saved", dateText(m.saveDate)],
+    ["dataset", datasetText(m)],
+    ["training", trainingText(m)],
+    [
+      "network",
+      `latent size ${model.latentDim}, ${countText(model.parameters)} parameters in ${model.tensors.length} tensors (${dtypes})${model.hasEncoder ? "" : ", decoder only"}`,
+    ],
+    [
+      "spectrogram",
+      `${countText(s.sampleRate)} Hz, FFT ${s.nFft}, hop ${s.hopLength}, ${s.nMels} mels, ${s.fMin} to ${s.fMax ?? s.sampleRate / 2} Hz, power ${s.power}`,
+    ],
+  ]);
+  return `${bold(printable(m.name))}\n${facts}\n${slidersText(io, model.sliders, dim)}`;
+}
+
+function datasetText({
+  datasetName,
+  datasetFileCount,
+  datasetTotalDurationS,
+}: ModelDescription["metadata"]): string {
+  return [
+    printable(datasetName),
+    datasetFileCount > 0 ? `${countText(datasetFileCount)} files` : "",
+    datasetTotalDurationS > 0 ? secondsText(datasetTotalDurationS) : "",
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+function trainingText(m: ModelDescription["metadata"]): string {
+  if (m.trainingEpochs === 0) return dateText(m.trainingDate);
+  const losses = `loss ${+m.finalTrainLoss.toPrecision(4)}, validation ${+m.finalValLoss.toPrecision(4)}`;
+  const date = m.trainingDate === "" ? "" : `${dateText(m.trainingDate)}, `;
+  return `${date}${countText(m.trainingEpochs)} epochs, ${losses}`;
+}
+
+function slidersText(
+  io: Io,
+  sliders: readonly SliderInfo[],
+  dim: (text: string) => string,
+): string {
+  if (sliders.length === 0) return `${dim("No sliders: the file has no analysis.")}\n`;
+  const range = (from: number, to: number) => (from > to ? "none" : `${from} to ${to}`);
+  const rows = sliders.map((s) => [
+    s.index,
+    printable(s.label),
+    printable(s.suggestedLabel),
+    `${s.varianceExplainedPct.toFixed(1)} %`.padStart(7),
+    range(s.minStep, s.maxStep),
+    range(s.safeMinStep, s.safeMaxStep),
+    range(s.warningMinStep, s.warningMaxStep),
+  ]);
+  const heading = ["SLIDER", "LABEL", "FOLLOWS", "VARIANCE", "RANGE", "SAFE", "WITH CARE"];
+  return table([heading, ...rows], { width: tableWidth(io) });
+}
+
+export function modelJson(path: string, model: ModelDescription) {
+  const { analysis: _, trainingConfig: __, ...plain } = model;
+  return { path, ...plain };
+}

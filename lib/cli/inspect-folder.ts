@@ -1,0 +1,108 @@
+import { open, readdir, stat } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { badArgument } from "../check.js";
+import { SdaError } from "../errors.js";
+import { ioError } from "../library/io-error.js";
+import type { Assessment } from "../torch/assess.js";
+import { Failed, type Io, writeJson } from "./io.js";
+import { withProgress } from "./progress.js";
+import { colors, plural, printable } from "./text.js";
+
+/** What people give checkpoints; other files are looked at when they begin like one. */
+const EXTENSIONS = new Set([".pt", ".pth", ".ckpt", ".bin", ".sda", ".pkl", ".pickle"]);
+const ZIP = Buffer.from("PK\x03\x04", "latin1");
+const PICKLE_PROTO = 0x80;
+const NEWEST_PROTOCOL = 5;
+
+type Report = { path: string } & (
+  | { verdict: Assessment["verdict"]; globals: string[]; refused: string[] }
+  | { verdict: "unreadable"; code: string; problem: string }
+);
+
+/** Tells of each torch.save file in a folder and below what Python names it has, and whether it is data alone. */
+export async function inspectFolder(
+  folder: string,
+  settings: { json?: boolean },
+  io: Io,
+): Promise<void> {
+  const paths = await filesIn(folder);
+  const reports: Report[] = [];
+  let others = 0;
+  await withProgress(io, "inspecting", async (update) => {
+    for (const [i, path] of paths.entries()) {
+      io.signal.throwIfAborted();
+      if (await isCandidate(path)) reports.push(await examine(path, io));
+      else others++;
+      update(i + 1, paths.length);
+    }
+  });
+  if (settings.json) writeJson(io, reports);
+  else io.stderr.write(text(reports, others, io));
+  if (reports.some(({ verdict }) => verdict !== "safe")) throw new Failed();
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  try {
+    if (!(await stat(folder)).isDirectory()) throw badArgument("--all", "for a folder", folder);
+    const found = await readdir(folder, { withFileTypes: true, recursive: true });
+    return found
+      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort();
+  } catch (error) {
+    throw ioError(error, folder, `${folder} can't be listed`);
+  }
+}
+
+/** A link that leads nowhere and a file that can't be opened are candidates by their name. */
+async function isCandidate(path: string): Promise<boolean> {
+  if (EXTENSIONS.has(extname(path).toLowerCase())) return true;
+  try {
+    await using file = await open(path, "r");
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(ZIP.length), 0, ZIP.length, 0);
+    if (bytesRead < 2) return false;
+    const [first, second = 0] = buffer;
+    return buffer.equals(ZIP) || (first === PICKLE_PROTO && second <= NEWEST_PROTOCOL);
+  } catch {
+    return false;
+  }
+}
+
+async function examine(path: string, io: Io): Promise<Report> {
+  const { inspect, assess } = await import("../torch/index.js");
+  try {
+    const found = await inspect(path, { signal: io.signal });
+    const { verdict, refused } = assess(found);
+    return { path, verdict, globals: found.globals, refused };
+  } catch (error) {
+    if (!(error instanceof SdaError)) throw error;
+    return { path, verdict: "unreadable", code: error.code, problem: error.message };
+  }
+}
+
+function text(reports: readonly Report[], others: number, io: Io): string {
+  const { green, red, yellow, dim } = colors(io.stderr);
+  const lines = reports.flatMap((report) => {
+    if (report.verdict === "unreadable") {
+      return [
+        `${yellow("unreadable")}  ${printable(report.path)}\n`,
+        `            ${printable(report.problem)} (${report.code})\n`,
+      ];
+    }
+    const { verdict, path, globals, refused } = report;
+    const bad = new Set(refused);
+    const mark = verdict === "safe" ? green("safe      ") : red("refused   ");
+    const names = globals.map((name) =>
+      bad.has(name)
+        ? `            ${red(printable(name))}\n`
+        : dim(`            ${printable(name)}\n`),
+    );
+    return [`${mark}  ${printable(path)}\n`, ...names];
+  });
+  const count = (verdict: Report["verdict"]) =>
+    reports.filter((report) => report.verdict === verdict).length;
+  lines.push(
+    `${plural(reports.length, "file")}: ${count("safe")} safe, ${count("refused")} refused, ${count("unreadable")} unreadable${others > 0 ? `; ${plural(others, "file")} of other kinds` : ""}\n`,
+  );
+  return lines.join("");
+}

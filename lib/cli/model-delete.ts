@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import { badArgument } from "../check.js";
+import { SdaError } from "../errors.js";
+import { confirm } from "./ask.js";
+import { Failed, type Io, writeJson } from "./io.js";
+import { addCommonOptions, addModelsDirOption } from "./options.js";
+import { findEntry } from "./refs.js";
+import { bytesText, printable } from "./text.js";
+
+const EXAMPLES = `
+Examples:
+  sda model delete "Kitchen Drums"       asks first
+  sda model delete --force 6f9619ff      by the beginning of an id, without asking`;
+
+interface Settings {
+  modelsDir: string;
+  force?: boolean;
+  json?: boolean;
+}
+
+export function addDeleteCommand(parent: Command, io: Io): void {
+  const command = parent
+    .command("delete")
+    .summary("delete a model, its file and its entry")
+    .description("Delete a model from a library: its file and its entry, both or neither.")
+    .argument("<ref>", "id, name, part of a name, or path of its file")
+    .option("-f, --force", "don't ask")
+    .addHelpText("after", EXAMPLES)
+    .action((ref: string, settings: Settings) => remove(ref, settings, io));
+  addModelsDirOption(command);
+  addCommonOptions(command);
+}
+
+async function remove(ref: string, settings: Settings, io: Io): Promise<void> {
+  const { ModelLibrary } = await import("../library/model-library.js");
+  const library = await ModelLibrary.open(settings.modelsDir);
+  const entry = await findEntry(ref, library);
+  const what = `${printable(entry.name)} (${entry.modelId}, ${bytesText(entry.fileSizeBytes)})`;
+  if (!settings.force) {
+    const sure = await confirm(`Delete ${what} from ${library.modelsDir}?`, io);
+    if (sure === null) {
+      throw badArgument("--force", "given where there is no terminal to ask on", false);
+    }
+    if (!sure) {
+      io.stderr.write("Nothing was deleted.\n");
+      throw new Failed();
+    }
+  }
+  const { deleteModel } = await import("../library/delete.js");
+  const deleted = await deleteModel(entry.modelId, library.modelsDir, { signal: io.signal });
+  if (!deleted) {
+    throw new SdaError("ERR_SDA_NOT_FOUND", `${what} has been deleted by another process`, { ref });
+  }
+  if (settings.json) {
+    const { modelId, name, filePath } = entry;
+    return writeJson(io, { deleted: { modelId, name, filePath } });
+  }
+  io.stderr.write(`Deleted ${what}.\n`);
+}

@@ -1,0 +1,38 @@
+import type { Command } from "commander";
+import { modelJson, modelText } from "./describe-model.js";
+import { type Io, writeJson } from "./io.js";
+import { addCommonOptions, addModelsDirOption } from "./options.js";
+import { resolveModel } from "./refs.js";
+
+const EXAMPLES = `
+Examples:
+  sda model info "Kitchen Drums"       by name
+  sda model info kitch                 by a part that no other name has
+  sda model info downloads/drums.sda   a file, in a library or not
+  sda model info kitch --json | jq .sliders`;
+
+export function addInfoCommand(parent: Command, io: Io): void {
+  const command = parent
+    .command("info")
+    .summary("show a model: its settings, network and sliders")
+    .description("Show what a model's file says about it. Weights are not read.")
+    .argument("<ref>", "id, name, part of a name, or path of an .sda file")
+    .addHelpText("after", EXAMPLES)
+    .action((ref: string, settings: { modelsDir: string; json?: boolean }) =>
+      info(ref, settings, io),
+    );
+  addModelsDirOption(command);
+  addCommonOptions(command);
+}
+
+async function info(
+  ref: string,
+  settings: { modelsDir: string; json?: boolean },
+  io: Io,
+): Promise<void> {
+  const { path } = await resolveModel(ref, settings.modelsDir);
+  const { describeModel } = await import("../model/describe.js");
+  const model = await describeModel(path, { signal: io.signal });
+  if (settings.json) writeJson(io, modelJson(path, model));
+  else io.stderr.write(modelText(io, path, model));
+}

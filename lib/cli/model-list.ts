@@ -1,0 +1,103 @@
+import { type Command, Option } from "commander";
+import type { ModelEntry } from "../library/entry.js";
+import { type Io, writeJson } from "./io.js";
+import { addCommonOptions, addModelsDirOption, collect, parseCount } from "./options.js";
+import { bytesText, colors, dateText, plural, printable, table, tableWidth } from "./text.js";
+
+const EXAMPLES = `
+Examples:
+  sda model list                            all, the latest first
+  sda model list --query pad --tag warm     "pad" in name or description, and the tag
+  sda model list --sort name --reverse -n 20
+  sda model list --json | jq -r '.[].name'`;
+
+/** Names for --sort, and in which direction a person expects them. */
+const ORDERS = {
+  date: ["saveDate", true],
+  name: ["name", false],
+  size: ["fileSizeBytes", true],
+  loss: ["finalValLoss", false],
+  epochs: ["trainingEpochs", true],
+} as const satisfies Record<string, readonly [keyof ModelEntry, boolean]>;
+
+const SHOWN = [
+  "name",
+  "modelId",
+  "saveDate",
+  "fileSizeBytes",
+  "hasAnalysis",
+  "nActiveComponents",
+  "tags",
+] as const;
+
+interface Settings {
+  modelsDir: string;
+  query?: string;
+  tag?: string[];
+  sort: keyof typeof ORDERS;
+  reverse?: boolean;
+  limit?: number;
+  json?: boolean;
+}
+
+export function addListCommand(parent: Command, io: Io): void {
+  const command = parent
+    .command("list")
+    .summary("list the models of a library")
+    .description("List the models of a library. No model file is opened.")
+    .option("-q, --query <text>", "part of the name or of the description, in any case")
+    .option("--tag <tag>", "only models with this tag; may be repeated: with any of them", collect)
+    .addOption(
+      new Option("--sort <by>", "what comes first: the latest, A, the largest, …")
+        .choices(Object.keys(ORDERS))
+        .default("date"),
+    )
+    .option("-r, --reverse", "the other way round")
+    .option("-n, --limit <number>", "no more than these", parseCount)
+    .addHelpText("after", EXAMPLES)
+    .action((settings: Settings) => list(settings, io));
+  addModelsDirOption(command);
+  addCommonOptions(command);
+}
+
+async function list(settings: Settings, io: Io): Promise<void> {
+  const { ModelLibrary } = await import("../library/model-library.js");
+  const library = await ModelLibrary.open(settings.modelsDir);
+  const [sortBy, descending] = ORDERS[settings.sort];
+  const options = {
+    sortBy,
+    reverse: descending !== (settings.reverse ?? false),
+    ...(settings.query !== undefined && { query: settings.query }),
+    ...(settings.tag && { tags: settings.tag }),
+  };
+  if (settings.json) return writeJson(io, library.search(options).slice(0, settings.limit));
+  const shown = library.pick(SHOWN, options).slice(0, settings.limit);
+
+  const { bold, dim } = colors(io.stderr);
+  if (library.count() === 0) {
+    io.stderr.write(
+      `${library.modelsDir} has no models yet. sda model import FILE.pt adds a checkpoint, sda model repair finds .sda files.\n`,
+    );
+    return;
+  }
+  if (shown.length > 0) {
+    const rows = shown.map((entry) => [
+      printable(entry.name),
+      entry.modelId,
+      dateText(entry.saveDate),
+      bytesText(entry.fileSizeBytes).padStart(8),
+      entry.hasAnalysis ? entry.nActiveComponents : 0,
+      entry.tags.map(printable).join(", "),
+    ]);
+    const text = table([["NAME", "ID", "SAVED", "SIZE", "SLIDERS", "TAGS"], ...rows], {
+      width: tableWidth(io),
+    });
+    const end = text.indexOf("\n");
+    io.stderr.write(`${bold(text.slice(0, end))}${text.slice(end)}`);
+  }
+  const count =
+    shown.length === library.count()
+      ? plural(library.count(), "model")
+      : `${shown.length} of ${plural(library.count(), "model")}`;
+  io.stderr.write(dim(`${count}, ${library.modelsDir}\n`));
+}

@@ -1,0 +1,35 @@
+// Numbers of the zip format (PKWARE's APPNOTE), for the reader and the writer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sda::zip_format {
+
+inline constexpr std::uint32_t kLocalSignature = 0x04034b50;
+inline constexpr std::uint32_t kDescriptorSignature = 0x08074b50;
+inline constexpr std::uint32_t kCentralSignature = 0x02014b50;
+inline constexpr std::uint32_t kEndSignature = 0x06054b50;
+inline constexpr std::uint32_t kEnd64Signature = 0x06064b50;
+inline constexpr std::uint32_t kLocator64Signature = 0x07064b50;
+
+// Bytes of each structure without its names, extra fields and comments.
+inline constexpr std::size_t kLocalSize = 30;
+inline constexpr std::size_t kCentralSize = 46;
+inline constexpr std::size_t kEndSize = 22;
+inline constexpr std::size_t kEnd64Size = 56;
+inline constexpr std::size_t kLocator64Size = 20;
+
+inline constexpr std::uint16_t kFlagEncrypted = 1 << 0;
+inline constexpr std::uint16_t kFlagDescriptor = 1 << 3;
+inline constexpr std::uint16_t kFlagPatch = 1 << 5;
+inline constexpr std::uint16_t kFlagStrongEncryption = 1 << 6;
+inline constexpr std::uint16_t kFlagUtf8 = 1 << 11;
+inline constexpr std::uint16_t kFlagMaskedHeaders = 1 << 13;
+
+// In place of a number that stands in a zip64 record or extra field.
+inline constexpr std::uint32_t kSeeZip64 = 0xFFFFFFFF;
+inline constexpr std::uint16_t kSeeZip64Count = 0xFFFF;
+inline constexpr std::uint16_t kZip64Extra = 1;
+
+}  // namespace sda::zip_format

@@ -1,0 +1,60 @@
+// The pickle machine alone, with storages that need no container.
+#include <algorithm>
+
+#include "checkpoint/limits.h"
+#include "checkpoint/pickle.h"
+#include "checkpoint/reader.h"
+#include "input_file.h"
+
+namespace {
+
+// Storages as large as the pickle says: the machine only describes what lies in them.
+class AnyStorage : public sda::StorageSource {
+ public:
+  explicit AnyStorage(sda::Arena& arena) : arena_(arena) {}
+  sda::Value load(const sda::Value& persistent_id) override {
+    const sda::StorageId id = sda::parse_storage_id(persistent_id, 5, 6);
+    auto* storage = arena_.make<sda::Storage>();
+    storage->dtype = id.dtype;
+    storage->key = id.key;
+    storage->byte_size = id.byte_size;
+    return sda::Value::of(storage);
+  }
+
+ private:
+  sda::Arena& arena_;
+};
+
+void run(std::string_view pickle, bool inert) {
+  std::set<std::string> globals;
+  sda::Arena arena(sda::limits::kPickleHeapBytes,
+                   sda::limits::kPickleDataBytes + 2 * pickle.size());
+  AnyStorage storages(arena);
+  sda::PickleMachine machine(pickle, 0, arena, &storages, {inert, &globals});
+  try {
+    const sda::Value root = machine.run();
+    sda::describe(root);
+    if (machine.position() > pickle.size()) std::abort();
+    // Every element of a tensor lies inside its storage.
+    arena.for_each<sda::Tensor>([](sda::Tensor& tensor) {
+      const std::size_t item = sda::item_size(tensor.dtype);
+      std::uint64_t last = tensor.offset;
+      if (std::find(tensor.shape.begin(), tensor.shape.end(), 0) != tensor.shape.end()) return;
+      for (std::size_t d = 0; d < tensor.shape.size(); ++d)
+        if (tensor.shape[d] > 1)
+          last += static_cast<std::uint64_t>(tensor.shape[d] - 1) *
+                  static_cast<std::uint64_t>(tensor.strides[d]);
+      if (last >= tensor.storage->byte_size / item) std::abort();
+    });
+  } catch (const sda::Error&) {
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view pickle = sda::fuzz::text_of(data, size);
+  run(pickle, true);
+  run(pickle, false);
+  return 0;
+}

@@ -1,0 +1,114 @@
+#include "read_everything.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "checkpoint/checkpoint.h"
+
+namespace sda::fuzz {
+namespace {
+
+using DocumentPointer = std::shared_ptr<const Document>;
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "contradiction: %s\n", what);
+  std::abort();
+}
+
+// Null where the file is refused, as most are.
+DocumentPointer open(const std::string& path, Hold hold, bool inert_globals) {
+  OpenOptions options;
+  options.hold = hold;
+  options.inert_globals = inert_globals;
+  try {
+    return Document::open(path, options);
+  } catch (const Error& error) {
+    require(error.code() != ErrorCode::kNative, "an error of the reader's own");
+    require(!error.message().empty(), "an error without a message");
+    return nullptr;
+  }
+}
+
+// Both ends of a region and as much between them as time allows: AddressSanitizer sees each byte.
+void touch(const std::byte* data, std::uint64_t size) {
+  static volatile unsigned sink;
+  unsigned sum = 0;
+  const std::uint64_t step = std::max<std::uint64_t>(1, size / 4096);
+  for (std::uint64_t i = 0; i < size; i += step) sum += std::to_integer<unsigned>(data[i]);
+  if (size > 0) sum += std::to_integer<unsigned>(data[size - 1]);
+  sink = sink + sum;
+}
+
+void read_tensors(const DocumentPointer& document) {
+  constexpr std::size_t kMostTensors = 10'000;
+  std::size_t left = kMostTensors;
+  document->arena().for_each<Tensor>([&](Tensor& tensor) {
+    const std::uint64_t bytes = tensor.numel() * item_size(tensor.dtype);
+    if (bytes == 0 || left == 0) return;
+    --left;
+    if (tensor.contiguous) return touch(tensor.contiguous.get(), bytes);
+    if (tensor.storage->data == nullptr) return;
+    require(tensor.is_contiguous(), "a tensor that is neither row-major nor made so");
+    touch(tensor.storage->data + tensor.offset * item_size(tensor.dtype), bytes);
+  });
+  document->arena().for_each<NdArray>([&](NdArray& array) {
+    if (array.built) touch(array.data.get(), array.byte_size);
+  });
+}
+
+void read_state_dicts(const DocumentPointer& document) {
+  const auto* top = document->root().as<Dict>();
+  if (top == nullptr) return;
+  constexpr std::size_t kMostKeys = 16;
+  for (std::size_t i = 0; i < std::min(kMostKeys, top->entries.size()); ++i) {
+    const auto key = top->entries[i].first.as_str();
+    if (!key) continue;
+    try {
+      for (const NamedTensor& tensor : state_dict(document, *key))
+        require(tensor.shape.size() == tensor.strides.size(), "a tensor of two ranks");
+    } catch (const Error&) {
+    }
+  }
+}
+
+std::size_t count_tensors(const DocumentPointer& document) {
+  try {
+    return list_tensors(*document).size();
+  } catch (const Error& error) {
+    require(error.code() == ErrorCode::kLimit, "a list of tensors fails without a limit");
+    return 0;
+  }
+}
+
+void use(const DocumentPointer& document) {
+  read_tensors(document);
+  read_state_dicts(document);
+}
+
+}  // namespace
+
+void read_everything(const std::string& path) {
+  const DocumentPointer inspected = open(path, Hold::kNothing, true);
+  const std::size_t tensors = inspected ? count_tensors(inspected) : 0;
+  const DocumentPointer described = open(path, Hold::kNothing, false);
+  const DocumentPointer mapped = open(path, Hold::kMapping, false);
+  const DocumentPointer loaded = open(path, Hold::kMemory, false);
+  for (const DocumentPointer& document : {described, mapped, loaded}) {
+    if (!document) continue;
+    require(inspected != nullptr, "a file that is read but not inspected");
+    require(count_tensors(document) == tensors, "a file with two lists of tensors");
+    use(document);
+  }
+  if (loaded) require(mapped != nullptr, "a file that is loaded but not mapped");
+
+  const FileReport report = verify_file(path, nullptr);
+  if (loaded) require(report.problems.empty(), "a file that is loaded but not sound");
+  if (!described && !mapped && !loaded)
+    require(!report.problems.empty(), "a sound file that nothing reads");
+}
+
+}  // namespace sda::fuzz

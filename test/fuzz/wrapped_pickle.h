@@ -1,0 +1,13 @@
+// A torch.save archive around a pickle.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sda::fuzz {
+
+// The pickle as data.pkl, storages "0" to "3" of 0, 4, 12 and 64 bytes, and no CRCs, so that
+// every change of the pickle reaches the pickle machine. `big_endian` is what its byteorder says.
+std::string wrapped_pickle(std::string_view pickle, bool big_endian);
+
+}  // namespace sda::fuzz

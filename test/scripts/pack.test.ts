@@ -1,0 +1,75 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
+import { packageRoot } from "../../lib/native/package-root.js";
+import { readSharedLibrary, systemRequirements } from "../../scripts/lib/elf.js";
+import { libtorchManifest, mainManifest } from "../../scripts/lib/manifests.js";
+import { engineBuilt } from "../support/native.js";
+
+const addon = join(packageRoot, "build/Release/sda_engine.node");
+const readelf = (...args: string[]) => spawnSync("readelf", args, { encoding: "utf8" });
+const canCompare = process.platform === "linux" && engineBuilt && !readelf("--version").error;
+
+test("the published manifest has nothing that builds, and LibTorch as an option of an exact version", () => {
+  const checkout = {
+    name: "small-dataset-audio",
+    version: "1.2.3",
+    dependencies: { commander: "^14.0.0" },
+    devDependencies: { typescript: "^6.0.0" },
+    scripts: { prepare: "node scripts/prepare.mjs", install: "x" },
+    gypfile: false,
+    binary: {},
+    files: ["dist"],
+  };
+  expect(mainManifest(checkout, "2.13.0", { sda_engine: { glibc: "2.35" } })).toEqual({
+    name: "small-dataset-audio",
+    version: "1.2.3",
+    dependencies: { commander: "^14.0.0" },
+    optionalDependencies: { [LIBTORCH_PACKAGE]: "2.13.0" },
+    systemRequirements: {
+      [`${process.platform}-${process.arch}`]: { sda_engine: { glibc: "2.35" } },
+    },
+  });
+});
+
+test("the LibTorch package says where it fits and which LibTorch it is", () => {
+  expect(libtorchManifest("2.13.0", "2.13.4", {})).toMatchObject({
+    name: LIBTORCH_PACKAGE,
+    version: "2.13.4",
+    libtorch: "2.13.0",
+    os: [process.platform],
+    cpu: [process.arch],
+    libc: ["glibc"],
+  });
+});
+
+test("versions are compared as numbers, and private ones don't count", () => {
+  expect(
+    systemRequirements([
+      "GLIBC_2.4",
+      "GLIBC_2.35",
+      "GLIBC_PRIVATE",
+      "GLIBCXX_3.4",
+      "GLIBCXX_3.4.9",
+    ]),
+  ).toEqual({ glibc: "2.35", glibcxx: "3.4.9" });
+});
+
+test("what is no library is told", () => {
+  expect(() => readSharedLibrary(join(packageRoot, "package.json"))).toThrow(/no 64-bit/);
+});
+
+describe.skipIf(!canCompare)("against readelf", () => {
+  test("the same libraries and versions", () => {
+    const { needed, versions } = readSharedLibrary(addon);
+    const dynamic = [...readelf("-dW", addon).stdout.matchAll(/NEEDED.*\[(.*)\]/g)].map(
+      (m) => m[1],
+    );
+    expect(needed).toEqual(dynamic);
+    const wanted = [...readelf("-VW", addon).stdout.matchAll(/Name: (\S+)\s+Flags/g)].map(
+      (m) => m[1],
+    );
+    expect(new Set(versions)).toEqual(new Set(wanted));
+  });
+});
