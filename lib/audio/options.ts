@@ -25,25 +25,37 @@ const MAX_CHUNKS = 1024;
 /** Half a second at 48 kHz: an overlap of more would reach past the middle of its one-second chunks. */
 const MAX_OVERLAP_SAMPLES = 24000;
 
+/** How one channel becomes two, if at all. */
 export interface SpatialOptions {
   /**
    * - "mono": one channel
-   * - "stereo": mid-side, from a 15 ms delay and an optional reflection
+   * - "stereo": the right channel is 15 ms late; the side signal, half their difference, is scaled by `width`
    * - "dual_seed": the right channel is generated with seed + 1
    */
   mode: (typeof SPATIAL_MODES)[number];
   /** Strength of the side signal, 0 to 1.5; default 0.5. Only "stereo" uses it. */
   width?: number;
-  /** Delay and level of the reflection, 0 (none) to 1; default 0.3, which "dual_seed" always has */
+  /** One reflection a channel, depth · 40 ms late at depth · 0.15 of the level; 0 to 1, none below 0.01; default 0.3, which "dual_seed" always has */
   depth?: number;
 }
 
+/**
+ * What sound to make. Without `sliders` and `latent`, random points of the latent space are played;
+ * durations are in seconds, rates in Hz.
+ */
 export interface GenerateOptions {
   /** Seconds, above 0 and up to 60; default 1 */
   durationS?: number;
   /** 0 to 2^53 - 1, as `torch.manual_seed` takes it; drawn from the system when omitted */
   seed?: number;
-  /** How one-second chunks become a whole: faded into each other, or by walking through the latent space. Default "crossfade" */
+  /**
+   * How chunks of a second become a whole. Default "crossfade"
+   *
+   * - "crossfade": each is of a point of its own; neighbours are faded into each other
+   * - "latent_interpolation": between anchors, one a second, points are taken by spherical linear interpolation
+   *   (Shoemake 1985, "Animating rotation with quaternion curves"; the angle is that of the directions, the weights
+   *   apply to the vectors as they are, and it is linear where |cos| > 0.9995); their sounds are put end to end
+   */
   concatMode?: (typeof CONCAT_MODES)[number];
   /** Positions as in `slidersToLatent`; needs a model with analysis. Not together with `latent`. */
   sliders?: number[];

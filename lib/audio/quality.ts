@@ -1,5 +1,9 @@
 import type { NativeQuality } from "../native/types.js";
 
+/**
+ * How clean a sound is: its signal-to-noise ratio in dB over frames of 10 ms, its clipped samples (|x|
+ * ≥ 0.999), and a rating made of both.
+ */
 export interface QualityReport {
   /** dB between frames with signal and frames without: Infinity when none is silent, 0 when all are */
   snrDb: number;

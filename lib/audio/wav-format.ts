@@ -3,6 +3,7 @@ import { badArgument, checkInteger, checkOneOf } from "../check.js";
 import { SdaError } from "../errors.js";
 
 export const BIT_DEPTHS = [16, 24, 32] as const;
+/** Bits a sample: 16 and 24 are integer PCM, 32 is float. */
 export type BitDepth = (typeof BIT_DEPTHS)[number];
 export const DEFAULT_BIT_DEPTH: BitDepth = 24;
 

@@ -12,6 +12,7 @@ import {
   wavSize,
 } from "./wav-format.js";
 
+/** How a WAV file is written. */
 export interface WriteWavOptions {
   /** 16 and 24 are integer PCM, 32 is float. Default 24 */
   bitDepth?: BitDepth;

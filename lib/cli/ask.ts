@@ -10,13 +10,17 @@ export async function confirm(question: string, io: Io): Promise<boolean | null>
     const answer = new Promise<string>((answered, failed) => {
       // A terminal that is read from sends Ctrl-C as a key, and Ctrl-D as its end.
       reader.once("SIGINT", () => failed(new Interrupted("SIGINT")));
-      reader.once("close", () => answered(""));
+      reader.once("close", () => {
+        io.stderr.write("\n"); // what follows is to begin a line
+        answered("");
+      });
       reader
         .question(`${question} [y/N] `, { signal: io.signal })
         .then(answered, () => failed(io.signal.reason));
     });
     return /^\s*y(es)?\s*$/i.test(await answer);
   } finally {
+    reader.removeAllListeners("close");
     reader.close();
   }
 }

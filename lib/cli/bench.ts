@@ -3,19 +3,21 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { ModelBench, ModelFigure } from "../bench/model-bench.js";
 import type { Device } from "../model/load.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, parseNumber } from "./options.js";
+import { addCommonOptions, addModelsDirOption, parseNumber } from "./options.js";
 import { withProgress } from "./progress.js";
+import { resolveModel } from "./refs.js";
 import { printable, table } from "./text.js";
 
 const EXAMPLES = `
 Examples:
-  sda bench kitchen.sda                    about ten seconds of measuring
+  sda bench kitchen                        a model of the library, about ten seconds of measuring
   sda bench kitchen.sda --seconds 60       steadier figures
   sda bench kitchen.sda --device cpu --json
 
 Figures are medians, with quartiles. Without LibTorch, reading is measured and sound is not.`;
 
 interface Settings {
+  modelsDir: string;
   device: string;
   seconds: number;
   json?: boolean;
@@ -26,22 +28,24 @@ export function addBenchCommand(program: Command, io: Io): void {
     .command("bench")
     .summary("measure how fast a model loads and sounds here")
     .description("Measure how fast a model loads, decodes and makes sound on this machine.")
-    .argument("<file>", "path of an .sda file")
+    .argument("<ref>", "id, name, part of a name, or path of an .sda file")
     .option("--device <name>", "auto, cpu, cuda, cuda:N or mps", "auto")
     .option("--seconds <number>", "how long to measure, up to 600", parseSeconds, 10)
     .addHelpText("after", EXAMPLES)
-    .action((file: string, settings: Settings) => bench(file, settings, io));
+    .action((ref: string, settings: Settings) => bench(ref, settings, io));
+  addModelsDirOption(command);
   addCommonOptions(command);
 }
 
-async function bench(path: string, settings: Settings, io: Io): Promise<void> {
+async function bench(ref: string, settings: Settings, io: Io): Promise<void> {
+  const { path } = await resolveModel(ref, settings.modelsDir);
   const { benchModel } = await import("../bench/model-bench.js");
-  const measured: ModelBench = await withProgress(io, "Measuring", (update) =>
+  const measured: ModelBench = await withProgress(io, "measuring", (update) =>
     benchModel(path, {
       device: settings.device as Device, // loadModel checks it
       seconds: settings.seconds,
       signal: io.signal,
-      onProgress: (_, done) => update(Math.round(100 * done), 100),
+      onProgress: (_, done) => update(done, 1),
     }),
   );
   const machine = {

@@ -1,12 +1,11 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, SAMPLE_RATES, SPATIAL_MODES } from "../audio/options.js";
 import { BIT_DEPTHS, type BitDepth } from "../audio/wav-format.js";
 import { badArgument, seedOrRandom } from "../check.js";
-import { SdaError } from "../errors.js";
 import { fileStem } from "../file-stem.js";
+import { makeFolder } from "../make-folder.js";
 import type { Device } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
 import { type Io, writeJson } from "./io.js";
@@ -165,20 +164,6 @@ function sliderPositions(slider: SliderSetting[], loaded: LoadedModel): number[]
     positions[index] = position;
   }
   return positions;
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (cause) {
-    throw new SdaError(
-      "ERR_SDA_IO",
-      `the folder ${path} can't be made: ${(cause as Error).message}`,
-      {
-        path,
-      },
-    );
-  }
 }
 
 function describe({ durationS, sampleRate, channels, quality }: GenerationResult): string {

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { badArgument } from "../check.js";
 import { SdaError } from "../errors.js";
@@ -41,10 +42,9 @@ export function addInspectCommand(program: Command, io: Io): void {
 
 async function inspectFile(file: string, settings: Settings, io: Io): Promise<void> {
   const torch = await import("../torch/index.js");
-  const found = await torch.inspect(file, { signal: io.signal }).catch((error) => {
-    if ((error as SdaError).details?.["errno"] !== "EISDIR") throw error;
-    throw badArgument("--all", "given for a folder", false);
-  });
+  const isFolder = (await stat(file).catch(() => null))?.isDirectory();
+  if (isFolder) throw badArgument("--all", "given for a folder", false);
+  const found = await torch.inspect(file, { signal: io.signal });
   const assessment = torch.assess(found);
   const model = await modelOf(file, found, io);
   if (settings.json) {

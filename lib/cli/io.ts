@@ -50,12 +50,18 @@ export function reportError(error: unknown, io: Io, debug: boolean): number {
   if (debug) {
     io.stderr.write(`${inspect(error)}\n`);
   } else if (error instanceof SdaError) {
-    io.stderr.write(`error: ${error.message} (${error.code})\n`);
+    io.stderr.write(`error: ${aboutFile(error)}${error.message} (${error.code})\n`);
   } else {
     io.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
   }
   if (error instanceof Stopped) return error.exitCode;
   return error instanceof SdaError && USAGE_CODES.includes(error.code) ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+/** Which file it is about, where the message doesn't say so. */
+function aboutFile({ message, details }: SdaError): string {
+  const path = details?.["path"];
+  return typeof path === "string" && !message.includes(path) ? `${path}: ` : "";
 }
 
 /** JSON has no infinities and no NaN: they are written as strings, as in "Infinity". */

@@ -18,6 +18,8 @@ const BOTTOM = 50;
 const PLOT = WIDTH - LEFT - RIGHT;
 /** What is this much below the loudest is black. */
 const DYNAMIC_RANGE_DB = 80;
+/** What is as quiet as this is black, were it the loudest. */
+const SILENCE = 1e-10;
 const INK = "#333333";
 const WAVE = "#2563a8";
 /** Dark to light with evenly rising lightness, so that louder looks louder in print, too. */
@@ -99,19 +101,23 @@ function waveform(samples: Float32Array, top: number): string {
 
 /** The model's own mel spectrogram of the sound in decibels below its loudest, as a PNG, low frequencies at the bottom. */
 async function melImage(samples: Float32Array, model: LoadedModel): Promise<Uint8Array> {
-  const waveform = new Tensor("float32", [1, 1, samples.length], samples);
+  const { nFft, hopLength } = model.spectrogram.config;
+  const padded = new Float32Array(Math.max(samples.length, nFft)); // less is no spectrogram
+  padded.set(samples);
+  const waveform = new Tensor("float32", [1, 1, padded.length], padded);
   const mel = await model.spectrogram.waveformToMel(waveform);
-  const [bands = 0, frames = 0] = mel.shape.slice(2);
+  const [bands = 0, stride = 0] = mel.shape.slice(2);
+  const frames = Math.min(stride, 1 + Math.floor(samples.length / hopLength));
   const columns = Math.min(frames, PLOT);
   const energies = new Float32Array(bands * columns);
-  let loudest = Number.MIN_VALUE;
+  let loudest = SILENCE;
   for (let band = 0; band < bands; band++) {
     for (let column = 0; column < columns; column++) {
       const from = Math.floor((column * frames) / columns);
       const to = Math.max(from + 1, Math.floor(((column + 1) * frames) / columns));
       let most = 0;
       for (let t = from; t < to; t++) {
-        most = Math.max(most, Math.expm1(mel.data[band * frames + t] as number));
+        most = Math.max(most, Math.expm1(mel.data[band * stride + t] as number));
       }
       energies[band * columns + column] = most;
       loudest = Math.max(loudest, most);

@@ -6,6 +6,7 @@ import type { Tensor } from "../torch/values.js";
  * Arrays are float32 or float64, as the file has them.
  */
 export interface AnalysisResult {
+  /** Of the analysis's own format: 1 */
   version: number;
   /** [n, latentDim], one principal axis a row */
   pcaComponents: Tensor;
@@ -30,5 +31,6 @@ export interface AnalysisResult {
   nSteps: number;
   /** Feature name → its correlation with each axis */
   featureCorrelations: Record<string, number[]>;
+  /** The model's */
   latentDim: number;
 }

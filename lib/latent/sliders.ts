@@ -72,7 +72,7 @@ export function slidersToLatent(analysis: AnalysisResult, positions: number[]): 
   return z;
 }
 
-/** Every slider at its middle. */
+/** Every slider at its middle: a 0 for each of the analysis's active components. */
 export function centerSliders(analysis: AnalysisResult): number[] {
   return new Array<number>(analysis.nActiveComponents).fill(0);
 }
@@ -82,7 +82,12 @@ export function centerSliders(analysis: AnalysisResult): number[] {
  * The same seed gives the same positions as numpy's `default_rng(seed).integers` in the Python program.
  * A slider whose safe range holds no whole step stays at 0 and draws nothing.
  *
+ * The generator is PCG64 (O'Neill 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms"), seeded
+ * and bounded as numpy does it (Lemire 2019, "Fast Random Integer Generation in an Interval").
+ *
  * @param seed 0 to 2^53 - 1; drawn from the system when omitted
+ * @returns one whole number a slider
+ * @throws SdaError ERR_SDA_ARGUMENT for a bad seed
  */
 export function randomizeSliders(analysis: AnalysisResult, seed?: number): number[] {
   const random = new Pcg64(seedOrRandom(seed));

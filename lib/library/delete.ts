@@ -13,7 +13,7 @@ import { warn } from "./warnings.js";
  * when the library is next opened or repaired. Libraries that are open see it after `refresh()`.
  *
  * @returns false: there is no such model
- * @throws SdaError ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_SCHEMA: it doesn't name an .sda
+ * @throws SdaError ERR_SDA_ARGUMENT: the id is not a string; ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_SCHEMA: it doesn't name an .sda
  *   file; ERR_SDA_FORMAT: it names a folder; ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_LOCKED; ERR_SDA_IO;
  *   `signal.reason`. Nothing is deleted then.
  */

@@ -13,6 +13,7 @@ export const LOCK_TIMEOUT_MS = 30_000;
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 20;
 
+/** How to wait for the folder's lock. */
 export interface LockOptions {
   /** How long to wait for another process that changes the same folder; default 30,000. */
   lockTimeoutMs?: number;

@@ -47,20 +47,34 @@ export class ModelLibrary {
     return this.#store.folder.path;
   }
 
+  /**
+   * The entry with this id; null when there is none.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT: the id is not a string
+   */
   get(id: string): ModelEntry | null {
     return this.#store.image.get(checkId(id));
   }
 
+  /** How many entries there are. */
   count(): number {
     return this.#store.image.count;
   }
 
-  /** All entries, by default the latest saved first. */
+  /**
+   * All entries, by default the latest saved first.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
+   */
   listAll(options: ListOptions = {}): ModelEntry[] {
     return this.search({ ...options, query: "", tags: [] });
   }
 
-  /** The entries that match both the query and the tags. */
+  /**
+   * The entries that match both the query and the tags.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
+   */
   search(options: SearchOptions = {}): ModelEntry[] {
     return this.#searching(options).find(options);
   }
@@ -139,7 +153,12 @@ export class ModelLibrary {
     return repairIndex(this.#store, options);
   }
 
-  /** Takes over what others have changed. @returns true when the index on disk was another than the one known */
+  /**
+   * Takes over what others have changed. A damaged index is replaced as by `open`.
+   *
+   * @returns true when the index on disk was another than the one known
+   * @throws SdaError ERR_SDA_VERSION: an index newer than supported; ERR_SDA_LOCKED; ERR_SDA_IO
+   */
   refresh(): Promise<boolean> {
     return this.#store.refresh();
   }

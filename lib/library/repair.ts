@@ -12,11 +12,15 @@ import { entryOfFile, readModelFiles } from "./model-files.js";
 import type { IndexStore } from "./store.js";
 import { warn } from "./warnings.js";
 
+/** How to repair, and whom to tell. */
 export interface RepairOptions extends LockOptions {
   /** Called for each file that was read; `error` is there when it couldn't be. */
   onProgress?: (done: number, total: number, file: string, error?: Error) => void;
 }
 
+/**
+ * What a repair did: entries removed and added, and the files that could not be read.
+ */
 export interface RepairResult {
   /** Entries whose file is missing */
   removed: number;

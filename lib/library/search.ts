@@ -5,6 +5,7 @@ import { SortIndex } from "./sort-index.js";
 import { TagIndex } from "./tag-index.js";
 import { TextIndex } from "./text-index.js";
 
+/** The order of a list. */
 export interface ListOptions {
   /** Any field of an entry; default "saveDate". Another name gives the order of insertion. */
   sortBy?: keyof ModelEntry;
@@ -12,6 +13,7 @@ export interface ListOptions {
   reverse?: boolean;
 }
 
+/** What to look for, and the order of what is found. */
 export interface SearchOptions extends ListOptions {
   /** Part of the name or of the description, in any case; "" matches all. */
   query?: string;

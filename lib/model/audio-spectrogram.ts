@@ -5,6 +5,7 @@ import { type NativeModel, toTensor } from "./native-model.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 import { BATCH, checkTensor, type Dimension } from "./tensor-argument.js";
 
+/** Of `AudioSpectrogram.melToWaveform`. */
 export interface MelToWaveformOptions extends OperationOptions {
   /** 0 to 2^53 - 1, as `torch.manual_seed` takes it, for the random initial phases; drawn from the system when omitted */
   seed?: number;
@@ -21,7 +22,11 @@ export class AudioSpectrogram {
     this.config = Object.freeze({ ...config });
   }
 
-  /** [nMels, frames] of the mel of that many samples: `floor(samples / hopLength) + 1` frames. */
+  /**
+   * [nMels, frames] of the mel of that many samples: `floor(samples / hopLength) + 1` frames.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT unless it is a whole number from 0 on; ERR_SDA_DISPOSED
+   */
   melShape(samples: number): [number, number] {
     this.#native.check();
     checkInteger("samples", samples, 0, Number.MAX_SAFE_INTEGER);
@@ -29,11 +34,14 @@ export class AudioSpectrogram {
   }
 
   /**
-   * STFT (centred, reflect padding, periodic Hann window), |·|^power, HTK mel filter bank, log(1 + x).
+   * STFT (centred, reflect padding, periodic Hann window), |·|^power, mel filter bank, log(1 + x). The filters are
+   * triangles on HTK's scale, 2595·log10(1 + f/700) of f in Hz (O'Shaughnessy 1987), not normalised by area; their
+   * arithmetic is that of `torchaudio.functional.melscale_fbanks`, in float32.
    *
    * @param waveform [B, 1, samples], float32, at the model's sample rate; more than nFft / 2 samples
-   * @returns [B, 1, nMels, floor(samples / hopLength) + 1]
-   * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_DISPOSED
+   * @returns [B, 1, nMels, floor(samples / hopLength) + 1], float32
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`) for another shape or dtype; ERR_SDA_LIMIT when the engine has too
+   *   many requests; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
    */
   async waveformToMel(waveform: Tensor, { signal }: OperationOptions = {}): Promise<Tensor> {
     this.#native.check();
@@ -46,12 +54,16 @@ export class AudioSpectrogram {
   }
 
   /**
-   * Griffin-Lim on the least-squares inverse of the mel filter bank: 64 iterations of the fast variant
-   * (Perraudin et al. 2013) with momentum 0.99.
+   * exp(x) - 1 of the mel clamped at 0; the least-squares spectrum of least norm that the filter bank has it from, clamped
+   * at 0; then Griffin-Lim: 64 iterations of the fast variant (Perraudin, Balazs, Søndergaard 2013, "A fast Griffin-Lim
+   * algorithm") from random phases. Momentum 0.99 is applied as in `torchaudio.functional.griffinlim`: 0.99 / 1.99 of the
+   * last rebuilt spectrum is subtracted from this one.
    *
    * @param mel [B, 1, nMels, frames], float32; enough frames for more than nFft / 2 samples
-   * @returns [B, 1, (frames - 1) · hopLength]; the same seed gives the same sound
-   * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_DISPOSED
+   * @returns [B, 1, (frames - 1) · hopLength], float32, samples; the same seed gives the same sound
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`) for another shape or dtype, a bad seed, or a hop that leaves gaps
+   *   between windows; ERR_SDA_LIMIT when the engine has too many requests; ERR_SDA_DISPOSED. An aborted call rejects
+   *   with the signal's reason.
    */
   async melToWaveform(mel: Tensor, { seed, signal }: MelToWaveformOptions = {}): Promise<Tensor> {
     this.#native.check();

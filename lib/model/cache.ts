@@ -7,6 +7,7 @@ import type { LoadedModel } from "./loaded-model.js";
 
 const DEFAULT_MAX_BYTES = 2 ** 30;
 
+/** How much a cache keeps, and how it loads. */
 export interface ModelCacheOptions {
   /**
    * What the weights of all models may take together, by `LoadedModel.byteLength`; default 1 GiB. 0 keeps no model that
@@ -117,10 +118,12 @@ export class ModelCache implements Disposable, AsyncDisposable {
     return this.#disposed;
   }
 
+  /** As `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** As `disposeAsync`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.disposeAsync();
   }

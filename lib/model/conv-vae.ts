@@ -5,12 +5,16 @@ import { type NativeModel, toTensor } from "./native-model.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 import { BATCH, checkTensor } from "./tensor-argument.js";
 
+/** Of one operation on tensors. */
 export interface OperationOptions {
   /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
 }
 
-/** The network: mel spectrograms to latents and back. Made by `loadModel`. */
+/**
+ * The network, a convolutional variational autoencoder (Kingma and Welling 2013, "Auto-Encoding Variational Bayes"): mel
+ * spectrograms to latents and back, in float32, with running statistics and no dropout. Made by `loadModel`.
+ */
 export class ConvVae {
   readonly latentDim: number;
   /** false for a decoder-only file, which can generate but not encode */
@@ -32,9 +36,12 @@ export class ConvVae {
   }
 
   /**
+   * What the encoder makes of sounds.
+   *
    * @param mel [B, 1, nMels, time], float32, as `AudioSpectrogram.waveformToMel` makes it of one second of sound
    * @returns mean and log variance of the latents' distribution, each [B, latentDim]
-   * @throws SdaError ERR_SDA_ARGUMENT (wrong shape; decoder-only model), ERR_SDA_DISPOSED
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype; decoder-only model); ERR_SDA_LIMIT when the
+   *   engine has too many requests; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
    */
   async encode(
     mel: Tensor,
@@ -52,9 +59,12 @@ export class ConvVae {
   }
 
   /**
+   * What the decoder makes of latents: log(1 + x) mel spectrograms, values 0 to 1.
+   *
    * @param z [B, latentDim], float32, finite
-   * @returns [B, 1, nMels, time] of one second of sound each
-   * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_DISPOSED
+   * @returns [B, 1, nMels, time], float32, of one second of sound each
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype, not finite); ERR_SDA_LIMIT when the engine has
+   *   too many requests; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
    */
   async decode(z: Tensor, { signal }: OperationOptions = {}): Promise<Tensor> {
     this.#native.check();

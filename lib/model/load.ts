@@ -11,6 +11,7 @@ import { parseModel } from "./schema.js";
 /** "auto" takes the best there is. */
 export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}` | "mps";
 
+/** How a model is loaded. */
 export interface LoadModelOptions {
   /** Default "auto" */
   device?: Device;

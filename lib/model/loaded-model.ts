@@ -53,7 +53,11 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     this.byteLength = parts.byteLength;
   }
 
-  /** What each slider can do, in order; [] without analysis. */
+  /**
+   * What each slider can do, in order; [] without analysis.
+   *
+   * @throws SdaError ERR_SDA_DISPOSED
+   */
   sliders(): SliderInfo[] {
     this.#native.check();
     return this.analysis === null ? [] : sliderInfos(this.analysis);
@@ -79,6 +83,12 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   /**
    * Makes sound: from random latents, or from `sliders` or a `latent`. The same seed and options give the same sound, bit by
    * bit, whatever else the engine does and on however many threads.
+   *
+   * Chunks of a second are decoded, made sound (see `AudioSpectrogram.melToWaveform`) and joined; then come an 8th-order
+   * Butterworth low-pass at 20 kHz, forward and backward (as `scipy.signal.sosfiltfilt`: zero phase, odd extension; left out
+   * where 20 kHz is at or above half the model's rate), `spatial`, `loudness`, and for another rate than the model's a
+   * windowed-sinc resampler (as `torchaudio.functional.resample`: Hann window, six zero crossings a side, cutoff at 0.99
+   * of the lower rate's half). Random numbers are those of torch's CPU generator, mt19937, one for each request.
    *
    * @throws SdaError ERR_SDA_ARGUMENT before any work, with `details.option`; ERR_SDA_LIMIT when the engine has too many
    *   requests; ERR_SDA_SCHEMA when the weights are damaged, so that the network gives no numbers; ERR_SDA_DISPOSED.
@@ -189,10 +199,12 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     return this.#shared ? Promise.resolve() : this.#native.dispose();
   }
 
+  /** As `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** As `disposeAsync`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.disposeAsync();
   }

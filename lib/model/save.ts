@@ -1,8 +1,9 @@
-import { mkdir, unlink } from "node:fs/promises";
+import { unlink } from "node:fs/promises";
 import { badArgument, checkInteger, checkSignal, toFilePath } from "../check.js";
 import { SdaError } from "../errors.js";
 import { fileStem } from "../file-stem.js";
 import type { AnalysisResult } from "../latent/analysis.js";
+import { makeFolder } from "../make-folder.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import type { SavePlan, SaveResult, SaveTarget } from "../native/types.js";
@@ -20,6 +21,7 @@ import { checkStateDict } from "./state-dict.js";
 
 export const MODEL_EXTENSION = ".sda";
 
+/** What goes into a new model file beside the weights, and where it goes. */
 export interface SaveModelOptions {
   /** Folder of the model library; made if it isn't there */
   modelsDir: string;
@@ -172,14 +174,4 @@ function checkedAnalysis(analysis: AnalysisResult | null, latentDim: number): un
   const top = new Fields(new Map([["latent_analysis", dict]]), "the new file", "");
   parseAnalysis(top, latentDim, "the new file");
   return dict;
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const details = { path: folder, errno: code };
-    throw new SdaError("ERR_SDA_IO", `${folder} can't be made: ${message}`, details, { cause });
-  }
 }

@@ -6,6 +6,7 @@ import type { BitDepth } from "../audio/wav-format.js";
 import { toFilePath } from "../check.js";
 import type { LoadedModel } from "./loaded-model.js";
 
+/** What a sidecar tells beside the sound itself. */
 export interface SidecarOptions {
   /** What the sound was made with; the seed is taken from the result */
   options?: GenerateOptions;

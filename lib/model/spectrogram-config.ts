@@ -1,4 +1,4 @@
-/** How a model's mel spectrograms are made. */
+/** How a model's mel spectrograms are made; see `AudioSpectrogram.waveformToMel`. */
 export interface SpectrogramConfig {
   /** Hz */
   sampleRate: number;
@@ -6,10 +6,11 @@ export interface SpectrogramConfig {
   nFft: number;
   /** Samples between windows */
   hopLength: number;
+  /** Filters of the mel bank */
   nMels: number;
-  /** Hz */
+  /** Hz, where the lowest filter begins */
   fMin: number;
-  /** Hz; null is half the sample rate */
+  /** Hz, where the highest filter ends; null is half the sample rate */
   fMax: number | null;
   /** Exponent of the magnitude: 2 is power, 1 is magnitude */
   power: number;

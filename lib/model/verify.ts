@@ -4,6 +4,7 @@ import { ioError } from "../library/io-error.js";
 import { callNative, stoppingProgress } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 
+/** What a check of every record found; `problems` is empty for a sound file. */
 export interface VerifyResult {
   /** Whether there are no problems */
   ok: boolean;
@@ -14,7 +15,9 @@ export interface VerifyResult {
   problems: string[];
 }
 
+/** How a check is watched and stopped. */
 export interface VerifyOptions {
+  /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
   /**
    * Called a few times a second while records are checked, with bytes that are done and the file's size. When it throws, the

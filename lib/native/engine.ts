@@ -2,6 +2,7 @@ import { badArgument, checkInteger } from "../check.js";
 import { callNativeSync } from "./call.js";
 import { engineAddon } from "./load.js";
 
+/** The settings of the engine that all models of a process share. */
 export interface EngineOptions {
   /** Threads that make sound, 1 to 64; at first one a processor */
   threads?: number;

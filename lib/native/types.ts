@@ -24,8 +24,10 @@ export interface ReadOptions {
   only?: string[];
 }
 
+/** What the reader's own list says of a global; see `InspectResult.globalKinds`. */
 export type GlobalKind = "known" | "project" | "project-code" | "unknown";
 
+/** What a file refers to and holds; bytes of tensors are those of their elements. */
 export interface InspectResult {
   container: "zip" | "legacy";
   bytes: number;
@@ -41,6 +43,7 @@ export interface InspectResult {
   tensors: { name: string; dtype: string; shape: number[]; bytes: number }[];
 }
 
+/** What a check of every record found; `problems` is empty for a sound file. */
 export interface VerifyResult {
   ok: boolean;
   records: number;

@@ -1,5 +1,6 @@
 import type { InspectResult } from "../native/types.js";
 
+/** What `assess` makes of a file. */
 export interface Assessment {
   /** "safe": nothing in `refused`. */
   verdict: "safe" | "refused";

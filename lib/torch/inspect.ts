@@ -10,7 +10,8 @@ export type { GlobalKind, InspectResult };
  * `module.name`, dangerous ones included, and every tensor (name: the keys on the way to it, joined
  * by dots; bytes: of its elements). Nothing is executed, and no weights are read.
  *
- * @throws SdaError as `load` does, but never ERR_SDA_UNSAFE for a global's name.
+ * @throws SdaError as `load` does, but never ERR_SDA_UNSAFE for a global's name. What a pickle does with
+ *   globals that no reader may, such as calling the result of a call, is still ERR_SDA_UNSAFE.
  */
 export async function inspect(
   path: string | URL,

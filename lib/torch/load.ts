@@ -3,6 +3,7 @@ import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 
+/** How a file is read. */
 export interface LoadOptions {
   /**
    * true (default): weights are read into memory of their own and each record's CRC-32 is checked,
@@ -34,7 +35,8 @@ export interface LoadOptions {
  *
  * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT, ERR_SDA_CORRUPT, ERR_SDA_UNSAFE,
  * ERR_SDA_VERSION, ERR_SDA_LIMIT or ERR_SDA_IO, with `details.path` and, where there is one, the
- * byte `details.offset` in the file.
+ * byte `details.offset` in the file; ERR_SDA_ARGUMENT for a bad option. An aborted call rejects with
+ * the signal's reason.
  */
 export async function load(path: string | URL, options: LoadOptions = {}): Promise<unknown> {
   const file = toFilePath(path);

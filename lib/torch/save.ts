@@ -3,6 +3,7 @@ import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import { encode } from "./encode.js";
 
+/** How a file is written. */
 export interface SaveOptions {
   /** Aborting rejects with the signal's reason and leaves what was there before */
   signal?: AbortSignal;

@@ -37,6 +37,7 @@ export type DType =
   | "float8_e5m2fnuz"
   | "float8_e8m0fnu";
 
+/** What holds the elements of a tensor. */
 export type TypedArray =
   | Int8Array
   | Uint8Array
@@ -56,6 +57,8 @@ export type TypedArray =
  * bits: float16, bfloat16 and complex32 as `Uint16Array`, 8-bit floats and bool as `Uint8Array`;
  * complex numbers are interleaved real and imaginary parts. Tensors that shared a storage in the
  * file share one `ArrayBuffer`. Read with `weights: false`, `data` is empty.
+ *
+ * The constructor checks nothing; what takes a tensor does.
  */
 export class Tensor {
   readonly dtype: DType;
@@ -81,6 +84,7 @@ export class NdArray extends Tensor {
 
 /** A Python tuple. Methods that make new arrays (`map`, `slice`, …) make plain ones. */
 export class Tuple<T = unknown> extends Array<T> {
+  /** Arrays made of a tuple are plain ones. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
@@ -88,6 +92,7 @@ export class Tuple<T = unknown> extends Array<T> {
 
 /** A `collections.OrderedDict`, with the attributes that were set on it (`_metadata` of a state dict). */
 export class OrderedDict<K = unknown, V = unknown> extends Map<K, V> {
+  /** Name → value; null when it has none */
   attributes: Map<unknown, unknown> | null = null;
 }
 

@@ -54,7 +54,7 @@ describe.skipIf(!engineBuilt)("sda bench", () => {
     expect(plain.stderr).not.toContain("\r");
     expect(plain.stderr).not.toContain("█");
     expect(await onTerminal(["bench", model, "--seconds", "1", "--device", "cpu"])).toMatch(
-      /Measuring █.* \d+ %/,
+      /measuring █.* \d+ %/,
     );
   });
 

@@ -147,14 +147,6 @@ describe("sda generate", () => {
     });
   });
 
-  it("shows progress on a terminal only", async () => {
-    expect((await generate()).stderr).not.toContain("50 %");
-    const { io, kept } = keepingIo();
-    io.stderr.isTTY = true;
-    await run(["generate", model, "-o", folder], io);
-    expect(kept.stderr).toContain("50 %");
-  });
-
   it.each([
     [["--slider", "3:0"], "--slider must be 0 to 2 (the index), got 3"],
     [["--slider", "0:11"], "--slider must be -10 to 10 (the position), got 11"],

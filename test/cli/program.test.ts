@@ -55,17 +55,44 @@ describe("sda", () => {
   });
 
   it.each([
-    ["that is not there", () => join(temporaryFolder(), "none.sda"), "is not there"],
-    ["that is a folder", temporaryFolder, "is a folder"],
-  ])("refuses a model %s in one line, whose stack --debug shows", async (_, ref, problem) => {
-    const path = ref();
-    const plain = await sda("generate", path);
+    ["that is not there", () => join(temporaryFolder(), "none.sda")],
+    ["that is a folder", temporaryFolder],
+  ])("refuses a model %s in one line, whose stack --debug shows", async (_, ref) => {
+    const args = ["generate", ref(), "--models-dir", temporaryFolder()];
+    const plain = await sda(...args);
     expect(plain.code).toBe(2);
-    expect(plain.stderr).toBe(
-      `error: ${path} ${problem}; give the path of an .sda file (ERR_SDA_NOT_FOUND)\n`,
-    );
-    const debug = await sda("generate", path, "--debug");
+    expect(plain.stderr).toMatch(/^error: no model is called [^\n]*\(ERR_SDA_NOT_FOUND\)\n$/);
+    const debug = await sda(...args, "--debug");
     expect(debug.code).toBe(2);
     expect(debug.stderr).toMatch(/\n\s+at /);
+  });
+
+  it("says which library it looked in when there is none", async () => {
+    const { code, stderr } = await sda("generate", "pads", "--models-dir", "/nowhere/at/all");
+    expect(code).toBe(2);
+    expect(stderr).toBe("error: there is no models folder /nowhere/at/all (ERR_SDA_NOT_FOUND)\n");
+  });
+
+  it.each([
+    ["model", "list, info, delete"],
+    ["model list", "--query"],
+    ["model info", "--models-dir"],
+    ["model delete", "--force"],
+    ["model import", "--tag"],
+    ["model repair", "--json"],
+    ["model verify", "--debug"],
+    ["inspect", "--all"],
+    ["completion", "bashrc"],
+    ["doctor", "--json"],
+  ])("explains %s, with examples", async (command, text) => {
+    const { code, stdout } = await sda(...command.split(" "), "--help");
+    expect(code).toBe(0);
+    for (const word of text.split(", ")) expect(stdout).toContain(word);
+    if (command !== "model" && command !== "doctor") expect(stdout).toContain("Examples:");
+  });
+
+  it("knows near misses of commands below commands", async () => {
+    expect((await sda("model", "lsit")).stderr).toContain("Did you mean list?");
+    expect((await sda("model", "list", "--quary", "x")).stderr).toContain("Did you mean --query?");
   });
 });

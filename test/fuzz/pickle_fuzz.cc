@@ -26,7 +26,7 @@ class AnyStorage : public sda::StorageSource {
 };
 
 void run(std::string_view pickle, bool inert) {
-  std::set<std::string> globals;
+  sda::NamedGlobals globals;
   sda::Arena arena(sda::limits::kPickleHeapBytes,
                    sda::limits::kPickleDataBytes + 2 * pickle.size());
   AnyStorage storages(arena);

@@ -538,3 +538,29 @@ test("an index that was moved away under us is written again, with nothing but t
   await library.addEntry(entry(3));
   expect(text()).toBe(indexOf(entry(3)));
 });
+
+describe("pick", () => {
+  test("gives the same fields of the same entries as search, before and after those were made", async () => {
+    const library = await ModelLibrary.open(folder);
+    await library.addEntries(
+      Array.from({ length: 40 }, (_, i) =>
+        entry(i, { name: `n${i % 7} "é"`, tags: i % 3 ? ["a"] : [], finalValLoss: Number.NaN }),
+      ),
+    );
+    const fresh = await ModelLibrary.open(folder);
+    const fields = ["name", "modelId", "tags", "finalValLoss", "hasAnalysis"] as const;
+    for (const options of [{}, { query: "n3" }, { tags: ["A"], sortBy: "name" as const }]) {
+      const picked = fresh.pick(fields, options);
+      const expected = library
+        .search(options)
+        .map((e) => Object.fromEntries(fields.map((field) => [field, e[field]])));
+      expect(picked).toEqual(expected);
+      expect(fresh.search(options)).toHaveLength(picked.length);
+      expect(fresh.pick(fields, options)).toEqual(expected);
+    }
+    expect(await sdaError(() => fresh.pick(["nme" as never]))).toMatchObject({
+      code: "ERR_SDA_ARGUMENT",
+      details: { option: "fields" },
+    });
+  });
+});

@@ -17,16 +17,8 @@ const missing = noMachine() ?? (packed.length === 2 ? undefined : "needs `npm ru
 const MODEL = "/models/synthetic-plucks.sda";
 const BIN = "node_modules/.bin/sda";
 
-/** Whether the packed sda has `model list`; without it a script lists. */
-const HAS_MODEL_COMMAND: boolean = false;
-const LIST = `import("small-dataset-audio").then(async ({ ModelLibrary }) => {
-  const library = await ModelLibrary.open("/models");
-  console.log(JSON.stringify((await library.repairIndex(), library.listAll())));
-});`;
 const list = () =>
-  HAS_MODEL_COMMAND
-    ? `${BIN} model repair --models-dir /models >&2; ${BIN} model list --models-dir /models --json`
-    : `node -e '${LIST}'`;
+  `${BIN} model repair --models-dir /models >&2; ${BIN} model list --models-dir /models --json`;
 
 describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, () => {
   let machine: Machine;
@@ -35,10 +27,11 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
 
   beforeAll(async () => {
     dependencies = mkdtempSync(join(tmpdir(), "sda-packages-"));
-    for (const name of ["commander", "node-gyp-build"]) {
-      const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", dependencies];
-      spawnSync("npm", [...args, join(packageRoot, "node_modules", name)]);
-    }
+    const list = ["ls", "--omit=dev", "--all", "--parseable"];
+    const { stdout } = spawnSync("npm", list, { cwd: packageRoot, encoding: "utf8" });
+    const folders = stdout.trim().split("\n").slice(1);
+    const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", dependencies];
+    expect(spawnSync("npm", [...args, ...folders]).status).toBe(0);
     const others = readdirSync(dependencies).map((name) => join(dependencies, name));
     registry = await serveRegistry([...packed, ...others]);
     machine = new Machine();

@@ -1,0 +1,114 @@
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { run } from "../../lib/cli/program.js";
+import { fixture } from "../support/fixtures.js";
+import { temporaryFolder } from "../support/folder.js";
+import { keepingIo } from "../support/io.js";
+import { pickle } from "../support/pickle-builder.js";
+import { torchZip } from "../support/zip-builder.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+async function sda(...args: string[]) {
+  const { io, kept } = keepingIo();
+  return { code: await run(["inspect", ...args], io), ...kept };
+}
+
+/** `os.system("…")`, as a file from the net might have it. */
+function evil(): Buffer {
+  const call = Buffer.from("cposix\nsystem\nX\x04\0\0\0echo\x85R", "latin1");
+  return Buffer.from(torchZip(pickle(call)).bytes);
+}
+
+describe("sda inspect --all", () => {
+  it("gives each file's globals and verdict, and fails when one is not safe", async () => {
+    copyFileSync(fixture("models/tiny.sda"), join(folder, "good.sda"));
+    mkdirSync(join(folder, "below"));
+    writeFileSync(join(folder, "below", "evil.pt"), evil());
+    writeFileSync(join(folder, "page.pth"), "<html>");
+    writeFileSync(join(folder, "notes.txt"), "PK, as in Peter Kaiser");
+    const { code, stdout } = await sda("--all", folder, "--json");
+    expect(code).toBe(1);
+    const reports = JSON.parse(stdout);
+    expect(reports.map((r: { path: string; verdict: string }) => [r.path, r.verdict])).toEqual([
+      [join(folder, "below", "evil.pt"), "refused"],
+      [join(folder, "good.sda"), "safe"],
+      [join(folder, "page.pth"), "unreadable"],
+    ]);
+    expect(reports[0]).toMatchObject({ globals: ["posix.system"], refused: ["posix.system"] });
+    expect(reports[1].globals).toContain("collections.OrderedDict");
+    expect(reports[2].code).toBe("ERR_SDA_FORMAT");
+
+    const text = await sda("--all", folder);
+    expect(text.stdout).toBe("");
+    expect(text.stderr).toContain("posix.system");
+    expect(text.stderr).toMatch(
+      /3 files: 1 safe, 1 refused, 1 unreadable; 1 file of other kinds\n$/,
+    );
+  });
+
+  it("knows a checkpoint by its first bytes, whatever it is called", async () => {
+    writeFileSync(join(folder, "model.dat"), evil());
+    writeFileSync(join(folder, "weights"), Buffer.from("\x80\x02cposix\nsystem\n.", "latin1"));
+    const { code, stdout } = await sda("--all", folder, "--json");
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toHaveLength(2);
+  });
+
+  it("is content with a folder of safe files, or of none", async () => {
+    expect(await sda("--all", folder)).toMatchObject({ code: 0, stdout: "" });
+    copyFileSync(fixture("checkpoints/tiny.pt"), join(folder, "tiny.pt"));
+    symlinkSync(join(folder, "tiny.pt"), join(folder, "link.pt"));
+    const { code, stderr } = await sda("--all", folder);
+    expect(code).toBe(0);
+    expect(stderr).toContain("2 files: 2 safe, 0 refused, 0 unreadable");
+  });
+
+  it("tells of a link that leads nowhere", async () => {
+    symlinkSync(join(folder, "nowhere"), join(folder, "link.pt"));
+    expect((await sda("--all", folder)).stderr).toContain("1 unreadable");
+  });
+
+  it.each([
+    ["a file", () => fixture("models/tiny.sda"), "--all must be for a folder"],
+    ["nothing", () => join(folder, "nowhere"), "can't be listed"],
+  ])("of %s exits with 2", async (_, path, message) => {
+    const { code, stderr } = await sda("--all", path());
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+});
+
+describe("sda inspect", () => {
+  it("gives the verdict on one file", async () => {
+    const path = join(folder, "evil.pt");
+    writeFileSync(path, evil());
+    const { code, stderr } = await sda(path);
+    expect(code).toBe(0); // to look is no failure
+    expect(stderr).toMatch(/verdict +refused, it names posix\.system/);
+    expect(stderr).toContain("  posix.system  ← refused\n");
+    const json = JSON.parse((await sda(path, "--json")).stdout);
+    expect(json.assessment).toMatchObject({ verdict: "refused", refused: ["posix.system"] });
+  });
+
+  it("shows a model's settings and sliders, too", async () => {
+    const path = fixture("models/tiny.sda");
+    const { stderr } = await sda(path);
+    expect(stderr).toMatch(/SLIDER +LABEL/);
+    expect(stderr).toMatch(/TENSOR +DTYPE/);
+    expect(stderr).toMatch(/verdict +safe, it names plain data alone/);
+    const json = JSON.parse((await sda(path, "--json")).stdout);
+    expect(json.model.sliders[0]).toMatchObject({ minStep: -10 });
+    expect(json.tensors.length).toBeGreaterThan(57);
+  });
+
+  it("of a folder says what is needed", async () => {
+    const { code, stderr } = await sda(folder);
+    expect(code).toBe(2);
+    expect(stderr).toContain("--all must be given for a folder");
+  });
+});

@@ -1,0 +1,303 @@
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { run } from "../../lib/cli/program.js";
+import { ModelLibrary, readMetadata, saveModelFromCheckpoint } from "../../lib/index.js";
+import { fixture } from "../support/fixtures.js";
+import { temporaryFolder } from "../support/folder.js";
+import { keepingIo } from "../support/io.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+async function sda(...args: string[]) {
+  const { io, kept } = keepingIo();
+  return { code: await run(["model", ...args, "--models-dir", folder], io), ...kept };
+}
+
+/** A library of models of these names, each a file of its own. */
+async function library(...names: string[]): Promise<string[]> {
+  const ids = [];
+  for (const name of names) {
+    const path = await saveModelFromCheckpoint(fixture("checkpoints/tiny.pt"), { name }, folder);
+    ids.push((await readMetadata(path)).modelId);
+  }
+  return ids;
+}
+
+const namesIn = async () =>
+  (await ModelLibrary.open(folder)).listAll({ sortBy: "name", reverse: false }).map((e) => e.name);
+
+describe("sda model list", () => {
+  it("shows a table on stderr, the latest first, and nothing on stdout", async () => {
+    const ids = await library("Alpha", "Beta");
+    const { code, stdout, stderr } = await sda("list");
+    expect(code).toBe(0);
+    expect(stdout).toBe("");
+    const lines = stderr.split("\n");
+    expect(lines[0]).toMatch(/^NAME +ID +SAVED +SIZE +SLIDERS +TAGS$/);
+    expect(lines[1]).toContain(`Beta   ${ids[1]}`);
+    expect(lines[2]).toContain(`Alpha  ${ids[0]}`);
+    expect(lines[3]).toBe(`2 models, ${folder}`);
+  });
+
+  it("gives whole entries as JSON on stdout, and nothing on stderr", async () => {
+    const [id] = await library("Alpha");
+    const { stdout, stderr } = await sda("list", "--json");
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toEqual([(await ModelLibrary.open(folder)).get(id as string)]);
+  });
+
+  it("searches, sorts and limits", async () => {
+    await library("Warm Pad", "Cold Pad", "Drums");
+    const names = async (...args: string[]) =>
+      JSON.parse((await sda("list", "--json", ...args)).stdout).map(
+        (e: { name: string }) => e.name,
+      );
+    expect(await names("--query", "PAD", "--sort", "name")).toEqual(["Cold Pad", "Warm Pad"]);
+    expect(await names("--sort", "name", "--reverse")).toEqual(["Warm Pad", "Drums", "Cold Pad"]);
+    expect(await names("-n", "1")).toEqual(["Drums"]);
+    expect(await names("--tag", "none")).toEqual([]);
+    expect((await sda("list", "--query", "pad", "-n", "1")).stderr).toContain("1 of 3 models");
+  });
+
+  it("says what to do with an empty folder", async () => {
+    const { code, stderr } = await sda("list");
+    expect(code).toBe(0);
+    expect(stderr).toContain("has no models yet. sda model import");
+    expect((await sda("list", "--json")).stdout).toBe("[]\n");
+  });
+
+  it("exits with 2 when there is no such folder", async () => {
+    folder = join(folder, "nowhere");
+    const { code, stderr } = await sda("list");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^error: the models folder .*nowhere can't be opened.*\(ERR_SDA_NOT_FOUND\)\n$/,
+    );
+  });
+
+  it("does not let a name move the cursor", async () => {
+    await library("a\u001b[2Jb");
+    expect((await sda("list")).stderr).toContain("a\\u001b[2Jb");
+  });
+});
+
+describe("a model's name on the command line", () => {
+  const info = async (ref: string) => {
+    const { code, stdout, stderr } = await sda("info", ref, "--json");
+    return code === 0 ? JSON.parse(stdout).metadata.name : { code, stderr };
+  };
+
+  it("may be an id, its beginning, a path, a name or a part of it", async () => {
+    const [id = ""] = await library("Warm Pad", "Drums");
+    const path = join(folder, "warm_pad.sda");
+    for (const ref of [id, id.slice(0, 13), path, "Warm Pad", "warm pad", "WARM", "rm p"]) {
+      expect(await info(ref)).toBe("Warm Pad");
+    }
+  });
+
+  it("means the exact one where there is one, before any that only have it in them", async () => {
+    await library("Pad", "Pad Two", "pad");
+    expect(await info("Pad")).toBe("Pad");
+    expect(await info("pad")).toBe("pad");
+  });
+
+  it("lists what an ambiguous one may mean, and exits with 2", async () => {
+    const ids = await library("Warm Pad", "Cold Pad");
+    const { code, stderr } = (await info("pad")) as { code: number; stderr: string };
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      'error: "pad" may be any of 2 models; give an id or more of the name:\n',
+    );
+    for (const id of ids) expect(stderr).toContain(id);
+    await library("Twin", "Twin");
+    expect(((await info("Twin")) as { stderr: string }).stderr).toContain("any of 2 models");
+  });
+
+  it.each([
+    ["nothing", 'no model is called "nothing"; '],
+    ["", 'no model is called ""; '],
+    ["gone.sda", 'no model is called "gone.sda"; '],
+  ])("that no model has exits with 2: %j", async (ref, message) => {
+    await library("Alpha");
+    const { code, stderr } = (await info(ref)) as { code: number; stderr: string };
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain("has 1 model, sda model list shows them (ERR_SDA_NOT_FOUND)");
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  });
+});
+
+describe("sda model info", () => {
+  it("shows size, network, spectrogram and sliders", async () => {
+    const { code, stdout, stderr } = await sda("info", fixture("models/tiny.sda"));
+    expect(code).toBe(0);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(
+      /network +latent size \d+, [\d,]+ parameters in 57 tensors \(float16, int64\)/,
+    );
+    expect(stderr).toMatch(/spectrogram +[\d,]+ Hz, FFT \d+, hop \d+, \d+ mels/);
+    expect(stderr).toMatch(
+      /SLIDER +LABEL +FOLLOWS +VARIANCE +RANGE +SAFE +WITH CARE\n +0 .* % +-10 to 10 /,
+    );
+  });
+
+  it("as JSON has the same sliders as the library gives, and no weights", async () => {
+    const { stdout } = await sda("info", fixture("models/tiny.sda"), "--json");
+    const model = JSON.parse(stdout);
+    expect(model.sliders[0]).toMatchObject({ index: 0, minStep: -10, maxStep: 10 });
+    expect(model.metadata.hasAnalysis).toBe(true);
+    const sum = model.tensors
+      .filter(({ name }: { name: string }) => !/running|num_batches/.test(name))
+      .reduce((n: number, t: { shape: number[] }) => n + t.shape.reduce((a, b) => a * b, 1), 0);
+    expect(model.parameters).toBe(sum);
+    expect(stdout.length).toBeLessThan(50_000);
+  });
+
+  it("tells of a decoder without encoder and of a model without sliders", async () => {
+    const { stderr } = await sda("info", fixture("models/tiny-decoder-only.sda"));
+    expect(stderr).toContain(", decoder only");
+    const other = await sda("info", fixture("models/tiny-bfloat16.sda"));
+    expect(other.stderr).toContain("No sliders: the file has no analysis.");
+  });
+
+  it("reads the old container", async () => {
+    const { code, stdout } = await sda("info", fixture("models/tiny-legacy.sda"), "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).tensors).toHaveLength(57);
+  });
+});
+
+describe("sda model import", () => {
+  it("makes a model of a checkpoint, named after its file unless told otherwise", async () => {
+    const checkpoint = fixture("checkpoints/tiny.pt");
+    const first = await sda("import", checkpoint);
+    expect(first).toMatchObject({ code: 0, stdout: "" });
+    expect(first.stderr).toContain(join(folder, "tiny.sda"));
+    const more = ["--name", "Kitchen", "--tag", "a", "--tag", "b", "--description", "d", "--json"];
+    const second = JSON.parse((await sda("import", checkpoint, ...more)).stdout);
+    expect(second.path).toBe(join(folder, "kitchen.sda"));
+    expect(second.metadata).toMatchObject({ name: "Kitchen", tags: ["a", "b"], description: "d" });
+    expect(await namesIn()).toEqual(["Kitchen", "tiny"]);
+  });
+
+  it("makes the folder", async () => {
+    folder = join(folder, "new", "one");
+    expect((await sda("import", fixture("checkpoints/tiny.pt"))).code).toBe(0);
+    expect(await namesIn()).toEqual(["tiny"]);
+  });
+
+  it("says how a model file gets into a library", async () => {
+    const { code, stderr } = await sda("import", fixture("models/tiny.sda"));
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "copy it into the models folder, then sda model repair (ERR_SDA_FORMAT)",
+    );
+  });
+
+  it("leaves nothing behind when the checkpoint is damaged", async () => {
+    const damaged = join(temporaryFolder(), "damaged.pt");
+    copyFileSync(fixture("checkpoints/tiny.pt"), damaged);
+    truncateSync(damaged, 10_000);
+    expect((await sda("import", damaged)).code).toBe(1);
+    expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([]);
+  });
+});
+
+describe("sda model delete", () => {
+  it("deletes file and entry with --force", async () => {
+    const [id] = await library("Alpha", "Beta");
+    const { code, stderr } = await sda("delete", "alpha", "--force");
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^Deleted Alpha \(.*\)\.\n$/);
+    expect(await namesIn()).toEqual(["Beta"]);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".sda"))).toEqual(["beta.sda"]);
+    const again = await sda("delete", id as string, "--force", "--json");
+    expect(again).toMatchObject({ code: 2, stdout: "" });
+    const json = await sda("delete", "Beta", "-f", "--json");
+    expect(JSON.parse(json.stdout).deleted).toMatchObject({ name: "Beta", filePath: "beta.sda" });
+  });
+
+  it("refuses without --force where nobody can be asked", async () => {
+    await library("Alpha");
+    const { code, stderr } = await sda("delete", "alpha");
+    expect(code).toBe(2);
+    expect(stderr).toContain("--force must be given where there is no terminal to ask on");
+    expect(await namesIn()).toEqual(["Alpha"]);
+  });
+
+  it("deletes no file that is not the library's", async () => {
+    await library("Alpha");
+    const other = join(temporaryFolder(), "other.sda");
+    copyFileSync(fixture("models/tiny.sda"), other);
+    expect((await sda("delete", other, "--force")).code).toBe(2);
+    expect(existsSync(other)).toBe(true);
+    expect((await sda("delete", join(folder, "alpha.sda"), "--force")).code).toBe(0);
+    expect(await namesIn()).toEqual([]);
+  });
+});
+
+describe("sda model repair", () => {
+  it("adds files, drops entries, and fails when a file can't be read", async () => {
+    await library("Alpha", "Beta");
+    rmSync(join(folder, "beta.sda"));
+    copyFileSync(fixture("models/tiny.sda"), join(folder, "found.sda"));
+    const { code, stderr } = await sda("repair");
+    expect(stderr).toBe(`1 model added, 1 removed; ${folder} has 2 models.\n`);
+    expect(code).toBe(0);
+    writeFileSync(join(folder, "bad.sda"), "<html>");
+    const bad = await sda("repair", "--json");
+    expect(bad.code).toBe(1);
+    expect(JSON.parse(bad.stdout)).toEqual({
+      added: 0,
+      removed: 0,
+      unreadable: ["bad.sda"],
+      count: 2,
+    });
+    expect(bad.stderr).toBe("error: 1 file can't be read: bad.sda\n");
+  });
+});
+
+describe("sda model verify", () => {
+  it("checks the whole library, files without entry and entries without file included", async () => {
+    await library("Alpha", "Beta", "Gone");
+    rmSync(join(folder, "gone.sda"));
+    copyFileSync(fixture("models/tiny.sda"), join(folder, "found.sda"));
+    truncateSync(join(folder, "beta.sda"), 10_000);
+    const { code, stdout } = await sda("verify", "--json");
+    expect(code).toBe(1);
+    const found = JSON.parse(stdout).map((f: { path: string; ok: boolean }) => [f.path, f.ok]);
+    expect(Object.fromEntries(found)).toEqual({
+      [join(folder, "alpha.sda")]: true,
+      [join(folder, "beta.sda")]: false,
+      [join(folder, "gone.sda")]: false,
+      [join(folder, "found.sda")]: true,
+    });
+    const text = await sda("verify");
+    expect(text.stdout).toBe("");
+    expect(text.stderr).toContain(`damaged ${join(folder, "beta.sda")}\n  `);
+    expect(text.stderr).toMatch(/4 files, .*: 2 damaged\n$/);
+  });
+
+  it("checks one, by name or by path, model or not", async () => {
+    await library("Alpha");
+    expect((await sda("verify", "alpha")).stderr).toMatch(/^ok .*alpha\.sda: \d+ records, /);
+    expect((await sda("verify", fixture("checkpoints/tiny.pt"))).code).toBe(0);
+    expect((await sda("verify", "nothing")).code).toBe(2);
+    const page = join(temporaryFolder(), "page.pt");
+    writeFileSync(page, "<html>");
+    const { code, stderr } = await sda("verify", page);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`damaged ${page}`);
+  });
+});

@@ -1,0 +1,74 @@
+/** doc/migration.md names what there is. */
+import { describe, expect, test } from "vitest";
+import { run } from "../../lib/cli/program.js";
+import * as main from "../../lib/index.js";
+import * as torch from "../../lib/torch/index.js";
+import { keepingIo } from "../support/io.js";
+import { readTable, readText } from "./tables.js";
+
+const text = readText("doc/migration.md");
+
+/** [name, member or undefined, whether it is of /torch] of what a cell names. */
+function namesIn(cell: string): [string, string | undefined, boolean][] {
+  const codes = (cell.includes("`") ? cell : `\`${cell}\``).match(/`[^`]+`/g) ?? [];
+  const isTorch = cell.includes("small-dataset-audio/torch");
+  return codes.flatMap((code) => {
+    const [, name, member] = /^`([A-Za-z]\w*)(?:\.(\w+))?[(`]/.exec(code) ?? [];
+    return name === undefined ? [] : [[name, member, isTorch]];
+  });
+}
+
+function expectThere(cell: string): void {
+  for (const [name, member, isTorch] of namesIn(cell)) {
+    const exported = readText(isTorch ? "lib/torch/index.ts" : "lib/index.ts");
+    expect(exported, name).toMatch(new RegExp(`\\b${name}\\b`));
+    if (member === undefined) continue;
+    const made = (isTorch ? torch : main)[name as never] as { prototype: object };
+    expect(member in made || member in made.prototype, `${name}.${member}`).toBe(true);
+  }
+}
+
+test("each of our names is there", () => {
+  const rows = readTable(text, "## What is called how");
+  expect(rows.length).toBeGreaterThan(30);
+  const ours = rows.map(([, cell = ""]) => cell).filter((cell) => cell !== "its value");
+  for (const cell of ours) {
+    expect(namesIn(cell).length, cell).toBeGreaterThan(0);
+    expectThere(cell);
+  }
+  const alone = /Without a counterpart in Python are(.*?)\. Training/s.exec(text)?.[1] ?? "";
+  expect(namesIn(alone).length).toBe(6);
+  expectThere(alone);
+});
+
+test("each function of ours that takes a model, a file or a library is in it", () => {
+  const missing = [...Object.entries(main), ...Object.entries(torch)]
+    .filter(([name, value]) => typeof value === "function" && !text.includes(name))
+    .map(([name]) => name);
+  // Values that need no counterpart
+  expect(missing).toEqual(["wavBytes", "Complex", "PyGlobal"]);
+});
+
+async function help(...command: string[]): Promise<string> {
+  const { io, kept } = keepingIo();
+  expect(await run([...command, "--help"], io)).toBe(0);
+  return kept.stdout;
+}
+
+describe("the command line", () => {
+  test("has the options", async () => {
+    const shown = await help("generate");
+    const rows = readTable(text, "## On the command line", "option");
+    expect(rows.length).toBe(9);
+    for (const [options = ""] of rows) {
+      const names = options.match(/--?[\w-]+/g) ?? [];
+      expect(shown).toMatch(new RegExp(`^ +${names.join(", ")} `, "m"));
+    }
+  });
+
+  test("has the commands", async () => {
+    for (const [, command = ""] of readTable(text, "## On the command line", "what")) {
+      expect(await help(...command.split(" ").slice(1))).toContain(`Usage: ${command} `);
+    }
+  });
+});
