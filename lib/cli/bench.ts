@@ -6,7 +6,7 @@ import { type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption, parseNumber } from "./options.js";
 import { withProgress } from "./progress.js";
 import { resolveModel } from "./refs.js";
-import { table } from "./text.js";
+import { printable, table } from "./text.js";
 
 const EXAMPLES = `
 Examples:
@@ -57,7 +57,7 @@ async function bench(ref: string, settings: Settings, io: Io): Promise<void> {
   if (settings.json) return writeJson(io, { path, machine, unit: "ms", ...measured });
   const { device, figures, missing } = measured;
   io.stderr.write(
-    `${path}, device: ${device ?? "none"}\n${machine.processors} × ${machine.cpu}, ${machine.platform}, Node ${machine.node}\n\n${table(
+    `${printable(path)}, device: ${device ?? "none"}\n${machine.processors} × ${machine.cpu}, ${machine.platform}, Node ${machine.node}\n\n${table(
       [["", "MEDIAN", "QUARTILES", "RUNS"], ...figures.map(line)],
     )}`,
   );

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { Interrupted } from "../../lib/cli/io.js";
@@ -12,9 +13,15 @@ import { engineBuilt } from "../support/native.js";
 const model = fixture("models/tiny.sda");
 const main = fileURLToPath(new URL("../../lib/cli/main.ts", import.meta.url));
 
-async function sda(args: string[], signal?: AbortSignal, isTTY = false) {
+/** What a terminal shows on stderr. */
+async function onTerminal(args: string[]): Promise<string> {
+  const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 100 });
+  await run(args, { ...keepingIo().io, stderr: terminal });
+  return String(terminal.read());
+}
+
+async function sda(args: string[], signal?: AbortSignal) {
   const { io, kept } = keepingIo(signal);
-  io.stderr.isTTY = isTTY;
   return { code: await run(args, io), ...kept };
 }
 
@@ -40,11 +47,15 @@ describe.skipIf(!engineBuilt)("sda bench", () => {
     }
   });
 
-  it("shows a table on stderr", async () => {
+  it("shows a table, and a bar on a terminal only", async () => {
     const plain = await sda(args);
     expect(plain.stdout).toBe("");
     expect(plain.stderr).toMatch(/10 s of sound +[\d.]+ ms +[\d.]+ to [\d.]+ ms +\d+\n/);
     expect(plain.stderr).not.toContain("\r");
+    expect(plain.stderr).not.toContain("█");
+    expect(await onTerminal(["bench", model, "--seconds", "1", "--device", "cpu"])).toMatch(
+      /measuring █.* \d+ %/,
+    );
   });
 
   it("stops at Ctrl-C", async () => {
