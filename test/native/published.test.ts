@@ -9,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
@@ -39,8 +39,10 @@ describe.skipIf(!built)("the published package", () => {
       join(prebuilds, "libtorch.json"),
       JSON.stringify({ version: JSON.parse(built).version }),
     );
-    for (const name of Object.keys(checkout.dependencies))
+    for (const name of Object.keys(checkout.dependencies)) {
+      mkdirSync(dirname(join(modules, name)), { recursive: true }); // of a scope
       symlinkSync(join(packageRoot, "node_modules", name), join(modules, name));
+    }
     manifest({});
   });
 
