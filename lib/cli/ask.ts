@@ -9,7 +9,10 @@ export async function confirm(question: string, io: Io): Promise<boolean | null>
   try {
     const answer = new Promise<string>((answered, failed) => {
       // A terminal that is read from sends Ctrl-C as a key, and Ctrl-D as its end.
-      reader.once("SIGINT", () => failed(new Interrupted("SIGINT")));
+      reader.once("SIGINT", () => {
+        io.stderr.write("\n");
+        failed(new Interrupted("SIGINT"));
+      });
       reader.once("close", () => {
         io.stderr.write("\n"); // what follows is to begin a line
         answered("");

@@ -106,10 +106,10 @@ function walk(program: Command, words: readonly string[]) {
 }
 
 function modelsDir(command: Command, words: readonly string[]): string {
+  const joined = words.findLast((word) => word.startsWith("--models-dir="));
+  if (joined) return joined.slice(joined.indexOf("=") + 1);
   const named = words[words.indexOf("--models-dir") + 1];
-  return words.includes("--models-dir") && named
-    ? named
-    : (process.env["SDA_MODELS_DIR"] ?? command.getOptionValue("modelsDir"));
+  return words.includes("--models-dir") && named ? named : command.getOptionValue("modelsDir");
 }
 
 /** A name that a shell would take apart is offered by its id. */
@@ -118,7 +118,7 @@ async function modelNames(folder: string): Promise<Candidate[]> {
   const library = await ModelLibrary.open(folder).catch(() => null);
   const entries = library?.listAll({ sortBy: "name", reverse: false }).slice(0, MOST_MODELS) ?? [];
   return entries.map(({ modelId, name }) =>
-    /^[\w.,+@%-]+$/.test(name)
+    /^[\w.,+@%][\w.,+@%-]*$/.test(name)
       ? { name, description: "" }
       : { name: modelId, description: name.replace(/\p{Cc}/gu, " ") },
   );

@@ -24,13 +24,14 @@ export function factLines(io: Io, facts: readonly (readonly [string, string])[])
     .join("");
 }
 
-export function modelText(io: Io, path: string, model: ModelDescription): string {
+/** @param id under which the library knows it, where it does: a copy of a file has the id of the first, but not there */
+export function modelText(io: Io, path: string, model: ModelDescription, id?: string): string {
   const { bold, dim } = colors(io.stderr);
   const { metadata: m, spectrogramConfig: s } = model;
   const dtypes = [...new Set(model.tensors.map((t) => t.dtype))].join(", ");
   const facts = factLines(io, [
-    ["id", printable(m.modelId)],
-    ["file", `${path} (${bytesText(model.bytes)})`],
+    ["id", idText(m.modelId, id)],
+    ["file", `${printable(path)} (${bytesText(model.bytes)})`],
     ["description", printable(m.description)],
     ["tags", m.tags.map(printable).join(", ")],
     ["saved", dateText(m.saveDate)],
@@ -46,6 +47,10 @@ export function modelText(io: Io, path: string, model: ModelDescription): string
     ],
   ]);
   return `${bold(printable(m.name))}\n${facts}\n${slidersText(io, model.sliders, dim)}`;
+}
+
+function idText(inFile: string, id = inFile): string {
+  return id === inFile ? printable(id) : `${printable(id)} (in the file: ${printable(inFile)})`;
 }
 
 function datasetText({
@@ -89,7 +94,7 @@ function slidersText(
   return table([heading, ...rows], { width: tableWidth(io) });
 }
 
-export function modelJson(path: string, model: ModelDescription) {
+export function modelJson(path: string, model: ModelDescription, id = model.metadata.modelId) {
   const { analysis: _, trainingConfig: __, ...plain } = model;
-  return { path, ...plain };
+  return { path, modelId: id, ...plain };
 }

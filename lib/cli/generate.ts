@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { GenerationResult } from "../audio/generation.js";
-import { type GenerateOptions, SAMPLE_RATES, SPATIAL_MODES } from "../audio/options.js";
+import {
+  type GenerateOptions,
+  resolveGenerateOptions,
+  SAMPLE_RATES,
+  SPATIAL_MODES,
+} from "../audio/options.js";
 import { BIT_DEPTHS, type BitDepth } from "../audio/wav-format.js";
 import { badArgument, seedOrRandom } from "../check.js";
 import { fileStem } from "../file-stem.js";
@@ -21,6 +26,7 @@ import {
 } from "./options.js";
 import { withProgress } from "./progress.js";
 import { resolveModel } from "./refs.js";
+import { printable } from "./text.js";
 
 const EXAMPLES = `
 Examples:
@@ -88,12 +94,13 @@ export function addGenerateCommand(program: Command, io: Io): void {
 }
 
 async function generate(ref: string, settings: Settings, io: Io): Promise<void> {
-  const { path: file } = await resolveModel(ref, settings.modelsDir);
+  const { path: file, entry } = await resolveModel(ref, settings.modelsDir);
   const { loadModel } = await import("../model/load.js");
   const device = settings.device as Device; // loadModel checks it
   await using loaded = await loadModel(file, { device, signal: io.signal });
   const firstSeed = seedOrRandom(settings.seed);
   const options = generateOptions(settings, loaded);
+  checkOptions(options, firstSeed + settings.count - 1);
   await makeFolder(settings.outputDir);
 
   const files = [];
@@ -103,11 +110,12 @@ async function generate(ref: string, settings: Settings, io: Io): Promise<void> 
       loaded.generate({ ...options, seed: firstSeed + i, signal: io.signal, onProgress }),
     );
     const written = await write(result, loaded, options, settings, io);
-    io.stderr.write(`${label}${written.path}: ${describe(result)}\n`);
+    const also = "plot" in written ? ` (and ${written.plot})` : "";
+    io.stderr.write(`${label}${printable(`${written.path}${also}`)}: ${describe(result)}\n`);
     files.push(written);
   }
   if (settings.json) {
-    const { modelId, name } = loaded.metadata;
+    const { modelId, name } = entry ?? loaded.metadata;
     writeJson(io, { model: { modelId, name, path: file }, device: loaded.device, files });
   }
 }
@@ -132,6 +140,11 @@ async function write(
   const { writePlot } = await import("./plot.js");
   await writePlot(`${stem}.svg`, result, loaded);
   return { ...report, plot: `${stem}.svg` };
+}
+
+/** Before anything is made; sliders are checked already. */
+function checkOptions({ sliders: _, ...options }: GenerateOptions, lastSeed: number): void {
+  resolveGenerateOptions({ ...options, seed: lastSeed }, { latentDim: 0, analysis: null });
 }
 
 function generateOptions(settings: Settings, loaded: LoadedModel): GenerateOptions {

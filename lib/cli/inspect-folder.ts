@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { badArgument } from "../check.js";
@@ -9,10 +10,27 @@ import { withProgress } from "./progress.js";
 import { colors, plural, printable } from "./text.js";
 
 /** What people give checkpoints; other files are looked at when they begin like one. */
-const EXTENSIONS = new Set([".pt", ".pth", ".ckpt", ".bin", ".sda", ".pkl", ".pickle"]);
+const EXTENSIONS = new Set([
+  ".pt",
+  ".pth",
+  ".ckpt",
+  ".bin",
+  ".sda",
+  ".pkl",
+  ".pickle",
+  ".pk",
+  ".p",
+  ".th",
+  ".tar",
+  ".joblib",
+  ".model",
+]);
 const ZIP = Buffer.from("PK\x03\x04", "latin1");
 const PICKLE_PROTO = 0x80;
 const NEWEST_PROTOCOL = 5;
+/** How a pickle of protocol 0 or 1 begins that holds anything but a number or a text, and how each ends */
+const OLD_PICKLE = /^[(c}\]l]/;
+const STOP = ".".charCodeAt(0);
 
 type Report = { path: string } & (
   | { verdict: Assessment["verdict"]; globals: string[]; refused: string[] }
@@ -25,8 +43,8 @@ export async function inspectFolder(
   settings: { json?: boolean },
   io: Io,
 ): Promise<void> {
-  const paths = await filesIn(folder);
   const reports: Report[] = [];
+  const paths = await filesIn(folder, reports);
   let others = 0;
   await withProgress(io, "inspecting", async (update) => {
     for (const [i, path] of paths.entries()) {
@@ -41,28 +59,47 @@ export async function inspectFolder(
   if (reports.some(({ verdict }) => verdict !== "safe")) throw new Failed();
 }
 
-async function filesIn(folder: string): Promise<string[]> {
-  try {
-    if (!(await stat(folder)).isDirectory()) throw badArgument("--all", "for a folder", folder);
-    const found = await readdir(folder, { withFileTypes: true, recursive: true });
-    return found
-      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort();
-  } catch (error) {
-    throw ioError(error, folder, `${folder} can't be listed`);
+/** Folders below that can't be listed are told of among `reports`. */
+async function filesIn(top: string, reports: Report[]): Promise<string[]> {
+  const files: string[] = [];
+  const folders = [top];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    try {
+      if (folder === top && !(await stat(top)).isDirectory()) {
+        throw badArgument("--all", "for a folder", top);
+      }
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        const path = join(folder, entry.name);
+        if (entry.isDirectory()) folders.push(path);
+        else if (entry.isFile() || entry.isSymbolicLink()) files.push(path);
+      }
+    } catch (error) {
+      const problem = ioError(error, folder, `${folder} can't be listed`);
+      if (folder === top || !(problem instanceof SdaError)) throw problem;
+      reports.push(unreadable(folder, problem));
+    }
   }
+  return files.sort();
+}
+
+function unreadable(path: string, { code, message }: SdaError): Report {
+  return { path, verdict: "unreadable", code, problem: message };
 }
 
 /** A link that leads nowhere and a file that can't be opened are candidates by their name. */
 async function isCandidate(path: string): Promise<boolean> {
   if (EXTENSIONS.has(extname(path).toLowerCase())) return true;
   try {
-    await using file = await open(path, "r");
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(ZIP.length), 0, ZIP.length, 0);
-    if (bytesRead < 2) return false;
+    // A pipe without a writer would be waited for.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = await file.stat();
+    if (!found.isFile() || found.size < 2) return false;
+    const { buffer } = await file.read(Buffer.alloc(ZIP.length), 0, ZIP.length, 0);
     const [first, second = 0] = buffer;
-    return buffer.equals(ZIP) || (first === PICKLE_PROTO && second <= NEWEST_PROTOCOL);
+    if (buffer.equals(ZIP) || (first === PICKLE_PROTO && second <= NEWEST_PROTOCOL)) return true;
+    if (!OLD_PICKLE.test(buffer.toString("latin1"))) return false;
+    const { buffer: last } = await file.read(Buffer.alloc(1), 0, 1, found.size - 1);
+    return last[0] === STOP;
   } catch {
     return false;
   }
@@ -76,7 +113,7 @@ async function examine(path: string, io: Io): Promise<Report> {
     return { path, verdict, globals: found.globals, refused };
   } catch (error) {
     if (!(error instanceof SdaError)) throw error;
-    return { path, verdict: "unreadable", code: error.code, problem: error.message };
+    return unreadable(path, error);
   }
 }
 

@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
-import { badArgument } from "../check.js";
 import { SdaError } from "../errors.js";
 import type { Assessment } from "../torch/assess.js";
 import type { InspectResult } from "../torch/inspect.js";
@@ -43,7 +42,10 @@ export function addInspectCommand(program: Command, io: Io): void {
 async function inspectFile(file: string, settings: Settings, io: Io): Promise<void> {
   const torch = await import("../torch/index.js");
   const isFolder = (await stat(file).catch(() => null))?.isDirectory();
-  if (isFolder) throw badArgument("--all", "given for a folder", false);
+  if (isFolder) {
+    const problem = `${file} is a folder; sda inspect --all ${file} inspects the files in it`;
+    throw new SdaError("ERR_SDA_ARGUMENT", problem, { path: file });
+  }
   const found = await torch.inspect(file, { signal: io.signal });
   const assessment = torch.assess(found);
   const model = await modelOf(file, found, io);

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { CommanderError } from "commander";
 import { SdaError, type SdaErrorCode } from "../errors.js";
+import { printableLines } from "./text.js";
 
 export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
@@ -32,9 +33,12 @@ export class Stopped extends Error {
   }
 }
 
+/** Those that end a command in good order, with their numbers. */
+export const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
 export class Interrupted extends Stopped {
-  constructor(signal: "SIGINT" | "SIGTERM") {
-    super(`interrupted (${signal})`, signal === "SIGINT" ? 2 : 15);
+  constructor(signal: keyof typeof SIGNALS) {
+    super(`interrupted (${signal})`, SIGNALS[signal]);
   }
 }
 
@@ -50,9 +54,12 @@ export function reportError(error: unknown, io: Io, debug: boolean): number {
   if (debug) {
     io.stderr.write(`${inspect(error)}\n`);
   } else if (error instanceof SdaError) {
-    io.stderr.write(`error: ${aboutFile(error)}${error.message} (${error.code})\n`);
+    const text = printableLines(`${aboutFile(error)}${error.message}`);
+    const [first, ...more] = text.split("\n");
+    io.stderr.write(`error: ${[`${first} (${error.code})`, ...more].join("\n")}\n`);
   } else {
-    io.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+    const text = error instanceof Error ? error.message : String(error);
+    io.stderr.write(`error: ${printableLines(text)}\n`);
   }
   if (error instanceof Stopped) return error.exitCode;
   return error instanceof SdaError && USAGE_CODES.includes(error.code) ? EXIT_USAGE : EXIT_FAILURE;

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-import { Interrupted, Stopped } from "./io.js";
+import { fstatSync, writeSync } from "node:fs";
+import { Interrupted, type Output, SIGNALS, Stopped } from "./io.js";
 import { run } from "./program.js";
+import { printableLines } from "./text.js";
 
 const SIGPIPE = 13;
 const controller = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
+for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
   // Once: a second Ctrl-C ends the process at once, for whoever can't wait.
   process.once(signal, () => controller.abort(new Interrupted(signal)));
 }
@@ -34,12 +36,31 @@ for (const [name, stream] of [
 process.removeAllListeners("warning");
 process.on("warning", ({ name, message, detail }: Error & { detail?: string }) => {
   const more = detail && name === "SdaWarning" ? `\n  ${detail.replaceAll("\n", "\n  ")}` : "";
-  process.stderr.write(`warning: ${message}${more}\n`);
+  process.stderr.write(`warning: ${printableLines(`${message}${more}`)}\n`);
 });
 
+/** Node doesn't notice when a file takes only the first part of what is written to it, as on a disk that gets full. */
+function output(stream: NodeJS.WriteStream & { fd: number }): Output {
+  if (!isFile(stream.fd)) return stream;
+  return {
+    write(text) {
+      const bytes = Buffer.from(text);
+      for (let at = 0; at < bytes.length; ) at += writeSync(stream.fd, bytes, at);
+    },
+  };
+}
+
+function isFile(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isFile();
+  } catch {
+    return false; // it is closed
+  }
+}
+
 const exitCode = await run(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
+  stdout: output(process.stdout),
+  stderr: output(process.stderr),
   ...(process.stdin.isTTY && { stdin: process.stdin }),
   signal: controller.signal,
 });

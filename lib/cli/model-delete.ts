@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { badArgument } from "../check.js";
 import { SdaError } from "../errors.js";
 import { confirm } from "./ask.js";
 import { Failed, type Io, writeJson } from "./io.js";
@@ -37,9 +36,10 @@ async function remove(ref: string, settings: Settings, io: Io): Promise<void> {
   const entry = await findEntry(ref, library);
   const what = `${printable(entry.name)} (${entry.modelId}, ${bytesText(entry.fileSizeBytes)})`;
   if (!settings.force) {
-    const sure = await confirm(`Delete ${what} from ${library.modelsDir}?`, io);
+    const sure = await confirm(`Delete ${what} from ${printable(library.modelsDir)}?`, io);
     if (sure === null) {
-      throw badArgument("--force", "given where there is no terminal to ask on", false);
+      const problem = "there is no terminal to ask on; --force deletes without asking";
+      throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--force" });
     }
     if (!sure) {
       io.stderr.write("Nothing was deleted.\n");

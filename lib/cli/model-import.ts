@@ -1,5 +1,5 @@
 import { parse } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { SdaError } from "../errors.js";
 import { type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption, collect } from "./options.js";
@@ -29,7 +29,7 @@ export function addImportCommand(parent: Command, io: Io): void {
       "Make a model of a training checkpoint (.pt) and put it into a library. Nothing of the checkpoint is executed.",
     )
     .argument("<file>", "a checkpoint that the Python program's training wrote")
-    .option("--name <text>", "of the model (default: the file's name)")
+    .option("--name <text>", "of the model (default: the file's name)", parseName)
     .option("--description <text>", "of the model")
     .option("--tag <tag>", "may be repeated", collect)
     .option("--dataset-name <text>", "of the sounds that it was trained on")
@@ -39,8 +39,12 @@ export function addImportCommand(parent: Command, io: Io): void {
   addCommonOptions(command);
 }
 
+function parseName(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("It is empty.");
+  return text;
+}
+
 async function importCheckpoint(file: string, settings: Settings, io: Io): Promise<void> {
-  io.signal.throwIfAborted();
   const { saveModelFromCheckpoint } = await import("../model/convert.js");
   const { description, tag: tags, datasetName } = settings;
   const metadata = {
@@ -49,11 +53,14 @@ async function importCheckpoint(file: string, settings: Settings, io: Io): Promi
     ...(tags && { tags }),
     ...(datasetName !== undefined && { datasetName }),
   };
-  const path = await saveModelFromCheckpoint(file, metadata, settings.modelsDir).catch(explain);
+  const { signal } = io;
+  const path = await saveModelFromCheckpoint(file, metadata, settings.modelsDir, { signal }).catch(
+    explain,
+  );
   const { readMetadata } = await import("../model/metadata.js");
   const saved = await readMetadata(path);
   if (settings.json) return writeJson(io, { path, metadata: saved });
-  io.stderr.write(`${path}: ${printable(saved.name)} (${saved.modelId})\n`);
+  io.stderr.write(`${printable(path)}: ${printable(saved.name)} (${saved.modelId})\n`);
 }
 
 function explain(error: unknown): never {

@@ -30,9 +30,9 @@ async function info(
   settings: { modelsDir: string; json?: boolean },
   io: Io,
 ): Promise<void> {
-  const { path } = await resolveModel(ref, settings.modelsDir);
+  const { path, entry } = await resolveModel(ref, settings.modelsDir);
   const { describeModel } = await import("../model/describe.js");
   const model = await describeModel(path, { signal: io.signal });
-  if (settings.json) writeJson(io, modelJson(path, model));
-  else io.stderr.write(modelText(io, path, model));
+  if (settings.json) writeJson(io, modelJson(path, model, entry?.modelId));
+  else io.stderr.write(modelText(io, path, model, entry?.modelId));
 }

@@ -27,14 +27,10 @@ export function addRepairCommand(parent: Command, io: Io): void {
 async function repair(settings: { modelsDir: string; json?: boolean }, io: Io): Promise<void> {
   const { ModelLibrary } = await import("../library/model-library.js");
   const library = await ModelLibrary.open(settings.modelsDir);
-  const problems: string[] = [];
   const result = await withProgress(io, "reading files", (update) =>
     library.repairIndex({
       signal: io.signal,
-      onProgress: (done, total, file, error) => {
-        update(done, total);
-        if (error) problems.push(`${file}: ${error.message}`);
-      },
+      onProgress: update,
     }),
   );
   if (settings.json) {

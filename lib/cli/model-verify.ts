@@ -7,7 +7,7 @@ import type { VerifyResult } from "../model/verify.js";
 import { Failed, type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption } from "./options.js";
 import { withProgress } from "./progress.js";
-import { resolveModel } from "./refs.js";
+import { isFile, resolveModel } from "./refs.js";
 import { bytesText, colors, plural, printable } from "./text.js";
 
 const EXAMPLES = `
@@ -39,9 +39,10 @@ async function verify(
   settings: { modelsDir: string; json?: boolean },
   io: Io,
 ): Promise<void> {
-  const paths =
-    ref === undefined ? await libraryFiles(settings.modelsDir) : [await find(ref, settings)];
-  const checked = await verifyAll(paths, io);
+  const checked =
+    ref === undefined
+      ? await verifyLibrary(settings.modelsDir, io)
+      : [await verifyOne(await find(ref, settings), io)];
   const damaged = checked.filter(({ ok }) => !ok);
   if (settings.json) writeJson(io, checked);
   else io.stderr.write(report(checked, io));
@@ -49,20 +50,36 @@ async function verify(
 }
 
 async function find(ref: string, settings: { modelsDir: string }): Promise<string> {
-  const found = await stat(ref).catch(() => null);
-  return found && !found.isDirectory() ? ref : (await resolveModel(ref, settings.modelsDir)).path;
+  return (await isFile(ref)) ? ref : (await resolveModel(ref, settings.modelsDir)).path;
 }
 
-/** Those with an entry, whether they are there or not, and those without. */
-async function libraryFiles(modelsDir: string): Promise<string[]> {
+async function verifyOne(path: string, io: Io): Promise<Checked> {
+  const { verifyFile } = await import("../model/verify.js");
+  const result = await withProgress(io, "verifying", (onProgress) =>
+    verifyFile(path, { signal: io.signal, onProgress }),
+  );
+  return { path, ...result };
+}
+
+/** The files with an entry, whether they are there or not, and those without. What can't be read is that file's problem. */
+async function verifyLibrary(modelsDir: string, io: Io): Promise<Checked[]> {
   const { ModelLibrary } = await import("../library/model-library.js");
   const library = await ModelLibrary.open(modelsDir);
   const names = (await readdir(library.modelsDir)).filter(
     (name) => name.endsWith(MODEL_SUFFIX) && !name.startsWith("."),
   );
-  const entries = library.listAll({ sortBy: "name", reverse: false });
-  const all = new Set([...entries.map(({ filePath }) => filePath), ...names]);
-  return [...all].map((name) => join(library.modelsDir, name));
+  const paths = new Set(names.map((name) => join(library.modelsDir, name)));
+  const checked: Checked[] = [];
+  for (const { modelId, filePath } of library.listAll({ sortBy: "name", reverse: false })) {
+    try {
+      // An entry may name a place outside of the folder, which is nobody's to be read.
+      const path = await library.pathOf(modelId);
+      if (path !== null) paths.add(path);
+    } catch (error) {
+      checked.push(unreadable(join(library.modelsDir, filePath), error));
+    }
+  }
+  return [...checked, ...(await verifyAll([...paths], io))];
 }
 
 async function verifyAll(paths: readonly string[], io: Io): Promise<Checked[]> {
@@ -76,30 +93,31 @@ async function verifyAll(paths: readonly string[], io: Io): Promise<Checked[]> {
     ),
   );
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  const checked: Checked[] = [];
-  await withProgress(io, "verifying", async (update) => {
+  return withProgress(io, "verifying", async (update) => {
+    const checked: Checked[] = [];
     let before = 0;
     for (const [i, path] of paths.entries()) {
       const onProgress = (done: number) => update(before + done, total);
       const options = { signal: io.signal, onProgress };
-      const result = await verifyFile(path, options).catch((error) => {
-        // Alone, it is the command's error; among others, it is theirs to be told of.
-        if (paths.length === 1 || !(error instanceof SdaError)) throw error;
-        return { ok: false, records: 0, bytes: 0, problems: [error.message] };
-      });
+      const result = await verifyFile(path, options).catch((error) => unreadable(path, error));
       checked.push({ path, ...result });
       before += sizes[i] ?? 0;
       update(before, total);
     }
+    return checked;
   });
-  return checked;
+}
+
+function unreadable(path: string, error: unknown): Checked {
+  if (!(error instanceof SdaError)) throw error;
+  return { path, ok: false, records: 0, bytes: 0, problems: [error.message] };
 }
 
 function report(checked: readonly Checked[], io: Io): string {
   const { green, red } = colors(io.stderr);
   const damaged = checked.filter(({ ok }) => !ok);
   const lines = damaged.flatMap(({ path, problems }) => [
-    `${red("damaged")} ${path}\n`,
+    `${red("damaged")} ${printable(path)}\n`,
     ...problems.map((problem) => `  ${printable(problem)}\n`),
   ]);
   const bytes = checked.reduce((sum, file) => sum + file.bytes, 0);
@@ -107,9 +125,11 @@ function report(checked: readonly Checked[], io: Io): string {
   if (checked.length === 1 && only) {
     if (only.ok) {
       lines.push(
-        `${green("ok")} ${only.path}: ${plural(only.records, "record")}, ${bytesText(bytes)}\n`,
+        `${green("ok")} ${printable(only.path)}: ${plural(only.records, "record")}, ${bytesText(bytes)}\n`,
       );
     }
+  } else if (checked.length === 0) {
+    lines.push("There are no model files.\n");
   } else {
     const state = damaged.length === 0 ? green("all ok") : red(`${damaged.length} damaged`);
     lines.push(`${plural(checked.length, "file")}, ${bytesText(bytes)}: ${state}\n`);

@@ -9,9 +9,12 @@ export function addCommonOptions(command: Command): Command {
 
 export function addModelsDirOption(command: Command): Command {
   return command.addOption(
-    new Option("--models-dir <folder>", "the library")
-      .env("SDA_MODELS_DIR")
-      .default("./data/models"),
+    new Option("--models-dir <folder>", "the library (default: SDA_MODELS_DIR, or ./data/models)")
+      .default(process.env["SDA_MODELS_DIR"] || "./data/models", "")
+      .argParser((folder) => {
+        if (folder === "") throw new InvalidArgumentError("It is empty.");
+        return folder;
+      }),
   );
 }
 

@@ -184,5 +184,5 @@ function mono({ audio }: GenerationResult): Float32Array {
 
 function escapeXml(text: string): string {
   const names: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-  return text.replace(/[&<>"]/g, (c) => names[c] ?? c);
+  return text.replace(/[\ufffe\uffff]/g, "").replace(/[&<>"]/g, (c) => names[c] ?? c);
 }

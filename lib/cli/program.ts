@@ -29,8 +29,7 @@ export async function run(args: string[], io: Io): Promise<number> {
   try {
     const program = await makeProgram(args, io);
     await program.parseAsync(args, { from: "user" });
-    io.signal.throwIfAborted();
-    return 0;
+    return 0; // also after a Ctrl-C that came too late to stop anything
   } catch (error) {
     return reportError(error, io, args.includes("--debug"));
   }

@@ -1,13 +1,15 @@
 /** What a person calls a model: its id, its name or part of it, or the path of its file. */
-import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { SdaError } from "../errors.js";
 import type { ModelEntry } from "../library/entry.js";
 import { MODEL_SUFFIX } from "../library/folder.js";
+import { errnoOf, ioError, isSdaError } from "../library/io-error.js";
 import type { ModelLibrary } from "../library/model-library.js";
 import { plural, printable } from "./text.js";
 
 export interface FoundModel {
+  /** Of the file */
   path: string;
   /** null: a file that was named by its path */
   entry: ModelEntry | null;
@@ -36,7 +38,7 @@ export async function findEntry(ref: string, library: ModelLibrary): Promise<Mod
   if (byId) return byId;
   const all = library.listAll({ sortBy: "name", reverse: false });
   if (await isModelFile(ref)) {
-    const file = resolve(ref);
+    const file = join(await realpath(dirname(ref)), basename(ref)); // the library's folder is a real path, too
     const byFile = all.filter((e) => resolve(library.modelsDir, e.filePath) === file);
     if (byFile.length > 0) return single(ref, byFile);
     throw notFound(`${ref} is not in the library ${library.modelsDir}`, ref);
@@ -70,15 +72,24 @@ function single(ref: string, found: ModelEntry[]): ModelEntry {
   const more = found.length > MOST_LISTED ? `\n  and ${found.length - MOST_LISTED} more` : "";
   throw new SdaError(
     "ERR_SDA_ARGUMENT",
-    `${JSON.stringify(ref)} may be any of ${found.length} models; give an id or more of the name:${lines}${more}\n`,
+    `${JSON.stringify(ref)} may be any of ${found.length} models; give an id or more of the name${lines}${more}`,
     { ref, matches: found.map(({ modelId, name }) => ({ modelId, name })) },
   );
 }
 
 async function isModelFile(ref: string): Promise<boolean> {
-  if (!ref.endsWith(MODEL_SUFFIX)) return false;
-  const found = await stat(ref).catch(() => null);
-  return found !== null && !found.isDirectory();
+  return ref.endsWith(MODEL_SUFFIX) && (await isFile(ref));
+}
+
+/** @throws SdaError ERR_SDA_IO where the path may not be looked at */
+export async function isFile(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isDirectory();
+  } catch (error) {
+    const problem = ioError(error, path, `${path} can't be examined`);
+    if (isSdaError(problem, "ERR_SDA_NOT_FOUND") || errnoOf(error) === "ENAMETOOLONG") return false;
+    throw problem;
+  }
 }
 
 async function openFor(ref: string, modelsDir: string): Promise<ModelLibrary> {

@@ -8,10 +8,21 @@ import type { Io, Output } from "./io.js";
  * that reverse the direction of text show as escapes.
  */
 export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => (KEPT.has(c) ? c : escaped(c)));
+}
+
+/** The same for text of several lines. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
+}
+
+/** Joins emoji to one: a family, a flag with a rainbow. */
+const KEPT = new Set(["\u200d"]);
+
+function escaped(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  const hex = code.toString(16).padStart(4, "0");
+  return code > 0xffff ? `\\u{${hex}}` : `\\u${hex}`;
 }
 
 /** Colours for a terminal that has them and a person who wants them (NO_COLOR, FORCE_COLOR). */

@@ -1,4 +1,4 @@
-import { toFilePath } from "../check.js";
+import { checkSignal, toFilePath } from "../check.js";
 import { SdaError } from "../errors.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
@@ -19,17 +19,20 @@ import { checkStateDict } from "./state-dict.js";
  *
  * @returns the new file's path
  * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (no training checkpoint), ERR_SDA_CORRUPT, ERR_SDA_UNSAFE,
- *   ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or `details.tensor`), ERR_SDA_ARGUMENT, ERR_SDA_IO, ERR_SDA_LOCKED
+ *   ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or `details.tensor`), ERR_SDA_ARGUMENT, ERR_SDA_IO, ERR_SDA_LOCKED; `signal.reason`
  */
 export async function saveModelFromCheckpoint(
   path: string | URL,
   metadata: Partial<ModelMetadata>,
   modelsDir: string,
+  options: { signal?: AbortSignal } = {},
 ): Promise<string> {
   const file = toFilePath(path);
   const folder = toFilePath(modelsDir);
   const addon = checkpointAddon();
-  const { content, source } = await callNative(addon, undefined, () => addon.openSource(file));
+  const { signal } = options;
+  checkSignal(signal);
+  const { content, source } = await callNative(addon, signal, (c) => addon.openSource(file, c));
   const checkpoint = checkKind(content, file);
   checkVersion(checkpoint, "version", "version", 1, file);
 
@@ -73,7 +76,7 @@ export async function saveModelFromCheckpoint(
     }),
   );
   return publish(folder, complete, (target) =>
-    callNative(addon, undefined, () => addon.save(plan, target, source)),
+    callNative(addon, signal, (cancel) => addon.save(plan, target, source, cancel)),
   );
 }
 

@@ -150,6 +150,7 @@ describe("sda generate", () => {
   it.each([
     [["--slider", "3:0"], "--slider must be 0 to 2 (the index), got 3"],
     [["--slider", "0:11"], "--slider must be -10 to 10 (the position), got 11"],
+    [["-d", "100"], "durationS must be above 0 and at most 60 seconds, got 100"],
     [["-s", "-1"], "seed must be a whole number, 0 or more, got -1"],
   ])("refuses %j before it makes sound", async (args, message) => {
     const { code, stderr } = await generate(...args);

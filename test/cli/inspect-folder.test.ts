@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -68,6 +69,23 @@ describe("sda inspect --all", () => {
     expect(stderr).toContain("2 files: 2 safe, 0 refused, 0 unreadable");
   });
 
+  it("knows pickles of before protocol 2, which load refuses, too", async () => {
+    writeFileSync(join(folder, "notes"), "cposix\nsystem\n(S'echo'\ntR.");
+    writeFileSync(join(folder, "letter"), "(c) 2026, all rights reserved");
+    const { code, stdout } = await sda("--all", folder, "--json");
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([{ path: join(folder, "notes") }]);
+  });
+
+  it.runIf(process.platform === "linux")("does not wait for a pipe, linked or not", async () => {
+    expect(spawnSync("mkfifo", [join(folder, "pipe")]).status).toBe(0);
+    symlinkSync(join(folder, "pipe"), join(folder, "link"));
+    copyFileSync(fixture("checkpoints/tiny.pt"), join(folder, "tiny.pt"));
+    const { code, stderr } = await sda("--all", folder);
+    expect(code).toBe(0);
+    expect(stderr).toContain("1 file: 1 safe");
+  });
+
   it("tells of a link that leads nowhere", async () => {
     symlinkSync(join(folder, "nowhere"), join(folder, "link.pt"));
     expect((await sda("--all", folder)).stderr).toContain("1 unreadable");
@@ -109,6 +127,6 @@ describe("sda inspect", () => {
   it("of a folder says what is needed", async () => {
     const { code, stderr } = await sda(folder);
     expect(code).toBe(2);
-    expect(stderr).toContain("--all must be given for a folder");
+    expect(stderr).toContain(`is a folder; sda inspect --all ${folder}`);
   });
 });

@@ -2,11 +2,13 @@ import {
   copyFileSync,
   existsSync,
   readdirSync,
+  readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../lib/cli/program.js";
 import { ModelLibrary, readMetadata, saveModelFromCheckpoint } from "../../lib/index.js";
@@ -117,7 +119,7 @@ describe("a model's name on the command line", () => {
     const { code, stderr } = (await info("pad")) as { code: number; stderr: string };
     expect(code).toBe(2);
     expect(stderr).toContain(
-      'error: "pad" may be any of 2 models; give an id or more of the name:\n',
+      'error: "pad" may be any of 2 models; give an id or more of the name (ERR_SDA_ARGUMENT)\n',
     );
     for (const id of ids) expect(stderr).toContain(id);
     await library("Twin", "Twin");
@@ -232,7 +234,7 @@ describe("sda model delete", () => {
     await library("Alpha");
     const { code, stderr } = await sda("delete", "alpha");
     expect(code).toBe(2);
-    expect(stderr).toContain("--force must be given where there is no terminal to ask on");
+    expect(stderr).toContain("no terminal to ask on; --force deletes without asking");
     expect(await namesIn()).toEqual(["Alpha"]);
   });
 
@@ -299,5 +301,71 @@ describe("sda model verify", () => {
     const { code, stderr } = await sda("verify", page);
     expect(code).toBe(1);
     expect(stderr).toContain(`damaged ${page}`);
+  });
+
+  it("reads nothing that an entry names outside of the folder", async () => {
+    await library("Alpha");
+    const outside = join(folder, "..", `${basename(folder)}.sda`);
+    copyFileSync(fixture("models/tiny.sda"), outside);
+    try {
+      const index = join(folder, "model_library.json");
+      const text = readFileSync(index, "utf8").replace('"alpha.sda"', `"../${basename(outside)}"`);
+      writeFileSync(index, text);
+      const { code, stdout } = await sda("verify", "--json");
+      expect(code).toBe(1);
+      const found = JSON.parse(stdout);
+      expect(found.map((f: { ok: boolean }) => f.ok)).toEqual([false, true]);
+      expect(found[0]).toMatchObject({ bytes: 0, problems: [expect.stringMatching(/leads out/)] });
+    } finally {
+      rmSync(outside);
+    }
+  });
+
+  it("of a library of one missing file is a report as of many", async () => {
+    await library("Alpha");
+    rmSync(join(folder, "alpha.sda"));
+    const { code, stdout } = await sda("verify", "--json");
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([{ ok: false }]);
+    folder = temporaryFolder();
+    expect(await sda("verify")).toMatchObject({ code: 0, stderr: "There are no model files.\n" });
+  });
+});
+
+describe("names that could fool a terminal or a person", () => {
+  it("are shown escaped in errors, reports and warnings", async () => {
+    const name = "\u001b[31mred\u0007.sda";
+    writeFileSync(join(folder, name), "<html>");
+    const { code, stderr } = await sda("verify");
+    expect(code).toBe(1);
+    expect(stderr).toContain("\\u001b[31mred\\u0007.sda");
+    const one = await sda("info", join(folder, name));
+    for (const text of [stderr, one.stderr]) expect(text).not.toMatch(/[^\P{Cc}\n]/u);
+  });
+
+  it("of a copied file is the library's id, not the one in the file", async () => {
+    await library("Alpha");
+    copyFileSync(join(folder, "alpha.sda"), join(folder, "copy.sda"));
+    await sda("repair");
+    const entries = (await ModelLibrary.open(folder)).listAll();
+    for (const { modelId, filePath } of entries) {
+      const model = JSON.parse((await sda("info", modelId, "--json")).stdout);
+      expect(model).toMatchObject({ modelId, path: join(folder, filePath) });
+    }
+    const texts = await Promise.all(entries.map(({ modelId }) => sda("info", modelId)));
+    expect(texts.filter(({ stderr }) => stderr.includes("(in the file: "))).toHaveLength(1);
+  });
+
+  it("of a library behind a link reach its files", async () => {
+    await library("Alpha");
+    const link = join(temporaryFolder(), "link");
+    symlinkSync(folder, link);
+    expect((await sda("delete", join(link, "alpha.sda"), "--force")).code).toBe(0);
+    expect(await namesIn()).toEqual([]);
+  });
+
+  it("are not empty", async () => {
+    expect((await sda("import", fixture("checkpoints/tiny.pt"), "--name", " ")).code).toBe(2);
+    expect((await sda("list", "--models-dir", "")).code).toBe(2);
   });
 });

@@ -123,6 +123,13 @@ describe.runIf(process.platform !== "win32")("sda in a pipe or a poor environmen
     expect(stderr).toMatch(/^error: stdout: ENOSPC.*\n$/);
   });
 
+  it.runIf(linux)("fails when only a part of its output found room", () => {
+    const file = join(temporaryFolder(), "found.json");
+    const { code, stderr } = shell(`ulimit -f 1; $SDA inspect "${demo}" --json > "${file}"`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .*EFBIG.*\n$/);
+  });
+
   it("has JSON alone on stdout, whatever there is to warn of", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "model_library.json"), "{ damaged");
@@ -149,7 +156,7 @@ describe.runIf(process.platform !== "win32")("sda in a pipe or a poor environmen
       `cp "${demo}" "${folder}/a.sda" && $SDA model repair --models-dir "${folder}" && yes | $SDA model delete "${folder}/a.sda" --models-dir "${folder}"`,
     );
     expect(copied.code).toBe(2);
-    expect(copied.stderr).toContain("--force must be given");
+    expect(copied.stderr).toContain("no terminal to ask on; --force deletes");
     expect(readdirSync(folder)).toContain("a.sda");
   });
 });
