@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { SdaError } from "../errors.js";
+import { elements } from "../model/describe.js";
 import type { Assessment } from "../torch/assess.js";
 import type { InspectResult } from "../torch/inspect.js";
 import { factLines, modelJson, modelText } from "./describe-model.js";
@@ -70,10 +71,7 @@ async function modelOf(file: string, found: InspectResult, io: Io) {
 
 function contentText(io: Io, file: string, found: InspectResult, assessment: Assessment): string {
   const { bold, dim } = colors(io.stderr);
-  const elements = found.tensors.reduce(
-    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-    0,
-  );
+  const count = found.tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
   const bytes = found.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const dtypes = [...new Set(found.tensors.map(({ dtype }) => dtype))].join(", ");
   const tensors = found.tensors.map((t) => [
@@ -88,7 +86,7 @@ function contentText(io: Io, file: string, found: InspectResult, assessment: Ass
       "tensors",
       found.tensors.length === 0
         ? "none"
-        : `${countText(found.tensors.length)} (${dtypes}), ${countText(elements)} elements, ${bytesText(bytes)}`,
+        : `${countText(found.tensors.length)} (${dtypes}), ${countText(count)} elements, ${bytesText(bytes)}`,
     ],
     ["verdict", verdictText(io, assessment)],
   ]);

@@ -1,8 +1,8 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { SdaError } from "../errors.js";
-import { MODEL_SUFFIX } from "../library/folder.js";
+import { ModelsFolder } from "../library/folder.js";
 import type { VerifyResult } from "../model/verify.js";
 import { Failed, type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption } from "./options.js";
@@ -64,10 +64,9 @@ async function verifyOne(path: string, io: Io): Promise<Checked> {
 /** The files with an entry, whether they are there or not, and those without. What can't be read is that file's problem. */
 async function verifyLibrary(modelsDir: string, io: Io): Promise<Checked[]> {
   const { ModelLibrary } = await import("../library/model-library.js");
+  const { modelFileNames } = await import("../library/model-files.js");
   const library = await ModelLibrary.open(modelsDir);
-  const names = (await readdir(library.modelsDir)).filter(
-    (name) => name.endsWith(MODEL_SUFFIX) && !name.startsWith("."),
-  );
+  const names = await modelFileNames(await ModelsFolder.at(library.modelsDir));
   const paths = new Set(names.map((name) => join(library.modelsDir, name)));
   const checked: Checked[] = [];
   for (const { modelId, filePath } of library.listAll({ sortBy: "name", reverse: false })) {

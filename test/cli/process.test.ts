@@ -52,13 +52,17 @@ describe.skipIf(corpus === null || !engineBuilt)("sda generate, in a process of 
     expect(first?.length).toBeGreaterThan(100_000);
   });
 
-  it("ends with 130 at Ctrl-C and leaves nothing behind", async () => {
+  it.each([
+    ["SIGINT", 130],
+    ["SIGHUP", 129],
+    ["SIGTERM", 143],
+  ] as const)("ends at %s with %i and leaves nothing behind", async (signal, expected) => {
     const folder = join(temporaryFolder(), "sounds");
     const { child, ended } = start("generate", model, "-d", "60", "-n", "100", "-o", folder);
     await untilWorking(child, folder);
-    child.kill("SIGINT");
+    child.kill(signal);
     const { code, stderr } = await ended;
-    expect(code).toBe(130);
+    expect(code).toBe(expected);
     expect(stderr).toContain("interrupted");
     expect(readdirSync(folder).filter((name) => !name.endsWith(".wav"))).toEqual([]);
   });
