@@ -1,7 +1,8 @@
 // tsx scripts/build.ts WHAT
 //   all         both addons and dist/            install  the same, but goes on without LibTorch (npm install)
 //   checkpoint  the file reader                  native   both addons (binding.gyp)
-//   engine      the engine
+//   engine      the engine                       server   the server package and its page
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   LIBTORCH_PINNED,
@@ -39,6 +40,12 @@ function typescript(): void {
   });
 }
 
+/** Of a workspace, which an install may have left out. */
+function server(): void {
+  if (!existsSync(join(packageRoot, "node_modules/small-dataset-audio-server"))) return;
+  run("npm", ["run", "build", "--silent", "--workspace", "server"], { cwd: packageRoot });
+}
+
 /** A missing LibTorch must be loud, but it must not keep anyone from reading files. */
 async function engineIfPossible(): Promise<void> {
   try {
@@ -55,6 +62,7 @@ Does not: anything that makes sound. Afterwards: npm run build\n${bar}`);
 const tasks: Record<string, () => Promise<void> | void> = {
   checkpoint: () => buildAddon("sda_checkpoint"),
   engine,
+  server,
   async native() {
     buildAddon("sda_checkpoint");
     await engine();
@@ -63,11 +71,13 @@ const tasks: Record<string, () => Promise<void> | void> = {
     buildAddon("sda_checkpoint");
     await engine();
     typescript();
+    server();
   },
   async install() {
     buildAddon("sda_checkpoint");
     await engineIfPossible();
     typescript();
+    server();
   },
 };
 
