@@ -11,6 +11,7 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/device.cc
     ${SDA_ENGINE_DIR}/engine.cc
     ${SDA_ENGINE_DIR}/finishing.cc
+    ${SDA_ENGINE_DIR}/first_latents.cc
     ${SDA_ENGINE_DIR}/frame_fft.cc
     ${SDA_ENGINE_DIR}/generate_options.cc
     ${SDA_ENGINE_DIR}/generation.cc
