@@ -1,6 +1,5 @@
-import { parse } from "node:path";
+import { join, parse } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { SdaError } from "../errors.js";
 import { type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption, collect } from "./options.js";
 import { printable } from "./text.js";
@@ -9,8 +8,9 @@ const EXAMPLES = `
 Examples:
   sda model import checkpoints/checkpoint_epoch0200.pt --name "Kitchen Drums" --tag drums --tag lo-fi
   sda model import best.pt                      named "best"
+  sda model import ~/Downloads/drums.sda        keeps its name
 
-The checkpoint stays as it is. A model file (.sda) from elsewhere needs no import: copy it into the folder, then sda model repair.`;
+The file stays as it is; whether it is a checkpoint or a model, its content tells.`;
 
 interface Settings {
   modelsDir: string;
@@ -24,17 +24,17 @@ interface Settings {
 export function addImportCommand(parent: Command, io: Io): void {
   const command = parent
     .command("import")
-    .summary("make a model of a training checkpoint")
+    .summary("make a model of a training checkpoint, or add a model file")
     .description(
-      "Make a model of a training checkpoint (.pt) and put it into a library. Nothing of the checkpoint is executed.",
+      "Make a model of a training checkpoint (.pt), or of a model file (.sda) from elsewhere, and put it into a library. Nothing of the file is executed.",
     )
-    .argument("<file>", "a checkpoint that the Python program's training wrote")
-    .option("--name <text>", "of the model (default: the file's name)", parseName)
+    .argument("<file>", "a checkpoint that the Python program's training wrote, or a model file")
+    .option("--name <text>", "of the model (default: its own; a checkpoint's file name)", parseName)
     .option("--description <text>", "of the model")
     .option("--tag <tag>", "may be repeated", collect)
     .option("--dataset-name <text>", "of the sounds that it was trained on")
     .addHelpText("after", EXAMPLES)
-    .action((file: string, settings: Settings) => importCheckpoint(file, settings, io));
+    .action((file: string, settings: Settings) => importFile(file, settings, io));
   addModelsDirOption(command);
   addCommonOptions(command);
 }
@@ -44,31 +44,31 @@ function parseName(text: string): string {
   return text;
 }
 
-async function importCheckpoint(file: string, settings: Settings, io: Io): Promise<void> {
-  const { saveModelFromCheckpoint } = await import("../model/convert.js");
+async function importFile(file: string, settings: Settings, io: Io): Promise<void> {
+  const [{ importModel }, { readMetadata }] = await Promise.all([
+    import("../model/add.js"),
+    import("../model/metadata.js"),
+  ]);
   const { description, tag: tags, datasetName } = settings;
+  const name = settings.name ?? ((await isModel(file)) ? undefined : parse(file).name);
   const metadata = {
-    name: settings.name ?? parse(file).name,
+    ...(name !== undefined && { name }),
     ...(description !== undefined && { description }),
     ...(tags && { tags }),
     ...(datasetName !== undefined && { datasetName }),
   };
   const { signal } = io;
-  const path = await saveModelFromCheckpoint(file, metadata, settings.modelsDir, { signal }).catch(
-    explain,
-  );
-  const { readMetadata } = await import("../model/metadata.js");
+  const { filePath } = await importModel(file, settings.modelsDir, metadata, { signal });
+  const path = join(settings.modelsDir, filePath);
   const saved = await readMetadata(path);
   if (settings.json) return writeJson(io, { path, metadata: saved });
   io.stderr.write(`${printable(path)}: ${printable(saved.name)} (${saved.modelId})\n`);
-}
 
-function explain(error: unknown): never {
-  if (!(error instanceof SdaError) || error.code !== "ERR_SDA_FORMAT") throw error;
-  if (!error.message.includes("model file already")) throw error;
-  throw new SdaError(
-    error.code,
-    `${error.message}; copy it into the models folder, then sda model repair`,
-    error.details,
-  );
+  /** A checkpoint has no name of its own; what else is wrong with the file is for importing to say. */
+  function isModel(path: string): Promise<boolean> {
+    return readMetadata(path).then(
+      () => true,
+      () => false,
+    );
+  }
 }

@@ -204,12 +204,11 @@ describe("sda model import", () => {
     expect(await namesIn()).toEqual(["tiny"]);
   });
 
-  it("says how a model file gets into a library", async () => {
-    const { code, stderr } = await sda("import", fixture("models/tiny.sda"));
-    expect(code).toBe(1);
-    expect(stderr).toContain(
-      "copy it into the models folder, then sda model repair (ERR_SDA_FORMAT)",
-    );
+  it("adds a model file under its own name, or another", async () => {
+    const file = fixture("models/tiny.sda");
+    expect((await sda("import", file)).code).toBe(0);
+    expect((await sda("import", file, "--name", "Other")).code).toBe(0);
+    expect(await namesIn()).toEqual(["Other", "Tiny"]);
   });
 
   it("leaves nothing behind when the checkpoint is damaged", async () => {
