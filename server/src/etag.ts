@@ -35,7 +35,11 @@ export function checkIfMatch(request: FastifyRequest, etag: string): void {
 }
 
 /** Sends JSON with its own validator. */
-export function sendJson(request: FastifyRequest, reply: FastifyReply, value: unknown): FastifyReply {
+export function sendJson(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  value: unknown,
+): FastifyReply {
   const body = JSON.stringify(value);
   if (notModified(request, reply, etagOf(body))) return reply;
   return reply.type("application/json; charset=utf-8").send(body);

@@ -184,7 +184,9 @@ export class LibraryView {
     this.#known = now;
     const added = [...now.keys()].filter((id) => !before.has(id));
     const removed = [...before.keys()].filter((id) => !now.has(id));
-    const changed = [...now.keys()].filter((id) => before.has(id) && before.get(id) !== now.get(id));
+    const changed = [...now.keys()].filter(
+      (id) => before.has(id) && before.get(id) !== now.get(id),
+    );
     if (added.length + removed.length + changed.length === 0 || this.#closed) return;
     this.#options.onChange({ added, removed, changed, total: now.size });
   }

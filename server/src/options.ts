@@ -157,7 +157,8 @@ function checkPrefix(prefix: unknown): string {
 function checkLimits(given: Partial<ServerLimits>): ServerLimits {
   const limits = defaultLimits();
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(limits, name)) throw refuse(`limits.${name}`, "absent: there is no such limit");
+    if (!Object.hasOwn(limits, name))
+      throw refuse(`limits.${name}`, "absent: there is no such limit");
     if (value === undefined) continue;
     const most = name === "maxDurationS" ? 60 : name.endsWith("Ms") ? MAX_TIMEOUT_MS : Infinity;
     limits[name as keyof ServerLimits] = checkRange(`limits.${name}`, value, 0, most);

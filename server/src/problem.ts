@@ -61,7 +61,10 @@ const BY_CODE: Record<SdaErrorCode, readonly [status: number, detail: string]> =
   ERR_SDA_LIMIT: [422, "That is more than this server's reader or engine takes."],
   ERR_SDA_ARGUMENT: [400, "A value is not what is expected."],
   ERR_SDA_DEVICE: [503, "The device that this server makes sound on is not there."],
-  ERR_SDA_LIBTORCH: [503, "This server has no sound engine: LibTorch is missing or another version."],
+  ERR_SDA_LIBTORCH: [
+    503,
+    "This server has no sound engine: LibTorch is missing or another version.",
+  ],
   ERR_SDA_NATIVE: [503, "This server's native part is missing or has failed."],
   ERR_SDA_DISPOSED: [503, "The server is shutting down."],
   ERR_SDA_LOCKED: [503, "Another program is changing the library; try again."],
@@ -70,8 +73,8 @@ const BY_CODE: Record<SdaErrorCode, readonly [status: number, detail: string]> =
 
 /** By the system's code. */
 const BY_ERRNO: Record<string, readonly [status: number, detail: string]> = {
-  ENOSPC: [507, "The models folder's disk is full."],
-  EDQUOT: [507, "The models folder's disk quota is used up."],
+  ENOSPC: [507, "The server's disk is full."],
+  EDQUOT: [507, "The server's disk quota is used up."],
   EROFS: [403, "The models folder can't be written to."],
   EACCES: [403, "The models folder, or a file in it, may not be used by this server."],
   EPERM: [403, "The models folder, or a file in it, may not be used by this server."],
@@ -142,4 +145,3 @@ function fromValidation(errors: ValidationError[]): Problem {
     option: option || undefined,
   });
 }
-

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { closing } from "./work.js";
 import { unavailable } from "./problem.js";
+import { closing } from "./work.js";
 
 /** Why the work of a client that has left stops. Nobody is told. */
 export class ClientLeft extends Error {}

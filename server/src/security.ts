@@ -33,11 +33,6 @@ export async function mayWrite(request: FastifyRequest, rules: Rules): Promise<b
   }
 }
 
-/** Whether writing from where this client is takes a token. */
-export function needsToken(request: FastifyRequest, { token }: Rules): boolean {
-  return token !== undefined || !isLocal(request);
-}
-
 /** A page elsewhere may lead its own name to this machine (DNS rebinding); then that name is in Host. */
 function checkHost(request: FastifyRequest, { allowedHosts }: Rules): void {
   if (allowedHosts === true || !isLoopback(request)) return;

@@ -22,7 +22,12 @@ export const SOUND_ID = "^[0-9a-f]{32}$";
 /** What a sound is known by: the model's file and all that goes into it. */
 export function soundId(fileIdentity: string, options: GenerateOptions): string {
   const { durationS = 1, seed, concatMode = "crossfade", stepsBetween = 10 } = options;
-  const { overlapSamples = 2400, joint = "python", loudness = "peak", sampleRate = 48000 } = options;
+  const {
+    overlapSamples = 2400,
+    joint = "python",
+    loudness = "peak",
+    sampleRate = 48000,
+  } = options;
   const { mode = "mono", width = 0.5, depth = 0.3 } = options.spatial ?? {};
   const point = options.latent ? Array.from(options.latent) : (options.sliders ?? null);
   const all = [durationS, seed, concatMode, stepsBetween, overlapSamples, joint, loudness];
