@@ -1,6 +1,7 @@
 export type { AudioFormat, GenerationResult } from "./audio/generation.js";
 export type { GenerateOptions, SpatialOptions } from "./audio/options.js";
 export type { QualityReport } from "./audio/quality.js";
+export { resample } from "./audio/resample.js";
 export { type WriteWavOptions, writeWav } from "./audio/wav.js";
 export type { BitDepth } from "./audio/wav-format.js";
 export { type WavFormat, wavBytes, wavStream } from "./audio/wav-stream.js";
