@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { unlink } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
@@ -68,7 +69,7 @@ async function receiveTo(
     saved.catch((error) => failed.abort(error));
   });
   try {
-    await pipeline(request, form, { signal: stop });
+    await feed(request, form, stop);
     await saved;
     stop.throwIfAborted();
   } catch (error) {
@@ -79,6 +80,26 @@ async function receiveTo(
   }
   if (fileName === undefined) throw badRequest("file", "The form has no file.");
   return { path, fileName, fields };
+}
+
+/** Leaves the request as it is when that fails: its sender is to be answered. */
+async function feed(
+  request: IncomingMessage,
+  form: BusboyInstance,
+  signal: AbortSignal,
+): Promise<void> {
+  const stopped = new AbortController();
+  signal.addEventListener("abort", () => stopped.abort(), { once: true, signal: stopped.signal });
+  try {
+    const finished = once(form, "finish", { signal: stopped.signal });
+    if (signal.aborted) stopped.abort();
+    request.pipe(form);
+    await finished;
+  } finally {
+    stopped.abort();
+    request.unpipe(form);
+    if (!form.writableFinished) form.destroy();
+  }
 }
 
 function parserOf(request: IncomingMessage, maxBytes: number): BusboyInstance {
