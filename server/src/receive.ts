@@ -66,7 +66,7 @@ async function receiveTo(
     saved = pipeline(stream, createWriteStream(path, { flags: "wx", mode: 0o600 }), {
       signal: stop,
     });
-    saved.catch((error) => failed.abort(error));
+    saved.catch((error) => failed.abort(told(error)));
   });
   try {
     await feed(request, form, stop);
@@ -75,11 +75,16 @@ async function receiveTo(
   } catch (error) {
     await saved.catch(() => {});
     stop.throwIfAborted();
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
-    throw new Problem(400, "ERR_FORM", "The form is damaged or was cut off.", { cause: error });
+    throw told(error);
   }
   if (fileName === undefined) throw badRequest("file", "The form has no file.");
   return { path, fileName, fields };
+}
+
+/** What the system says is the server's trouble; all else is the form's. */
+function told(cause: unknown): unknown {
+  if ((cause as NodeJS.ErrnoException).syscall !== undefined) return cause;
+  return new Problem(400, "ERR_FORM", "The form is damaged or was cut off.", { cause });
 }
 
 /** Leaves the request as it is when that fails: its sender is to be answered. */
