@@ -31,7 +31,8 @@ test("three lines embed it", async () => {
   app.register(sdaServer, { modelsDir: modelsFolder() });
   const address = await app.listen({ port: 0 });
   afterTest(() => app.close());
-  expect((await (await fetch(`${address}/api/models`)).json()).total).toBe(2);
+  const list = (await (await fetch(`${address}/api/models`)).json()) as { total: number };
+  expect(list.total).toBe(2);
   expect(named).toBe(sdaServer);
 });
 

@@ -54,8 +54,13 @@ async function listen(
   return { told, text: () => text, leave: () => left.abort(), ended };
 }
 
+/** What the answers that are looked at here have. */
+interface Answer {
+  total: number;
+  models: { modelId: string }[];
+}
 const jsonOf = async (server: RunningServer, path: string) =>
-  (await fetch(server.url + path)).json();
+  (await (await fetch(server.url + path)).json()) as Answer;
 async function problemAt(server: RunningServer, path: string, init?: RequestInit) {
   const response = await fetch(server.url + path, init);
   return checkProblem(response.status, response.headers.get("content-type"), await response.text());

@@ -186,7 +186,8 @@ describe("connections", () => {
     });
     await Promise.all(sockets.map((socket) => once(socket, "connect")));
     for (const socket of sockets) socket.write("GET /api/health HTTP/1.1\r\nHost: localhost\r\n");
-    expect((await (await fetch(`${server.url}api/models`)).json()).total).toBe(2);
+    const list = (await (await fetch(`${server.url}api/models`)).json()) as { total: number };
+    expect(list.total).toBe(2);
     for (const socket of sockets) socket.write("\r\n");
     const answers = await Promise.all(
       sockets.map(async (socket) => String((await once(socket, "data"))[0]).slice(0, 15)),
