@@ -1,0 +1,55 @@
+import { bytes, count, day, duration, hertz, number } from "../format.js";
+import type { ModelDetail } from "../types.js";
+
+/** What is known of how the model came to be, and what it is made of. */
+export function Facts({ model: m }: { model: ModelDetail }) {
+  return (
+    <section class="panel model-facts" aria-labelledby="facts-title">
+      <h2 id="facts-title">About this model</h2>
+      <dl>
+        <Fact term="Dataset">
+          {[
+            m.datasetName,
+            m.datasetFileCount > 0 && count(m.datasetFileCount, "sound"),
+            m.datasetTotalDurationS > 0 && duration(m.datasetTotalDurationS),
+          ]
+            .filter(Boolean)
+            .join(", ") || "unknown"}
+        </Fact>
+        <Fact term="Trained">
+          {day(m.trainingDate)}
+          {m.trainingEpochs > 0 && `, ${count(m.trainingEpochs, "epoch")}`}
+        </Fact>
+        <Fact term="Loss">
+          {loss(m.finalTrainLoss)}, validation {loss(m.finalValLoss)}
+        </Fact>
+        <Fact term="Saved">{day(m.saveDate)}</Fact>
+        <Fact term="Sound">
+          {hertz(m.sampleRate)}, {count(m.spectrogramConfig.nMels, "mel band")}
+        </Fact>
+        <Fact term="Network">
+          {count(m.parameters, "parameter")}, latent size {number(m.latentDim)}
+          {!m.hasEncoder && ", decoder only"}
+        </Fact>
+        <Fact term="File">{bytes(m.bytes)}</Fact>
+        <Fact term="Id">
+          <code>{m.modelId}</code>
+        </Fact>
+      </dl>
+    </section>
+  );
+}
+
+function Fact({ term, children }: { term: string; children: preact.ComponentChildren }) {
+  return (
+    <div>
+      <dt>{term}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** JSON has neither NaN nor infinity: they arrive as null. */
+function loss(value: number | null): string {
+  return value === null ? "unknown" : String(Number(value.toPrecision(4)));
+}
