@@ -10,6 +10,7 @@ import { entryFiles } from "./entry-files.js";
 import { MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
 import { errnoOf, ioError, isSdaError } from "./io-error.js";
 import { withLock } from "./lock.js";
+import { DECIDED, settleRevision, UNDECIDED } from "./revision.js";
 import type { IndexStore } from "./store.js";
 import { warn } from "./warnings.js";
 import { INDEX_TEMPORARY } from "./write-index.js";
@@ -22,11 +23,13 @@ import { INDEX_TEMPORARY } from "./write-index.js";
 const DELETED = /^\.sda-deleted-[0-9a-f]+$/;
 /** A model file under construction. */
 const MODEL_TEMPORARY = /^\.sda-.*\.tmp$/;
-const LEFTOVERS = [INDEX_TEMPORARY, DELETED, MODEL_TEMPORARY];
+const LEFTOVERS = [INDEX_TEMPORARY, DELETED, MODEL_TEMPORARY, UNDECIDED, DECIDED];
 
 // Links and folders under the names of files, and files under those of folders, are not ours.
 const isIndexTemporary = (found: Dirent) => found.isFile() && INDEX_TEMPORARY.test(found.name);
 const isModelTemporary = (found: Dirent) => found.isFile() && MODEL_TEMPORARY.test(found.name);
+const isUndecided = (found: Dirent) => found.isFile() && UNDECIDED.test(found.name);
+const isDecided = (found: Dirent) => found.isFile() && DECIDED.test(found.name);
 const isDeletion = (found: Dirent) => found.isDirectory() && DELETED.test(found.name);
 
 /** Moves a file out of sight. @returns how to bring it back and how to remove it for good; null: there is no file */
@@ -75,7 +78,8 @@ export async function hasLeftovers(folder: ModelsFolder): Promise<boolean> {
   });
   if (!names.some((name) => LEFTOVERS.some((pattern) => pattern.test(name)))) return false;
   const found = await list(folder.path);
-  return found.some((f) => isIndexTemporary(f) || isModelTemporary(f) || isDeletion(f));
+  const kinds = [isIndexTemporary, isModelTemporary, isUndecided, isDecided, isDeletion];
+  return found.some((f) => kinds.some((isKind) => isKind(f)));
 }
 
 /**
@@ -91,16 +95,25 @@ export async function settleLeftovers(store: IndexStore, lockTimeoutMs = 0): Pro
   }
 }
 
+/** As `settleLeftovers`, for whoever holds the lock. */
+export async function settleLocked(store: IndexStore): Promise<void> {
+  if (await hasLeftovers(store.folder)) await settle(store);
+}
+
 async function settle(store: IndexStore): Promise<void> {
   const { folder } = store;
   const addon = checkpointAddon();
   // Their writers don't hold the folder's lock but one on the file, and those that live are left alone.
   await callNative(addon, undefined, () => addon.removeStaleTemps(folder.path));
   const problems: string[] = [];
-  for (const found of await list(folder.path)) {
+  const all = await list(folder.path);
+  // A deletion that is undone brings a file back that an update may be waiting to replace.
+  for (const found of [...all.filter((f) => !isDecided(f)), ...all.filter(isDecided)]) {
+    const path = folder.join(found.name);
     try {
-      if (isIndexTemporary(found)) await unlink(folder.join(found.name));
-      else if (isDeletion(found)) await settleDeletion(store, folder.join(found.name), problems);
+      if (isIndexTemporary(found) || isUndecided(found)) await unlink(path);
+      else if (isDeletion(found)) await settleDeletion(store, path, problems);
+      else if (isDecided(found)) await settleRevision(store, path);
     } catch (error) {
       problems.push(`${found.name}: ${(error as Error).message}`);
     }

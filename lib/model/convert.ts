@@ -2,15 +2,17 @@ import { checkSignal, toFilePath } from "../check.js";
 import { SdaError } from "../errors.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
+import type { SourceHandle } from "../native/types.js";
 import { Carried, encode } from "../torch/encode.js";
 import type { Tensor } from "../torch/values.js";
 import { Fields } from "./fields.js";
 import { completeMetadata, fileContent, spectrogramDict } from "./file-content.js";
 import { checkVersion, FORMAT } from "./header.js";
+import type { Enter } from "./indexing.js";
 import type { ModelMetadata } from "./metadata.js";
-import { publish } from "./save.js";
+import { type Published, publish } from "./save.js";
 import { parseModel } from "./schema.js";
-import { checkStateDict } from "./state-dict.js";
+import { checkFileStateDict } from "./state-dict.js";
 
 /**
  * Makes a model file of a training checkpoint (`.pt`) and enters it into a library: the weights, the configs and the
@@ -29,10 +31,34 @@ export async function saveModelFromCheckpoint(
 ): Promise<string> {
   const file = toFilePath(path);
   const folder = toFilePath(modelsDir);
-  const addon = checkpointAddon();
   const { signal } = options;
   checkSignal(signal);
-  const { content, source } = await callNative(addon, signal, (c) => addon.openSource(file, c));
+  const opened = await openFile(file, signal);
+  const published = await convert(opened, metadata, folder, { signal });
+  return published.path;
+}
+
+/** A file whose values can be carried over into a new one. */
+export interface OpenFile {
+  path: string;
+  /** The top-level dict, its tensors without data */
+  content: unknown;
+  source: SourceHandle;
+}
+
+export async function openFile(path: string, signal: AbortSignal | undefined): Promise<OpenFile> {
+  const addon = checkpointAddon();
+  return { path, ...(await callNative(addon, signal, (c) => addon.openSource(path, c))) };
+}
+
+/** Makes a model of a checkpoint that is open. */
+export async function convert(
+  { path: file, content, source }: OpenFile,
+  metadata: Partial<ModelMetadata>,
+  modelsDir: string,
+  { signal, enter }: { signal: AbortSignal | undefined; enter?: Enter },
+): Promise<Published> {
+  const addon = checkpointAddon();
   const checkpoint = checkKind(content, file);
   checkVersion(checkpoint, "version", "version", 1, file);
 
@@ -53,15 +79,11 @@ export async function saveModelFromCheckpoint(
     ]),
     file,
   );
-  checkStateDict(
+  checkFileStateDict(
     checkpoint.get("model_state_dict") as Map<unknown, unknown>,
     latentDim,
     parsed.spectrogramConfig,
-    (tensor, problem) =>
-      new SdaError("ERR_SDA_SCHEMA", `tensor ${tensor} of ${file} ${problem}`, {
-        path: file,
-        tensor,
-      }),
+    file,
   );
 
   const complete = completeMetadata(metadata, trainingResults(checkpoint), parsed.analysis);
@@ -75,8 +97,11 @@ export async function saveModelFromCheckpoint(
       metadata: complete,
     }),
   );
-  return publish(folder, complete, (target) =>
-    callNative(addon, signal, (cancel) => addon.save(plan, target, source, cancel)),
+  return publish(
+    modelsDir,
+    complete,
+    (target) => callNative(addon, signal, (cancel) => addon.save(plan, target, source, cancel)),
+    enter,
   );
 }
 

@@ -1,5 +1,6 @@
 /** The dicts of a model file, made from TypeScript's objects: the file's names, key order and Python types. */
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { badArgument, checkInteger } from "../check.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { markFloat, markFloats } from "../torch/provenance.js";
@@ -79,7 +80,8 @@ export function pythonIsoDate(date: Date): string {
   return `${seconds}${milliseconds === "000" ? "" : `.${milliseconds}000`}+00:00`;
 }
 
-function checkMetadata(given: unknown): Partial<ModelMetadata> {
+/** @throws SdaError ERR_SDA_ARGUMENT (`details.option`) */
+export function checkMetadata(given: unknown): Partial<ModelMetadata> {
   if (given === undefined) return {};
   if (typeof given !== "object" || given === null) {
     throw badArgument("metadata", "an object", given);
@@ -110,9 +112,28 @@ function checkField(key: keyof ModelMetadata, value: unknown): unknown {
 }
 
 function metadataDict(metadata: ModelMetadata): Map<string, unknown> {
-  const dict = renamed(METADATA_NAMES, metadata);
-  for (const field of FLOAT_FIELDS) markFloat(dict, METADATA_NAMES[field as keyof ModelMetadata]);
+  return markFloatFields(renamed(METADATA_NAMES, metadata));
+}
+
+function markFloatFields(dict: Map<string, unknown>): Map<string, unknown> {
+  for (const field of FLOAT_FIELDS) {
+    const name = METADATA_NAMES[field as keyof ModelMetadata];
+    if (dict.has(name)) markFloat(dict, name);
+  }
   return dict;
+}
+
+/** The fields of `metadata` that differ from what a file says, as they go into a file. */
+export function changedMetadata(
+  metadata: Partial<ModelMetadata>,
+  before: ModelMetadata,
+): Map<string, unknown> {
+  const changed = new Map<string, unknown>();
+  for (const field of Object.keys(metadata) as (keyof ModelMetadata)[]) {
+    if (isDeepStrictEqual(metadata[field], before[field])) continue;
+    changed.set(METADATA_NAMES[field], metadata[field]);
+  }
+  return markFloatFields(changed);
 }
 
 export function spectrogramDict(config: Partial<SpectrogramConfig>): Map<string, unknown> {

@@ -1,17 +1,55 @@
 import { basename } from "node:path";
+import { badArgument } from "../check.js";
+import type { SdaError } from "../errors.js";
+import { entryFromMetadata, type ModelEntry } from "../library/entry.js";
+import { ModelsFolder } from "../library/folder.js";
+import { withLock } from "../library/lock.js";
 import { ModelLibrary } from "../library/model-library.js";
+import { IndexStore } from "../library/store.js";
 import type { ModelMetadata } from "./metadata.js";
 
+/** A model's file that is new in its folder. */
+export interface NewFile {
+  path: string;
+  bytes: number;
+}
+
 /** Enters a new model file into its folder's index. Until that is done, the file is whole but found by repair only. */
-export async function addToIndex(
+export type Enter = (
   modelsDir: string,
-  file: { path: string; bytes: number },
+  file: NewFile,
   metadata: ModelMetadata,
-): Promise<void> {
-  const library = await ModelLibrary.open(modelsDir);
-  await library.addEntry({
-    ...metadata,
-    filePath: basename(file.path),
-    fileSizeBytes: file.bytes,
-  });
+) => Promise<ModelEntry>;
+
+/** In the place of the entry with the same id, if there is one. */
+export const addToIndex: Enter = async (modelsDir, file, metadata) => {
+  const entry = entryOf(file, metadata);
+  await (await ModelLibrary.open(modelsDir)).addEntry(entry);
+  return entry;
+};
+
+/** @throws SdaError ERR_SDA_ARGUMENT (`metadata.modelId`): there is an entry with the same id */
+export const addNewToIndex: Enter = async (modelsDir, file, metadata) => {
+  const entry = entryOf(file, metadata);
+  const folder = await ModelsFolder.at(modelsDir);
+  const store = new IndexStore(folder);
+  await withLock(folder, {}, () =>
+    store.transact((patch) => {
+      if (patch.has(entry.modelId)) throw takenId(entry.modelId);
+      patch.add(entry);
+    }),
+  );
+  return entry;
+};
+
+/** The option that an error of `takenId` names */
+export const TAKEN_ID = "metadata.modelId";
+
+export function takenId(modelId: string): SdaError {
+  return badArgument(TAKEN_ID, "an id that the library has no model of", modelId);
+}
+
+function entryOf({ path, bytes }: NewFile, metadata: ModelMetadata): ModelEntry {
+  const { modelId } = metadata;
+  return entryFromMetadata(metadata, { modelId, filePath: basename(path), fileSizeBytes: bytes });
 }

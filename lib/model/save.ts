@@ -3,6 +3,7 @@ import { badArgument, checkInteger, checkSignal, toFilePath } from "../check.js"
 import { SdaError } from "../errors.js";
 import { fileStem } from "../file-stem.js";
 import type { AnalysisResult } from "../latent/analysis.js";
+import type { ModelEntry } from "../library/entry.js";
 import { makeFolder } from "../make-folder.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
@@ -12,7 +13,7 @@ import { OrderedDict, type Tensor } from "../torch/values.js";
 import { parseAnalysis } from "./analysis-schema.js";
 import { Fields } from "./fields.js";
 import { analysisDict, completeMetadata, fileContent, spectrogramDict } from "./file-content.js";
-import { addToIndex } from "./indexing.js";
+import { addToIndex, type Enter } from "./indexing.js";
 import { LoadedModel } from "./loaded-model.js";
 import type { ModelMetadata } from "./metadata.js";
 import { MAX_LATENT_DIM, parseSpectrogramConfig } from "./schema.js";
@@ -58,10 +59,18 @@ export async function saveModel(
   const { content, metadata } =
     source instanceof LoadedModel ? fromLoaded(source, options) : fromTensors(source, options);
   const plan = encode(content);
-  return publish(modelsDir, metadata, (target) => {
+  const published = await publish(modelsDir, metadata, (target) => {
     if (source instanceof LoadedModel) return source.save(plan, target, options.signal);
     return saveValues(plan, target, options.signal);
   });
+  return published.path;
+}
+
+/** A new model of a library. */
+export interface Published {
+  /** Of its file */
+  path: string;
+  entry: ModelEntry;
 }
 
 /** Writes the file under a name that is not taken, then its entry; without an entry, there is to be no file. */
@@ -69,17 +78,17 @@ export async function publish(
   modelsDir: string,
   metadata: ModelMetadata,
   write: (target: SaveTarget) => Promise<SaveResult>,
-): Promise<string> {
+  enter: Enter = addToIndex,
+): Promise<Published> {
   await makeFolder(modelsDir);
   const stem = fileStem(metadata.name);
   const saved = await write({ folder: modelsDir, stem, extension: MODEL_EXTENSION });
   try {
-    await addToIndex(modelsDir, saved, metadata);
+    return { path: saved.path, entry: await enter(modelsDir, saved, metadata) };
   } catch (error) {
     await unlink(saved.path).catch(() => {}); // repair would find it
     throw error;
   }
-  return saved.path;
 }
 
 function saveValues(

@@ -1,6 +1,6 @@
 /** The tensors of a ConvVAE: names and shapes, as the engine wants them when it loads a file. */
 import { show } from "../check.js";
-import type { SdaError } from "../errors.js";
+import { SdaError } from "../errors.js";
 import { type DType, Tensor } from "../torch/values.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 
@@ -42,6 +42,25 @@ export function checkStateDict(
     if (tensors.has(name) || (decoderOnly && name.startsWith("encoder."))) continue;
     throw refuse(name, `is missing, expected with shape [${shape.join(", ")}]`);
   }
+}
+
+/**
+ * As `checkStateDict`, of the state dict that a file has.
+ *
+ * @throws SdaError ERR_SDA_SCHEMA (`details.tensor`)
+ */
+export function checkFileStateDict(
+  tensors: ReadonlyMap<unknown, unknown>,
+  latentDim: number,
+  config: SpectrogramConfig,
+  path: string,
+): void {
+  checkStateDict(tensors, latentDim, config, (tensor, problem) => {
+    return new SdaError("ERR_SDA_SCHEMA", `tensor ${tensor} of ${path} ${problem}`, {
+      path,
+      tensor,
+    });
+  });
 }
 
 function expectedTensors(latentDim: number, config: SpectrogramConfig): Map<string, number[]> {

@@ -263,6 +263,13 @@ export interface EngineAddon {
     seed: number | undefined,
     cancel?: CancelToken,
   ): Promise<FloatTensor>;
+  /** Rates from 1 on; ⌈samples · to / from⌉ samples, in `data`. */
+  resample(
+    waveform: FloatTensor,
+    fromRate: number,
+    toRate: number,
+    cancel?: CancelToken,
+  ): Promise<FloatTensor>;
   generate(
     model: ModelHandle,
     spectrogram: SpectrogramHandle,

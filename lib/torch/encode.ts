@@ -51,6 +51,8 @@ enum Code {
   Storage,
   Ref,
   Carry,
+  CarryAll,
+  Amend,
 }
 
 /**
@@ -63,6 +65,19 @@ export class Carried {
   constructor(key: string, fallback?: unknown) {
     this.key = key;
     this.fallback = fallback;
+  }
+}
+
+/**
+ * Stands for a dict of the source file, written as it is there but for these keys, which keep their places; new ones come
+ * last. Without `base`, the top-level dict.
+ */
+export class Amended {
+  readonly base: Carried | null;
+  readonly changes: ReadonlyMap<string, unknown>;
+  constructor(base: Carried | null, changes: ReadonlyMap<string, unknown>) {
+    this.base = base;
+    this.changes = changes;
   }
 }
 
@@ -141,7 +156,8 @@ class Encoder {
       if (hasFallback) this.#value(value.fallback, 0);
       this.#codes.push(Code.Carry, hasFallback ? 1 : 0);
       this.#values.push(value.key);
-    } else if (isPlain(value)) this.#plain(value);
+    } else if (value instanceof Amended) this.#amended(value);
+    else if (isPlain(value)) this.#plain(value);
     else throw this.#refuse(`${show(value)} can't be saved`);
   }
 
@@ -217,6 +233,16 @@ class Encoder {
       this.#at(key, value, 0);
     }
     this.#codes.push(Code.Fill, entries.length * 2);
+  }
+
+  #amended({ base, changes }: Amended): void {
+    if (base === null) this.#codes.push(Code.CarryAll);
+    else this.#value(base, 0);
+    for (const [key, value] of changes) {
+      this.#value(key, 0);
+      this.#at(key, value, mapKinds(changes, key, value)[1]);
+    }
+    this.#codes.push(Code.Amend, changes.size);
   }
 
   #set(set: Set<unknown>): void {

@@ -13,6 +13,7 @@
 #include "addon/float_tensors.h"
 #include "addon/handles.h"
 #include "addon/loaded_model.h"
+#include "addon/resample.h"
 #include "addon/save.h"
 #include "addon/values.h"
 #include "checkpoint/checkpoint.h"
@@ -238,6 +239,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("encode", encode);
   add("waveformToMel", waveform_to_mel);
   add("melToWaveform", mel_to_waveform);
+  add("resample", resample);
   add("generate", generate);
   add("audioFormat", audio_format);
   add("startStream", start_stream);

@@ -44,6 +44,8 @@ enum Code : std::uint32_t {
   kRef,          // code: which of the objects made so far
   kCarry,        // value: key of the dict that is carried over from; code: whether the value before
                  // it is what to write when there is no such key
+  kCarryAll,     // the dict that is carried over from
+  kAmend,        // code: how many keys, each with its value, the dict below them has instead
 };
 
 [[noreturn]] void broken(const char* what) {
@@ -309,6 +311,12 @@ void ValueBuilder::execute(std::uint32_t what) {
             .with("field", std::string(key));
       return stack_.push_back(*found);
     }
+    case kCarryAll:
+      if (carried_ == nullptr) broken("nothing to carry over");
+      // Values point to what may change; the writer changes nothing.
+      return stack_.push_back(Value::of(const_cast<Dict*>(carried_)));
+    case kAmend:
+      return amend(code());
     default:
       broken("an unknown code");
   }
@@ -330,6 +338,34 @@ void ValueBuilder::fill(std::uint32_t count) {
     for (std::size_t i = from; i < stack_.size(); ++i) arena_.push(*items, stack_[i]);
   }
   stack_.resize(from);
+}
+
+// The dict may belong to a document, so it is a copy that changes; what is in it stays the same
+// objects.
+void ValueBuilder::amend(std::uint32_t count) {
+  const std::size_t from = from_top(std::size_t{count} * 2 + 1) + 1;
+  const auto* base = stack_[from - 1].as<Dict>();
+  if (base == nullptr) broken("changes of no dict");
+  auto* dict = arena_.make<Dict>();
+  dict->dict_kind = base->dict_kind;
+  dict->factory = base->factory;
+  dict->attributes = base->attributes;
+  for (std::size_t i = from; i < stack_.size(); i += 2)
+    if (stack_[i].kind != Kind::kStr) broken("a changed key is no text");
+  const auto change_of = [&](const Value& key) {
+    for (std::size_t i = from; i < stack_.size(); i += 2)
+      if (key.kind == Kind::kStr && key.view() == stack_[i].view()) return i;
+    return stack_.size();
+  };
+  for (const auto& [key, value] : base->entries) {
+    const std::size_t changed = change_of(key);
+    arena_.push(dict->entries, {key, changed < stack_.size() ? stack_[changed + 1] : value});
+  }
+  for (std::size_t i = from; i < stack_.size(); i += 2)
+    if (base->find(stack_[i].view()) == nullptr)
+      arena_.push(dict->entries, {stack_[i], stack_[i + 1]});
+  stack_.resize(from);
+  stack_.back() = Value::of(dict);
 }
 
 void ValueBuilder::fill_object(std::uint32_t items, std::uint32_t entries) {

@@ -26,6 +26,7 @@ class ValueBuilder {
  private:
   void execute(std::uint32_t code);
   void fill(std::uint32_t count);
+  void amend(std::uint32_t count);
   void fill_object(std::uint32_t items, std::uint32_t entries);
   void push_tensor();
   void push_array();

@@ -20,5 +20,6 @@ set(SDA_ENGINE_ADDON_SOURCES
   native/addon/generate.cc
   native/addon/generate_options.cc
   native/addon/loaded_model.cc
+  native/addon/resample.cc
   native/addon/stream.cc
 )

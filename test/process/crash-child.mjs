@@ -10,6 +10,7 @@ const [compiled, folder, fixtures, seed, ...operations] = process.argv.slice(2);
 const { ModelLibrary } = await import(`${compiled}/library/model-library.js`);
 const { deleteModel } = await import(`${compiled}/library/delete.js`);
 const { saveModelFromCheckpoint } = await import(`${compiled}/model/convert.js`);
+const { updateModel } = await import(`${compiled}/model/update.js`);
 const { saveModel } = await import(`${compiled}/model/save.js`);
 const { load } = await import(`${compiled}/torch/index.js`);
 const say = (...words) => writeSync(1, `${words.join(" ")}\n`);
@@ -74,6 +75,23 @@ const does = {
     await library.remove(id);
     say("removed", id);
   },
+  /** Texts of many lengths, so that the file's size changes too. */
+  async update() {
+    const id = pick(known("model"));
+    if (id === undefined) return;
+    const name = `edited-${seed}-${count++}`;
+    say("renaming", id, name);
+    await updateModel(id, folder, { name, description: "x".repeat(random(500)), tags: [name] });
+    say("renamed", id, name);
+  },
+  async relabel() {
+    const id = pick(known("model").filter((e) => e.hasAnalysis));
+    if (id === undefined) return;
+    const label = `label-${seed}-${count++}`;
+    say("labelling", id, label);
+    await updateModel(id, folder, { componentLabels: [label, "b", "c"] });
+    say("labelled", id, label);
+  },
   async delete() {
     const id = pick(known("model"));
     if (id === undefined) return;
@@ -89,10 +107,12 @@ say("ready");
 try {
   library = await ModelLibrary.open(folder);
   for (const operation of operations) await does[operation]();
-  for (const order = ["save", "convert", "add", "delete", "remove"]; operations.length === 0; ) {
+  const grow = ["save", "convert", "add", "update", "relabel"];
+  const shrink = ["delete", "remove"];
+  while (operations.length === 0) {
     // More goes than comes once there is enough.
-    const few = library.count() < 8;
-    await does[order[few ? random(3) : random(5)]]();
+    const order = library.count() < 8 ? grow : [...grow, ...shrink, ...shrink];
+    await does[order[random(order.length)]]();
     await library.refresh();
   }
   say("end");

@@ -16,7 +16,13 @@ import { constants, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ModelLibrary, readMetadata, verifyFile } from "../../lib/index.js";
+import {
+  describeModel,
+  type ModelEntry,
+  ModelLibrary,
+  readMetadata,
+  verifyFile,
+} from "../../lib/index.js";
 import { parsePythonJson } from "../../lib/library/python-json.js";
 import { compileLibrary } from "./compiled.js";
 
@@ -50,10 +56,16 @@ afterAll(() => {
 
 type Fate = "adding" | "added" | "removing" | "removed";
 
+/** Stands for the name or label that a model had at first. */
+const UNEDITED = "";
+
 /** A folder, and what is known about the fate of each of its entries. */
 class Subject {
   folder = mkdtempSync(join(place, "library-"));
   fates = new Map<string, Fate>();
+  /** What may be the names and first labels of models that were edited, the surest first */
+  names = new Map<string, string[]>();
+  labels = new Map<string, string[]>();
   failure = "";
 
   static async create(): Promise<Subject> {
@@ -67,6 +79,8 @@ class Subject {
     const subject = new Subject();
     cpSync(this.folder, subject.folder, { recursive: true });
     subject.fates = new Map(this.fates);
+    subject.names = new Map(this.names);
+    subject.labels = new Map(this.labels);
     return subject;
   }
 
@@ -102,9 +116,15 @@ class Subject {
       const [word, ...rest] = line.split(" ");
       if (word === "end") ended = true;
       else if (word === "failed") this.failure = rest.join(" ");
+      else if (/^(renam|labell)(ing|ed)$/.test(word)) this.#edited(word, rest);
       else if (word !== "ready" && rest[0]) this.fates.set(rest[0], word as Fate);
     }
     return ended;
+  }
+
+  #edited(word: string, [id = "", text = ""]: string[]): void {
+    const texts = word.startsWith("renam") ? this.names : this.labels;
+    texts.set(id, word.endsWith("ed") ? [text] : [...(texts.get(id) ?? [UNEDITED]), text]);
   }
 
   /** `rejected`: the process ended by itself, with what its change threw. */
@@ -123,6 +143,7 @@ class Subject {
       (name) => !/^\.?model_library\.(json|lock)/.test(name),
     );
     expect(new Set(names)).toEqual(files);
+    for (const entry of library.listAll()) await this.#checkEdited(entry, rejected);
     for (const name of names) {
       const path = join(this.folder, name);
       await readMetadata(path);
@@ -140,6 +161,27 @@ class Subject {
       if (fate === "removed") expect(found, id).toBeNull();
       if (found) expect(existsSync(join(this.folder, found.filePath)), id).toBe(true);
     }
+  }
+
+  /** File and entry agree, on the texts before the change or on those after it, and on no others. */
+  async #checkEdited(entry: ModelEntry, rejected: boolean): Promise<void> {
+    const { modelId, filePath, name, description, tags } = entry;
+    if (!this.names.has(modelId) && !this.labels.has(modelId)) return;
+    const file = await describeModel(join(this.folder, filePath));
+    expect(file.metadata, modelId).toMatchObject({ name, description, tags });
+    expect(file.bytes, modelId).toBe(entry.fileSizeBytes);
+    for (const [texts, found] of [
+      [this.names, name],
+      [this.labels, file.sliders[0]?.label ?? ""],
+    ] as const) {
+      const known = texts.get(modelId);
+      if (!known) continue;
+      const isUnedited = !/^(edited|label)-/.test(found);
+      const possible = rejected ? known.slice(0, 1) : known;
+      expect(possible, `${modelId}: ${found}`).toContain(isUnedited ? UNEDITED : found);
+      texts.set(modelId, [isUnedited ? UNEDITED : found]);
+    }
+    if (this.names.get(modelId)?.[0] === name) expect(tags).toEqual([name]);
   }
 
   /** A change that was rejected has not been made, neither in the index nor among the files. */
@@ -193,7 +235,7 @@ const layered =
 if (!layered) console.warn("no fault layer can be built here: those tests are skipped.");
 afterAll(() => rmSync(dirname(layer), { recursive: true, force: true }));
 
-const OPERATIONS = ["save", "convert", "add", "delete", "remove"];
+const OPERATIONS = ["save", "convert", "add", "update", "relabel", "delete", "remove"];
 
 /** Kinds of calls, as the fault layer names them */
 const ALL = "orcwslx";
@@ -205,7 +247,7 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
 
   beforeAll(async () => {
     before = await Subject.create();
-    expect(await before.follow(before.start(1, ["add", "save", "add"]))).toBe(true);
+    expect(await before.follow(before.start(1, ["add", "save", "convert", "add"]))).toBe(true);
     await before.check();
   });
 
@@ -281,15 +323,25 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
       // A deletion hides the file first; the index that no longer names it is synced with the folder.
       const index = "w+scsc";
       const model = `^w+scs${index}$`;
-      const orders: Record<string, string> = { save: model, convert: model, delete: `^c${index}$` };
+      // An update's new file is put where the index decides about it; once that has, it takes the old one's place.
+      // Labels are not in the index, which decides nothing then.
+      const orders: Record<string, string> = {
+        save: model,
+        convert: model,
+        delete: `^c${index}$`,
+        update: `^w+scscs${index}cs$`,
+        relabel: "^w+scscs$",
+      };
       expect(order).toMatch(new RegExp(orders[operation] ?? `^${index}$`));
     }
   });
 
-  test("a conversion leaves the weights to the kernel", async () => {
+  test("conversions and updates leave the weights to the kernel", async () => {
     const names = async (operation: string) =>
       (await callsOf(operation, "w")).map((call) => call.split(" ")[1]);
-    expect(await names("convert")).toContain("copy_file_range");
+    for (const operation of ["convert", "update", "relabel"]) {
+      expect(await names(operation)).toContain("copy_file_range");
+    }
     expect(await names("save")).not.toContain("copy_file_range");
   });
 
