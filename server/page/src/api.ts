@@ -3,13 +3,14 @@ import { isAbort, type Problem, problemOf, unreachable } from "./problem.js";
 import { askForToken, token } from "./token.js";
 import type {
   BitDepth,
-  Encoded,
-  GenerateBody,
+  Encoding,
+  GenerateRequest,
   ModelChange,
   ModelDetail,
-  ModelPage,
+  ModelList,
   Session,
   Sliders,
+  SlidersAnswer,
   SoundResult,
   TagCount,
 } from "./types.js";
@@ -34,7 +35,7 @@ export interface ModelsQuery {
   pageSize: number;
 }
 
-export async function getModels(q: ModelsQuery, signal: AbortSignal): Promise<ModelPage> {
+export async function getModels(q: ModelsQuery, signal: AbortSignal): Promise<ModelList> {
   const search = new URLSearchParams({
     sort: q.sort,
     order: q.order,
@@ -54,8 +55,14 @@ export async function getModel(id: string, signal: AbortSignal): Promise<Tagged<
   return tagged(await request(modelPath(id), { signal }));
 }
 
-export function getSliders(id: string, signal: AbortSignal): Promise<Sliders> {
-  return json(`${modelPath(id)}/sliders`, { signal });
+export async function getSliders(id: string, signal: AbortSignal): Promise<Sliders> {
+  const answer = await json<SlidersAnswer>(`${modelPath(id)}/sliders`, { signal });
+  // JSON has no NaN; the library has, for a file that says so.
+  const sliders = answer.sliders.map((slider) => ({
+    ...slider,
+    varianceExplainedPct: slider.varianceExplainedPct ?? Number.NaN,
+  }));
+  return { ...answer, sliders };
 }
 
 export async function changeModel(
@@ -79,7 +86,7 @@ export function modelFileUrl(id: string): string {
 /** `clientId` is that of the event stream that is to be told of the progress. */
 export function generate(
   id: string,
-  body: GenerateBody,
+  body: GenerateRequest,
   { clientId, requestId, signal }: { clientId: string; requestId: string; signal: AbortSignal },
 ): Promise<SoundResult> {
   const headers = {
@@ -101,7 +108,7 @@ export async function getSound(
   return (await request(path, signal ? { signal } : {})).arrayBuffer();
 }
 
-export function encode(id: string, wav: Blob, signal: AbortSignal): Promise<Encoded> {
+export function encode(id: string, wav: Blob, signal: AbortSignal): Promise<Encoding> {
   const headers = { "Content-Type": "audio/wav" };
   return json(`${modelPath(id)}/encode`, { method: "POST", headers, body: wav, signal });
 }

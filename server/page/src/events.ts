@@ -29,7 +29,7 @@ export function connect(): void {
   source.addEventListener("open", () => {
     const missed = connection.value === "lost";
     connection.value = "open";
-    if (missed) for (const listener of libraryListeners) listener(null);
+    if (missed) missedSomething();
   });
   source.addEventListener("error", () => {
     connection.value = "lost";
@@ -37,7 +37,13 @@ export function connect(): void {
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
   });
   source.addEventListener("library", ({ data }) => tell(libraryListeners, data));
+  // Whether the models folder can be read has changed: so has what there is to show.
+  source.addEventListener("health", () => missedSomething());
   source.addEventListener("progress", ({ data }) => tell(progressListeners, data));
+}
+
+function missedSomething(): void {
+  for (const listener of libraryListeners) listener(null);
 }
 
 function tell<T>(listeners: Set<Listener<T>>, data: string): void {

@@ -25,7 +25,8 @@ export function seconds(s: number): string {
 }
 
 /** Of datasets, which are longer. */
-export function duration(s: number): string {
+export function duration(s: number | null): string {
+  if (s === null) return "unknown";
   if (s < 60) return seconds(s);
   const minutes = Math.round(s / 60);
   if (minutes < 60) return `${minutes} min`;
@@ -49,8 +50,15 @@ export function day(iso: string): string {
   });
 }
 
+/** Not a number where a file says nothing sensible. */
 export function percent(p: number): string {
+  if (Number.isNaN(p)) return "unknown";
   return `${p < 10 ? p.toFixed(1) : Math.round(p)} %`;
+}
+
+/** Of a training. A model that nothing is known of has 0 epochs and losses of 0; JSON has neither NaN nor infinity. */
+export function loss(value: number | null, epochs: number): string {
+  return value === null || epochs === 0 ? "unknown" : String(Number(value.toPrecision(3)));
 }
 
 export function number(n: number): string {

@@ -14,9 +14,6 @@ export async function uploadModel(
   signal: AbortSignal,
 ): Promise<ModelDetail> {
   const form = new FormData();
-  // A checkpoint has no name of its own. Fields come before the file, so that the server knows them when it arrives.
-  const stem = /^(.+)\.(pt|pth)$/i.exec(file.name)?.[1];
-  if (stem !== undefined) form.append("name", stem);
   form.append("file", file);
   let answer = await send(form, onProgress, signal);
   if (answer.status === 401 && (await askForToken())) answer = await send(form, onProgress, signal);

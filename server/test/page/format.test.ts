@@ -7,6 +7,7 @@ import {
   featureName,
   fileName,
   hertz,
+  loss,
   percent,
   seconds,
 } from "../../page/src/format.js";
@@ -48,6 +49,12 @@ test("dates are days, whatever they are", () => {
   expect(day("2026-02-14T23:59:59.123456+00:00")).toBe("14 Feb 2026");
   expect(day("")).toBe("unknown");
   expect(day("yesterday")).toBe("yesterday");
+});
+
+test("a loss is unknown before any epoch, and where it is no number", () => {
+  expect(loss(4.1678, 90)).toBe("4.17");
+  expect(loss(0, 0)).toBe("unknown");
+  expect(loss(null, 90)).toBe("unknown");
 });
 
 test("counts know one from many", () => {

@@ -1,7 +1,7 @@
-import type { ModelPage } from "../types.js";
+import type { ModelList } from "../types.js";
 import { ask, PAGE_SIZE, query } from "./state.js";
 
-export function Pager({ page: { page, total } }: { page: ModelPage }) {
+export function Pager({ page: { page, total } }: { page: ModelList }) {
   const last = Math.ceil(total / PAGE_SIZE);
   if (last <= 1) return null;
   const turn = (to: number) => {

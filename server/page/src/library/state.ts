@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { getModels, getTags } from "../api.js";
 import { asProblem, isAbort, type Problem } from "../problem.js";
 import { currentQuery, rewrite } from "../route.js";
-import type { ModelPage, TagCount } from "../types.js";
+import type { ModelList, TagCount } from "../types.js";
 import { addressOf, type LibraryQuery, libraryQueryOf } from "./query.js";
 
 export const PAGE_SIZE = 24;
@@ -15,7 +15,7 @@ export type View = "cards" | "table";
 export const view = signal<View>(localStorage.getItem(VIEW_KEY) === "table" ? "table" : "cards");
 export const query = signal<LibraryQuery>(libraryQueryOf(currentQuery()));
 /** What was last found; it stays while the next answer is on its way. */
-export const found = signal<ModelPage | null>(null);
+export const found = signal<ModelList | null>(null);
 export const tags = signal<readonly TagCount[]>([]);
 export const loading = signal(false);
 export const problem = signal<Problem | null>(null);

@@ -1,4 +1,4 @@
-import { bytes, day } from "../format.js";
+import { bytes, day, loss } from "../format.js";
 import { modelAddress } from "../route.js";
 import type { ModelEntry } from "../types.js";
 import { Icon } from "../ui/icons.js";
@@ -36,7 +36,7 @@ export function ModelTable({ models }: { models: readonly ModelEntry[] }) {
               </th>
               <td>{model.tags.join(", ")}</td>
               <td class="numeric">{model.hasAnalysis ? model.nActiveComponents : "none"}</td>
-              <td class="numeric">{loss(model.finalValLoss)}</td>
+              <td class="numeric">{loss(model.finalValLoss, model.trainingEpochs)}</td>
               <td class="numeric">{bytes(model.fileSizeBytes)}</td>
               <td>{day(model.trainingDate)}</td>
               <td>{day(model.saveDate)}</td>
@@ -46,13 +46,6 @@ export function ModelTable({ models }: { models: readonly ModelEntry[] }) {
       </table>
     </section>
   );
-}
-
-/** JSON has neither NaN nor infinity, which an index may hold: they arrive as null. */
-function loss(value: number | null): string {
-  return value === null || !Number.isFinite(value)
-    ? "unknown"
-    : String(Number(value.toPrecision(3)));
 }
 
 interface HeadProps {

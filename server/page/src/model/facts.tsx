@@ -1,4 +1,5 @@
-import { bytes, count, day, duration, hertz, number } from "../format.js";
+import type { ComponentChildren } from "preact";
+import { bytes, count, day, duration, hertz, loss, number } from "../format.js";
 import type { ModelDetail } from "../types.js";
 
 /** What is known of how the model came to be, and what it is made of. */
@@ -11,7 +12,7 @@ export function Facts({ model: m }: { model: ModelDetail }) {
           {[
             m.datasetName,
             m.datasetFileCount > 0 && count(m.datasetFileCount, "sound"),
-            m.datasetTotalDurationS > 0 && duration(m.datasetTotalDurationS),
+            (m.datasetTotalDurationS ?? 0) > 0 && duration(m.datasetTotalDurationS),
           ]
             .filter(Boolean)
             .join(", ") || "unknown"}
@@ -21,7 +22,8 @@ export function Facts({ model: m }: { model: ModelDetail }) {
           {m.trainingEpochs > 0 && `, ${count(m.trainingEpochs, "epoch")}`}
         </Fact>
         <Fact term="Loss">
-          {loss(m.finalTrainLoss)}, validation {loss(m.finalValLoss)}
+          {loss(m.finalTrainLoss, m.trainingEpochs)}
+          {m.trainingEpochs > 0 && `, validation ${loss(m.finalValLoss, m.trainingEpochs)}`}
         </Fact>
         <Fact term="Saved">{day(m.saveDate)}</Fact>
         <Fact term="Sound">
@@ -40,16 +42,11 @@ export function Facts({ model: m }: { model: ModelDetail }) {
   );
 }
 
-function Fact({ term, children }: { term: string; children: preact.ComponentChildren }) {
+function Fact({ term, children }: { term: string; children: ComponentChildren }) {
   return (
     <div>
       <dt>{term}</dt>
       <dd>{children}</dd>
     </div>
   );
-}
-
-/** JSON has neither NaN nor infinity: they arrive as null. */
-function loss(value: number | null): string {
-  return value === null ? "unknown" : String(Number(value.toPrecision(4)));
 }

@@ -16,17 +16,22 @@ import {
 } from "./settings.js";
 
 const MODE_TEXT = { crossfade: "Crossfade", latent_interpolation: "Interpolation" };
-const SPATIAL_TEXT = { mono: "Mono", stereo: "Stereo", dual_seed: "Two seeds, left and right" };
+const SPATIAL_TEXT = { mono: "Mono", stereo: "Stereo", dual_seed: "Two seeds" };
+
+/** On a phone the sliders are what should be near. */
+const isWide = matchMedia("(min-width: 60rem)").matches;
 
 export function SettingsForm({ desk }: { desk: Desk }) {
   const s = desk.settings.value;
   const change = (settings: Partial<Settings>) => desk.change(settings);
   return (
-    <form class="settings" onSubmit={(event) => event.preventDefault()}>
-      <h3>Settings</h3>
+    <details class="settings" open={isWide}>
+      <summary>
+        <h3>Settings</h3>
+      </summary>
       <Duration value={s.durationS} onDuration={(durationS) => change({ durationS })} />
       <Choice
-        label="Seconds are joined by"
+        label="Joined by"
         value={s.mode}
         options={MODES.map((value) => ({ value, text: MODE_TEXT[value] }))}
         onChoice={(mode) => change({ mode })}
@@ -59,7 +64,7 @@ export function SettingsForm({ desk }: { desk: Desk }) {
         options={SAMPLE_RATES.map((rate) => ({ value: String(rate), text: `${rate / 1000} kHz` }))}
         onChoice={(rate) => change({ sampleRate: Number(rate) as Settings["sampleRate"] })}
       />
-      <div class="setting">
+      <div class="setting with-button">
         <SeedInput label="Seed" value={s.seed} onSeed={(seed) => change({ seed })} />
         <button
           type="button"
@@ -79,7 +84,7 @@ export function SettingsForm({ desk }: { desk: Desk }) {
         />
         Play a second of it while sliders move
       </label>
-    </form>
+    </details>
   );
 }
 

@@ -1,5 +1,5 @@
 /** What sound to make, and its place in an address. */
-import type { GenerateBody } from "../types.js";
+import type { GenerateRequest } from "../types.js";
 
 export const MODES = ["crossfade", "latent_interpolation"] as const;
 export const SPATIAL_MODES = ["mono", "stereo", "dual_seed"] as const;
@@ -84,7 +84,7 @@ export function generateBody(
   positions: readonly number[],
   s: Settings,
   durationS = s.durationS,
-): GenerateBody {
+): GenerateRequest {
   return {
     ...(positions.length > 0 && { sliders: [...positions] }),
     seed: s.seed,

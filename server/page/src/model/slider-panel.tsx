@@ -48,21 +48,23 @@ export function SliderPanel({ desk, model }: { desk: Desk; model: ModelDetail })
           >
             <Icon name="redo" />
           </button>
-          <button
-            type="button"
-            class="quiet"
-            onClick={() => {
-              desk.centre();
-              announce("All sliders are in the middle");
-            }}
-          >
-            <Icon name="centre" />
-            Centre
-          </button>
-          <EncodeButton desk={desk} model={model} />
         </div>
       </div>
-      <Randomise desk={desk} />
+      <div class="row toolbar">
+        <Randomise desk={desk} />
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            desk.centre();
+            announce("All sliders are in the middle");
+          }}
+        >
+          <Icon name="centre" />
+          Centre
+        </button>
+        <EncodeButton desk={desk} model={model} />
+      </div>
       <div class="sliders">
         {sliders.map((slider) => (
           <Slider key={slider.index} desk={desk} slider={slider} />
@@ -92,7 +94,7 @@ function Randomise({ desk }: { desk: Desk }) {
         <Icon name="dice" />
         Randomise
       </button>
-      <SeedInput label="by seed" value={seed.value} onSeed={apply} />
+      <SeedInput label="seed" value={seed.value} onSeed={apply} />
     </div>
   );
 }

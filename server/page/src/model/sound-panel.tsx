@@ -32,7 +32,7 @@ export function SoundPanel({ desk, name }: { desk: Desk; name: string }) {
 function NoPicture() {
   return (
     <div class="picture is-empty">
-      <p>Move a slider to hear a second of it, or make the full sound.</p>
+      <p>Move a slider to hear a second of it, or render the full sound.</p>
     </div>
   );
 }

@@ -33,7 +33,7 @@ export function Transport({ desk }: { desk: Desk }) {
         </span>
         <button type="button" class="primary" onClick={() => void desk.makeFull()}>
           <Icon name="wave" />
-          Make {seconds(desk.settings.value.durationS)} of sound
+          Render {seconds(desk.settings.value.durationS)}
         </button>
       </div>
       <Working desk={desk} />
