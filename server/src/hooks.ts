@@ -9,6 +9,7 @@ import { closing } from "./work.js";
 const REQUEST_ID = /^[\w.:-]{1,100}$/;
 /** As nginx has it in its logs: nobody reads the answer. */
 const CLIENT_CLOSED = 499;
+const LINGER_MS = 3000;
 /** Said of an answer that is not sent. */
 const CONTENT_HEADERS = [
   "accept-ranges",
@@ -57,13 +58,23 @@ export function answerErrors(scope: FastifyInstance): void {
 }
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
-  // What is refused need not be sent to the end.
-  if (!request.raw.complete && hasBody(request)) reply.header("connection", "close");
+  if (!request.raw.complete && hasBody(request)) reply.raw.once("finish", () => linger(request));
   return reply
     .code(problem.status)
     .headers({ "cache-control": "no-store", ...problem.headers })
     .type(PROBLEM_TYPE)
     .send(JSON.stringify(problem));
+}
+
+/**
+ * Who still sends what has been refused should read the answer, which is lost when the connection is cut at once. The rest is
+ * thrown away, but not for long.
+ */
+function linger({ raw }: FastifyRequest): void {
+  if (raw.complete) return;
+  const timer = setTimeout(() => raw.destroy(), LINGER_MS).unref();
+  raw.once("close", () => clearTimeout(timer));
+  raw.resume();
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {

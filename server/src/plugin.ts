@@ -10,6 +10,7 @@ import { resolveOptions, type SdaServerOptions } from "./options.js";
 import { pageFolder, servePage } from "./page.js";
 import { Problem } from "./problem.js";
 import type { Api } from "./routes/api.js";
+import { encodeRoutes } from "./routes/encode.js";
 import { eventRoutes } from "./routes/events.js";
 import { generateRoutes } from "./routes/generate.js";
 import { healthRoutes } from "./routes/health.js";
@@ -136,6 +137,7 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
   modelRoutes(api, service);
   generateRoutes(api, service);
   soundRoutes(api, service);
+  encodeRoutes(api, service);
   uploadRoutes(api, service);
   eventRoutes(api, service);
   healthRoutes(api, service);

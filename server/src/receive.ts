@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { unlink } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
@@ -65,20 +66,45 @@ async function receiveTo(
     saved = pipeline(stream, createWriteStream(path, { flags: "wx", mode: 0o600 }), {
       signal: stop,
     });
-    saved.catch((error) => failed.abort(error));
+    saved.catch((error) => failed.abort(told(error)));
   });
   try {
-    await pipeline(request, form, { signal: stop });
+    await feed(request, form, stop);
     await saved;
     stop.throwIfAborted();
   } catch (error) {
     await saved.catch(() => {});
     stop.throwIfAborted();
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
-    throw new Problem(400, "ERR_FORM", "The form is damaged or was cut off.", { cause: error });
+    throw told(error);
   }
   if (fileName === undefined) throw badRequest("file", "The form has no file.");
   return { path, fileName, fields };
+}
+
+/** What the system says is the server's trouble; all else is the form's. */
+function told(cause: unknown): unknown {
+  if ((cause as NodeJS.ErrnoException).syscall !== undefined) return cause;
+  return new Problem(400, "ERR_FORM", "The form is damaged or was cut off.", { cause });
+}
+
+/** Leaves the request as it is when that fails: its sender is to be answered. */
+async function feed(
+  request: IncomingMessage,
+  form: BusboyInstance,
+  signal: AbortSignal,
+): Promise<void> {
+  const stopped = new AbortController();
+  signal.addEventListener("abort", () => stopped.abort(), { once: true, signal: stopped.signal });
+  try {
+    const finished = once(form, "finish", { signal: stopped.signal });
+    if (signal.aborted) stopped.abort();
+    request.pipe(form);
+    await finished;
+  } finally {
+    stopped.abort();
+    request.unpipe(form);
+    if (!form.writableFinished) form.destroy();
+  }
 }
 
 function parserOf(request: IncomingMessage, maxBytes: number): BusboyInstance {

@@ -64,7 +64,7 @@ export function generateRoutes(api: Api, service: Service): void {
       config: { sdaAction: "generate" },
       preValidation: async (request) => {
         // No body is a body without options.
-        request.body ??= {};
+        if (request.body === undefined) request.body = {};
       },
       schema: {
         operationId: "generate",

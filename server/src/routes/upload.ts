@@ -112,11 +112,12 @@ async function nameFor({ path, fileName }: Received): Promise<string | undefined
 }
 
 function textsOf(fields: Map<string, string[]>): Texts {
-  const texts: Record<string, unknown> = {};
+  const given: [string, unknown][] = [];
   for (const [name, values] of fields) {
     if (name !== "tags" && values.length > 1) throw badRequest(name, "A field is there twice.");
-    texts[name] = name === "tags" ? values : values[0];
+    given.push([name, name === "tags" ? values : values[0]]);
   }
+  const texts: Record<string, unknown> = Object.fromEntries(given);
   if (texts["name"] === "") delete texts["name"];
   if (Array.isArray(texts["tags"]))
     texts["tags"] = texts["tags"].filter((tag) => tag.trim() !== "");
