@@ -24,7 +24,8 @@ export function LibraryPage() {
     if (found.value) announce(`${count(found.value.total, "model")} found`);
   }, [found.value?.total]);
   return (
-    <UploadDrop>
+    <>
+      <UploadDrop />
       <div class="page-head">
         <h1 tabIndex={-1}>Library</h1>
         <p class="muted" aria-hidden="true">
@@ -35,7 +36,7 @@ export function LibraryPage() {
       <Uploads />
       <Filters />
       <Found />
-    </UploadDrop>
+    </>
   );
 }
 

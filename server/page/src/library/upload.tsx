@@ -1,18 +1,14 @@
-import type { ComponentChildren } from "preact";
 import { modelAddress } from "../route.js";
 import { canWrite } from "../session.js";
-import { Drop } from "../ui/drop.js";
 import { FileButton } from "../ui/file-button.js";
+import { FileDrop } from "../ui/file-drop.js";
 import { Icon } from "../ui/icons.js";
 import { Link } from "../ui/link.js";
 import { dismissUpload, type Upload, upload, uploads } from "./uploads.js";
 
-export function UploadDrop({ children }: { children: ComponentChildren }) {
-  const invitation = canWrite.value ? "Drop to add to the library" : null;
+export function UploadDrop() {
   return (
-    <Drop invitation={invitation} onFiles={upload}>
-      {children}
-    </Drop>
+    <FileDrop invitation={canWrite.value ? "Drop to add to the library" : null} onFiles={upload} />
   );
 }
 

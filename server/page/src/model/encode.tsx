@@ -1,11 +1,11 @@
 import { useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
+import { useCallback } from "preact/hooks";
 import { encode } from "../api.js";
 import { notify } from "../notices.js";
 import { asProblem } from "../problem.js";
 import type { ModelDetail } from "../types.js";
-import { Drop } from "../ui/drop.js";
 import { FileButton } from "../ui/file-button.js";
+import { FileDrop } from "../ui/file-drop.js";
 import { Icon } from "../ui/icons.js";
 import type { Desk } from "./desk.js";
 
@@ -14,32 +14,21 @@ interface EncodeProps {
   model: ModelDetail;
 }
 
-/** Why no sound can be turned into positions; null where it can. */
-function hindrance({ hasAnalysis, hasEncoder }: ModelDetail): string | null {
-  if (!hasEncoder) return "This model has no encoder: it can't listen to sounds";
-  if (!hasAnalysis) return "This model has no sliders";
-  return null;
+/** A decoder alone hears nothing, and without sliders there is nothing to move. */
+function canListen({ hasAnalysis, hasEncoder }: ModelDetail): boolean {
+  return hasEncoder && hasAnalysis;
 }
 
 /** A WAV file dropped anywhere on the page moves the sliders to what the model hears in it. */
-export function EncodeDrop({
-  desk,
-  model,
-  children,
-}: EncodeProps & { children: ComponentChildren }) {
-  const invitation =
-    hindrance(model) === null ? "Drop a WAV file to find its slider positions" : null;
-  return (
-    <Drop invitation={invitation} onFiles={(files) => void moveTo(desk, files)}>
-      {children}
-    </Drop>
-  );
+export function EncodeDrop({ desk, model }: EncodeProps) {
+  const onFiles = useCallback((files: File[]) => void moveTo(desk, files), [desk]);
+  const invitation = canListen(model) ? "Drop a WAV file to find its slider positions" : null;
+  return <FileDrop invitation={invitation} onFiles={onFiles} />;
 }
 
 export function EncodeButton({ desk, model }: EncodeProps) {
   const busy = useSignal(false);
-  const reason = hindrance(model);
-  if (reason !== null) return null;
+  if (!canListen(model)) return null;
   return (
     <FileButton
       class="quiet"

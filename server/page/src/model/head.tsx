@@ -7,63 +7,57 @@ import { DeleteDialog } from "./delete-dialog.js";
 import { EditDialog } from "./edit-dialog.js";
 import type { OpenModel } from "./load.js";
 
+/** The heading is there from the start and stays: it has the focus after a move to this page. */
 export function Head({ model }: { model: OpenModel }) {
-  const open = useSignal<"edit" | "delete" | null>(null);
-  const detail = model.detail.value;
-  if (detail === null) return null;
-  const { name, description, tags } = detail.value;
-  const close = () => {
-    open.value = null;
-  };
+  const detail = model.detail.value?.value;
+  const isShown = detail !== undefined && model.problem.value === null;
   return (
     <div class="model-head">
       <div>
-        <h1 tabIndex={-1}>{name}</h1>
-        {description !== "" && <p class="lead">{description}</p>}
-        {tags.length > 0 && (
+        <h1 tabIndex={-1}>{detail?.name ?? (model.problem.value ? "Model" : "Opening model…")}</h1>
+        {isShown && detail.description !== "" && <p class="lead">{detail.description}</p>}
+        {isShown && detail.tags.length > 0 && (
           <ul class="tags" aria-label="Tags">
-            {tags.map((tag) => (
+            {detail.tags.map((tag) => (
               <li key={tag}>{tag}</li>
             ))}
           </ul>
         )}
       </div>
-      <div class="row actions">
-        <button type="button" class="quiet" onClick={copyAddress}>
-          <Icon name="link" />
-          Copy link
-        </button>
-        <a class="button quiet" href={modelFileUrl(model.id)} download>
-          <Icon name="download" />
-          Model file
-        </a>
-        {canWrite.value && (
-          <>
-            <button
-              type="button"
-              class="quiet"
-              onClick={() => {
-                open.value = "edit";
-              }}
-            >
-              <Icon name="edit" />
-              Edit
-            </button>
-            <button
-              type="button"
-              class="quiet danger"
-              onClick={() => {
-                open.value = "delete";
-              }}
-            >
-              <Icon name="delete" />
-              Delete
-            </button>
-          </>
-        )}
-      </div>
-      {open.value === "edit" && <EditDialog model={model} onClose={close} />}
-      {open.value === "delete" && <DeleteDialog id={model.id} name={name} onClose={close} />}
+      {isShown && <Actions model={model} name={detail.name} />}
+    </div>
+  );
+}
+
+function Actions({ model, name }: { model: OpenModel; name: string }) {
+  const open = useSignal<"edit" | "delete" | null>(null);
+  const show = (dialog: "edit" | "delete" | null) => () => {
+    open.value = dialog;
+  };
+  return (
+    <div class="row actions">
+      <button type="button" class="quiet" onClick={copyAddress}>
+        <Icon name="link" />
+        Copy link
+      </button>
+      <a class="button quiet" href={modelFileUrl(model.id)} download>
+        <Icon name="download" />
+        Model file
+      </a>
+      {canWrite.value && (
+        <>
+          <button type="button" class="quiet" onClick={show("edit")}>
+            <Icon name="edit" />
+            Edit
+          </button>
+          <button type="button" class="quiet danger" onClick={show("delete")}>
+            <Icon name="delete" />
+            Delete
+          </button>
+        </>
+      )}
+      {open.value === "edit" && <EditDialog model={model} onClose={show(null)} />}
+      {open.value === "delete" && <DeleteDialog id={model.id} name={name} onClose={show(null)} />}
     </div>
   );
 }

@@ -32,8 +32,17 @@ export function ModelPage({ id }: { id: string }) {
           Library
         </Link>
       </p>
+      <Head model={model} />
       {problem ? (
-        <NotShown model={model} />
+        <Failure
+          title={
+            problem.status === 404 ? "This model is not in the library" : "The model can't be shown"
+          }
+          problem={problem}
+          onRetry={() => void model.fetch()}
+        >
+          <Link to={libraryAddress()}>To the library</Link>
+        </Failure>
       ) : detail === null ? (
         <Waiting />
       ) : (
@@ -43,34 +52,12 @@ export function ModelPage({ id }: { id: string }) {
   );
 }
 
-function NotShown({ model }: { model: OpenModel }) {
-  const problem = model.problem.value;
-  if (problem === null) return null;
-  const isGone = problem.status === 404;
-  const name = model.detail.value?.value.name;
-  return (
-    <>
-      <h1 tabIndex={-1}>{name ?? "Model"}</h1>
-      <Failure
-        title={isGone ? "This model is not in the library" : "The model can't be shown"}
-        problem={problem}
-        onRetry={() => void model.fetch()}
-      >
-        <Link to={libraryAddress()}>To the library</Link>
-      </Failure>
-    </>
-  );
-}
-
 function Waiting() {
   return (
-    <div aria-busy="true">
-      <h1 tabIndex={-1}>Opening model…</h1>
-      <div class="card skeleton" aria-hidden="true">
-        <i />
-        <i />
-        <i />
-      </div>
+    <div class="card skeleton" aria-busy="true">
+      <i />
+      <i />
+      <i />
     </div>
   );
 }
@@ -90,8 +77,8 @@ function Opened({ model }: { model: OpenModel }) {
   }, [desk, sliders]);
   if (desk === null || detail === null) return null;
   return (
-    <EncodeDrop desk={desk} model={detail.value}>
-      <Head model={model} />
+    <>
+      <EncodeDrop desk={desk} model={detail.value} />
       {desk.addressRefused && (
         <p class="hint" role="status">
           The address holds positions that do not fit this model's sliders; they are in the middle
@@ -103,6 +90,6 @@ function Opened({ model }: { model: OpenModel }) {
         <SliderPanel desk={desk} model={detail.value} />
       </div>
       <Facts model={detail.value} />
-    </EncodeDrop>
+    </>
   );
 }
