@@ -15,7 +15,7 @@ export function App() {
   useFocusOnMove();
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip" href="#main" onClick={skip}>
         Skip to content
       </a>
       <header class="site">
@@ -45,6 +45,14 @@ export function App() {
       {asking.value && <TokenDialog />}
     </>
   );
+}
+
+/** By itself a fragment would become part of the address, and a step of the browser's history. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  const main = document.getElementById("main");
+  main?.focus({ preventScroll: true });
+  main?.scrollIntoView();
 }
 
 /** After a move to another place a screen reader begins at its heading, as after a page load. */

@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import { Icon } from "../ui/icons.js";
 import { SORTS, type SortField, sortBy, toggleTag } from "./query.js";
 import { ask, query, show, tags, view } from "./state.js";
@@ -70,11 +71,14 @@ export function Filters() {
 }
 
 function TagChips() {
+  const all = useSignal(false);
   const chosen = query.value.tags;
   const known = tags.value;
   // A chosen tag stays in sight, even when no model has it any more.
   const missing = chosen.filter((tag) => !known.some((k) => k.tag === tag));
-  const [few, more] = [known.slice(0, FEW_TAGS), known.slice(FEW_TAGS)];
+  const shown = all.value
+    ? known
+    : known.filter(({ tag }, rank) => rank < FEW_TAGS || chosen.includes(tag));
   if (known.length + missing.length === 0) return null;
   const chip = (tag: string, count: number) => (
     <button
@@ -95,12 +99,18 @@ function TagChips() {
     <fieldset class="chips">
       <legend class="visually-hidden">Tags: models with any of those chosen</legend>
       {missing.map((tag) => chip(tag, 0))}
-      {few.map(({ tag, count }) => chip(tag, count))}
-      {more.length > 0 && (
-        <details class="more-chips" open={more.some(({ tag }) => chosen.includes(tag))}>
-          <summary class="chip">{more.length} more</summary>
-          {more.map(({ tag, count }) => chip(tag, count))}
-        </details>
+      {shown.map(({ tag, count }) => chip(tag, count))}
+      {known.length > FEW_TAGS && (
+        <button
+          type="button"
+          class="chip more"
+          aria-expanded={all.value}
+          onClick={() => {
+            all.value = !all.value;
+          }}
+        >
+          {all.value ? "Fewer tags" : `${known.length - FEW_TAGS} more`}
+        </button>
       )}
       {chosen.length > 0 && (
         <button

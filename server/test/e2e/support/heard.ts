@@ -9,10 +9,6 @@ export interface Heard {
   offset: number;
 }
 
-interface Recorded extends Omit<Heard, "channels"> {
-  channels: number[][];
-}
-
 type Source = AudioBufferSourceNode & { offset: number };
 type Recorder = { heard: Source[] };
 
@@ -36,14 +32,26 @@ export function timesHeard(page: Page): Promise<number> {
 /** Waits until something has been played for the `times`th time, and gives that. */
 export async function heard(page: Page, times: number): Promise<Heard> {
   await page.waitForFunction((n) => (globalThis as unknown as Recorder).heard.length >= n, times);
-  const recorded: Recorded = await page.evaluate((n) => {
+  const { channels, ...rest } = await page.evaluate(async (n) => {
     const source = (globalThis as unknown as Recorder).heard[n - 1];
     if (!source?.buffer) throw new Error("nothing to play");
     const { buffer, loop, offset } = source;
-    const channels = Array.from({ length: buffer.numberOfChannels }, (_, channel) =>
-      Array.from(buffer.getChannelData(channel)),
+    // As text, because numbers one by one take seconds
+    const base64 = (samples: Float32Array<ArrayBuffer>) =>
+      new Promise<string>((resolve) => {
+        const reader = new FileReader();
+        reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ""));
+        reader.readAsDataURL(new Blob([samples]));
+      });
+    const channels = await Promise.all(
+      Array.from({ length: buffer.numberOfChannels }, (_, i) => base64(buffer.getChannelData(i))),
     );
     return { sampleRate: buffer.sampleRate, channels, loop, offset };
   }, times);
-  return { ...recorded, channels: recorded.channels.map((samples) => Float32Array.from(samples)) };
+  return { ...rest, channels: channels.map(floatsOf) };
+}
+
+function floatsOf(base64: string): Float32Array {
+  const bytes = Uint8Array.from(Buffer.from(base64, "base64"));
+  return new Float32Array(bytes.buffer);
 }

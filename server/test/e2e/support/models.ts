@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { importModel, type ModelEntry } from "../../../../lib/index.js";
+import { importModel, loadModel, type ModelEntry, saveModel } from "../../../../lib/index.js";
 import { bundledModel } from "../../../../test/process/run.js";
 import { fixture } from "../../../../test/support/fixtures.js";
 
@@ -23,7 +23,7 @@ export function emptyFolder(): string {
   return folder;
 }
 
-/** The bundled model and a few small ones. */
+/** The bundled model, a small one, and one without sliders. */
 export async function modelsFolder(): Promise<{ folder: string; plucks: ModelEntry }> {
   const folder = emptyFolder();
   const plucks = await importModel(bundledModel, folder);
@@ -32,10 +32,11 @@ export async function modelsFolder(): Promise<{ folder: string; plucks: ModelEnt
     description: "Bells in a small room, recorded with one microphone",
     tags: ["bells", "demo"],
   });
-  await importModel(fixture("models/tiny-decoder-only.sda"), folder, {
-    name: "Deaf Singer",
-    description: "",
-    tags: ["voice"],
+  using tiny = await loadModel(fixture("models/tiny.sda"));
+  await saveModel(tiny, {
+    modelsDir: folder,
+    metadata: { name: "Blind Singer", tags: ["voice"] },
+    analysis: null,
   });
   return { folder, plucks };
 }

@@ -36,8 +36,12 @@ afterEach(async () => {
   expect(ended.flatMap(({ faults }) => faults)).toEqual([]);
 });
 
-/** A window of its own, as of another person. Its faults fail the test when it ends. */
-export async function visit(url: string, options: VisitOptions = {}): Promise<Page> {
+/** A window of its own, as of another person, `prepare`d before it goes there. Its faults fail the test when it ends. */
+export async function visit(
+  url: string,
+  options: VisitOptions = {},
+  prepare: (page: Page) => Promise<unknown> = async () => {},
+): Promise<Page> {
   if (browser === undefined) throw new Error("There is no browser");
   const { failures = false, ...rest } = options;
   const context = await browser.newContext({
@@ -69,6 +73,7 @@ export async function visit(url: string, options: VisitOptions = {}): Promise<Pa
   await page.addInitScript(recordSounds);
   await page.addInitScript({ path: axePath });
   visits.push({ page, faults, origin });
+  await prepare(page);
   await page.goto(url);
   return page;
 }
