@@ -2,24 +2,9 @@ import { badArgument, seedOrRandom } from "../check.js";
 import type { Tensor } from "../torch/values.js";
 import type { AnalysisResult } from "./analysis.js";
 import { Pcg64 } from "./pcg64.js";
+import { randomPositions, type SliderInfo } from "./positions.js";
 
-/** One principal axis as a slider. Steps are whole slider positions. */
-export interface SliderInfo {
-  index: number;
-  label: string;
-  suggestedLabel: string;
-  /** The slider's ends: -half and half */
-  minStep: number;
-  maxStep: number;
-  /** Between these the training sounds lie */
-  safeMinStep: number;
-  safeMaxStep: number;
-  /** Between these and the safe bounds sounds get unusual; see `isInWarningZone` */
-  warningMinStep: number;
-  warningMaxStep: number;
-  /** Percent of the latent space's variance along this axis */
-  varianceExplainedPct: number;
-}
+export { isInWarningZone, type SliderInfo } from "./positions.js";
 
 /** What each slider can do, in order. Divisions are done in the arrays' own precision, as numpy does them. */
 export function sliderInfos(analysis: AnalysisResult): SliderInfo[] {
@@ -149,18 +134,7 @@ export function centerSliders(analysis: AnalysisResult): number[] {
  * @throws SdaError ERR_SDA_ARGUMENT for a bad seed
  */
 export function randomizeSliders(analysis: AnalysisResult, seed?: number): number[] {
-  const random = new Pcg64(seedOrRandom(seed));
-  return sliderInfos(analysis).map(({ safeMinStep, safeMaxStep }) =>
-    safeMinStep > safeMaxStep ? 0 : random.integer(safeMinStep, safeMaxStep),
-  );
-}
-
-/** Whether a position lies beyond the safe range but within the warning range, on either side. */
-export function isInWarningZone(position: number, slider: SliderInfo): boolean {
-  return (
-    (position >= slider.warningMinStep && position < slider.safeMinStep) ||
-    (position > slider.safeMaxStep && position <= slider.warningMaxStep)
-  );
+  return randomPositions(sliderInfos(analysis), new Pcg64(seedOrRandom(seed)));
 }
 
 function checkPositions(analysis: AnalysisResult, positions: unknown): void {
