@@ -10,6 +10,7 @@ export type { AnalysisResult } from "./latent/analysis.js";
 export {
   centerSliders,
   isInWarningZone,
+  latentToSliders,
   randomizeSliders,
   type SliderInfo,
 } from "./latent/sliders.js";
@@ -28,6 +29,7 @@ export { saveModelFromCheckpoint } from "./model/convert.js";
 export { describeModel, type ModelDescription } from "./model/describe.js";
 export { type Device, type LoadModelOptions, loadModel } from "./model/load.js";
 export { LoadedModel } from "./model/loaded-model.js";
+export { type MelPicture, type MelPictureOptions, melPicture } from "./model/mel-picture.js";
 export { type ModelMetadata, readMetadata } from "./model/metadata.js";
 export { type SaveModelOptions, saveModel } from "./model/save.js";
 export { type SidecarOptions, writeSidecar } from "./model/sidecar.js";

@@ -1,10 +1,9 @@
 /** A picture of a sound: its waveform, and under it its mel spectrogram, as SVG. */
-import { encode } from "fast-png";
 import { writeFileAtomically } from "../atomic-file.js";
 import type { GenerationResult } from "../audio/generation.js";
 import type { LoadedModel } from "../model/loaded-model.js";
+import { melPicture } from "../model/mel-picture.js";
 import type { SpectrogramConfig } from "../model/spectrogram-config.js";
-import { Tensor } from "../torch/values.js";
 import { printable } from "./text.js";
 
 const WIDTH = 1200;
@@ -16,24 +15,8 @@ const MEL_HEIGHT = 320;
 const GAP = 24;
 const BOTTOM = 50;
 const PLOT = WIDTH - LEFT - RIGHT;
-/** What is this much below the loudest is black. */
-const DYNAMIC_RANGE_DB = 80;
-/** What is as quiet as this is black, were it the loudest. */
-const SILENCE = 1e-10;
 const INK = "#333333";
 const WAVE = "#2563a8";
-/** Dark to light with evenly rising lightness, so that louder looks louder in print, too. */
-const COLOR_STOPS = [
-  [0, 0, 4],
-  [40, 11, 84],
-  [101, 21, 110],
-  [159, 42, 99],
-  [212, 72, 66],
-  [245, 125, 21],
-  [250, 193, 39],
-  [252, 255, 164],
-] as const;
-
 /**
  * Writes the picture beside a sound.
  *
@@ -55,7 +38,7 @@ async function plot(sound: GenerationResult, model: LoadedModel): Promise<string
     return waveform(samples, top);
   });
   const melTop = TOP + sound.channels * (WAVE_HEIGHT + GAP);
-  const mel = await melImage(mono(sound), model);
+  const mel = await melPicture(sound, model, { maxWidth: PLOT });
   const height = melTop + MEL_HEIGHT + BOTTOM;
   const title = `${printable(model.metadata.name)}, seed ${sound.seed}`;
   const facts = `${sound.durationS.toFixed(2)} s, ${sound.sampleRate} Hz, ${sound.channels === 1 ? "mono" : "stereo"}`;
@@ -65,7 +48,7 @@ async function plot(sound: GenerationResult, model: LoadedModel): Promise<string
 <text x="${LEFT}" y="30" font-size="18">${escapeXml(title)}</text>
 <text x="${WIDTH - RIGHT}" y="30" text-anchor="end">${facts}</text>
 ${waves.join("\n")}
-<image x="${LEFT}" y="${melTop}" width="${PLOT}" height="${MEL_HEIGHT}" preserveAspectRatio="none" href="data:image/png;base64,${Buffer.from(mel).toString("base64")}"/>
+<image x="${LEFT}" y="${melTop}" width="${PLOT}" height="${MEL_HEIGHT}" preserveAspectRatio="none" href="data:image/png;base64,${Buffer.from(mel.png).toString("base64")}"/>
 ${frequencyAxis(config, sound.sampleRate / config.sampleRate, melTop)}
 ${timeAxis(sound.durationS, melTop + MEL_HEIGHT)}
 </svg>
@@ -99,51 +82,6 @@ function waveform(samples: Float32Array, top: number): string {
   return `${labels.join("")}<polygon points="${[...upper, ...lower].join(" ")}" fill="${WAVE}" stroke="${WAVE}" stroke-width="0.5"/>`;
 }
 
-/** The model's own mel spectrogram of the sound in decibels below its loudest, as a PNG, low frequencies at the bottom. */
-async function melImage(samples: Float32Array, model: LoadedModel): Promise<Uint8Array> {
-  const { nFft, hopLength } = model.spectrogram.config;
-  const padded = new Float32Array(Math.max(samples.length, nFft)); // less is no spectrogram
-  padded.set(samples);
-  const waveform = new Tensor("float32", [1, 1, padded.length], padded);
-  const mel = await model.spectrogram.waveformToMel(waveform);
-  const [bands = 0, stride = 0] = mel.shape.slice(2);
-  const frames = Math.min(stride, 1 + Math.floor(samples.length / hopLength));
-  const columns = Math.min(frames, PLOT);
-  const energies = new Float32Array(bands * columns);
-  let loudest = SILENCE;
-  for (let band = 0; band < bands; band++) {
-    for (let column = 0; column < columns; column++) {
-      const from = Math.floor((column * frames) / columns);
-      const to = Math.max(from + 1, Math.floor(((column + 1) * frames) / columns));
-      let most = 0;
-      for (let t = from; t < to; t++) {
-        most = Math.max(most, Math.expm1(mel.data[band * stride + t] as number));
-      }
-      energies[band * columns + column] = most;
-      loudest = Math.max(loudest, most);
-    }
-  }
-  const perBel = 20 / model.spectrogram.config.power; // a power of 2 holds squares of amplitudes
-  const data = new Uint8Array(bands * columns * 3);
-  for (let row = 0; row < bands; row++) {
-    for (let column = 0; column < columns; column++) {
-      const energy = energies[(bands - 1 - row) * columns + column] as number;
-      const decibels = perBel * Math.log10(Math.max(energy, Number.MIN_VALUE) / loudest);
-      data.set(color(1 + decibels / DYNAMIC_RANGE_DB), (row * columns + column) * 3);
-    }
-  }
-  return encode({ width: columns, height: bands, data, channels: 3 });
-}
-
-function color(level: number): [number, number, number] {
-  const place = Math.max(0, Math.min(1, level)) * (COLOR_STOPS.length - 1);
-  const below = Math.min(Math.floor(place), COLOR_STOPS.length - 2);
-  const [from, to] = [COLOR_STOPS[below], COLOR_STOPS[below + 1]];
-  const mix = (i: 0 | 1 | 2) =>
-    Math.round((from?.[i] ?? 0) + ((to?.[i] ?? 0) - (from?.[i] ?? 0)) * (place - below));
-  return [mix(0), mix(1), mix(2)];
-}
-
 const toMel = (hz: number) => 2595 * Math.log10(1 + hz / 700); // HTK's scale, as the model's filters have it
 
 /** @param stretch the filters count samples, not seconds: at another rate than the model's they lie higher or lower */
@@ -174,12 +112,6 @@ function timeAxis(durationS: number, y: number): string {
     );
   }
   return ticks.join("");
-}
-
-function mono({ audio }: GenerationResult): Float32Array {
-  const [first, second] = audio;
-  if (!first) return new Float32Array();
-  return second ? first.map((sample, i) => (sample + (second[i] ?? 0)) / 2) : first;
 }
 
 function escapeXml(text: string): string {

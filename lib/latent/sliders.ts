@@ -2,24 +2,9 @@ import { badArgument, seedOrRandom } from "../check.js";
 import type { Tensor } from "../torch/values.js";
 import type { AnalysisResult } from "./analysis.js";
 import { Pcg64 } from "./pcg64.js";
+import { randomPositions, type SliderInfo } from "./positions.js";
 
-/** One principal axis as a slider. Steps are whole slider positions. */
-export interface SliderInfo {
-  index: number;
-  label: string;
-  suggestedLabel: string;
-  /** The slider's ends: -half and half */
-  minStep: number;
-  maxStep: number;
-  /** Between these the training sounds lie */
-  safeMinStep: number;
-  safeMaxStep: number;
-  /** Between these and the safe bounds sounds get unusual; see `isInWarningZone` */
-  warningMinStep: number;
-  warningMaxStep: number;
-  /** Percent of the latent space's variance along this axis */
-  varianceExplainedPct: number;
-}
+export { isInWarningZone, type SliderInfo } from "./positions.js";
 
 /** What each slider can do, in order. Divisions are done in the arrays' own precision, as numpy does them. */
 export function sliderInfos(analysis: AnalysisResult): SliderInfo[] {
@@ -72,6 +57,65 @@ export function slidersToLatent(analysis: AnalysisResult, positions: number[]): 
   return z;
 }
 
+/** Of the normal equations: beyond this, what is left is rounding. */
+const TOLERANCE = 1e-12;
+/** Perpendicular axes take one; a file that somebody made up is not to take for ever. */
+const MAX_STEPS = 100;
+
+/**
+ * The slider positions whose latent is nearest to `latent`: what `slidersToLatent` undoes, and for a point that no positions
+ * stand for, its projection. Where the axes are not perpendicular to each other, as those of a principal component analysis
+ * are, it is the least-squares solution, by conjugate gradients on the normal equations (Hestenes and Stiefel 1952, "Methods of
+ * Conjugate Gradients for Solving Linear Systems"). Each position is then rounded and clamped by itself.
+ *
+ * @param latent [latentDim], finite
+ * @returns one whole number a slider, -half … half; 0 where a step is 0
+ * @throws SdaError ERR_SDA_ARGUMENT
+ */
+export function latentToSliders(analysis: AnalysisResult, latent: Float32Array): number[] {
+  const { latentDim, nActiveComponents: count } = analysis;
+  if (!(latent instanceof Float32Array) || latent.length !== latentDim) {
+    throw badArgument("latent", `a Float32Array of ${latentDim}`, latent);
+  }
+  if (!latent.every(Number.isFinite)) throw badArgument("latent", "finite", "NaN or infinity");
+  const axis = (i: number, d: number) => at(analysis.pcaComponents, i * latentDim + d);
+  const combine = (along: Float64Array) =>
+    Float64Array.from({ length: latentDim }, (_, d) =>
+      dot(count, (i) => (along[i] as number) * axis(i, d)),
+    );
+  const project = (point: Float64Array) =>
+    Float64Array.from({ length: count }, (_, i) =>
+      dot(latentDim, (d) => (point[d] as number) * axis(i, d)),
+    );
+
+  const distances = new Float64Array(count);
+  const left = Float64Array.from(latent, (value, d) => value - at(analysis.pcaMean, d));
+  let gradient = project(left);
+  const direction = gradient.slice();
+  let norm = squared(gradient);
+  const enough = norm * TOLERANCE ** 2;
+  for (let step = 0; step < Math.min(count, MAX_STEPS) && norm > enough; step++) {
+    const moved = combine(direction);
+    const length = norm / squared(moved);
+    if (!Number.isFinite(length)) break; // these axes lead nowhere
+    for (let i = 0; i < count; i++)
+      distances[i] = (distances[i] as number) + length * (direction[i] as number);
+    for (let d = 0; d < latentDim; d++)
+      left[d] = (left[d] as number) - length * (moved[d] as number);
+    gradient = project(left);
+    const before = norm;
+    norm = squared(gradient);
+    for (let i = 0; i < count; i++)
+      direction[i] = (gradient[i] as number) + (norm / before) * (direction[i] as number);
+  }
+  const half = halfRange(analysis);
+  return Array.from(distances, (distance, i) => {
+    const step = at(analysis.stepSize, i);
+    const position = step === 0 ? 0 : Math.round(distance / step);
+    return Math.max(-half, Math.min(half, position)) + 0;
+  });
+}
+
 /** Every slider at its middle: a 0 for each of the analysis's active components. */
 export function centerSliders(analysis: AnalysisResult): number[] {
   return new Array<number>(analysis.nActiveComponents).fill(0);
@@ -90,18 +134,7 @@ export function centerSliders(analysis: AnalysisResult): number[] {
  * @throws SdaError ERR_SDA_ARGUMENT for a bad seed
  */
 export function randomizeSliders(analysis: AnalysisResult, seed?: number): number[] {
-  const random = new Pcg64(seedOrRandom(seed));
-  return sliderInfos(analysis).map(({ safeMinStep, safeMaxStep }) =>
-    safeMinStep > safeMaxStep ? 0 : random.integer(safeMinStep, safeMaxStep),
-  );
-}
-
-/** Whether a position lies beyond the safe range but within the warning range, on either side. */
-export function isInWarningZone(position: number, slider: SliderInfo): boolean {
-  return (
-    (position >= slider.warningMinStep && position < slider.safeMinStep) ||
-    (position > slider.safeMaxStep && position <= slider.warningMaxStep)
-  );
+  return randomPositions(sliderInfos(analysis), new Pcg64(seedOrRandom(seed)));
 }
 
 function checkPositions(analysis: AnalysisResult, positions: unknown): void {
@@ -120,6 +153,16 @@ function checkPositions(analysis: AnalysisResult, positions: unknown): void {
 
 function halfRange(analysis: AnalysisResult): number {
   return Math.floor(analysis.nSteps / 2);
+}
+
+function dot(length: number, product: (index: number) => number): number {
+  let sum = 0;
+  for (let index = 0; index < length; index++) sum += product(index);
+  return sum;
+}
+
+function squared(vector: Float64Array): number {
+  return dot(vector.length, (i) => (vector[i] as number) ** 2);
 }
 
 function at(array: Tensor, index: number): number {

@@ -1,1 +1,3 @@
-export {};
+export type { Action, Authorize, SdaServerOptions, ServerLimits } from "./options.js";
+export { sdaServer, sdaServer as default } from "./plugin.js";
+export { type RunningServer, type ServeOptions, serve } from "./serve.js";

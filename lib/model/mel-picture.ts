@@ -1,0 +1,102 @@
+import { encode } from "fast-png";
+import type { GenerationResult } from "../audio/generation.js";
+import { checkInteger } from "../check.js";
+import { Tensor } from "../torch/values.js";
+import type { LoadedModel } from "./loaded-model.js";
+
+/** Of `melPicture`. */
+export interface MelPictureOptions {
+  /** In pixels; the picture is narrower where there are fewer frames. 1 to 4096, which is also the default */
+  maxWidth?: number;
+  /** Aborting rejects with the signal's reason */
+  signal?: AbortSignal;
+}
+
+/** A PNG image and its size in pixels. */
+export interface MelPicture {
+  width: number;
+  height: number;
+  png: Uint8Array;
+}
+
+const MAX_WIDTH = 4096;
+/** What is this much below the loudest is black. */
+const DYNAMIC_RANGE_DB = 80;
+/** What is as quiet as this is black, were it the loudest. */
+const SILENCE = 1e-10;
+/** Dark to light with evenly rising lightness, so that louder looks louder in print, too. */
+const COLOR_STOPS = [
+  [0, 0, 4],
+  [40, 11, 84],
+  [101, 21, 110],
+  [159, 42, 99],
+  [212, 72, 66],
+  [245, 125, 21],
+  [250, 193, 39],
+  [252, 255, 164],
+] as const;
+
+/**
+ * A sound's mel spectrogram, as the model sees it, as a picture: one row a band, low frequencies at the bottom; decibels below
+ * the loudest as colours from dark to light. Channels are mixed. The filters count samples, not seconds: at another rate than the
+ * model's, what they show lies higher or lower.
+ *
+ * @throws SdaError as `AudioSpectrogram.waveformToMel`
+ */
+export async function melPicture(
+  sound: Pick<GenerationResult, "audio">,
+  model: LoadedModel,
+  options: MelPictureOptions = {},
+): Promise<MelPicture> {
+  const { maxWidth = MAX_WIDTH, signal } = options;
+  checkInteger("maxWidth", maxWidth, 1, MAX_WIDTH);
+  const samples = mono(sound);
+  const { nFft, hopLength } = model.spectrogram.config;
+  const padded = new Float32Array(Math.max(samples.length, nFft)); // less is no spectrogram
+  padded.set(samples);
+  const waveform = new Tensor("float32", [1, 1, padded.length], padded);
+  const mel = await model.spectrogram.waveformToMel(waveform, signal && { signal });
+  const [bands = 0, stride = 0] = mel.shape.slice(2);
+  const frames = Math.min(stride, 1 + Math.floor(samples.length / hopLength));
+  const columns = Math.min(frames, maxWidth);
+  const energies = new Float32Array(bands * columns);
+  let loudest = SILENCE;
+  for (let band = 0; band < bands; band++) {
+    for (let column = 0; column < columns; column++) {
+      const from = Math.floor((column * frames) / columns);
+      const to = Math.max(from + 1, Math.floor(((column + 1) * frames) / columns));
+      let most = 0;
+      for (let t = from; t < to; t++) {
+        most = Math.max(most, Math.expm1(mel.data[band * stride + t] as number));
+      }
+      energies[band * columns + column] = most;
+      loudest = Math.max(loudest, most);
+    }
+  }
+  const perBel = 20 / model.spectrogram.config.power; // a power of 2 holds squares of amplitudes
+  const data = new Uint8Array(bands * columns * 3);
+  for (let row = 0; row < bands; row++) {
+    for (let column = 0; column < columns; column++) {
+      const energy = energies[(bands - 1 - row) * columns + column] as number;
+      const decibels = perBel * Math.log10(Math.max(energy, Number.MIN_VALUE) / loudest);
+      data.set(color(1 + decibels / DYNAMIC_RANGE_DB), (row * columns + column) * 3);
+    }
+  }
+  const png = encode({ width: columns, height: bands, data, channels: 3 });
+  return { width: columns, height: bands, png };
+}
+
+function color(level: number): [number, number, number] {
+  const place = Math.max(0, Math.min(1, level)) * (COLOR_STOPS.length - 1);
+  const below = Math.min(Math.floor(place), COLOR_STOPS.length - 2);
+  const [from, to] = [COLOR_STOPS[below], COLOR_STOPS[below + 1]];
+  const mix = (i: 0 | 1 | 2) =>
+    Math.round((from?.[i] ?? 0) + ((to?.[i] ?? 0) - (from?.[i] ?? 0)) * (place - below));
+  return [mix(0), mix(1), mix(2)];
+}
+
+function mono({ audio }: Pick<GenerationResult, "audio">): Float32Array {
+  const [first, second] = audio;
+  if (!first) return new Float32Array();
+  return second ? first.map((sample, i) => (sample + (second[i] ?? 0)) / 2) : first;
+}

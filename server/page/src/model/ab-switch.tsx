@@ -1,0 +1,36 @@
+import { announce } from "../notices.js";
+import type { Desk, SlotName } from "./desk.js";
+
+/** Two sets of positions and settings, each with its sound, to hear one against the other. */
+export function AbSwitch({ desk }: { desk: Desk }) {
+  const active = desk.active.value;
+  const other: SlotName = active === "A" ? "B" : "A";
+  return (
+    <div class="row ab">
+      <fieldset class="segments">
+        <legend class="visually-hidden">Compare two positions</legend>
+        {(["A", "B"] as const).map((name) => (
+          <label key={name}>
+            <input
+              type="radio"
+              name="slot"
+              checked={active === name}
+              onChange={() => desk.switchTo(name)}
+            />
+            <span>{name}</span>
+          </label>
+        ))}
+      </fieldset>
+      <button
+        type="button"
+        class="quiet"
+        onClick={() => {
+          desk.copyToOther();
+          announce(`${other} is now a copy of ${active}`);
+        }}
+      >
+        Store as {other}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,48 @@
+import { useSignal } from "@preact/signals";
+import { deleteModel } from "../api.js";
+import { notify } from "../notices.js";
+import { asProblem, type Problem } from "../problem.js";
+import { go, libraryAddress } from "../route.js";
+import { Dialog } from "../ui/dialog.js";
+
+interface DeleteDialogProps {
+  id: string;
+  name: string;
+  onClose: () => void;
+}
+
+export function DeleteDialog({ id, name, onClose }: DeleteDialogProps) {
+  const problem = useSignal<Problem | null>(null);
+  const busy = useSignal(false);
+  const remove = async () => {
+    busy.value = true;
+    try {
+      await deleteModel(id);
+      notify(`${name} is deleted`);
+      go(libraryAddress());
+    } catch (error) {
+      problem.value = asProblem(error);
+      busy.value = false;
+    }
+  };
+  return (
+    <Dialog title="Delete this model?" onClose={onClose}>
+      <p>
+        <strong>{name}</strong> and its file will be gone from the server. This can't be undone.
+      </p>
+      {problem.value && (
+        <p class="error" role="alert">
+          {problem.value.message}
+        </p>
+      )}
+      <p class="row end">
+        <button type="button" onClick={onClose}>
+          Keep it
+        </button>
+        <button type="button" class="primary danger" disabled={busy.value} onClick={remove}>
+          {busy.value ? "Deleting…" : "Delete"}
+        </button>
+      </p>
+    </Dialog>
+  );
+}

@@ -1,0 +1,214 @@
+/** The state of one model's page: two slots of positions and settings, of which one is played with at a time. */
+import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { Pcg64 } from "../../../../lib/latent/pcg64.js";
+import { randomPositions } from "../../../../lib/latent/positions.js";
+import { randomSeed } from "../random.js";
+import { currentQuery, rewrite, modelId as routedModel } from "../route.js";
+import type { Made } from "../sound/made.js";
+import { SoundMaker } from "../sound/maker.js";
+import { Player } from "../sound/player.js";
+import type { Sliders } from "../types.js";
+import { positionsOf, queryOf, type Settings, settingsOf } from "./settings.js";
+import { begin, type History, redo, step, undo } from "./undo.js";
+
+export type SlotName = "A" | "B";
+
+const PREVIEW_PAUSE_MS = 120;
+/** Browsers refuse to rewrite an address more than a few times a second. */
+const ADDRESS_PAUSE_MS = 250;
+const PREVIEW_KEY = "sda-preview";
+
+class Slot {
+  readonly history: Signal<History<readonly number[]>>;
+  /** Where the sliders are now; in mid-drag ahead of the history */
+  readonly positions: Signal<readonly number[]>;
+  readonly settings: Signal<Settings>;
+  readonly made: Signal<Made | null>;
+
+  constructor(positions: readonly number[], settings: Settings, made: Made | null = null) {
+    this.history = signal(begin(positions));
+    this.positions = signal(positions);
+    this.settings = signal(settings);
+    this.made = signal(made);
+  }
+}
+
+export class Desk {
+  readonly modelId: string;
+  readonly sliders: Signal<Sliders>;
+  readonly player = new Player();
+  readonly maker: SoundMaker;
+  readonly active = signal<SlotName>("A");
+  readonly previews = signal(localStorage.getItem(PREVIEW_KEY) !== "off");
+  /** Whether the address asked for positions that this model cannot take */
+  readonly addressRefused: boolean;
+
+  readonly #slots: { A: Signal<Slot>; B: Signal<Slot | null> };
+  readonly #slot: ReadonlySignal<Slot>;
+  readonly #ends: (() => void)[] = [];
+  #previewTimer: ReturnType<typeof setTimeout> | undefined;
+
+  readonly positions = computed(() => this.#slot.value.positions.value);
+  readonly settings = computed(() => this.#slot.value.settings.value);
+  readonly made = computed(() => this.#slot.value.made.value);
+  readonly canUndo = computed(() => this.#slot.value.history.value.past.length > 0);
+  readonly canRedo = computed(() => this.#slot.value.history.value.future.length > 0);
+  /** Whether what is shown is the full sound of the present positions and settings. */
+  readonly isCurrent = computed(() => {
+    const made = this.made.value;
+    return made?.kind === "full" && this.#isOf(made);
+  });
+  /** Whether the positions or settings have changed since what is shown was made. */
+  readonly isStale = computed(() => this.made.value !== null && !this.#isOf(this.made.value));
+
+  constructor(modelId: string, sliders: Sliders, maxDurationS: number) {
+    this.modelId = modelId;
+    this.sliders = signal(sliders);
+    this.maker = new SoundMaker(modelId);
+    const query = currentQuery();
+    const count = sliders.sliders.length;
+    const asked = positionsOf(query, count, sliders.half);
+    this.addressRefused = asked === null && query.has("sliders");
+    const positions = asked ?? new Array<number>(count).fill(0);
+    const slot = new Slot(positions, settingsOf(query, randomSeed(), maxDurationS));
+    this.#slots = { A: signal(slot), B: signal(null) };
+    this.#slot = computed(() =>
+      this.active.value === "B" && this.#slots.B.value ? this.#slots.B.value : this.#slots.A.value,
+    );
+    this.#ends.push(this.#keepAddress());
+  }
+
+  /** A slider on the way: heard, but no step of its own in the history. */
+  move(index: number, position: number): void {
+    const slot = this.#slot.peek();
+    slot.positions.value = slot.positions.peek().with(index, position);
+    this.#previewSoon();
+  }
+
+  /** The end of a movement: from here on it can be undone. */
+  commit(): void {
+    const { history, positions } = this.#slot.peek();
+    const next = positions.peek();
+    if (same(next, history.peek().present)) return;
+    history.value = step(history.peek(), next);
+  }
+
+  set(positions: readonly number[]): void {
+    this.#slot.peek().positions.value = positions;
+    this.commit();
+    this.#previewSoon();
+  }
+
+  reset(index: number): void {
+    this.set(this.positions.peek().with(index, 0));
+  }
+
+  centre(): void {
+    this.set(this.positions.peek().map(() => 0));
+  }
+
+  /** The same positions as the library's `randomizeSliders` gives for this seed. */
+  randomise(seed: number): void {
+    this.set(randomPositions(this.sliders.peek().sliders, new Pcg64(seed)));
+  }
+
+  undo(): void {
+    this.#travel(undo);
+  }
+
+  redo(): void {
+    this.#travel(redo);
+  }
+
+  change(settings: Partial<Settings>): void {
+    const slot = this.#slot.peek();
+    slot.settings.value = { ...slot.settings.peek(), ...settings };
+    this.#previewSoon();
+  }
+
+  /** Changes over to the other slot, in mid-play without a gap. An empty one begins as a copy. */
+  switchTo(name: SlotName): void {
+    if (name === this.active.peek()) return;
+    if (name === "B" && this.#slots.B.peek() === null) this.#slots.B.value = this.#copy();
+    clearTimeout(this.#previewTimer);
+    this.active.value = name;
+    this.player.load(this.made.peek()?.buffer ?? null, { keepPosition: true });
+  }
+
+  /** Makes the other slot like this one. */
+  copyToOther(): void {
+    this.#slots[this.active.peek() === "A" ? "B" : "A"].value = this.#copy();
+  }
+
+  setPreviews(on: boolean): void {
+    this.previews.value = on;
+    localStorage.setItem(PREVIEW_KEY, on ? "on" : "off");
+    if (!on) clearTimeout(this.#previewTimer);
+  }
+
+  /** The full sound of the present positions and settings; null when it was cancelled or failed. */
+  async makeFull({ play = true } = {}): Promise<Made | null> {
+    clearTimeout(this.#previewTimer);
+    return this.#make("full", play);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#previewTimer);
+    for (const end of this.#ends) end();
+    this.maker.dispose();
+    this.player.dispose();
+  }
+
+  #copy(): Slot {
+    return new Slot(this.positions.peek(), this.settings.peek(), this.made.peek());
+  }
+
+  #travel(way: typeof undo): void {
+    const slot = this.#slot.peek();
+    const history = way(slot.history.peek());
+    if (history === slot.history.peek()) return;
+    slot.history.value = history;
+    slot.positions.value = history.present;
+    this.#previewSoon();
+  }
+
+  #isOf({ positions, settings }: Made): boolean {
+    return same(positions, this.positions.value) && settings === this.settings.value;
+  }
+
+  #previewSoon(): void {
+    clearTimeout(this.#previewTimer);
+    if (!this.previews.peek()) return;
+    this.#previewTimer = setTimeout(() => void this.#make("preview", true), PREVIEW_PAUSE_MS);
+  }
+
+  async #make(kind: Made["kind"], play: boolean): Promise<Made | null> {
+    const slot = this.#slot.peek();
+    const made = await this.maker.make(kind, slot.positions.peek(), slot.settings.peek());
+    if (made === null) return null;
+    slot.made.value = made;
+    if (slot !== this.#slot.peek()) return made;
+    this.player.load(made.buffer);
+    if (play) this.player.play();
+    return made;
+  }
+
+  #keepAddress(): () => void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = effect(() => {
+      const query = queryOf(this.modelId, this.positions.value, this.settings.value);
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        if (routedModel.peek() === this.modelId) rewrite(query);
+      }, ADDRESS_PAUSE_MS);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }
+}
+
+function same(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}

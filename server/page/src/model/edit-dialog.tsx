@@ -1,0 +1,115 @@
+import { useSignal } from "@preact/signals";
+import { changeModel } from "../api.js";
+import { notify } from "../notices.js";
+import { asProblem, type Problem } from "../problem.js";
+import type { ModelChange, ModelDetail } from "../types.js";
+import { Dialog } from "../ui/dialog.js";
+import type { OpenModel } from "./load.js";
+import { parseTags } from "./tags.js";
+
+/** Changes are made from the state that the dialog opened with: what others changed since is told, not overwritten. */
+export function EditDialog({ model, onClose }: { model: OpenModel; onClose: () => void }) {
+  const base = useSignal(model.detail.peek());
+  const problem = useSignal<Problem | null>(null);
+  const busy = useSignal(false);
+  if (base.value === null) return null;
+  const { value: before, etag } = base.value;
+  const sliders = model.sliders.value?.sliders ?? [];
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const change = changeOf(before, new FormData(event.currentTarget as HTMLFormElement));
+    if (Object.keys(change).length === 0) return onClose();
+    busy.value = true;
+    try {
+      model.detail.value = await changeModel(model.id, change, etag);
+      if (change.componentLabels) await model.fetch();
+      notify("Saved");
+      onClose();
+    } catch (error) {
+      problem.value = asProblem(error);
+    }
+    busy.value = false;
+  };
+
+  return (
+    <Dialog title="Edit model" onClose={onClose}>
+      <form key={etag} onSubmit={submit}>
+        <label class="field">
+          Name
+          <input name="name" required maxLength={200} defaultValue={before.name} />
+        </label>
+        <label class="field">
+          Description
+          <textarea
+            name="description"
+            rows={3}
+            maxLength={5000}
+            defaultValue={before.description}
+          />
+        </label>
+        <label class="field">
+          Tags, with commas between them
+          <input name="tags" defaultValue={before.tags.join(", ")} />
+        </label>
+        {sliders.length > 0 && (
+          <fieldset class="labels">
+            <legend>Names of the sliders</legend>
+            {sliders.map(({ index, label }) => (
+              <label key={index} class="field">
+                Slider {index + 1}
+                <input name="label" maxLength={200} defaultValue={label} />
+              </label>
+            ))}
+          </fieldset>
+        )}
+        {problem.value && <Told problem={problem.value} />}
+        <p class="row end">
+          {problem.value?.status === 412 && (
+            <button
+              type="button"
+              onClick={async () => {
+                await model.fetch();
+                base.value = model.detail.value;
+                problem.value = null;
+              }}
+            >
+              Show their version
+            </button>
+          )}
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" disabled={busy.value}>
+            {busy.value ? "Saving…" : "Save"}
+          </button>
+        </p>
+      </form>
+    </Dialog>
+  );
+}
+
+function Told({ problem }: { problem: Problem }) {
+  return (
+    <p class="error" role="alert">
+      {problem.status === 412
+        ? "Someone else has changed this model since this dialog was opened. Nothing of yours is saved yet."
+        : problem.message}
+    </p>
+  );
+}
+
+/** Only what differs: the rest may be changed by others meanwhile. */
+function changeOf(before: ModelDetail, form: FormData): ModelChange {
+  const change: ModelChange = {};
+  const name = String(form.get("name")).trim();
+  const description = String(form.get("description"));
+  const tags = parseTags(String(form.get("tags")));
+  const labels = form.getAll("label").map((label) => String(label).trim());
+  if (name !== before.name) change.name = name;
+  if (description !== before.description) change.description = description;
+  if (tags.join("\n") !== before.tags.join("\n")) change.tags = tags;
+  const labelled = labels.map((_, i) => before.componentLabels[i] ?? `Axis ${i + 1}`);
+  if (labels.some((label, i) => label !== labelled[i])) change.componentLabels = labels;
+  return change;
+}

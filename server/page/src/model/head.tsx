@@ -1,0 +1,73 @@
+import { useSignal } from "@preact/signals";
+import { modelFileUrl } from "../api.js";
+import { notify } from "../notices.js";
+import { canWrite } from "../session.js";
+import { Icon } from "../ui/icons.js";
+import { DeleteDialog } from "./delete-dialog.js";
+import { EditDialog } from "./edit-dialog.js";
+import type { OpenModel } from "./load.js";
+
+/** The heading is there from the start and stays: it has the focus after a move to this page. */
+export function Head({ model }: { model: OpenModel }) {
+  const detail = model.detail.value?.value;
+  const isShown = detail !== undefined && model.problem.value === null;
+  return (
+    <div class="model-head">
+      <div>
+        <h1 tabIndex={-1}>{detail?.name ?? (model.problem.value ? "Model" : "Opening model…")}</h1>
+        {isShown && detail.description !== "" && <p class="lead">{detail.description}</p>}
+        {isShown && detail.tags.length > 0 && (
+          <ul class="tags" aria-label="Tags">
+            {detail.tags.map((tag) => (
+              <li key={tag}>{tag}</li>
+            ))}
+          </ul>
+        )}
+      </div>
+      {isShown && <Actions model={model} name={detail.name} />}
+    </div>
+  );
+}
+
+function Actions({ model, name }: { model: OpenModel; name: string }) {
+  const open = useSignal<"edit" | "delete" | null>(null);
+  const show = (dialog: "edit" | "delete" | null) => () => {
+    open.value = dialog;
+  };
+  return (
+    <div class="row actions">
+      <button type="button" class="quiet" onClick={copyAddress}>
+        <Icon name="link" />
+        Copy link
+      </button>
+      <a class="button quiet" href={modelFileUrl(model.id)} download>
+        <Icon name="download" />
+        Model file
+      </a>
+      {canWrite.value && (
+        <>
+          <button type="button" class="quiet" onClick={show("edit")}>
+            <Icon name="edit" />
+            Edit
+          </button>
+          <button type="button" class="quiet danger" onClick={show("delete")}>
+            <Icon name="delete" />
+            Delete
+          </button>
+        </>
+      )}
+      {open.value === "edit" && <EditDialog model={model} onClose={show(null)} />}
+      {open.value === "delete" && <DeleteDialog id={model.id} name={name} onClose={show(null)} />}
+    </div>
+  );
+}
+
+/** Browsers give the clipboard to safe origins only; elsewhere the address bar has it all the same. */
+async function copyAddress(): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    notify("Link copied: it holds the model, the positions and the settings");
+  } catch {
+    notify("The browser does not allow copying here; the address bar has the link", "failed");
+  }
+}

@@ -1,0 +1,59 @@
+/** One model as the server has it, kept up to date while its page is open. */
+import { type Signal, signal } from "@preact/signals";
+import { getModel, getSliders, type Tagged } from "../api.js";
+import { onLibraryChange } from "../events.js";
+import { notify } from "../notices.js";
+import { asProblem, isAbort, type Problem } from "../problem.js";
+import type { ModelDetail, Sliders } from "../types.js";
+
+export class OpenModel {
+  readonly id: string;
+  readonly detail: Signal<Tagged<ModelDetail> | null> = signal(null);
+  readonly sliders: Signal<Sliders | null> = signal(null);
+  readonly problem: Signal<Problem | null> = signal(null);
+
+  readonly #forget: () => void;
+  #controller = new AbortController();
+
+  constructor(id: string) {
+    this.id = id;
+    this.#forget = onLibraryChange((change) => {
+      if (change === null) return void this.fetch();
+      if (change.removed.includes(id)) return void this.fetch();
+      if (change.changed.includes(id) || change.added.includes(id)) void this.#fetchChange();
+    });
+    void this.fetch();
+  }
+
+  async fetch(): Promise<void> {
+    this.#controller.abort();
+    this.#controller = new AbortController();
+    const { signal } = this.#controller;
+    try {
+      const [detail, sliders] = await Promise.all([
+        getModel(this.id, signal),
+        getSliders(this.id, signal),
+      ]);
+      this.detail.value = detail;
+      this.sliders.value = sliders;
+      this.problem.value = null;
+    } catch (error) {
+      if (!isAbort(error)) this.problem.value = asProblem(error);
+    }
+  }
+
+  dispose(): void {
+    this.#controller.abort();
+    this.#forget();
+  }
+
+  /** Tells of it only when it is another's: one's own change is here already. */
+  async #fetchChange(): Promise<void> {
+    const before = this.detail.peek()?.etag;
+    await this.fetch();
+    const after = this.detail.peek();
+    if (before !== undefined && after !== null && after.etag !== before) {
+      notify(`${after.value.name} has been changed elsewhere`);
+    }
+  }
+}

@@ -1,0 +1,10 @@
+/** "drums,  warm , Drums" → ["drums", "warm"]: without the empty ones and those that differ by case alone. */
+export function parseTags(text: string): string[] {
+  const tags = new Map<string, string>();
+  for (const part of text.split(",")) {
+    const tag = part.trim();
+    const key = tag.toLowerCase();
+    if (tag !== "" && !tags.has(key)) tags.set(key, tag);
+  }
+  return [...tags.values()];
+}

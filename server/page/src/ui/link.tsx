@@ -1,0 +1,24 @@
+import type { ComponentChildren } from "preact";
+import { go } from "../route.js";
+
+interface LinkProps {
+  to: string;
+  class?: string;
+  children: ComponentChildren;
+  "aria-label"?: string;
+}
+
+/** A link inside the page: a plain click does not load it anew, every other kind does what the browser does. */
+export function Link({ to, children, ...rest }: LinkProps) {
+  const follow = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button !== 0)
+      return;
+    event.preventDefault();
+    go(to);
+  };
+  return (
+    <a href={to} onClick={follow} {...rest}>
+      {children}
+    </a>
+  );
+}

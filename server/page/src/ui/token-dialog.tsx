@@ -1,0 +1,38 @@
+import { answerToken, token } from "../token.js";
+import { Dialog } from "./dialog.js";
+
+/** Asks for the token that the server wants before it changes anything. */
+export function TokenDialog() {
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const given = new FormData(event.currentTarget as HTMLFormElement).get("token");
+    answerToken(String(given).trim());
+  };
+  return (
+    <Dialog title="Token" onClose={() => answerToken(null)}>
+      <form onSubmit={submit}>
+        <p>
+          This server wants a token before it changes, adds or deletes a model. Whoever runs it
+          knows the token. It is kept until this tab is closed.
+        </p>
+        <label class="field">
+          Token
+          <input name="token" type="password" autocomplete="off" required value={token.value} />
+        </label>
+        <p class="row end">
+          {token.value !== "" && (
+            <button type="button" class="quiet" onClick={() => answerToken("")}>
+              Forget it
+            </button>
+          )}
+          <button type="button" onClick={() => answerToken(null)}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            Use token
+          </button>
+        </p>
+      </form>
+    </Dialog>
+  );
+}

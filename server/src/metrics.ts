@@ -1,0 +1,102 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** What is looked up when somebody asks. */
+export interface Measured {
+  running: number;
+  queued: number;
+  cacheBytes: number;
+  cachedModels: number;
+  soundBytes: number;
+  models: number;
+  eventClients: number;
+}
+
+const DURATIONS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const NS_PER_S = 1e9;
+
+/** This server's figures, in a registry of their own: a host application's stay as they are. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 10 });
+  readonly #requests: Counter<"method" | "route" | "status">;
+  readonly #durations: Histogram<"method" | "route">;
+  readonly #seconds: Counter;
+
+  constructor(measure: () => Measured) {
+    const registers = [this.#registry];
+    this.#requests = new Counter({
+      name: "sda_http_requests_total",
+      help: "Requests that were answered",
+      labelNames: ["method", "route", "status"],
+      registers,
+    });
+    this.#durations = new Histogram({
+      name: "sda_http_request_duration_seconds",
+      help: "From a request's head to its answer's end",
+      labelNames: ["method", "route"],
+      buckets: DURATIONS_S,
+      registers,
+    });
+    this.#seconds = new Counter({
+      name: "sda_generated_seconds_total",
+      help: "Seconds of sound that were made",
+      registers,
+    });
+    const gauges: [name: string, help: string, value: () => number][] = [
+      ["sda_running", "Requests for sound or latents under way", () => measure().running],
+      ["sda_queued", "Requests for sound or latents that wait", () => measure().queued],
+      ["sda_cache_bytes", "What the models in memory take", () => measure().cacheBytes],
+      ["sda_cached_models", "Models in memory", () => measure().cachedModels],
+      ["sda_sound_bytes", "What the sounds in memory take", () => measure().soundBytes],
+      ["sda_models", "Models in the library", () => measure().models],
+      ["sda_event_clients", "Clients that listen to events", () => measure().eventClients],
+      ["process_resident_memory_bytes", "Of the process", () => process.memoryUsage.rss()],
+      [
+        "sda_event_loop_delay_p50_seconds",
+        "Since the last look",
+        () => this.#delay.percentile(50) / NS_PER_S,
+      ],
+      [
+        "sda_event_loop_delay_p99_seconds",
+        "Since the last look",
+        () => this.#delay.percentile(99) / NS_PER_S,
+      ],
+      ["sda_event_loop_delay_max_seconds", "Since the last look", () => this.#delay.max / NS_PER_S],
+    ];
+    for (const [name, help, value] of gauges) {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(value());
+        },
+      });
+    }
+    this.#delay.enable();
+  }
+
+  answered(method: string, route: string, status: number, seconds: number): void {
+    this.#requests.inc({ method, route, status });
+    this.#durations.observe({ method, route }, seconds);
+  }
+
+  generated(seconds: number): void {
+    this.#seconds.inc(seconds);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  async text(): Promise<string> {
+    const text = await this.#registry.metrics();
+    this.#delay.reset();
+    return text;
+  }
+
+  close(): void {
+    this.#delay.disable();
+  }
+}

@@ -1,0 +1,40 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { unavailable } from "./problem.js";
+import { closing } from "./work.js";
+
+/** Why the work of a client that has left stops. Nobody is told. */
+export class ClientLeft extends Error {}
+
+/** What ends the work of requests: their clients leave, they take too long, or the server's time is over. */
+export class Requests {
+  readonly #live = new Set<AbortController>();
+
+  /** Aborted when the client's connection closes before its answer is complete, after `timeoutMs`, and by `stopAll`. */
+  signal(request: FastifyRequest, reply: FastifyReply, timeoutMs: number): AbortController {
+    const controller = new AbortController();
+    const { raw: response } = reply;
+    const { socket } = request.raw;
+    const timer = setTimeout(() => {
+      const seconds = Math.round(timeoutMs / 1000);
+      controller.abort(unavailable("ERR_TIMEOUT", `This takes longer than ${seconds} seconds.`));
+    }, timeoutMs);
+    timer.unref();
+    const left = () => {
+      clearTimeout(timer);
+      this.#live.delete(controller);
+      socket.off("close", left);
+      response.off("close", left);
+      if (!response.writableFinished) controller.abort(new ClientLeft("the client has left"));
+    };
+    this.#live.add(controller);
+    // The response tells when it is done; that a connection is lost, it doesn't tell while it waits its turn in a pipeline.
+    response.once("close", left);
+    socket.once("close", left);
+    if (socket.destroyed) left();
+    return controller;
+  }
+
+  stopAll(): void {
+    for (const controller of this.#live) controller.abort(closing());
+  }
+}

@@ -1,0 +1,274 @@
+import { randomInt } from "node:crypto";
+import { addAbortSignal, Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import {
+  type BitDepth,
+  type GenerateOptions,
+  type LoadedModel,
+  melPicture,
+  wavBytes,
+  wavStream,
+} from "small-dataset-audio";
+import { fileName } from "../file-name.js";
+import type { ModelFile } from "../model-facts.js";
+import { paced } from "../paced.js";
+import { badRequest, Problem } from "../problem.js";
+import { interleaved, peaksOf } from "../samples.js";
+import {
+  GenerateBody,
+  GenerateQuery,
+  type GenerateRequest,
+  ModelParams,
+  problems,
+  SoundSchema,
+} from "../schemas.js";
+import type { Service } from "../service.js";
+import { type Sound, soundId, wavOf } from "../sounds.js";
+import type { Api } from "./api.js";
+
+const SPANS = 1000;
+/** Wide enough for a page, and small enough for many in memory. */
+const MEL_WIDTH = 1024;
+/** Seeds that are drawn here are easy to read, type and say. */
+const SEED_RANGE = 2 ** 32;
+const CLIENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+type Format = "wav" | "float32" | "json";
+
+/** Formats by their media types, in the order of preference where a client takes several. */
+const MEDIA_TYPES: readonly (readonly [Format, readonly string[]])[] = [
+  ["wav", ["audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/*", "*/*"]],
+  ["json", ["application/json"]],
+  ["float32", ["application/octet-stream"]],
+];
+
+interface Job {
+  service: Service;
+  request: FastifyRequest;
+  reply: FastifyReply;
+  file: ModelFile;
+  options: GenerateOptions & { seed: number };
+  bitDepth: BitDepth;
+  controller: AbortController;
+}
+
+/** Sound from a model. */
+export function generateRoutes(api: Api, service: Service): void {
+  const { facts, library, requests, work } = service;
+  const { limits } = service.options;
+
+  api.post(
+    "/models/:id/generate",
+    {
+      config: { sdaAction: "generate" },
+      preValidation: async (request) => {
+        // No body is a body without options.
+        if (request.body === undefined) request.body = {};
+      },
+      schema: {
+        operationId: "generate",
+        summary: "Makes sound: as a WAV file or samples while it is made, or as JSON with pictures",
+        tags: ["sound"],
+        params: ModelParams,
+        querystring: GenerateQuery,
+        body: GenerateBody,
+        response: {
+          200: {
+            description: "The sound",
+            content: {
+              "audio/wav": { schema: { type: "string", format: "binary" } },
+              "application/octet-stream": { schema: { type: "string", format: "binary" } },
+              "application/json": { schema: SoundSchema },
+            },
+          },
+          ...problems,
+        },
+      },
+    },
+    async (request, reply) => {
+      const format = request.query.format ?? acceptedFormat(request.headers.accept);
+      const { bitDepth = 24, ...asked } = request.body;
+      const options = toOptions(asked, limits.maxDurationS);
+      const controller = requests.signal(request, reply, limits.timeoutMs);
+      const file = await facts.find(await library.current(), request.params.id);
+      const job: Job = { service, request, reply, file, options, bitDepth, controller };
+      await work.run(controller.signal, () => produce(job, format));
+      return reply;
+    },
+  );
+}
+
+/** The WAV file of a sound that is streamed can't be as loud as possible: its peak isn't known yet. */
+async function produce(job: Job, format: Format): Promise<void> {
+  const { service, reply, file, options, bitDepth, controller } = job;
+  if (format === "json") {
+    const sound = await soundOf(job);
+    reply.type("application/json; charset=utf-8").send(JSON.stringify(described(sound, service)));
+    return;
+  }
+  if (options.loudness === "peak") {
+    const sound = await soundOf(job);
+    sendHeaders(job, format, sound, sound.audio[0]?.length ?? 0);
+    if (format === "wav") reply.send(await wavOf(sound, bitDepth));
+    else reply.send(bytesOf(interleaved(sound.audio)));
+    return;
+  }
+  await service.use(file, controller.signal, async (model) => {
+    checkPoint(options, model);
+    await stream(job, format, model);
+  });
+}
+
+async function stream(job: Job, format: "wav" | "float32", model: LoadedModel): Promise<void> {
+  const { service, reply, options, bitDepth, controller } = job;
+  const shape = model.audioFormat(options);
+  const pieces = model.stream({ ...withProgress(job), signal: controller.signal });
+  const bytes = format === "wav" ? wavStream(pieces, { ...shape, bitDepth }) : rawStream(pieces);
+  const first = await bytes.next(); // what fails at once fails while its status can still be told
+  sendHeaders(job, format, shape, shape.frames);
+  const { stallTimeoutMs } = service.options.limits;
+  const body = Readable.from(paced(first, bytes, stallTimeoutMs, controller));
+  // Nobody may be asking for more, and then nobody would notice.
+  addAbortSignal(controller.signal, body);
+  reply.send(body);
+  try {
+    await finished(body);
+    service.metrics.generated(shape.frames / shape.sampleRate);
+  } catch {
+    // The status is out already: that the body ends too early is all that can be told, and Fastify does.
+  }
+}
+
+function sendHeaders(
+  { reply, file, options, bitDepth }: Job,
+  format: "wav" | "float32",
+  { sampleRate, channels }: { sampleRate: number; channels: number },
+  frames: number,
+): void {
+  const isWav = format === "wav";
+  const length = isWav
+    ? wavBytes({ sampleRate, channels, frames, bitDepth })
+    : frames * channels * Float32Array.BYTES_PER_ELEMENT;
+  const name = fileName(`${file.entry.name}_${options.seed}`, isWav ? "wav" : "f32");
+  reply.headers({
+    "content-type": isWav ? "audio/wav" : "application/octet-stream",
+    "content-length": length,
+    "content-disposition": `attachment; filename="${name}"`,
+    "cache-control": "no-store",
+    "x-seed": options.seed,
+    "x-sample-rate": sampleRate,
+    "x-channels": channels,
+    "x-frames": frames,
+  });
+}
+
+/** From memory where it is; otherwise it is made, and kept. */
+async function soundOf(job: Job): Promise<Sound> {
+  const { service, file, options, controller } = job;
+  const { signal } = controller;
+  const id = soundId(file.identity, options);
+  const known = service.sounds.get(id);
+  if (known) return known;
+  return service.use(file, signal, async (model) => {
+    checkPoint(options, model);
+    const made = await model.generate({ ...withProgress(job), signal });
+    const mel = await melPicture(made, model, { maxWidth: MEL_WIDTH, signal });
+    const peaks = made.audio.map((channel) => peaksOf(channel, SPANS));
+    const sound: Sound = { ...made, id, peaks, mel };
+    service.sounds.add(sound);
+    service.metrics.generated(made.durationS);
+    return sound;
+  });
+}
+
+function described(sound: Sound, service: Service) {
+  const { id, sampleRate, channels, durationS, seed, quality, peaks, mel } = sound;
+  const url = `${service.options.prefix}/sounds/${id}`;
+  return {
+    soundId: id,
+    url,
+    sampleRate,
+    channels,
+    frames: sound.audio[0]?.length ?? 0,
+    durationS,
+    seed,
+    quality,
+    peaks,
+    mel: { width: mel.width, height: mel.height, url: `${url}/mel.png` },
+  };
+}
+
+function withProgress({ service, request, reply, options }: Job): GenerateOptions {
+  const clientId = request.headers["x-client-id"];
+  if (typeof clientId !== "string" || !CLIENT_ID.test(clientId)) return options;
+  const requestId = reply.getHeader("x-request-id");
+  return {
+    ...options,
+    onProgress: (done, total) =>
+      service.events.send("progress", { requestId, done, total }, clientId),
+  };
+}
+
+function toOptions(
+  { latent, seed = randomInt(SEED_RANGE), ...asked }: Omit<GenerateRequest, "bitDepth">,
+  maxDurationS: number,
+): GenerateOptions & { seed: number } {
+  const { durationS = 1, sliders } = asked;
+  if (durationS > maxDurationS) {
+    throw badRequest("durationS", `durationS must be ${maxDurationS} seconds at most.`);
+  }
+  if (latent !== undefined && sliders !== undefined) {
+    throw badRequest("sliders", "Give sliders or latent, not both.");
+  }
+  const options = { ...asked, seed } as GenerateOptions & { seed: number };
+  if (latent === undefined) return options;
+  const point = Float32Array.from(latent);
+  if (!point.every(Number.isFinite)) {
+    throw badRequest("latent", "latent must be numbers that a float32 can hold.");
+  }
+  return { ...options, latent: point };
+}
+
+/** What only the model can tell, in words. */
+function checkPoint({ sliders, latent }: GenerateOptions, model: LoadedModel): void {
+  const { latentDim } = model.model;
+  if (latent !== undefined && latent.length !== latentDim) {
+    throw badRequest("latent", `latent must be ${latentDim} numbers.`);
+  }
+  if (sliders === undefined) return;
+  const { analysis } = model;
+  if (analysis === null) {
+    throw badRequest("sliders", "This model has no analysis, so it has no sliders.");
+  }
+  const half = Math.floor(analysis.nSteps / 2);
+  const count = analysis.nActiveComponents;
+  if (sliders.length !== count || !sliders.every((position) => Math.abs(position) <= half)) {
+    const expected = `${count} whole numbers from ${-half} to ${half}`;
+    throw badRequest("sliders", `sliders must be ${expected}.`);
+  }
+}
+
+/** @throws Problem 406 */
+function acceptedFormat(accept = "*/*"): Format {
+  const wanted = accept
+    .split(",")
+    .map((part) => part.split(";") as [string, ...string[]])
+    .filter(([, ...parameters]) => !parameters.some((p) => /^\s*q=0(\.0*)?\s*$/.test(p)))
+    .map(([type]) => type.trim().toLowerCase());
+  for (const type of wanted) {
+    const found = MEDIA_TYPES.find(([, types]) => types.includes(type));
+    if (found) return found[0];
+  }
+  const offered = "audio/wav, application/json, application/octet-stream";
+  throw new Problem(406, "ERR_NOT_ACCEPTABLE", `What can be had is ${offered}.`);
+}
+
+async function* rawStream(pieces: AsyncIterable<Float32Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield bytesOf(piece);
+}
+
+/** Little-endian, as all machines are that the engine runs on. */
+function bytesOf(samples: Float32Array): Buffer {
+  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+}

@@ -1,0 +1,170 @@
+import { type FileHandle, open } from "node:fs/promises";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { deleteModel, updateModel } from "small-dataset-audio";
+import { checkIfMatch, etagOf, notModified, sendJson } from "../etag.js";
+import { fileName } from "../file-name.js";
+import { OneAtATime } from "../one-at-a-time.js";
+import { badRequest, notFound } from "../problem.js";
+import { sendContent } from "../ranges.js";
+import { ChangesBody, ModelParams, ModelSchema, problems, SlidersSchema } from "../schemas.js";
+import type { Service } from "../service.js";
+import { type Api, binary } from "./api.js";
+import { sendModel } from "./send-model.js";
+
+/** One model: what it is, what people say of it, its sliders and its file. */
+export function modelRoutes(api: Api, service: Service): void {
+  const { facts, library } = service;
+  const { modelsDir } = service.options;
+  const changes = new OneAtATime();
+  const find = async (id: string) => facts.find(await library.current(), id);
+
+  api.get(
+    "/models/:id",
+    {
+      schema: {
+        operationId: "getModel",
+        summary: "A model",
+        tags: ["model"],
+        params: ModelParams,
+        response: { 200: ModelSchema, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const file = await find(request.params.id);
+      if (notModified(request, reply, file.etag)) return reply;
+      return sendModel(reply, file, await facts.describe(file));
+    },
+  );
+
+  api.patch(
+    "/models/:id",
+    {
+      config: { sdaAction: "write" },
+      schema: {
+        operationId: "updateModel",
+        summary: "Changes what people say of a model, in its file and in the library",
+        tags: ["model"],
+        params: ModelParams,
+        body: ChangesBody,
+        response: { 200: ModelSchema, ...problems },
+      },
+    },
+    (request, reply) => {
+      const { id } = request.params;
+      // So that of two that start from the same state, one is told.
+      return changes.run(id, async () => {
+        const before = await find(id);
+        checkIfMatch(request, before.etag);
+        checkNotBlank(request.body);
+        await updateModel(id, modelsDir, request.body);
+        const file = await find(id);
+        reply.header("etag", file.etag);
+        return sendModel(reply, file, await facts.describe(file));
+      });
+    },
+  );
+
+  api.delete(
+    "/models/:id",
+    {
+      config: { sdaAction: "write" },
+      schema: {
+        operationId: "deleteModel",
+        summary: "Deletes a model, its file and its entry",
+        tags: ["model"],
+        params: ModelParams,
+        response: { 204: { type: "null", description: "It is gone" }, ...problems },
+      },
+    },
+    (request, reply) => {
+      const { id } = request.params;
+      return changes.run(id, async () => {
+        if (request.headers["if-match"] !== undefined) {
+          checkIfMatch(request, (await find(id)).etag);
+        }
+        await library.current(); // 503 where the folder is missing
+        if (!(await deleteModel(id, modelsDir))) throw notFound("model");
+        return reply.code(204).send(null);
+      });
+    },
+  );
+
+  api.get(
+    "/models/:id/sliders",
+    {
+      schema: {
+        operationId: "getSliders",
+        summary: "What each slider can do",
+        tags: ["model"],
+        params: ModelParams,
+        response: { 200: SlidersSchema, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const file = await find(request.params.id);
+      const { analysis, sliders } = await facts.describe(file);
+      const half = analysis === null ? 0 : Math.floor(analysis.nSteps / 2);
+      return sendJson(request, reply, { modelId: file.entry.modelId, half, sliders });
+    },
+  );
+
+  api.get(
+    "/models/:id/file",
+    {
+      schema: {
+        operationId: "getModelFile",
+        summary: "A model's file, or a part of it",
+        tags: ["model"],
+        params: ModelParams,
+        response: {
+          200: binary("application/octet-stream", "The .sda file"),
+          206: binary("application/octet-stream", "The part that Range asks for"),
+          ...problems,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { entry, path } = await find(request.params.id);
+      const handle = await open(path, "r");
+      try {
+        return await sendFile(request, reply, handle, fileName(entry.name, "sda"));
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    },
+  );
+}
+
+/** What is open is sent, whatever becomes of the name meanwhile. */
+async function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  handle: FileHandle,
+  name: string,
+): Promise<FastifyReply> {
+  const { dev, ino, size, mtimeNs } = await handle.stat({ bigint: true });
+  let opened = false;
+  reply.header("content-disposition", `attachment; filename="${name}"`);
+  const sent = sendContent(request, reply, {
+    type: "application/octet-stream",
+    size: Number(size),
+    etag: etagOf([dev, ino, size, mtimeNs].join(":")),
+    open(start, end) {
+      opened = true;
+      if (start === end) {
+        opened = false;
+        return Buffer.alloc(0);
+      }
+      return handle.createReadStream({ start, end: end - 1 });
+    },
+  });
+  if (!opened) await handle.close();
+  return sent;
+}
+
+/** In words, since the library's name the file. */
+function checkNotBlank({ name, tags = [] }: { name?: string; tags?: string[] }): void {
+  if (name?.trim() === "") throw badRequest("name", "name must not be blank.");
+  if (tags.some((tag) => tag.trim() === "")) throw badRequest("tags", "No tag may be blank.");
+}

@@ -1,0 +1,68 @@
+import type { ModelEntry } from "small-dataset-audio";
+import { sendJson } from "../etag.js";
+import { ListQuery, ListSchema, problems, TagsSchema } from "../schemas.js";
+import type { Service } from "../service.js";
+import type { Api } from "./api.js";
+
+const PAGE_SIZE = 50;
+
+/** The library: its models and their tags. */
+export function modelsRoutes(api: Api, service: Service): void {
+  const { library } = service;
+
+  api.get(
+    "/models",
+    {
+      schema: {
+        operationId: "listModels",
+        summary: "Models that match, a page of them",
+        tags: ["library"],
+        querystring: ListQuery,
+        response: { 200: ListSchema, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const { query = "", tags = [], sort = "saveDate", order = "desc" } = request.query;
+      const { page = 1, pageSize = PAGE_SIZE } = request.query;
+      const now = await library.current();
+      const search = { query, tags, sortBy: sort, reverse: order === "desc" };
+      // The ids alone of those on other pages: reading all of a large library's entries takes longer.
+      const found = now.pick(["modelId"], search);
+      const models = found
+        .slice((page - 1) * pageSize, page * pageSize)
+        .map(({ modelId }) => now.get(modelId) as ModelEntry);
+      return sendJson(request, reply, { models, total: found.length, page, pageSize });
+    },
+  );
+
+  let counted: { revision: number; tags: { tag: string; count: number }[] } | null = null;
+  api.get(
+    "/tags",
+    {
+      schema: {
+        operationId: "listTags",
+        summary: "All tags and how many models have them",
+        tags: ["library"],
+        response: { 200: TagsSchema, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const now = await library.current();
+      const { revision } = library;
+      if (counted?.revision !== revision) {
+        counted = { revision, tags: countTags(now.pick(["tags"])) };
+      }
+      return sendJson(request, reply, { tags: counted.tags });
+    },
+  );
+}
+
+function countTags(entries: Pick<ModelEntry, "tags">[]): { tag: string; count: number }[] {
+  const counts = new Map<string, number>();
+  for (const { tags } of entries) {
+    for (const tag of new Set(tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  }
+  return Array.from(counts, ([tag, count]) => ({ tag, count })).sort(
+    (a, b) => b.count - a.count || (a.tag < b.tag ? -1 : 1),
+  );
+}

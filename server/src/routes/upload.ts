@@ -1,0 +1,133 @@
+import { constants } from "node:fs";
+import { access, unlink } from "node:fs/promises";
+import {
+  CHANGE_LIMITS,
+  importModel,
+  type ModelEntry,
+  readMetadata,
+  SdaError,
+} from "small-dataset-audio";
+import { Value } from "typebox/value";
+import { badRequest, Problem } from "../problem.js";
+import { type Received, receiveForm, tooLarge } from "../receive.js";
+import { ModelSchema, problems, UploadFields } from "../schemas.js";
+import type { Service } from "../service.js";
+import type { Api } from "./api.js";
+import { sendModel } from "./send-model.js";
+
+/** What a form has beside its file. */
+const FORM_BYTES = 1024 * 1024;
+
+interface Texts {
+  name?: string;
+  description?: string;
+  tags?: string[];
+}
+
+/** Files from elsewhere become models of the library. */
+export function uploadRoutes(api: Api, service: Service): void {
+  const { facts, library, requests, uploads, uploadFolder } = service;
+  const { modelsDir, limits, prefix } = service.options;
+
+  api.register(async (scope) => {
+    // The form is read in its turn, and not before.
+    scope.addContentTypeParser("multipart/form-data", (_request, payload, done) =>
+      done(null, payload),
+    );
+    scope.post(
+      "/models",
+      {
+        config: { sdaAction: "write" },
+        schema: {
+          operationId: "addModel",
+          summary: "Adds a model file (.sda), or makes a model of a training checkpoint (.pt)",
+          description:
+            "multipart/form-data with the fields file, name, description and tags (repeatable). What the file is, its content tells.",
+          tags: ["library"],
+          consumes: ["multipart/form-data"],
+          response: { 201: ModelSchema, ...problems },
+        },
+      },
+      async (request, reply) => {
+        if (!/^multipart\/form-data/i.test(request.headers["content-type"] ?? "")) {
+          throw new Problem(415, "ERR_FORM", "Send the file as multipart/form-data.");
+        }
+        if (Number(request.headers["content-length"] ?? 0) > limits.maxUploadBytes + FORM_BYTES) {
+          throw tooLarge(limits.maxUploadBytes);
+        }
+        const { signal } = requests.signal(request, reply, limits.uploadTimeoutMs);
+        const entry = await uploads.run(signal, async () => {
+          await library.current(); // 503 where the folder is missing
+          await access(modelsDir, constants.W_OK);
+          const form = await receiveForm(
+            request.raw,
+            uploadFolder.path,
+            limits.maxUploadBytes,
+            signal,
+          );
+          try {
+            return await add(form, signal);
+          } finally {
+            await unlink(form.path);
+          }
+        });
+        const file = await facts.find(await library.current(), entry.modelId);
+        reply.code(201).header("etag", file.etag);
+        reply.header("location", `${prefix}/models/${encodeURIComponent(entry.modelId)}`);
+        return sendModel(reply, file, await facts.describe(file));
+      },
+    );
+  });
+
+  async function add(form: Received, signal: AbortSignal): Promise<ModelEntry> {
+    const texts = textsOf(form.fields);
+    try {
+      const name = texts.name ?? (await nameFor(form));
+      return await importModel(
+        form.path,
+        modelsDir,
+        { ...texts, ...(name && { name }) },
+        { signal },
+      );
+    } catch (error) {
+      if (error instanceof SdaError && error.code === "ERR_SDA_FORMAT") {
+        const detail = "The file is neither a model (.sda) nor a training checkpoint (.pt).";
+        throw new Problem(415, error.code, detail, { option: "file", cause: error });
+      }
+      throw error;
+    }
+  }
+}
+
+/** A model has its own name; a checkpoint has none, and gets its file's. */
+async function nameFor({ path, fileName }: Received): Promise<string | undefined> {
+  try {
+    await readMetadata(path);
+    return undefined;
+  } catch {
+    const stem = fileName.replace(/^.*[/\\]/s, "").replace(/\.[^.]*$/, "");
+    const printable = stem.replace(/[\p{C}\p{Surrogate}]/gu, " ").trim();
+    return printable.slice(0, CHANGE_LIMITS.name) || undefined;
+  }
+}
+
+function textsOf(fields: Map<string, string[]>): Texts {
+  const given: [string, unknown][] = [];
+  for (const [name, values] of fields) {
+    if (name !== "tags" && values.length > 1) throw badRequest(name, "A field is there twice.");
+    given.push([name, name === "tags" ? values : values[0]]);
+  }
+  const texts: Record<string, unknown> = Object.fromEntries(given);
+  if (texts["name"] === "") delete texts["name"];
+  if (Array.isArray(texts["tags"]))
+    texts["tags"] = texts["tags"].filter((tag) => tag.trim() !== "");
+  const [error] = Value.Errors(UploadFields, texts);
+  if (error !== undefined) {
+    const option = error.instancePath
+      .split("/")[1]
+      ?.replace(/[^\w.-]/g, "_")
+      .slice(0, 100);
+    throw badRequest(option || "file", "A field of the form is unknown, or not as it must be.");
+  }
+  return texts as Texts;
+}

@@ -1,0 +1,122 @@
+import { STATUS_CODES } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import { refuse, type SdaServerOptions } from "./options.js";
+import { sdaServer } from "./plugin.js";
+import { PROBLEM_TYPE, Problem, toProblem } from "./problem.js";
+
+/** Options of a server of its own. */
+export interface ServeOptions extends SdaServerOptions {
+  /** Address to listen at; default "127.0.0.1", which only this machine can reach */
+  host?: string;
+  /** Default 0: any that is free */
+  port?: number;
+  /** Connections at once; default 10,000. More are closed at once */
+  maxConnections?: number;
+  /** Aborting closes the server */
+  signal?: AbortSignal;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** Where it is, ending in "/" */
+  url: string;
+  /** Finishes what runs, then frees everything. Idempotent */
+  close(): Promise<void>;
+}
+
+/** Connections that do nothing are closed after this long, but for event streams, which have heartbeats. */
+const IDLE_CONNECTION_MS = 120_000;
+const KEEP_ALIVE_MS = 5000;
+const HEAD_MS = 30_000;
+const MAX_PARAM_LENGTH = 1000;
+
+/**
+ * Serves a folder of models, and the page, to browsers.
+ *
+ * @throws SdaError as `sdaServer`; the system's error (`code`: "EADDRINUSE", "EACCES", …) when it can't listen; `signal.reason`
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { host = "127.0.0.1", port = 0, maxConnections = 10_000, signal, ...own } = options;
+  checkListening(host, port, maxConnections);
+  signal?.throwIfAborted();
+  const app = createApp(own.limits?.uploadTimeoutMs);
+  try {
+    await app.register(sdaServer, own);
+    await app.ready();
+    app.server.maxConnections = maxConnections;
+    app.server.headersTimeout = HEAD_MS;
+    signal?.throwIfAborted();
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    signal?.removeEventListener("abort", close);
+    closed ??= app.close().then(() => {});
+    return closed;
+  };
+  signal?.addEventListener("abort", close, { once: true });
+  if (signal?.aborted) {
+    await close();
+    signal.throwIfAborted();
+  }
+  return { url: urlOf(app, host), close };
+}
+
+function checkListening(host: unknown, port: unknown, maxConnections: unknown): void {
+  if (typeof host !== "string" || host === "") throw refuse("host", "an address or a name");
+  if (!Number.isInteger(port) || (port as number) < 0 || (port as number) > 65_535) {
+    throw refuse("port", "a whole number from 0 to 65535");
+  }
+  if (!Number.isInteger(maxConnections) || (maxConnections as number) < 1) {
+    throw refuse("maxConnections", "a whole number, 1 or more");
+  }
+}
+
+function createApp(uploadTimeoutMs = 600_000): FastifyInstance {
+  const app = Fastify({
+    // New work while the server closes gets an answer of this server's own.
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+    connectionTimeout: IDLE_CONNECTION_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // All of a request, its body included; uploads are the longest.
+    requestTimeout: uploadTimeoutMs,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors(error, _request, reply: FastifyReply) {
+      const problem = toProblem(error);
+      reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+    },
+    clientErrorHandler: answerBadRequest,
+  });
+  app.setNotFoundHandler((_request, reply) => {
+    const problem = new Problem(404, "ERR_NOT_FOUND", "There is nothing at this address.");
+    reply.code(404).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+  });
+  return app;
+}
+
+const STATUS_BY_ERROR: Record<string, readonly [status: number, detail: string]> = {
+  HPE_HEADER_OVERFLOW: [431, "The request's head is too large."],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not come in time."],
+};
+
+/** What is not HTTP at all has no request to answer, only a connection. */
+function answerBadRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, detail] = STATUS_BY_ERROR[error.code ?? ""] ?? [400, "That is not HTTP."];
+  const body = JSON.stringify(new Problem(status, error.code ?? "ERR_HTTP", detail));
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n`;
+  socket.end(`${head}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+}
+
+/** For people to open: a name that stands for all addresses is none that one can go to. */
+function urlOf(app: FastifyInstance, host: string): string {
+  const { address, port } = app.server.address() as AddressInfo;
+  const isAll = address === "0.0.0.0" || address === "::";
+  const name = isAll ? "localhost" : host.includes(":") ? `[${host}]` : host;
+  return `http://${name}:${port}/`;
+}

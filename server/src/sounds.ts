@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import {
+  type BitDepth,
+  type GenerateOptions,
+  type GenerationResult,
+  wavBytes,
+  wavStream,
+} from "small-dataset-audio";
+import { interleaved } from "./samples.js";
+
+/** A finished sound with its pictures. */
+export interface Sound extends GenerationResult {
+  id: string;
+  /** Smallest and largest sample of each of 1000 spans, by turns, a channel */
+  peaks: number[][];
+  mel: { width: number; height: number; png: Uint8Array };
+}
+
+export const SOUND_ID = "^[0-9a-f]{32}$";
+
+/** What a sound is known by: the model's file and all that goes into it. */
+export function soundId(fileIdentity: string, options: GenerateOptions): string {
+  const { durationS = 1, seed, concatMode = "crossfade", stepsBetween = 10 } = options;
+  const {
+    overlapSamples = 2400,
+    joint = "python",
+    loudness = "peak",
+    sampleRate = 48000,
+  } = options;
+  const { mode = "mono", width = 0.5, depth = 0.3 } = options.spatial ?? {};
+  const point = options.latent ? Array.from(options.latent) : (options.sliders ?? null);
+  const all = [durationS, seed, concatMode, stepsBetween, overlapSamples, joint, loudness];
+  const text = JSON.stringify([
+    fileIdentity,
+    ...all,
+    sampleRate,
+    [mode, mode === "stereo" ? width : 0, mode === "stereo" ? depth : 0],
+    [options.latent ? "latent" : "sliders", point],
+  ]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+/** The last finished sounds and their WAV files, as many as fit. */
+export class SoundMemory {
+  readonly #kept: LRUCache<string, Sound | Buffer>;
+
+  constructor(maxBytes: number) {
+    this.#kept = new LRUCache({
+      // The library takes no 0 for nothing.
+      maxSize: Math.max(1, Math.floor(maxBytes)),
+      sizeCalculation: bytesOf,
+    });
+  }
+
+  get bytes(): number {
+    return this.#kept.calculatedSize;
+  }
+
+  add(sound: Sound): void {
+    this.#kept.set(sound.id, sound);
+  }
+
+  get(id: string): Sound | undefined {
+    return this.#kept.get(id) as Sound | undefined;
+  }
+
+  /** The sound as a WAV file, kept as long as there is room: players ask for it in parts. */
+  async wav(sound: Sound, bitDepth: BitDepth): Promise<Buffer> {
+    const key = `${sound.id}:${bitDepth}`;
+    const known = this.#kept.get(key) as Buffer | undefined;
+    if (known) return known;
+    const made = await wavOf(sound, bitDepth);
+    this.#kept.set(key, made);
+    return made;
+  }
+}
+
+export async function wavOf(sound: GenerationResult, bitDepth: BitDepth): Promise<Buffer> {
+  const format = {
+    sampleRate: sound.sampleRate,
+    channels: sound.channels,
+    frames: sound.audio[0]?.length ?? 0,
+    bitDepth,
+  };
+  const wav = Buffer.allocUnsafe(wavBytes(format));
+  let at = 0;
+  for await (const bytes of wavStream(pieces(sound), format)) {
+    wav.set(bytes, at);
+    at += bytes.length;
+  }
+  return wav;
+}
+
+async function* pieces(sound: GenerationResult): AsyncGenerator<Float32Array> {
+  yield interleaved(sound.audio);
+}
+
+function bytesOf(kept: Sound | Buffer): number {
+  if (Buffer.isBuffer(kept)) return kept.length;
+  const samples = kept.audio.reduce((sum, channel) => sum + channel.byteLength, 0);
+  const peaks = kept.peaks.reduce((sum, channel) => sum + 8 * channel.length, 0);
+  return samples + peaks + kept.mel.png.length + 1024;
+}

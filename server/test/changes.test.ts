@@ -1,0 +1,394 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  deleteModel,
+  describeModel,
+  ModelLibrary,
+  readMetadata,
+  updateModel,
+} from "small-dataset-audio";
+import { load } from "small-dataset-audio/torch";
+import { describe, expect, test } from "vitest";
+import { pickle } from "../../test/support/pickle-builder.js";
+import { torchZip } from "../../test/support/zip-builder.js";
+import {
+  application,
+  bytesOf,
+  checkProblem,
+  checkpoint,
+  form,
+  modelsFolder,
+  PLUCKS_ID,
+  plucks,
+  problemOf,
+  rawConnection,
+  readAll,
+  running,
+  TINY_ID,
+  tiny,
+  until,
+  upload,
+} from "./support.js";
+
+const url = `/api/models/${PLUCKS_ID}`;
+const visible = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(".sda"));
+const uploadsOf = () => readdirSync(tmpdir()).filter((name) => name.startsWith("sda-upload-"));
+
+describe("PATCH /api/models/:id", () => {
+  const change = (
+    app: Awaited<ReturnType<typeof application>>,
+    payload: object,
+    ifMatch?: string,
+  ) =>
+    app.inject({ method: "PATCH", url, payload, headers: ifMatch ? { "if-match": ifMatch } : {} });
+
+  test("changes the file and the library", async () => {
+    const modelsDir = modelsFolder();
+    const app = await application({ modelsDir });
+    const changes = {
+      name: "Änderung ✨",
+      description: "",
+      tags: ["a", "b"],
+      componentLabels: ["1", "2", "3", "4", "5", ""],
+    };
+    const response = await change(app, changes);
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toMatchObject(changes);
+    const again = await app.inject(url);
+    expect(again.body).toBe(response.body);
+    expect(again.headers["etag"]).toBe(response.headers["etag"]);
+    const path = join(modelsDir, "plucks.sda");
+    expect(await readMetadata(path)).toMatchObject({ name: changes.name, tags: changes.tags });
+    expect((await describeModel(path)).analysis?.componentLabels).toEqual(changes.componentLabels);
+    const [before, after] = await Promise.all([load(plucks), load(path)]);
+    const state = (file: unknown) => (file as Map<string, unknown>).get("model_state_dict");
+    expect(state(after)).toEqual(state(before));
+    expect((await app.inject(`${url}/sliders`)).json().sliders[0].label).toBe("1");
+  });
+
+  test("what is not named stays", async () => {
+    const app = await application();
+    const before = (await app.inject(url)).json();
+    const { fileSizeBytes: _, bytes: __, ...after } = (await change(app, { name: "New" })).json();
+    expect(before).toMatchObject({ ...after, name: before.name });
+    expect((await change(app, {})).statusCode).toBe(200);
+  });
+
+  test.each<[string, object]>([
+    ["name", { name: "" }],
+    ["name", { name: "  " }],
+    ["name", { name: 5 }],
+    ["name", { name: null }],
+    ["name", { name: "x".repeat(201) }],
+    ["name", { name: "\ud800" }],
+    ["description", { description: "x".repeat(10_001) }],
+    ["tags", { tags: "a" }],
+    ["tags.0", { tags: [1] }],
+    ["tags", { tags: [" "] }],
+    ["tags", { tags: new Array(101).fill("a") }],
+    ["componentLabels", { componentLabels: ["one"] }],
+    ["componentLabels.0", { componentLabels: [{}] }],
+    ["modelId", { modelId: "other" }],
+    ["filePath", { filePath: "../x.sda" }],
+  ])("says what is wrong with %s", async (option, payload) => {
+    const modelsDir = modelsFolder();
+    const app = await application({ modelsDir });
+    const problem = await problemOf(app, { method: "PATCH", url, payload });
+    expect([problem.status, problem.option]).toEqual([400, option]);
+    expect(readFileSync(join(modelsDir, "plucks.sda")).equals(bytesOf(plucks))).toBe(true);
+  });
+
+  test.each(["", "{", "[]", "null", '"name"'])("a body of %s is refused", async (payload) => {
+    const app = await application();
+    const headers = { "content-type": "application/json" };
+    expect((await problemOf(app, { method: "PATCH", url, headers, payload })).status).toBe(400);
+  });
+
+  test("no body is no change", async () => {
+    const app = await application();
+    expect((await problemOf(app, { method: "PATCH", url })).status).toBe(400);
+  });
+
+  test("of two that start from the same state, one is told", async () => {
+    const app = await application();
+    const etag = String((await app.inject(url)).headers["etag"]);
+    const answers = await Promise.all([
+      change(app, { name: "One" }, etag),
+      change(app, { name: "Two" }, etag),
+      change(app, { name: "Three" }, etag),
+    ]);
+    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 412, 412]);
+    const refused = answers.find(({ statusCode }) => statusCode === 412);
+    checkProblem(412, refused?.headers["content-type"], refused?.body ?? "");
+    const winner = answers.find(({ statusCode }) => statusCode === 200);
+    expect((await app.inject(url)).json().name).toBe(winner?.json().name);
+  });
+
+  test("what somebody else has changed since is not overwritten", async () => {
+    const modelsDir = modelsFolder();
+    const app = await application({ modelsDir });
+    const etag = String((await app.inject(url)).headers["etag"]);
+    await updateModel(PLUCKS_ID, modelsDir, { name: "Theirs" });
+    expect((await change(app, { name: "Mine" }, etag)).statusCode).toBe(412);
+    expect((await change(app, { name: "Mine" }, '"nothing"')).statusCode).toBe(412);
+    expect((await change(app, { name: "Mine" }, `W/${etag}`)).statusCode).toBe(412);
+    expect((await app.inject(url)).json().name).toBe("Theirs");
+    const now = String((await app.inject(url)).headers["etag"]);
+    expect((await change(app, { name: "Mine" }, `"x", ${now}`)).statusCode).toBe(200);
+    expect((await change(app, { name: "Anyway" }, "*")).statusCode).toBe(200);
+  });
+});
+
+describe("DELETE /api/models/:id", () => {
+  test("the file and the entry go; the second time there is none", async () => {
+    const modelsDir = modelsFolder();
+    const app = await application({ modelsDir });
+    const first = await app.inject({ method: "DELETE", url });
+    expect([first.statusCode, first.body]).toEqual([204, ""]);
+    expect(visible(modelsDir)).toEqual(["tiny.sda"]);
+    expect((await ModelLibrary.open(modelsDir)).get(PLUCKS_ID)).toBe(null);
+    expect((await problemOf(app, { method: "DELETE", url })).status).toBe(404);
+    expect((await app.inject("/api/models")).json().total).toBe(1);
+  });
+
+  test("only what was looked at", async () => {
+    const modelsDir = modelsFolder();
+    const app = await application({ modelsDir });
+    const etag = String((await app.inject(url)).headers["etag"]);
+    await updateModel(PLUCKS_ID, modelsDir, { name: "Theirs" });
+    const stale = { method: "DELETE", url, headers: { "if-match": etag } } as const;
+    expect((await problemOf(app, stale)).status).toBe(412);
+    expect(visible(modelsDir)).toHaveLength(2);
+    await deleteModel(PLUCKS_ID, modelsDir);
+    expect((await problemOf(app, stale)).status).toBe(404);
+  });
+});
+
+describe("POST /api/models", () => {
+  test("a model file is added under a name of its own", async () => {
+    const modelsDir = modelsFolder({ plucks });
+    const app = await application({ modelsDir });
+    const fields: [string, string][] = [
+      ["name", "My Tiny"],
+      ["tags", "a"],
+      ["tags", "b"],
+      ["description", "d"],
+    ];
+    const response = await upload(app, bytesOf(tiny), fields, "../../evil.sda");
+    expect(response.statusCode).toBe(201);
+    const model = response.json();
+    expect(model).toMatchObject({
+      modelId: TINY_ID,
+      name: "My Tiny",
+      tags: ["a", "b"],
+      filePath: "my_tiny.sda",
+    });
+    expect(response.headers["location"]).toBe(`/api/models/${TINY_ID}`);
+    const found = await app.inject(String(response.headers["location"]));
+    expect(found.body).toBe(response.body);
+    expect(found.headers["etag"]).toBe(response.headers["etag"]);
+    expect(visible(modelsDir).sort()).toEqual(["my_tiny.sda", "plucks.sda"]);
+    const second = await upload(app, bytesOf(tiny));
+    expect(second.json().modelId).not.toBe(TINY_ID);
+    expect(second.json().name).toBe("Tiny");
+  });
+
+  test("a checkpoint becomes a model, called as its file, whose sliders work", async () => {
+    const modelsDir = modelsFolder({});
+    const app = await application({ modelsDir });
+    const response = await upload(
+      app,
+      bytesOf(checkpoint),
+      [],
+      "C:\\sounds\\My check\u0007point.v2.sda",
+    );
+    expect(response.statusCode).toBe(201);
+    expect(response.json()).toMatchObject({ name: "My check point.v2", trainingEpochs: 3 });
+    const id = response.json().modelId;
+    const { sliders } = (await app.inject(`/api/models/${id}/sliders`)).json();
+    expect(sliders.length).toBe(response.json().nActiveComponents);
+  });
+
+  const hostile = Buffer.from(
+    torchZip(pickle(Buffer.from("cposix\nsystem\nX\x04\0\0\0echo\x85R", "latin1"))).bytes,
+  );
+  const flipped = Buffer.from(bytesOf(tiny));
+  const at = flipped.indexOf("latent_dim");
+  flipped[at] = (flipped[at] as number) ^ 1;
+
+  test.each<[string, Buffer, number, string]>([
+    ["HTML", Buffer.from("<!doctype html><title>404</title>"), 415, "ERR_SDA_FORMAT"],
+    ["nothing", Buffer.alloc(0), 415, "ERR_SDA_FORMAT"],
+    ["zeros", Buffer.alloc(100_000), 415, "ERR_SDA_FORMAT"],
+    ["a hostile pickle", hostile, 422, "ERR_SDA_UNSAFE"],
+    ["a truncated model", bytesOf(tiny).subarray(0, 20_000), 422, "ERR_SDA_CORRUPT"],
+    ["a truncated checkpoint", bytesOf(checkpoint).subarray(0, 20_000), 422, "ERR_SDA_CORRUPT"],
+    ["a damaged model", flipped, 422, "ERR_SDA_CORRUPT"],
+    ["another torch file", bytesOf(join(tiny, "../../torch/nested.pt")), 415, "ERR_SDA_FORMAT"],
+  ])("%s is refused, and nothing of it stays", async (_, file, status, code) => {
+    const modelsDir = modelsFolder();
+    const app = await application({ modelsDir });
+    const response = await upload(app, file);
+    const problem = checkProblem(
+      response.statusCode,
+      response.headers["content-type"],
+      response.body,
+    );
+    expect([problem.status, problem.code]).toEqual([status, code]);
+    expect(visible(modelsDir).sort()).toEqual(["plucks.sda", "tiny.sda"]);
+    expect(readdirSync(modelsDir).filter((name) => /tmp|upload|updat/.test(name))).toEqual([]);
+    for (const folder of uploadsOf()) expect(readdirSync(join(tmpdir(), folder))).toEqual([]);
+  });
+
+  test.each<[string, [string, string][]]>([
+    ["name", [["name", "x".repeat(201)]]],
+    [
+      "name",
+      [
+        ["name", "a"],
+        ["name", "b"],
+      ],
+    ],
+    ["description", [["description", "x".repeat(10_001)]]],
+    ["description", [["description", "x".repeat(100_000)]]],
+    ["tags", [["tags", "x".repeat(101)]]],
+    ["tags", new Array(101).fill(["tags", "a"])],
+    ["tags", new Array(10_000).fill(["tags", "a"])],
+    ["modelId", [["modelId", "other"]]],
+    ["__proto__", [["__proto__", "other"]]],
+  ])("says what is wrong with the field %s", async (option, fields) => {
+    const modelsDir = modelsFolder({});
+    const app = await application({ modelsDir });
+    const response = await upload(app, bytesOf(tiny), fields);
+    const problem = checkProblem(
+      response.statusCode,
+      response.headers["content-type"],
+      response.body,
+    );
+    expect([problem.status, problem.option]).toEqual([400, option]);
+    expect(visible(modelsDir)).toEqual([]);
+  });
+
+  test("forms that are none", async () => {
+    const app = await application();
+    const headers = { "content-type": "multipart/form-data; boundary=x" };
+    const status = async (payload: string | Buffer, type = headers["content-type"]) =>
+      (
+        await problemOf(app, {
+          method: "POST",
+          url: "/api/models",
+          headers: { "content-type": type },
+          payload,
+        })
+      ).status;
+    expect(await status("")).toBe(400);
+    expect(await status("nothing like a form")).toBe(400);
+    expect(
+      await status('--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nabc'),
+    ).toBe(400);
+    expect(
+      await status('--x\r\ncontent-disposition: form-data; name="name"\r\n\r\nabc\r\n--x--\r\n'),
+    ).toBe(400);
+    expect(
+      await status(
+        '--x\r\ncontent-disposition: form-data; name="other"; filename="a"\r\n\r\nabc\r\n--x--\r\n',
+      ),
+    ).toBe(400);
+    expect(await status("x", "multipart/form-data")).toBe(400);
+    expect(await status("{}", "application/json")).toBe(415);
+    expect(await status("x", "application/octet-stream")).toBe(415);
+    expect(await status("x", "text/plain")).toBe(415);
+    const { headers: two, payload } = form(bytesOf(tiny));
+    const end = payload.lastIndexOf("--\r\n");
+    const twice = Buffer.concat([
+      payload.subarray(0, end),
+      Buffer.from("\r\n"),
+      payload.subarray(payload.indexOf("\r\n") + 2),
+    ]);
+    expect(await status(twice, two["content-type"])).toBe(400);
+  });
+
+  test("too much is 413, whether it says so or not", async () => {
+    const modelsDir = modelsFolder({});
+    const limits = { maxUploadBytes: 50_000 };
+    const app = await application({ modelsDir, limits });
+    const response = await upload(app, bytesOf(tiny));
+    expect(response.statusCode).toBe(413);
+
+    const server = await running({ modelsDir, limits });
+    const socket = await rawConnection(server.url);
+    socket.write(
+      "POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 999999999\r\n\r\n",
+    );
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 413 /);
+    const { headers, payload } = form(bytesOf(tiny));
+    const sent = await fetch(`${server.url}api/models`, {
+      method: "POST",
+      headers,
+      body: new ReadableStream({
+        start(controller) {
+          controller.enqueue(payload);
+          controller.close();
+        },
+      }),
+      duplex: "half",
+    } as RequestInit);
+    expect(sent.status).toBe(413);
+    expect(visible(modelsDir)).toEqual([]);
+  });
+
+  test("of a client that leaves half-way nothing stays", async () => {
+    const modelsDir = modelsFolder({});
+    const server = await running({ modelsDir });
+    const socket = await rawConnection(server.url);
+    const { headers, payload } = form(bytesOf(plucks));
+    socket.write(
+      `POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${headers["content-type"]}\r\nContent-Length: ${payload.length}\r\n\r\n`,
+    );
+    socket.write(payload.subarray(0, 1_000_000));
+    const partial = () => uploadsOf().some((name) => readdirSync(join(tmpdir(), name)).length > 0);
+    await until(partial);
+    socket.destroy();
+    await until(() => !partial());
+    expect(visible(modelsDir)).toEqual([]);
+    expect((await fetch(`${server.url}api/health`)).status).toBe(200);
+  });
+
+  test("what a killed server left goes with the next one", async () => {
+    const modelsDir = modelsFolder({});
+    const first = await running({ modelsDir });
+    await (
+      await fetch(`${first.url}api/models`, { method: "POST", ...formOf(bytesOf(tiny)) })
+    ).text();
+    const [own] = uploadsOf();
+    // One of a process that is no longer there
+    const stale = join(tmpdir(), (own as string).replace(/-\d+-/, "-999999999-"));
+    mkdirSync(stale);
+    writeFileSync(join(stale, "half.tmp"), "half");
+    await running({ modelsDir });
+    expect(existsSync(stale)).toBe(false);
+    expect(existsSync(join(tmpdir(), own as string))).toBe(true);
+    await first.close();
+    expect(existsSync(join(tmpdir(), own as string))).toBe(false);
+  });
+});
+
+function formOf(file: Buffer): RequestInit {
+  const { headers, payload } = form(file);
+  return { headers, body: payload };
+}
+
+test("a model that is being heard can be deleted", async () => {
+  const modelsDir = modelsFolder();
+  const server = await running({ modelsDir });
+  const response = await fetch(`${server.url}api/models/${PLUCKS_ID}/generate`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ durationS: 20, seed: 1 }),
+  });
+  const gone = await fetch(`${server.url}api/models/${PLUCKS_ID}`, { method: "DELETE" });
+  expect(gone.status).toBe(204);
+  const { byteLength } = await response.arrayBuffer();
+  expect(String(byteLength)).toBe(response.headers.get("content-length"));
+});

@@ -1,0 +1,164 @@
+/** What goes wrong is told in words, and the page goes on when it is mended. */
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect as see } from "@playwright/test";
+import { describe, expect, test } from "vitest";
+import { call, global, pickle, str } from "../../../test/support/pickle-builder.js";
+import { torchZip } from "../../../test/support/zip-builder.js";
+import { browserPath } from "./support/browser.js";
+import { heard } from "./support/heard.js";
+import { emptyFolder, modelsFolder } from "./support/models.js";
+import { startServer } from "./support/server.js";
+import { visit } from "./support/visit.js";
+
+describe.skipIf(browserPath === null)("a fault", () => {
+  test("the server is gone, and comes back", async () => {
+    const { folder, plucks } = await modelsFolder();
+    const server = await startServer({ modelsDir: folder });
+    const page = await visit(`${server.url}?model=${plucks.modelId}`, { failures: true });
+    const library = await visit(server.url, { failures: true });
+    await see(library.getByRole("article")).toHaveCount(3);
+    await see(page.getByRole("slider", { name: "Brightness" })).toBeVisible();
+    await server.kill();
+    await see(page.getByText(/connection to the server is lost/)).toBeVisible();
+    await page.getByRole("button", { name: /^Render/ }).click();
+    await see(page.getByRole("alert")).toContainText("The server does not answer");
+    await library.getByRole("searchbox").fill("pluck");
+    await see(library.getByRole("alert")).toContainText("The server does not answer");
+
+    await startServer({ modelsDir: folder, port: server.port });
+    await see(page.getByText(/connection to the server is lost/)).toBeHidden();
+    await see(library.getByRole("article")).toHaveCount(1);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await heard(page, 1);
+    await see(page.getByRole("alert")).toBeHidden();
+  });
+
+  test("the engine is missing: all can be seen, and why nothing is heard", async () => {
+    const { folder, plucks } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder }, { SDA_ENGINE_ADDON: "/nowhere.node" });
+    const page = await visit(`${url}?model=${plucks.modelId}`, { failures: true });
+    await page.getByRole("slider", { name: "Brightness" }).press("ArrowRight");
+    await see(page.getByRole("alert")).toContainText(/engine|native/);
+    await see(page.getByRole("slider", { name: "Brightness" })).toHaveValue("1");
+  });
+
+  test("the models folder vanishes, and is there again", async () => {
+    const { folder } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder });
+    const page = await visit(url, { failures: true });
+    await see(page.getByRole("article")).toHaveCount(3);
+    renameSync(folder, `${folder}-away`);
+    await see(page.getByRole("alert")).toContainText("models folder");
+    renameSync(`${folder}-away`, folder);
+    await see(page.getByRole("article")).toHaveCount(3);
+  });
+
+  test("files that are no models are refused, each for its reason", async () => {
+    const { folder } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder, limits: { maxUploadBytes: 100_000 } });
+    const page = await visit(url, { failures: true });
+    const hostile = torchZip(pickle(call(global("os", "system"), str("echo owned")))).bytes;
+    const place = emptyFolder();
+    const files = {
+      "page.sda": "<!doctype html><h1>404</h1>",
+      "evil.pt": hostile,
+      "huge.sda": Buffer.alloc(100_001),
+    };
+    const paths = Object.entries(files).map(([name, content]) => {
+      writeFileSync(join(place, name), content);
+      return join(place, name);
+    });
+    await page.locator('input[type="file"]').setInputFiles(paths);
+    const entry = (name: string) =>
+      page.getByRole("region", { name: "Uploads" }).getByRole("listitem").filter({ hasText: name });
+    await see(entry("page.sda")).toContainText("neither a model (.sda) nor a training checkpoint");
+    await see(entry("evil.pt")).toContainText("not safe, and was refused");
+    await see(entry("huge.sda")).toContainText("this server takes 100 kB at most");
+    await see(page.getByRole("article")).toHaveCount(3);
+    await page.getByRole("button", { name: "Dismiss evil.pt" }).click();
+    await see(entry("evil.pt")).toHaveCount(0);
+  });
+
+  test("a WAV file that is none is told", async () => {
+    const { folder, plucks } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder });
+    const page = await visit(`${url}?model=${plucks.modelId}&sliders=1,2,3,4,5,6`, {
+      failures: true,
+    });
+    await see(page.getByRole("slider", { name: "Brightness" })).toHaveValue("1");
+    await page.locator('input[type="file"]').setInputFiles({
+      name: "noise.wav",
+      mimeType: "audio/wav",
+      buffer: Buffer.from("RIFF but not a WAV"),
+    });
+    await see(page.getByText(/^noise\.wav: /)).toBeVisible();
+    await see(page.getByRole("slider", { name: "Brightness" })).toHaveValue("1");
+  });
+
+  test("a busy server is told, and can be asked again", async () => {
+    const { folder, plucks } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder });
+    const page = await visit(`${url}?model=${plucks.modelId}`, { failures: true });
+    await page.route("**/generate?*", (route) => route.fulfill({ status: 429, body: "" }), {
+      times: 1,
+    });
+    await page.getByRole("button", { name: /^Render/ }).click();
+    await see(page.getByRole("alert")).toContainText("The server is busy");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await heard(page, 1);
+  });
+
+  test("a sound that the server forgot is made again for its download", async () => {
+    const { folder, plucks } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder });
+    const page = await visit(`${url}?model=${plucks.modelId}&seed=5`, { failures: true });
+    await page.getByRole("button", { name: /^Render/ }).click();
+    await heard(page, 1);
+    await see(page.getByText(/^Full sound/)).toBeVisible();
+    await page.route(
+      "**/sounds/*?bitDepth=24",
+      (route) => route.fulfill({ status: 404, body: "" }),
+      { times: 1 },
+    );
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download WAV" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe("Synthetic_Plucks_seed5.wav");
+  });
+
+  test("an address that makes no sense shows the model all the same", async () => {
+    const { folder, plucks } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder });
+    const page = await visit(
+      `${url}?model=${plucks.modelId}&sliders=1,99&seed=abc&duration=1e9&rate=7`,
+    );
+    await see(page.getByText(/positions that do not fit/)).toBeVisible();
+    await see(page.getByRole("slider", { name: "Brightness" })).toHaveValue("0");
+    await see(page.getByLabel("Duration in seconds")).toHaveValue("4");
+  });
+
+  test("a new wish aborts the former, and cancelling leaves all as it was", async () => {
+    const { folder, plucks } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder });
+    const page = await visit(`${url}?model=${plucks.modelId}`, { failures: true });
+    const aborted: string[] = [];
+    page.on("requestfailed", (request) => aborted.push(request.postDataJSON().sliders.join()));
+    await page.route("**/generate?*", () => {}, { times: 1 });
+    const slider = page.getByRole("slider", { name: "Brightness" });
+    await slider.press("ArrowRight");
+    await see(page.getByRole("progressbar")).toHaveCount(0); // previews show no bar
+    await page.waitForRequest(/generate/);
+    await slider.press("ArrowRight");
+    await heard(page, 1);
+    expect(aborted).toEqual(["1,0,0,0,0,0"]);
+
+    await page.route("**/generate?*", () => {}, { times: 1 });
+    await page.getByRole("button", { name: /^Render/ }).click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await see(page.getByText(/^Preview/)).toBeVisible();
+    await see(page.getByRole("alert")).toHaveCount(0);
+    expect(aborted).toHaveLength(2);
+  });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, test } from "vitest";
+import {
+  DEFAULTS,
+  generateBody,
+  positionsOf,
+  queryOf,
+  type Settings,
+  settingsOf,
+} from "../../page/src/model/settings.js";
+
+const settings: Settings = { ...DEFAULTS, seed: 42 };
+const search = (text: string) => new URLSearchParams(text);
+
+describe("an address", () => {
+  test("brings back all that it was made of", () => {
+    const all: Settings = {
+      seed: 2 ** 53 - 1,
+      durationS: 12.5,
+      mode: "latent_interpolation",
+      spatial: "stereo",
+      width: 1.25,
+      depth: 0.1,
+      sampleRate: 96000,
+    };
+    const address = search(queryOf("an id & more", [-10, 0, 3], all).toString());
+    expect(address.get("model")).toBe("an id & more");
+    expect(positionsOf(address, 3, 10)).toEqual([-10, 0, 3]);
+    expect(settingsOf(address, 1, 60)).toEqual(all);
+  });
+
+  test("says only what isn't the default, but the seed always", () => {
+    expect(queryOf("m", [], settings).toString()).toBe("model=m&seed=42");
+  });
+
+  test("says width and depth for mid-side stereo alone, which alone uses them", () => {
+    const query = queryOf("m", [], { ...settings, spatial: "dual_seed", width: 1 });
+    expect(query.has("width")).toBe(false);
+  });
+
+  test.each([
+    ["seed=-1"],
+    ["seed=1.5"],
+    ["seed=9007199254740993"],
+    ["seed=0x10"],
+    ["seed="],
+    ["seed=Infinity"],
+  ])("with %s takes the fresh seed", (text) => {
+    expect(settingsOf(search(text), 7, 60).seed).toBe(7);
+  });
+
+  test.each([
+    ["duration=0"],
+    ["duration=61"],
+    ["duration=1e1"],
+    ["mode=loud"],
+    ["stereo=5.1"],
+    ["width=9"],
+    ["depth=-0.1"],
+    ["rate=1"],
+  ])("with %s takes the default", (text) => {
+    expect(settingsOf(search(text), 42, 60)).toEqual(settings);
+  });
+
+  test("never asks for more than the server makes", () => {
+    expect(settingsOf(search(""), 1, 2).durationS).toBe(2);
+    expect(settingsOf(search("duration=3"), 1, 2).durationS).toBe(2);
+  });
+
+  test.each([
+    ["sliders=1,2"],
+    ["sliders=1,2,3,4"],
+    ["sliders=1,2,11"],
+    ["sliders=1,2,2.5"],
+    ["sliders=1,2,"],
+    ["sliders=a,b,c"],
+    [""],
+  ])("with %s has no positions for three sliders", (text) => {
+    expect(positionsOf(search(text), 3, 10)).toBeNull();
+  });
+
+  test("has no minus zero", () => {
+    expect(Object.is(positionsOf(search("sliders=-0"), 1, 10)?.[0], 0)).toBe(true);
+  });
+});
+
+describe("the request for a sound", () => {
+  test("has the peak loudness and the positions", () => {
+    expect(generateBody([1, -2], settings)).toEqual({
+      sliders: [1, -2],
+      seed: 42,
+      durationS: 4,
+      concatMode: "crossfade",
+      spatial: { mode: "mono" },
+      sampleRate: 48000,
+      loudness: "peak",
+    });
+  });
+
+  test("has no positions for a model without sliders", () => {
+    expect(generateBody([], settings)).not.toHaveProperty("sliders");
+  });
+
+  test("has width and depth for mid-side stereo", () => {
+    const { spatial } = generateBody([], { ...settings, spatial: "stereo", width: 1, depth: 0.2 });
+    expect(spatial).toEqual({ mode: "stereo", width: 1, depth: 0.2 });
+  });
+
+  test("can be shorter than the settings say, for a preview", () => {
+    expect(generateBody([], settings, 1).durationS).toBe(1);
+  });
+});
