@@ -4,16 +4,25 @@ namespace sda::engine::kernels {
 namespace {
 
 #if defined(__x86_64__)
-bool has_fma() {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return has;
+enum class Instructions { kPlain, kFma, kAvx512 };
+
+Instructions instructions() {
+  static const Instructions best = [] {
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+      return Instructions::kPlain;
+    return __builtin_cpu_supports("avx512f") ? Instructions::kAvx512 : Instructions::kFma;
+  }();
+  return best;
 }
 #endif
 
 }  // namespace
 
 #if defined(__x86_64__)
-#define SDA_DISPATCH(call) has_fma() ? fma::call : plain::call
+#define SDA_DISPATCH(call)                               \
+  instructions() == Instructions::kAvx512 ? avx512::call \
+  : instructions() == Instructions::kFma  ? fma::call    \
+                                          : plain::call
 #else
 #define SDA_DISPATCH(call) plain::call
 #endif

@@ -1,5 +1,5 @@
-// The inner loops of the decoder. Sums are fused multiply-adds in a fixed order, eight outputs side
-// by side, so they have the same bits on every processor.
+// The inner loops of the decoder. Sums are fused multiply-adds in a fixed order, several outputs
+// side by side, so they have the same bits on every processor.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct TransposedConv {
   const float* bias;
   const float* scale;
   const float* shift;
-  std::int64_t inputs, outputs;  // outputs a multiple of 16
+  std::int64_t inputs, outputs;  // outputs a multiple of 32
 };
 
 // Output rows 2·row and 2·row + 1 of max(0, (conv(x) + bias)·scale + shift): a transposed
@@ -29,7 +29,7 @@ void transposed_conv_row_of_one(const float* taps, std::int64_t inputs, const fl
                                 std::int64_t row, std::int64_t height, std::int64_t width,
                                 float* out);
 
-// The same, compiled for any processor and for those with AVX2 and FMA.
+// The same, compiled for any processor, for those with AVX2 and FMA, and for those with AVX-512.
 #define SDA_DECLARE_KERNELS                                                                  \
   float dot(const float* a, const float* b, std::int64_t count);                             \
   void transposed_conv_row(const TransposedConv& layer, const float* x, std::int64_t row,    \
@@ -41,6 +41,9 @@ namespace plain {
 SDA_DECLARE_KERNELS
 }
 namespace fma {
+SDA_DECLARE_KERNELS
+}
+namespace avx512 {
 SDA_DECLARE_KERNELS
 }
 #undef SDA_DECLARE_KERNELS

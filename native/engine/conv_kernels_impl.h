@@ -55,6 +55,28 @@ struct Lanes {
 #endif
 };
 
+// As many outputs side by side as a register holds: which ones go together changes nothing of any.
+#if defined(__AVX512F__)
+constexpr int kOutputs = 16;
+
+struct Outputs {
+  __m512 v = _mm512_setzero_ps();
+  SDA_INLINE void add_product(float a, const float* b) {
+    v = _mm512_fmadd_ps(_mm512_set1_ps(a), _mm512_loadu_ps(b), v);
+  }
+  SDA_INLINE void store_rectified(const float* bias, const float* scale, const float* shift,
+                                  float* to) const {
+    const __m512 y = _mm512_add_ps(
+        _mm512_mul_ps(_mm512_add_ps(v, _mm512_loadu_ps(bias)), _mm512_loadu_ps(scale)),
+        _mm512_loadu_ps(shift));
+    _mm512_storeu_ps(to, _mm512_max_ps(_mm512_setzero_ps(), y));
+  }
+};
+#else
+constexpr int kOutputs = kWide;
+using Outputs = Lanes;
+#endif
+
 SDA_INLINE float total(const float (&v)[kWide]) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
@@ -74,12 +96,12 @@ constexpr Tap kTaps[4][4] = {
 };
 constexpr int kTapCount[4] = {1, 2, 2, 4};
 
-// kPixels neighbouring pixels' sums of kSets times eight outputs each.
+// kPixels neighbouring pixels' sums of kSets times kOutputs outputs each.
 template <int kPixels, int kSets>
 SDA_INLINE void conv_tile(const TransposedConv& layer, const float* x, std::int64_t row,
                           std::int64_t column, std::int64_t height, std::int64_t width, int phase,
                           std::int64_t output, float* y) {
-  Lanes sums[kPixels][kSets];
+  Outputs sums[kPixels][kSets];
   for (int t = 0; t < kTapCount[phase]; ++t) {
     const Tap tap = kTaps[phase][t];
     if (row + tap.down >= height) continue;
@@ -90,12 +112,12 @@ SDA_INLINE void conv_tile(const TransposedConv& layer, const float* x, std::int6
       for (std::int64_t in = 0; in < layer.inputs; ++in, weights += layer.outputs)
         for (int p = 0; p < kPixels; ++p)
           for (int s = 0; s < kSets; ++s)
-            sums[p][s].add_product(from[p * layer.inputs + in], weights + s * kWide);
+            sums[p][s].add_product(from[p * layer.inputs + in], weights + s * kOutputs);
     } else {
       for (std::int64_t in = 0; in < layer.inputs; ++in, weights += layer.outputs)
         for (int p = 0; p + 1 < kPixels; ++p)
           for (int s = 0; s < kSets; ++s)
-            sums[p][s].add_product(from[p * layer.inputs + in], weights + s * kWide);
+            sums[p][s].add_product(from[p * layer.inputs + in], weights + s * kOutputs);
     }
   }
   const std::int64_t out_row = 2 * row + phase / 2;
@@ -103,9 +125,9 @@ SDA_INLINE void conv_tile(const TransposedConv& layer, const float* x, std::int6
     float* const to =
         y + (out_row * 2 * width + 2 * (column + p) + phase % 2) * layer.outputs + output;
     for (int s = 0; s < kSets; ++s) {
-      const std::int64_t at = output + s * kWide;
+      const std::int64_t at = output + s * kOutputs;
       sums[p][s].store_rectified(layer.bias + at, layer.scale + at, layer.shift + at,
-                                 to + s * kWide);
+                                 to + s * kOutputs);
     }
   }
 }
@@ -125,7 +147,7 @@ float dot(const float* a, const float* b, std::int64_t count) {
 void transposed_conv_row(const TransposedConv& layer, const float* x, std::int64_t row,
                          std::int64_t height, std::int64_t width, float* y) {
   for (int phase = 0; phase < 4; ++phase)
-    for (std::int64_t output = 0; output < layer.outputs; output += 2 * kWide) {
+    for (std::int64_t output = 0; output < layer.outputs; output += 2 * kOutputs) {
       std::int64_t column = 0;
       for (; column + 6 <= width; column += 6)
         conv_tile<6, 2>(layer, x, row, column, height, width, phase, output, y);

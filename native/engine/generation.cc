@@ -15,6 +15,7 @@
 #include "engine/config.h"
 #include "engine/conv_vae.h"
 #include "engine/finishing.h"
+#include "engine/first_latents.h"
 #include "engine/generate_options.h"
 #include "engine/latent_source.h"
 #include "engine/quality.h"
@@ -23,7 +24,8 @@
 namespace sda::engine {
 namespace {
 
-// Latents decoded together, after the first: the weights are read once for all of them.
+// Latents decoded together, of one request after its first or of several: the weights are read once
+// for all of them.
 constexpr std::int64_t kDecodedTogether = 8;
 // Chunks that a device other than the CPU rebuilds together.
 constexpr std::int64_t kRebuiltTogether = 32;
@@ -32,9 +34,13 @@ constexpr std::int64_t kPiecesAhead = 2;
 // Seconds that are resampled between two looks at the cancel token.
 constexpr std::int64_t kStretchSeconds = 1;
 
-void check_finite(const at::Tensor& mel) {
+bool is_finite(const at::Tensor& mel) {
   const float* const values = mel.const_data_ptr<float>();
-  if (!std::all_of(values, values + mel.numel(), [](float v) { return std::isfinite(v); })) {
+  return std::all_of(values, values + mel.numel(), [](float v) { return std::isfinite(v); });
+}
+
+void check_finite(const at::Tensor& mel) {
+  if (!is_finite(mel)) {
     throw Error(ErrorCode::kSchema,
                 "the model decodes to values that are not numbers: its weights are damaged");
   }
@@ -52,6 +58,15 @@ class Generator final : public GenerationRequest {
         events_(std::move(events)),
         channels_(generated_channels(options)),
         total_(chunk_count(options) * channels_) {}
+
+  ~Generator() override { withdraw(); }
+
+  // Others may decode the first latent with theirs, from now on.
+  void offer() {
+    if (!parts_->on_cpu()) return;
+    first_ = std::make_shared<FirstLatent>(options_, parts_->model->latent_dim(), weak_from_this());
+    FirstLatents::shared().add(*parts_->model, first_);
+  }
 
   void piece_taken() override {
     pieces_out_.fetch_sub(1);
@@ -73,6 +88,7 @@ class Generator final : public GenerationRequest {
   }
 
   void ended(std::exception_ptr failure) noexcept override {
+    withdraw();
     parts_.reset();
     const auto tell = std::exchange(events_.ended, nullptr);
     events_ = {};
@@ -136,7 +152,12 @@ class Generator final : public GenerationRequest {
     return source(channel).phases(parts_->spectra().bins(), model_frames(parts_->config()));
   }
 
+  void withdraw() noexcept {
+    if (first_ && parts_) FirstLatents::shared().withdraw(*parts_->model, *first_);
+  }
+
   Next draw_one(Task& task) {
+    if (drawn_ == 0 && !first_is_decoded()) return Next::kWait;
     const std::int64_t number = drawn_, channel = number % channels_;
     at::Tensor mel = decoded(channel, number / channels_);
     at::Tensor phases = draw_phases(channel);
@@ -148,6 +169,40 @@ class Generator final : public GenerationRequest {
       take_in(number, {samples, samples + wave.numel()});
     };
     return Next::kTask;
+  }
+
+  // False: another request is decoding it with its own.
+  bool first_is_decoded() {
+    at::Tensor mel;
+    switch (FirstLatents::shared().claim(*parts_->model, *first_, mel)) {
+      case FirstLatents::Claim::kWait:
+        return false;
+      case FirstLatents::Claim::kDecoded:
+        break;
+      case FirstLatents::Claim::kDecode:
+        mel = decode_with_others(source(0).latent(0));
+        break;
+    }
+    source(0);  // makes the list that the mel goes into
+    parts_->mels[0].push_back(std::move(mel));
+    return true;
+  }
+
+  at::Tensor decode_with_others(const at::Tensor& latent) {
+    // What is heard first doesn't wait for others' mels.
+    const std::int64_t most = streams() ? 0 : kDecodedTogether - 1;
+    FirstLatents::Taken others = FirstLatents::shared().take(
+        *parts_->model, static_cast<std::size_t>(most), static_cast<std::size_t>(threads() - 1));
+    std::vector<at::Tensor> z{latent};
+    for (const auto& other : others.latents()) z.push_back(other->draw());
+    const at::Tensor mels = parts_->vae().decode(at::cat(z), cancel());
+    for (std::size_t i = 0; i < others.latents().size(); ++i) {
+      at::Tensor mel = mels.narrow(0, static_cast<std::int64_t>(i) + 1, 1);
+      if (is_finite(mel)) others.give(i, std::move(mel));
+    }
+    const at::Tensor mel = mels.narrow(0, 0, 1);
+    check_finite(mel);
+    return mel;
   }
 
   // The next chunk's mel. Where all latents are known, some more are decoded with it.
@@ -292,6 +347,7 @@ class Generator final : public GenerationRequest {
   const std::int64_t channels_;  // that are generated
   const std::int64_t total_;     // chunks of all channels
   std::int64_t drawn_ = 0;
+  std::shared_ptr<FirstLatent> first_;  // null on devices other than the CPU
 
   std::atomic<std::int64_t> done_{0};
   std::atomic<std::int64_t> taken_in_{0};    // put together, in order
@@ -329,8 +385,11 @@ std::shared_ptr<GenerationRequest> make_generation(std::shared_ptr<const Model> 
                                                    GenerationEvents events,
                                                    std::shared_ptr<const void> owner) {
   check_options(options, model->latent_dim());
-  return std::make_shared<Generator>(std::move(model), std::move(spectrogram), options,
-                                     std::move(cancel), std::move(events), std::move(owner));
+  auto request =
+      std::make_shared<Generator>(std::move(model), std::move(spectrogram), options,
+                                  std::move(cancel), std::move(events), std::move(owner));
+  request->offer();
+  return request;
 }
 
 }  // namespace sda::engine

@@ -11,6 +11,7 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/device.cc
     ${SDA_ENGINE_DIR}/engine.cc
     ${SDA_ENGINE_DIR}/finishing.cc
+    ${SDA_ENGINE_DIR}/first_latents.cc
     ${SDA_ENGINE_DIR}/frame_fft.cc
     ${SDA_ENGINE_DIR}/generate_options.cc
     ${SDA_ENGINE_DIR}/generation.cc
@@ -42,7 +43,13 @@ set_source_files_properties(
   PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math;-ffp-contract=off;-Wno-psabi")
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  list(APPEND SDA_ENGINE_SOURCES ${SDA_ENGINE_DIR}/conv_kernels_fma.cc)
+  list(APPEND SDA_ENGINE_SOURCES ${SDA_ENGINE_DIR}/conv_kernels_avx512.cc
+       ${SDA_ENGINE_DIR}/conv_kernels_fma.cc)
+  # GCC 12 warns of what its own header leaves undefined.
+  set_source_files_properties(
+    ${SDA_ENGINE_DIR}/conv_kernels_avx512.cc
+    PROPERTIES COMPILE_OPTIONS
+               "-O3;-ffp-contract=off;-mavx512f;-mavx2;-mfma;-Wno-maybe-uninitialized")
   set_source_files_properties(${SDA_ENGINE_DIR}/conv_kernels_fma.cc
                               PROPERTIES COMPILE_OPTIONS "-O3;-ffp-contract=off;-mavx2;-mfma")
 endif()

@@ -1,4 +1,5 @@
 /** Many requests at once: their limit, their turns, and how they are stopped. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
   configureEngine,
@@ -182,6 +183,35 @@ describe.skipIf(!engineBuilt)("a signal", () => {
       await expect(queued).rejects.toBe(reason);
       expect(progress).toEqual([]);
       expectSameBits(await busy, expected);
+    });
+  });
+
+  // Requests that wait are decoded together, whoever's turn it is: a stop must reach neither of the others' sounds.
+  it.each([1, 2])("leaves alone those that were decoded together, %d threads", async (threads) => {
+    const seeds = Array.from({ length: 12 }, (_, seed) => seed);
+    const latent = new Float32Array(model().model.latentDim).fill(0.25);
+    const optionsOf = (seed: number): GenerateOptions => ({
+      durationS: 1,
+      seed,
+      ...(seed % 4 === 3 && { latent }),
+      ...(seed % 6 === 5 && { spatial: { mode: "dual_seed" } }),
+    });
+    const expected: Float32Array[] = [];
+    for (const seed of seeds) expected.push(await generated(model(), optionsOf(seed)));
+    await withEngine({ threads }, async () => {
+      for (let stopAfterMs = 0; stopAfterMs < 40; stopAfterMs += 5) {
+        const stopping = seeds.map(() => new AbortController());
+        const stopped = stopping.map(({ signal }, seed) => {
+          const result = model().generate({ ...optionsOf(seed), signal });
+          return result.catch((error) => expect(error).toBe(reason));
+        });
+        const kept = seeds.map((seed) => generated(model(), optionsOf(seed)));
+        await sleep(stopAfterMs);
+        for (const controller of stopping) controller.abort(reason);
+        for (const [seed, sound] of kept.entries())
+          expectSameBits(await sound, expected[seed] as Float32Array, `seed ${seed}`);
+        await Promise.all(stopped);
+      }
     });
   });
 

@@ -456,11 +456,17 @@ void test_lane_fft() {
   test_lane_blocks();
 }
 
-// The kernels for any processor and those for ours must agree to the last bit.
-void test_conv_kernels() {
 #if defined(__x86_64__)
-  if (!__builtin_cpu_supports("fma")) return;
-  const std::int64_t inputs = 24, outputs = 32, height = 3, width = 9;
+struct ConvKernels {
+  decltype(&kernels::plain::dot) dot;
+  decltype(&kernels::plain::transposed_conv_row) row;
+  decltype(&kernels::plain::transposed_conv_row_of_one) row_of_one;
+};
+#define SDA_KERNELS_OF(set) \
+  ConvKernels { set::dot, set::transposed_conv_row, set::transposed_conv_row_of_one }
+
+void expect_same_bits(const ConvKernels& plain, const ConvKernels& wide) {
+  const std::int64_t inputs = 24, outputs = 64, height = 3, width = 9;
   const at::Tensor x = at::randn({height, width, inputs}), taps = at::randn({9, inputs, outputs});
   const at::Tensor bias = at::randn({outputs}), scale = at::randn({outputs}),
                    shift = at::randn({outputs});
@@ -470,23 +476,29 @@ void test_conv_kernels() {
                                       shift.const_data_ptr<float>(),
                                       inputs,
                                       outputs};
-  const at::Tensor plain = at::zeros({2 * height, 2 * width, outputs}),
-                   fused = at::zeros_like(plain);
-  const at::Tensor plain_line = at::zeros({2, 2 * width}), fused_line = at::zeros({2, 2 * width});
+  const at::Tensor expected = at::zeros({2 * height, 2 * width, outputs}),
+                   found = at::zeros_like(expected);
+  const at::Tensor expected_line = at::zeros({2, 2 * width}), line = at::zeros({2, 2 * width});
   for (std::int64_t row = 0; row < height; ++row) {
     const float* const in = x.const_data_ptr<float>();
-    kernels::plain::transposed_conv_row(layer, in, row, height, width, plain.data_ptr<float>());
-    kernels::fma::transposed_conv_row(layer, in, row, height, width, fused.data_ptr<float>());
-    kernels::plain::transposed_conv_row_of_one(layer.taps, inputs, in, row, height, width,
-                                               plain_line.data_ptr<float>());
-    kernels::fma::transposed_conv_row_of_one(layer.taps, inputs, in, row, height, width,
-                                             fused_line.data_ptr<float>());
-    EXPECT(at::equal(plain_line, fused_line));
+    plain.row(layer, in, row, height, width, expected.data_ptr<float>());
+    wide.row(layer, in, row, height, width, found.data_ptr<float>());
+    plain.row_of_one(layer.taps, inputs, in, row, height, width, expected_line.data_ptr<float>());
+    wide.row_of_one(layer.taps, inputs, in, row, height, width, line.data_ptr<float>());
+    EXPECT(at::equal(expected_line, line));
   }
-  EXPECT(at::equal(plain, fused) && (plain != 0).any().item<bool>());
+  EXPECT(at::equal(expected, found) && (expected != 0).any().item<bool>());
   for (std::int64_t count : {1, 7, 8, 21, 64})
-    EXPECT(kernels::plain::dot(layer.taps, layer.bias, std::min(count, outputs)) ==
-           kernels::fma::dot(layer.taps, layer.bias, std::min(count, outputs)));
+    EXPECT(plain.dot(layer.taps, layer.bias, count) == wide.dot(layer.taps, layer.bias, count));
+}
+#endif
+
+// The kernels for any processor and those for ours must agree to the last bit.
+void test_conv_kernels() {
+#if defined(__x86_64__)
+  const ConvKernels plain = SDA_KERNELS_OF(kernels::plain);
+  if (__builtin_cpu_supports("fma")) expect_same_bits(plain, SDA_KERNELS_OF(kernels::fma));
+  if (__builtin_cpu_supports("avx512f")) expect_same_bits(plain, SDA_KERNELS_OF(kernels::avx512));
 #endif
 }
 
