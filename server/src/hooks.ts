@@ -72,7 +72,7 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Prob
  */
 function linger({ raw }: FastifyRequest): void {
   if (raw.complete) return;
-  const timer = setTimeout(() => raw.socket.destroy(), LINGER_MS).unref();
+  const timer = setTimeout(() => raw.destroy(), LINGER_MS).unref();
   raw.once("close", () => clearTimeout(timer));
   raw.resume();
 }

@@ -90,7 +90,7 @@ const BY_FASTIFY_CODE: Record<string, readonly [status: number, detail: string]>
   FST_ERR_CTP_BODY_TOO_LARGE: [413, "The body is too large."],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, "This address doesn't take a body of that type."],
   FST_ERR_BAD_URL: [400, "The address is not well-formed."],
-  FST_ERR_MAX_PARAM_LENGTH: [404, "A part of the address is too long."],
+  FST_ERR_MAX_PARAM_LENGTH: [414, "A part of the address is too long."],
 };
 
 /** Any error as what the client is told of it. */

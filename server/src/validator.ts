@@ -7,7 +7,8 @@ import type { TSchema } from "typebox";
  * made where one is wanted and the text is one.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = (route) => {
-  const check = TypeBoxValidatorCompiler(route);
+  // Of other parts it would make what it can: 1 of "true", and of "1.5".
+  const check = TypeBoxValidatorCompiler({ ...route, httpPart: "body" });
   if (route.httpPart === "body") return check;
   const { properties } = route.schema as unknown as { properties: Record<string, Shape> };
   return (value: Record<string, unknown>) => {

@@ -1,0 +1,158 @@
+/** Servers for tests, and what is asked of them. */
+
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Fastify, { type FastifyInstance, type InjectOptions } from "fastify";
+import { afterEach, expect } from "vitest";
+import {
+  type RunningServer,
+  type SdaServerOptions,
+  type ServeOptions,
+  sdaServer,
+  serve,
+} from "../src/index.js";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+export const plucks = join(root, "assets/models/synthetic-plucks.sda");
+export const tiny = join(root, "test/fixtures/models/tiny.sda");
+export const decoderOnly = join(root, "test/fixtures/models/tiny-decoder-only.sda");
+export const checkpoint = join(root, "test/fixtures/checkpoints/tiny.pt");
+
+export const PLUCKS_ID = "5da00000-0000-4000-8000-000000000001";
+export const TINY_ID = "00000000-0000-4000-8001-000000000001";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+export function afterTest(clean: () => unknown): void {
+  cleanups.push(clean);
+}
+
+/** A folder of models, plucks.sda and tiny.sda unless told otherwise, that goes after the test. */
+export function modelsFolder(files: Record<string, string> = { plucks, tiny }): string {
+  const folder = mkdtempSync(join(tmpdir(), "sda-server-test-"));
+  afterTest(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, source] of Object.entries(files)) cpSync(source, join(folder, `${name}.sda`));
+  return folder;
+}
+
+/** An application with the plugin alone. */
+export async function application(
+  options: Partial<SdaServerOptions> = {},
+): Promise<FastifyInstance> {
+  const app = Fastify({ routerOptions: { maxParamLength: 1000 } });
+  afterTest(() => app.close());
+  await app.register(sdaServer, {
+    modelsDir: options.modelsDir ?? modelsFolder(),
+    device: "cpu",
+    ...options,
+  });
+  return app;
+}
+
+export async function running(options: Partial<ServeOptions> = {}): Promise<RunningServer> {
+  const server = await serve({
+    modelsDir: options.modelsDir ?? modelsFolder(),
+    device: "cpu",
+    ...options,
+  });
+  afterTest(() => server.close());
+  return server;
+}
+
+/** The problem that a request comes to, which tells nothing of the host. */
+export async function problemOf(app: FastifyInstance, request: InjectOptions) {
+  const response = await app.inject(request);
+  return checkProblem(response.statusCode, response.headers["content-type"], response.body);
+}
+
+export function checkProblem(status: number, type: unknown, body: string) {
+  expect(type).toBe("application/problem+json; charset=utf-8");
+  const problem = JSON.parse(body);
+  expect(problem.status).toBe(status);
+  expect(problem).toEqual(
+    expect.objectContaining({
+      type: "about:blank",
+      title: expect.any(String),
+      detail: expect.any(String),
+      code: expect.stringMatching(/^(ERR_|FST_ERR_|HPE_|E[A-Z]+$)/),
+    }),
+  );
+  expect(body).not.toContain(tmpdir());
+  expect(body).not.toMatch(/\/(tmp|home|work|root|usr|var)\b|node_modules|\n\s+at |\.ts:|\.js:/);
+  // "/" is in the media types that a 406 names, and nowhere else.
+  if (status !== 406 && status !== 415) expect(body).not.toContain("/");
+  return problem as { status: number; detail: string; code: string; option?: string };
+}
+
+/** A form with a file, as bytes: for `inject`, and to be cut off. */
+export function form(file: Uint8Array, fields: [string, string][] = [], fileName = "model.sda") {
+  const boundary = "----sda-test-boundary";
+  const parts: Uint8Array[] = [];
+  for (const [name, value] of fields) {
+    parts.push(
+      Buffer.from(
+        `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+      ),
+    );
+  }
+  parts.push(
+    Buffer.from(
+      `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="${fileName}"\r\n` +
+        "content-type: application/octet-stream\r\n\r\n",
+    ),
+    file,
+    Buffer.from(`\r\n--${boundary}--\r\n`),
+  );
+  return {
+    headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
+    payload: Buffer.concat(parts),
+  };
+}
+
+export function upload(
+  app: FastifyInstance,
+  file: Uint8Array,
+  fields?: [string, string][],
+  name?: string,
+) {
+  return app.inject({ method: "POST", url: "/api/models", ...form(file, fields, name) });
+}
+
+export const bytesOf = (path: string): Buffer => readFileSync(path);
+
+/** A connection on which anything can be said. */
+export async function rawConnection(url: string): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  afterTest(() => socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+/** All that comes until the other side ends. */
+export async function readAll(socket: Socket): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of socket) parts.push(part);
+  return Buffer.concat(parts).toString("latin1");
+}
+
+/** Asks again and again until it is so. */
+export async function until(isSo: () => unknown, what = "it never came to be"): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(what);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+export async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}metrics`)).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
+}
