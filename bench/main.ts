@@ -1,10 +1,10 @@
 /**
  * Runs the benchmarks, beside Python with torch where one is found (SDA_PYTHON names one), and writes a JSON and a chart for each.
  *
- *     npm run bench -- [load] [library] [generate] [torch] [cuda] [FILE.sda] [--quick] [--out FOLDER]
+ *     npm run bench -- [load] [library] [generate] [torch] [cuda] [server] [FILE.sda] [--quick] [--out FOLDER]
  *         [--compare OLD.json|FOLDER] [--with NEW.json|FOLDER] [--fail-on-slower] [--entries 1000,10000]
  *
- * Without names it runs all but cuda. A quick run writes to out/bench, so that it replaces no figures of a full one. With both
+ * Without names it runs all but cuda and server, which takes eight minutes. A quick run writes to out/bench, so that it replaces no figures of a full one. With both
  * --compare and --with nothing is measured.
  *
  * Ends with 1 where --fail-on-slower is given and something got slower, and with 2 where it can't do what it was asked to; that
@@ -29,6 +29,7 @@ const MODULES: Record<SuiteName, string> = {
   generate: "./generate.bench.js",
   torch: "./torch.bench.js",
   cuda: "./generate-cuda.bench.js",
+  server: "./server.bench.js",
 };
 
 async function main(args: string[]): Promise<number> {

@@ -13,6 +13,9 @@ export interface Options extends Pick<Context, "file" | "quick" | "out" | "entri
   failOnSlower: boolean;
 }
 
+/** What needs a machine of its own kind, or long */
+const NAMED_ONLY: ReadonlySet<SuiteName> = new Set(["cuda", "server"]);
+
 /** @throws Error for what it doesn't know */
 export function parseOptions(args: string[]): Options {
   const { values, positionals } = parseArgs({
@@ -41,7 +44,7 @@ export function parseOptions(args: string[]): Options {
   if (!entries.every((count) => Number.isSafeInteger(count) && count > 0))
     throw new Error(`--entries: ${values.entries} is no list of numbers`);
   return {
-    suites: named.length > 0 ? named : SUITES.filter((name) => name !== "cuda"),
+    suites: named.length > 0 ? named : SUITES.filter((name) => !NAMED_ONLY.has(name)),
     file: modelFile(files[0]),
     quick,
     out: values.out ?? (quick ? "out/bench" : KEPT),

@@ -1,6 +1,6 @@
 import type { Measured } from "./schema.js";
 
-export const SUITES = ["load", "library", "generate", "torch", "cuda"] as const;
+export const SUITES = ["load", "library", "generate", "torch", "cuda", "server"] as const;
 export type SuiteName = (typeof SUITES)[number];
 
 export interface Context {

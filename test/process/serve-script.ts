@@ -1,0 +1,6 @@
+/** Serves the folder that it is given, and says where. */
+import { serve } from "../../server/src/index.js";
+
+const [modelsDir = ""] = process.argv.slice(2);
+const server = await serve({ modelsDir, device: "cpu", page: false });
+console.log(server.url);
