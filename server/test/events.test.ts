@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deleteModel, ModelLibrary, updateModel } from "small-dataset-audio";
 import { describe, expect, test } from "vitest";
+import { EventHub } from "../src/events.js";
 import type { RunningServer } from "../src/index.js";
 import {
   afterTest,
@@ -15,7 +16,6 @@ import {
   modelsFolder,
   PLUCKS_ID,
   plucks,
-  rawConnection,
   root,
   running,
   TINY_ID,
@@ -148,28 +148,24 @@ describe("library events", () => {
     },
   );
 
-  test("a client that doesn't read is let go, and keeps nobody waiting", async () => {
-    const modelsDir = modelsFolder();
-    const server = await running({ modelsDir });
-    const socket = await rawConnection(server.url);
-    socket.pause();
-    socket.write("GET /api/events?clientId=slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    await until(async () => (await metric(server.url, "sda_event_clients")) === 1);
-    const body = JSON.stringify({ durationS: 0.05, seed: 1 });
-    const headers = {
-      "content-type": "application/json",
-      "x-client-id": "slow",
-      "x-request-id": "x".repeat(100),
-    };
-    const again = async () => {
-      await fetch(`${server.url}api/models/${TINY_ID}/generate`, {
-        method: "POST",
-        headers,
-        body: body.replace("1}", `${Math.random()}}`.replace("0.", "")),
-      }).then((r) => r.arrayBuffer());
-    };
-    for (let i = 0; i < 20; i++) await again();
-    expect((await fetch(`${server.url}api/health`)).status).toBe(200);
+  test("a client that doesn't read is let go before much waits for it; others hear all", async () => {
+    const hub = new EventHub(2);
+    const slow = hub.open("slow");
+    const quick = hub.open("quick");
+    let heard = 0;
+    quick.on("data", (part: Buffer) => {
+      heard += part.toString().split("event: ").length - 1;
+    });
+    const data = "x".repeat(10_000);
+    for (let i = 0; i < 100 && !slow.destroyed; i++) hub.send("progress", data, "slow");
+    expect(slow.destroyed).toBe(true);
+    expect(slow.readableLength).toBeLessThan(1_000_000);
+    await until(() => hub.clients === 1);
+    hub.send("library", data);
+    await until(() => heard === 1);
+    hub.close();
+    expect(hub.clients).toBe(0);
+    expect(() => hub.open(undefined)).toThrow(expect.objectContaining({ status: 503 }));
   });
 });
 
