@@ -8,7 +8,7 @@ import { makeFolder } from "../make-folder.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import { Amended, Carried, encode } from "../torch/encode.js";
-import { convert, type OpenFile, openFile } from "./convert.js";
+import { convert, type OpenFile, useFile } from "./convert.js";
 import { changedMetadata, checkMetadata } from "./file-content.js";
 import { FORMAT, parseHeader } from "./header.js";
 import { addNewToIndex, TAKEN_ID, takenId } from "./indexing.js";
@@ -37,7 +37,7 @@ export async function addModelFile(
   options: { signal?: AbortSignal } = {},
 ): Promise<ModelEntry> {
   const { folder, given, signal } = checkArguments(modelsDir, metadata, options);
-  return add(await openFile(toFilePath(path), signal), folder, given, signal);
+  return useFile(toFilePath(path), signal, (opened) => add(opened, folder, given, signal));
 }
 
 /**
@@ -54,13 +54,14 @@ export async function importModel(
   options: { signal?: AbortSignal } = {},
 ): Promise<ModelEntry> {
   const { folder, given, signal } = checkArguments(modelsDir, metadata, options);
-  const opened = await openFile(toFilePath(path), signal);
-  const { content } = opened;
-  if (content instanceof Map && content.get("format") === FORMAT) {
-    return add(opened, folder, given, signal);
-  }
-  const { entry } = await convert(opened, given, folder, { signal, enter: addNewToIndex });
-  return entry;
+  return useFile(toFilePath(path), signal, async (opened) => {
+    const { content } = opened;
+    if (content instanceof Map && content.get("format") === FORMAT) {
+      return add(opened, folder, given, signal);
+    }
+    const { entry } = await convert(opened, given, folder, { signal, enter: addNewToIndex });
+    return entry;
+  });
 }
 
 function checkArguments(

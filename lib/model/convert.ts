@@ -33,9 +33,10 @@ export async function saveModelFromCheckpoint(
   const folder = toFilePath(modelsDir);
   const { signal } = options;
   checkSignal(signal);
-  const opened = await openFile(file, signal);
-  const published = await convert(opened, metadata, folder, { signal });
-  return published.path;
+  const { path: saved } = await useFile(file, signal, (opened) =>
+    convert(opened, metadata, folder, { signal }),
+  );
+  return saved;
 }
 
 /** A file whose values can be carried over into a new one. */
@@ -46,9 +47,19 @@ export interface OpenFile {
   source: SourceHandle;
 }
 
-export async function openFile(path: string, signal: AbortSignal | undefined): Promise<OpenFile> {
+/** Opens a file for as long as `f` takes. */
+export async function useFile<T>(
+  path: string,
+  signal: AbortSignal | undefined,
+  f: (opened: OpenFile) => Promise<T>,
+): Promise<T> {
   const addon = checkpointAddon();
-  return { path, ...(await callNative(addon, signal, (c) => addon.openSource(path, c))) };
+  const opened = await callNative(addon, signal, (c) => addon.openSource(path, c));
+  try {
+    return await f({ path, ...opened });
+  } finally {
+    addon.closeSource(opened.source);
+  }
 }
 
 /** Makes a model of a checkpoint that is open. */

@@ -12,7 +12,7 @@ import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import { Amended, Carried, encode } from "../torch/encode.js";
 import { checkChanges, type ModelChanges } from "./changes.js";
-import { openFile } from "./convert.js";
+import { type OpenFile, useFile } from "./convert.js";
 import { changedMetadata } from "./file-content.js";
 import { ANALYSIS_NAMES } from "./names.js";
 import { type ModelContent, parseModel } from "./schema.js";
@@ -73,8 +73,10 @@ async function updateLocked(
     await store.refresh(true);
     const entry = known(store.image.get(modelId), modelId, folder);
     const file = await currentFile(folder, entry);
-    const write = await amendedFile(file.path, changes, signal);
-    const revision = write && (await Revision.write(folder, file, write));
+    const revision = await useFile(file.path, signal, async (opened) => {
+      const write = amendedFile(opened, changes, signal);
+      return write && Revision.write(folder, file, write);
+    });
     const updated = await commit(store, entry, changes, revision, signal);
     if (updated) return updated;
   } while (performance.now() < deadline);
@@ -126,13 +128,12 @@ function warnOfOldFile({ folder }: IndexStore, error: Error): void {
 }
 
 /** @returns what writes the file with the changes; null when it says all that already */
-async function amendedFile(
-  path: string,
+function amendedFile(
+  { path, content, source }: OpenFile,
   changes: ModelChanges,
   signal: AbortSignal | undefined,
-): Promise<WriteFile | null> {
+): WriteFile | null {
   const addon = checkpointAddon();
-  const { content, source } = await openFile(path, signal);
   const amended = amendments(parseModel(content, path), changes);
   if (amended.size === 0) return null;
   const plan = encode(new Amended(null, amended));

@@ -111,6 +111,8 @@ export interface CheckpointAddon {
     path: string,
     cancel?: CancelToken,
   ): Promise<{ content: unknown; source: SourceHandle }>;
+  /** Lets go of the file, as collecting the handle would sooner or later; what is being saved goes on. Idempotent. */
+  closeSource(source: SourceHandle): void;
   /** Removes the temporary files of `save` whose writers are dead; how many there were. */
   removeStaleTemps(folder: string): Promise<number>;
   /** The whole file and, when it has the usual layout, where its entries are (`lib/library/layout.ts`). */

@@ -190,6 +190,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("rename", Napi::Function::New(env, rename_file));
   exports.Set("save", Napi::Function::New(env, save));
   exports.Set("openSource", Napi::Function::New(env, open_source));
+  exports.Set("closeSource", Napi::Function::New(env, close_source));
   exports.Set("removeStaleTemps", Napi::Function::New(env, remove_stale));
   exports.Set("preload", Napi::Function::New(env, preload));
   exports.Set("stopWork", Napi::Function::New(env, stop_work));

@@ -124,6 +124,7 @@ Napi::Value save(const Napi::CallbackInfo& info) {
     SaveSource source;
     if (!call[2].IsUndefined()) {
       source.file = unwrap_handle<const SourceFile>(call[2]);
+      if (!source.file) throw Error(ErrorCode::kArgument, "the source file has been closed");
       source.document = source.file->document();
     }
     return start_save(call, std::move(source));
@@ -150,6 +151,13 @@ Napi::Value open_source(const Napi::CallbackInfo& info) {
             return result;
           };
         });
+  });
+}
+
+Napi::Value close_source(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    unwrap_handle<const SourceFile>(call[0]).reset();  // what is being saved has its own share
+    return call.Env().Undefined();
   });
 }
 

@@ -25,6 +25,8 @@ Napi::Value save(const Napi::CallbackInfo& info);
 
 // openSource(path, cancel?) → Promise<{ content, source }>: the top-level dict without weights.
 Napi::Value open_source(const Napi::CallbackInfo& info);
+// closeSource(source): lets go of the file.
+Napi::Value close_source(const Napi::CallbackInfo& info);
 
 // removeStaleTemps(folder) → Promise<number>
 Napi::Value remove_stale(const Napi::CallbackInfo& info);

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   statSync,
   symlinkSync,
@@ -374,4 +375,21 @@ test("a model that has been deleted is not updated, and doesn't come back", asyn
   if (updated.status === "rejected") expect(updated.reason.code).toBe("ERR_SDA_NOT_FOUND");
   expect(readdirSync(folder).filter((name) => name.includes("sda"))).toEqual([]);
   expect(await entryNow()).toBeNull();
+});
+
+// A server that edits all day must not wait for a garbage collection to get descriptors and disk space back.
+test.skipIf(process.platform !== "linux")("no file stays open", async () => {
+  const open = () =>
+    readdirSync("/proc/self/fd").filter((descriptor) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(folder);
+      } catch {
+        return false; // the listing's own
+      }
+    });
+  await updateModel(entry.modelId, folder, { name: "Other" });
+  await updateModel(entry.modelId, folder, { componentLabels: ["a", "b", "c"] });
+  await sdaError(() => updateModel(entry.modelId, folder, { componentLabels: ["a"] }));
+  await addModelFile(path, folder);
+  expect(open()).toEqual([]);
 });
