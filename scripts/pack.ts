@@ -1,11 +1,11 @@
 // tsx scripts/pack.ts [--no-build]: makes the tarballs that are published, in out/packages/.
-//   --no-build  takes dist/ and prebuilds/ as they are
+//   --no-build  takes dist/, server/dist/ and prebuilds/ as they are
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { findLibtorch, LIBTORCH_PINNED, readBuildRecord } from "../lib/native/libtorch.js";
 import { packageRoot } from "../lib/native/package-root.js";
 import { BuildError, mainProgram, run, say } from "./lib/process.js";
-import { stageLibtorch, stageMain } from "./lib/stage.js";
+import { stageLibtorch, stageMain, stageServer } from "./lib/stage.js";
 
 const OUT = join(packageRoot, "out/packages");
 const STAGING = join(packageRoot, "out/staging");
@@ -20,6 +20,8 @@ await mainProgram(() => {
   if (!process.argv.includes("--no-build")) {
     rmSync(join(packageRoot, "dist"), { recursive: true, force: true });
     node(join(packageRoot, "node_modules/typescript/bin/tsc"), "-p", ".");
+    rmSync(join(packageRoot, "server/dist"), { recursive: true, force: true });
+    node("--import", "tsx", "scripts/build.ts", "server");
     node("--import", "tsx", "scripts/prebuild.ts");
   }
   const engine = join(packageRoot, "prebuilds/linux-x64/sda_engine.node");
@@ -31,10 +33,11 @@ await mainProgram(() => {
     );
 
   stageMain(join(STAGING, "main"));
+  stageServer(join(STAGING, "server"));
   stageLibtorch(join(STAGING, "libtorch"), libtorch, engine);
   rmSync(OUT, { recursive: true, force: true });
   mkdirSync(OUT, { recursive: true });
-  for (const name of ["main", "libtorch"]) {
+  for (const name of ["main", "server", "libtorch"]) {
     const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", OUT];
     run("npm", args, { cwd: join(STAGING, name) });
   }

@@ -11,6 +11,7 @@ type Add = (parent: Command, io: Io) => void;
 const SUBCOMMANDS: Record<string, () => Promise<Add>> = {
   list: async () => (await import("./model-list.js")).addListCommand,
   info: async () => (await import("./model-info.js")).addInfoCommand,
+  edit: async () => (await import("./model-edit.js")).addEditCommand,
   delete: async () => (await import("./model-delete.js")).addDeleteCommand,
   import: async () => (await import("./model-import.js")).addImportCommand,
   repair: async () => (await import("./model-repair.js")).addRepairCommand,
@@ -20,8 +21,8 @@ const SUBCOMMANDS: Record<string, () => Promise<Add>> = {
 export async function addModelCommand(program: Command, io: Io, args: string[]): Promise<void> {
   const command = program
     .command("model")
-    .summary("list, examine and keep the models of a library")
-    .description("List, examine and keep the models of a library.")
+    .summary("list, examine, edit and keep the models of a library")
+    .description("List, examine, edit and keep the models of a library.")
     .addHelpText("after", EXPLANATION);
   const name = args[0] === "model" ? args[1] : undefined;
   const only = name !== undefined && Object.hasOwn(SUBCOMMANDS, name) && SUBCOMMANDS[name];

@@ -10,6 +10,7 @@ type Add = (program: Command, io: Io, args: string[]) => void | Promise<void>;
 const COMMANDS: Record<string, () => Promise<Add>> = {
   model: async () => (await import("./model.js")).addModelCommand,
   generate: async () => (await import("./generate.js")).addGenerateCommand,
+  serve: async () => (await import("./serve.js")).addServeCommand,
   inspect: async () => (await import("./inspect.js")).addInspectCommand,
   bench: async () => (await import("./bench.js")).addBenchCommand,
   doctor: async () => (await import("./doctor.js")).addDoctorCommand,

@@ -8,6 +8,7 @@ import type { ModelMetadata } from "./metadata.js";
 import { parseModel } from "./schema.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 
+/** What a model file says about itself. */
 export interface ModelDescription {
   metadata: ModelMetadata;
   /** Of the file */
@@ -19,8 +20,10 @@ export interface ModelDescription {
   parameters: number;
   /** Of the state dict, in its order; names as the network has them */
   tensors: InspectResult["tensors"];
+  /** [] without an analysis */
   sliders: SliderInfo[];
   analysis: AnalysisResult | null;
+  /** As of `LoadedModel` */
   trainingConfig: Record<string, unknown>;
 }
 

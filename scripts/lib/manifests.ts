@@ -19,6 +19,7 @@ const PUBLISHED = [
   "types",
   "bin",
   "dependencies",
+  "peerDependencies",
 ] as const;
 
 export type Manifest = Record<string, unknown> & { name: string; version: string };
@@ -33,12 +34,21 @@ export function mainManifest(
   libtorchVersion: string,
   requirements: Record<string, SystemRequirements>,
 ): Manifest {
-  const kept = PUBLISHED.filter((key) => checkout[key] !== undefined);
   return {
-    ...(Object.fromEntries(kept.map((key) => [key, checkout[key]])) as Manifest),
+    ...published(checkout),
     optionalDependencies: { [LIBTORCH_PACKAGE]: libtorchVersion },
     systemRequirements: { [`${process.platform}-${process.arch}`]: requirements },
   };
+}
+
+/** Of the server: its page is built, and what builds it stays behind. */
+export function serverManifest(checkout: Manifest): Manifest {
+  return published(checkout);
+}
+
+function published(checkout: Manifest): Manifest {
+  const kept = PUBLISHED.filter((key) => checkout[key] !== undefined);
+  return Object.fromEntries(kept.map((key) => [key, checkout[key]])) as Manifest;
 }
 
 /** @param libtorch LibTorch's version, as "2.13.0"; the package's major.minor are always LibTorch's. */

@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { LIBTORCH_PACKAGE, LIBTORCH_PINNED, type Libtorch } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { readSharedLibrary, systemRequirements } from "./elf.js";
-import { libtorchManifest, type Manifest, mainManifest } from "./manifests.js";
+import { libtorchManifest, type Manifest, mainManifest, serverManifest } from "./manifests.js";
 import { BuildError } from "./process.js";
 
 /** The LibTorch package's own version: major.minor are LibTorch's, the last number is the package's. */
@@ -45,8 +45,23 @@ export function stageMain(folder: string): void {
       systemRequirements(readSharedLibrary(join(prebuilds, `${name}.node`)).versions),
     ]),
   );
-  const checkout: Manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+  const checkout = readManifest(packageRoot);
   writeManifest(folder, mainManifest(checkout, LIBTORCH_PACKAGE_VERSION, requirements));
+}
+
+/** small-dataset-audio-server: needs server/dist/ with the page in it. */
+export function stageServer(folder: string): void {
+  startAfresh(folder);
+  const server = join(packageRoot, "server");
+  const dist = join(server, "dist");
+  if (!existsSync(join(dist, "page/index.html"))) {
+    throw new BuildError(`${dist} has no page: npm run build:server`);
+  }
+  cpSync(dist, join(folder, "dist"), { recursive: true, filter: notMap });
+  dropMapComments(join(folder, "dist"));
+  copyFileSync(join(server, "README.md"), join(folder, "README.md"));
+  copyFileSync(join(packageRoot, "LICENSE"), join(folder, "LICENSE"));
+  writeManifest(folder, serverManifest(readManifest(server)));
 }
 
 /** The libraries in `libtorch` that the engine needs, each once under the name that the loader asks for. */
@@ -105,6 +120,10 @@ function dropMapComments(dist: string): void {
     const path = join(dist, name);
     writeFileSync(path, readFileSync(path, "utf8").replace(/^\/\/# sourceMappingURL=.*\n?/m, ""));
   }
+}
+
+function readManifest(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 }
 
 function writeManifest(folder: string, manifest: Manifest): void {

@@ -1,5 +1,6 @@
 /** What a client is told when something can't be done: RFC 9457, worded here, so that nothing of the host is in it. */
 import { STATUS_CODES } from "node:http";
+import { getSystemErrorName } from "node:util";
 import type { FastifyError } from "fastify";
 import { SdaError, type SdaErrorCode } from "small-dataset-audio";
 
@@ -113,9 +114,10 @@ export function toProblem(error: unknown): Problem {
 
 function fromSdaError(error: SdaError): Problem {
   const { code, details = {} } = error;
-  const errno = String(details["errno"] ?? "");
   const [status, detail] =
-    (code === "ERR_SDA_IO" && BY_ERRNO[errno]) || BY_CODE[code] || BY_CODE.ERR_SDA_NATIVE;
+    (code === "ERR_SDA_IO" && BY_ERRNO[errnoName(details["errno"])]) ||
+    BY_CODE[code] ||
+    BY_CODE.ERR_SDA_NATIVE;
   const { option } = details;
   const named = typeof option === "string" ? option : undefined;
   return new Problem(status, code, named ? `${named} is not what is expected.` : detail, {
@@ -123,6 +125,11 @@ function fromSdaError(error: SdaError): Problem {
     cause: error,
     ...(status === 503 && { headers: { "retry-after": "5" } }),
   });
+}
+
+/** Node's own errors have the name, native ones the number. */
+function errnoName(errno: unknown): string {
+  return typeof errno === "number" && errno > 0 ? getSystemErrorName(-errno) : String(errno);
 }
 
 interface ValidationError {

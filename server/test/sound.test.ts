@@ -3,6 +3,7 @@ import {
   type GenerateOptions,
   type LoadedModel,
   ModelCache,
+  saveModel,
   updateModel,
   wavStream,
 } from "small-dataset-audio";
@@ -17,7 +18,6 @@ import {
   plucks,
   problemOf,
   running,
-  TINY_ID,
   tiny,
   until,
 } from "./support.js";
@@ -249,16 +249,20 @@ describe.skipIf(!engineBuilt)("sound", () => {
     }
   });
 
-  test("sliders of a model without analysis are the sender's mistake", async () => {
-    const app = await application({ modelsDir: modelsFolder({ tiny }) });
-    const detail = (await app.inject(`/api/models/${TINY_ID}`)).json();
-    if (detail.hasAnalysis) return;
-    const request = {
-      method: "POST",
-      url: `/api/models/${TINY_ID}/generate`,
-      payload: { sliders: [0] },
-    } as const;
-    expect(await problemOf(app, request)).toMatchObject({ status: 400, option: "sliders" });
+  test("a model without analysis has no sliders, and makes sound all the same", async () => {
+    const modelsDir = modelsFolder({});
+    await library((model) => saveModel(model, { modelsDir, analysis: null }), tiny);
+    const app = await application({ modelsDir });
+    const [{ modelId }] = (await app.inject("/api/models")).json().models;
+    const asked = { method: "POST", url: `/api/models/${modelId}/generate` } as const;
+    const problem = await problemOf(app, { ...asked, payload: { sliders: [0] } });
+    expect(problem).toMatchObject({ status: 400, option: "sliders" });
+    expect((await app.inject(`/api/models/${modelId}/sliders`)).json()).toEqual({
+      modelId,
+      half: 0,
+      sliders: [],
+    });
+    expect((await app.inject(asked)).statusCode).toBe(200);
   });
 
   describe("finished sounds", () => {

@@ -11,7 +11,12 @@ import {
 import { basename, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../lib/cli/program.js";
-import { ModelLibrary, readMetadata, saveModelFromCheckpoint } from "../../lib/index.js";
+import {
+  describeModel,
+  ModelLibrary,
+  readMetadata,
+  saveModelFromCheckpoint,
+} from "../../lib/index.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { keepingIo } from "../support/io.js";
@@ -213,6 +218,78 @@ describe("sda model import", () => {
     truncateSync(damaged, 10_000);
     expect((await sda("import", damaged)).code).toBe(1);
     expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([]);
+  });
+});
+
+describe("sda model edit", () => {
+  const entryOf = async (id: string) => (await ModelLibrary.open(folder)).get(id);
+
+  it("changes what is given, in the file and in the library", async () => {
+    const [id = ""] = await library("Alpha");
+    const options = ["--name", "Beta", "--description", "of wood", "--tag", "b", "--tag", "a"];
+    const { code, stdout, stderr } = await sda(
+      "edit",
+      "alph",
+      ...options,
+      "--label",
+      "1:Attack: soft",
+    );
+    expect(code).toBe(0);
+    expect(stdout).toBe("");
+    expect(stderr).toBe(`Updated Beta (${id}).\n`);
+    const expected = { name: "Beta", description: "of wood", tags: ["b", "a"] };
+    const entry = await entryOf(id);
+    expect(entry).toMatchObject({ ...expected, filePath: "alpha.sda" });
+    const path = join(folder, "alpha.sda");
+    expect(await readMetadata(path)).toMatchObject(expected);
+    const { sliders } = await describeModel(path);
+    expect(sliders[1]?.label).toBe("Attack: soft");
+    const [original] = (
+      await describeModel(
+        await saveModelFromCheckpoint(fixture("checkpoints/tiny.pt"), {}, temporaryFolder()),
+      )
+    ).sliders;
+    expect(sliders[0]?.label).toBe(original?.label);
+  });
+
+  it("removes tags and text, and gives the entry as JSON", async () => {
+    const [id = ""] = await library("Alpha");
+    await sda("edit", id, "--tag", "a", "--description", "x");
+    const { code, stdout, stderr } = await sda(
+      "edit",
+      id,
+      "--no-tags",
+      "--description",
+      "",
+      "--json",
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    const { updated } = JSON.parse(stdout);
+    expect(updated).toMatchObject({ name: "Alpha", tags: [], description: "" });
+    expect(await entryOf(id)).toMatchObject({ tags: [], description: "" });
+  });
+
+  it.each([
+    [[], "nothing to change"],
+    [["--name", " "], "name must be not blank"],
+    [["--name", "x".repeat(201)], "at most 200 characters"],
+    [["--tag", "a", "--no-tags"], "cannot be used with option"],
+    [["--label", "Attack"], "It is not INDEX:TEXT"],
+    [["--label", "-1:x"], "It is not INDEX:TEXT"],
+    [["--label", "3:x", "--name", "Beta"], "there is no slider 3: the model has sliders 0 to 2"],
+  ])("refuses %j with 2, and changes nothing", async (args, message) => {
+    const [id = ""] = await library("Alpha");
+    const before = await entryOf(id);
+    const { code, stderr } = await sda("edit", id, ...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(await entryOf(id)).toEqual(before);
+  });
+
+  it("exits with 2 for a model that isn't there", async () => {
+    const { code, stderr } = await sda("edit", "nobody", "--name", "x");
+    expect(code).toBe(2);
+    expect(stderr).toContain("ERR_SDA_NOT_FOUND");
   });
 });
 

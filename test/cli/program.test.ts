@@ -74,7 +74,9 @@ describe("sda", () => {
   });
 
   it.each([
-    ["model", "list, info, delete"],
+    ["model", "list, info, edit, delete"],
+    ["model edit", "--no-tags"],
+    ["serve", "--allowed-host"],
     ["model list", "--query"],
     ["model info", "--models-dir"],
     ["model delete", "--force"],

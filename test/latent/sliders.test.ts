@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   centerSliders,
   isInWarningZone,
+  latentToSliders,
   randomizeSliders,
   sliderInfos,
   slidersToLatent,
@@ -71,8 +72,12 @@ describe.skipIf(corpus === null).each([
   it("random positions", () => {
     const analysis = load();
     expect(expected.randomize.length).toBeGreaterThan(0);
+    for (const { positions, latent } of expected.slider_latents) {
+      expect(latentToSliders(analysis, Float32Array.from(latent))).toEqual(positions);
+    }
     for (const { seed, positions } of expected.randomize) {
       expect(randomizeSliders(analysis, seed)).toEqual(positions);
+      expect(latentToSliders(analysis, slidersToLatent(analysis, positions))).toEqual(positions);
     }
   });
 
@@ -97,8 +102,12 @@ describe.skipIf(corpus === null)("of the model files", () => {
     for (const { positions, latent } of expected.slider_latents) {
       expect([...slidersToLatent(analysis, positions)]).toEqual(latent);
     }
+    for (const { positions, latent } of expected.slider_latents) {
+      expect(latentToSliders(analysis, Float32Array.from(latent))).toEqual(positions);
+    }
     for (const { seed, positions } of expected.randomize) {
       expect(randomizeSliders(analysis, seed)).toEqual(positions);
+      expect(latentToSliders(analysis, slidersToLatent(analysis, positions))).toEqual(positions);
     }
   });
 });
@@ -179,6 +188,76 @@ describe("slidersToLatent", () => {
     const error = await sdaError(() => slidersToLatent(analysis(), positions as number[]));
     expect(error.code).toBe("ERR_SDA_ARGUMENT");
     expect(error.details?.["option"]).toBe("sliders");
+  });
+});
+
+describe("latentToSliders", () => {
+  const analysis = () => parseAnalysis(analysisDict());
+  const nearest = (of: ReturnType<typeof analysis>, ...latent: number[]) =>
+    latentToSliders(of, Float32Array.from(latent));
+
+  it("undoes slidersToLatent, for every position", () => {
+    for (let first = -10; first <= 10; first++) {
+      for (let second = -10; second <= 10; second++) {
+        const latent = slidersToLatent(analysis(), [first, second]);
+        expect(latentToSliders(analysis(), latent)).toEqual([first, second]);
+      }
+    }
+  });
+
+  it("takes the nearest, in the sliders' plane and on their grid, without negative zeros", () => {
+    expect(nearest(analysis(), 0.5, -0.5, 0)).toEqual([0, 0]);
+    expect(nearest(analysis(), 0.7, -0.5, 0)).toEqual([0, 0]);
+    expect(nearest(analysis(), 0.8, -0.5, 0)).toEqual([1, 0]);
+    // [0, 1, -2] is perpendicular to both axes.
+    expect(nearest(analysis(), 1.5, -1 + 5, -0.25 - 10)).toEqual([2, -4]);
+  });
+
+  it("stops at the sliders' ends", () => {
+    expect(nearest(analysis(), 1000, -1000, 0)).toEqual([10, -10]);
+    const narrow = parseAnalysis(analysisDict({ n_steps: 5 }));
+    expect(nearest(narrow, 1000, -1000, 0)).toEqual([2, -2]);
+  });
+
+  it("finds the least squares where axes are askew", () => {
+    const components = floats("float64", [
+      [1, 0, 0],
+      [0.8, 0.6, 0],
+    ]);
+    const askew = parseAnalysis(analysisDict({ pca_components: components }));
+    for (const positions of [
+      [3, -7],
+      [10, 10],
+      [-4, 9],
+    ]) {
+      const latent = slidersToLatent(askew, positions);
+      latent[2] = 5; // off their plane
+      expect(latentToSliders(askew, latent)).toEqual(positions);
+    }
+  });
+
+  it("leaves a slider in the middle whose step, or whose axis, is nothing", () => {
+    const still = parseAnalysis(analysisDict({ step_size: floats("float32", [0, 0.25]) }));
+    expect(nearest(still, 9, -1, -0.25)).toEqual([0, -4]);
+    const zeros = floats("float32", [
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
+    const nowhere = parseAnalysis(analysisDict({ pca_components: zeros }));
+    expect(nearest(nowhere, 9, 9, 9)).toEqual([0, 0]);
+  });
+
+  it.each([
+    ["too few", new Float32Array(2)],
+    ["too many", new Float32Array(4)],
+    ["plain numbers", [0, 0, 0]],
+    ["not a number", Float32Array.of(0, Number.NaN, 0)],
+    ["infinity", Float32Array.of(0, Infinity, 0)],
+    ["nothing", undefined],
+  ])("refuses latents: %s", async (_, latent) => {
+    const error = await sdaError(() => latentToSliders(analysis(), latent as Float32Array));
+    expect(error.code).toBe("ERR_SDA_ARGUMENT");
+    expect(error.details?.["option"]).toBe("latent");
   });
 });
 

@@ -1,4 +1,6 @@
 /** What interrupted changes leave is settled on opening, or left: opening succeeds whatever lies in the folder. */
+
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
@@ -6,12 +8,21 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { deleteModel, ModelLibrary, saveModelFromCheckpoint } from "../../lib/index.js";
+import {
+  addModelFile,
+  deleteModel,
+  type ModelEntry,
+  ModelLibrary,
+  readMetadata,
+  saveModelFromCheckpoint,
+  updateModel,
+} from "../../lib/index.js";
 import { entryText } from "../../lib/library/entry.js";
 import { temporaryFolder } from "../support/folder.js";
 import { BACKUP, entry, INDEX, indexText, put } from "./support.js";
@@ -219,4 +230,77 @@ test("a model that gets no entry leaves no file", async () => {
   const saving = saveModelFromCheckpoint("test/fixtures/checkpoints/tiny.pt", {}, folder);
   await expect(saving).rejects.toMatchObject({ code: "ERR_SDA_VERSION" });
   expect(readdirSync(folder)).toEqual([INDEX]);
+});
+
+describe("an update that was interrupted", () => {
+  /** A library of one model, with the file beside it that an update would have put there. */
+  async function interrupted(): Promise<{ before: ModelEntry; after: ModelEntry }> {
+    const before = await addModelFile(TINY, folder, { name: "Kitchen" });
+    const file = path(before.filePath);
+    const other = temporaryFolder();
+    for (const name of readdirSync(folder)) copyFileSync(path(name), join(other, name));
+    const after = await updateModel(before.modelId, other, { name: "Edited", tags: ["new"] });
+    const { size, mtimeNs } = statSync(file, { bigint: true });
+    const digest = createHash("sha256").update(`${entryText(after)}\n${size} ${mtimeNs}`);
+    copyFileSync(join(other, after.filePath), path(`.sda-updated-${digest.digest("hex")}`));
+    return { before, after };
+  }
+  const leftovers = () => readdirSync(folder).filter((name) => name.startsWith(".sda-"));
+
+  test("before the index had it: it goes", async () => {
+    const { before } = await interrupted();
+    put(folder, ".sda-updating-0a1b", "half of a file");
+    expect((await open()).listAll()).toEqual([before]);
+    expect((await readMetadata(path(before.filePath))).name).toBe("Kitchen");
+    expect(leftovers()).toEqual([]);
+    expect(await warned()).toEqual([]);
+  });
+
+  test.each(["open", "repair", "update"])("after the index had it: %s finishes it", async (by) => {
+    index();
+    const library = await open();
+    const { after } = await interrupted();
+    index(entryText(after));
+    expect(leftovers()).toHaveLength(1);
+    if (by === "open") await open();
+    if (by === "repair") {
+      expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
+    }
+    if (by === "update") await updateModel(after.modelId, folder, { description: "more" });
+    expect(await readMetadata(path(after.filePath))).toMatchObject({
+      name: "Edited",
+      tags: ["new"],
+    });
+    expect(leftovers()).toEqual([]);
+    expect((await open()).get(after.modelId)?.name).toBe("Edited");
+    expect(await warned()).toEqual([]);
+  });
+
+  test("does not replace a file that somebody has put there since", async () => {
+    const { before, after } = await interrupted();
+    copyFileSync("test/fixtures/models/tiny-numpy1.sda", path(before.filePath));
+    const theirs = readFileSync(path(before.filePath));
+    index(entryText(after));
+    await open();
+    expect(readFileSync(path(before.filePath))).toEqual(theirs);
+    expect(leftovers()).toEqual([]);
+  });
+
+  test("of a model that is gone goes with it", async () => {
+    await interrupted();
+    index();
+    await open();
+    expect(leftovers()).toEqual([]);
+  });
+
+  test("is left alone under another kind of thing's name", async () => {
+    put(folder, `.sda-updated-${"0".repeat(64)}/x`, "in a folder");
+    put(folder, ".sda-updated-notes", "somebody's");
+    symlinkSync("nowhere", path(".sda-updating-0a"));
+    index();
+    await open();
+    expect(leftovers().sort()).toEqual(
+      [`.sda-updated-${"0".repeat(64)}`, ".sda-updated-notes", ".sda-updating-0a"].sort(),
+    );
+  });
 });

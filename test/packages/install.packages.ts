@@ -1,7 +1,7 @@
 // The published packages, as a user has them: from a registry, without install scripts, where nothing can be built.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -12,10 +12,22 @@ import { serveRegistry } from "./registry.js";
 
 const PACKED = join(packageRoot, "out/packages");
 const packed = existsSync(PACKED) ? readdirSync(PACKED).map((name) => join(PACKED, name)) : [];
-const missing = noMachine() ?? (packed.length === 2 ? undefined : "needs `npm run pack` first");
+const missing = noMachine() ?? (packed.length === 3 ? undefined : "needs `npm run pack` first");
 
 const MODEL = "/models/synthetic-plucks.sda";
 const BIN = "node_modules/.bin/sda";
+
+/** Asks the server whose address is in the file `served`. */
+const ASK = `
+  import { readFileSync } from "node:fs";
+  const { url } = JSON.parse(readFileSync("served", "utf8"));
+  const json = async (path) => (await fetch(url + path)).json();
+  const [health, list] = [await json("api/health"), await json("api/models")];
+  const page = await (await fetch(url)).text();
+  const made = await fetch(url + "api/models/" + list.models[0].modelId + "/generate", { method: "POST" });
+  const sound = Buffer.from(await made.arrayBuffer()).toString("latin1", 0, 4);
+  console.log(JSON.stringify({ health, list, page, sound }));
+`;
 
 const list = () =>
   `${BIN} model repair --models-dir /models >&2; ${BIN} model list --models-dir /models --json`;
@@ -29,7 +41,9 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
     dependencies = mkdtempSync(join(tmpdir(), "sda-packages-"));
     const list = ["ls", "--omit=dev", "--all", "--parseable"];
     const { stdout } = spawnSync("npm", list, { cwd: packageRoot, encoding: "utf8" });
-    const folders = stdout.trim().split("\n").slice(1);
+    // The packages of the checkout itself are packed already.
+    const isOther = (folder: string) => realpathSync(folder).includes("node_modules");
+    const folders = stdout.trim().split("\n").slice(1).filter(isOther);
     const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", dependencies];
     expect(spawnSync("npm", [...args, ...folders]).status).toBe(0);
     const others = readdirSync(dependencies).map((name) => join(dependencies, name));
@@ -106,6 +120,27 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
       await must(run(`${BIN} generate ${MODEL} -d 1 -o out`));
     },
   );
+
+  test("without the server package, sda serve says what to install", async () => {
+    const { run } = await install("22", managers.npm);
+    const refused = await run(`${BIN} serve --models-dir /models --port 0`);
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toContain("npm install small-dataset-audio-server");
+  });
+
+  test.each(["20.19.0", "24"])("sda serve with the server package: Node %s", async (node) => {
+    const { run } = await install(node, `${managers.npm} small-dataset-audio-server`);
+    const asked = await must(
+      run(`${BIN} serve --models-dir /models --port 0 --json > served & server=$!
+        for i in $(seq 100); do [ -s served ] && break; sleep 0.1; done
+        node --input-type=module -e '${ASK}'; kill -INT $server; wait $server`),
+    );
+    const { health, list, page, sound } = JSON.parse(asked);
+    expect(health).toMatchObject({ status: "ok", models: 1 });
+    expect(list.models).toHaveLength(1);
+    expect(page).toContain("<!doctype html>");
+    expect(sound).toBe("RIFF");
+  });
 
   test("the packages hold what they should, and nothing that runs at install", async () => {
     const { run } = await install("22", managers.npm);

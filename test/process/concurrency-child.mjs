@@ -1,4 +1,5 @@
-// node concurrency-child.mjs COMPILED-LIB FOLDER FIXTURES NAME COUNT: adds COUNT models, and deletes every second one; with
+// node concurrency-child.mjs COMPILED-LIB FOLDER FIXTURES NAME COUNT: adds COUNT models, and deletes every second one, editing
+// the others and the one that all share; with
 // COUNT 0, reads the library all the time, until its input ends. Prints the ids that must be there afterwards.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { join } from "node:path";
 const [compiled, folder, fixtures, name, count] = process.argv.slice(2);
 const { ModelLibrary } = await import(`${compiled}/library/model-library.js`);
 const { deleteModel } = await import(`${compiled}/library/delete.js`);
+const { updateModel } = await import(`${compiled}/model/update.js`);
 const { saveModelFromCheckpoint } = await import(`${compiled}/model/convert.js`);
 
 const library = await ModelLibrary.open(folder);
@@ -18,11 +20,24 @@ async function write() {
     const checkpoint = join(fixtures, "checkpoints/tiny.pt");
     // All processes want the same file names.
     await saveModelFromCheckpoint(checkpoint, { modelId, name: `model ${i % 5}` }, folder);
-    if (i % 2 === 0) kept.push(modelId);
-    else if (!(await deleteModel(modelId, folder))) throw new Error(`${modelId} was not there`);
+    if (i % 2 === 0) {
+      kept.push(modelId);
+      await updateModel(modelId, folder, { description: `of ${modelId}` });
+      if (change) await updateModel(shared.modelId, folder, change(modelId));
+    } else if (!(await deleteModel(modelId, folder))) throw new Error(`${modelId} was not there`);
   }
   return kept;
 }
+
+/** Each of the first four processes has a field of the shared model to itself. */
+const fields = [
+  (text) => ({ name: text }),
+  (text) => ({ description: text }),
+  (text) => ({ tags: [text] }),
+  (text) => ({ componentLabels: [text, "b", "c"] }),
+];
+const change = fields[Number(/\d+$/.exec(name)?.[0])];
+const shared = library.listAll().find((e) => e.filePath === "first.sda");
 
 async function read() {
   let reads = 0;

@@ -4,7 +4,7 @@ import { copyFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ModelLibrary, readMetadata } from "../../lib/index.js";
+import { describeModel, ModelLibrary, readMetadata } from "../../lib/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { compileLibrary } from "./compiled.js";
 
@@ -38,7 +38,7 @@ function start(folder: string, name: string, count: number) {
   return { child, ended };
 }
 
-test(`${WRITERS} processes save and delete, one reads`, { timeout: 180_000 }, async () => {
+test(`${WRITERS} processes save, edit and delete, one reads`, { timeout: 180_000 }, async () => {
   const folder = temporaryFolder();
   copyFileSync("test/fixtures/models/tiny.sda", join(folder, "first.sda"));
   await (await ModelLibrary.open(folder)).repairIndex();
@@ -54,8 +54,18 @@ test(`${WRITERS} processes save and delete, one reads`, { timeout: 180_000 }, as
   const found = library.listAll().filter((e) => e.filePath !== "first.sda");
   expect(new Set(found.map((e) => e.modelId))).toEqual(new Set(kept));
   for (const entry of found) {
-    expect((await readMetadata(join(folder, entry.filePath))).modelId).toBe(entry.modelId);
+    const { modelId, description } = await readMetadata(join(folder, entry.filePath));
+    const expected = `of ${entry.modelId}`;
+    expect([modelId, description, entry.description]).toEqual([entry.modelId, expected, expected]);
   }
+  // Of the model that four of them edited, a field each: none was overwritten by another's update of another.
+  const [shared] = library.listAll().filter((e) => e.filePath === "first.sda");
+  const last = (writer: number) => `writer${writer}-${MODELS - 2}`;
+  const edits = { name: last(0), description: last(1), tags: [last(2)] };
+  expect(shared).toMatchObject(edits);
+  const { metadata, sliders } = await describeModel(join(folder, "first.sda"));
+  expect(metadata).toMatchObject(edits);
+  expect(sliders[0]?.label).toBe(last(3));
   expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
   const files = readdirSync(folder).filter((name) => !/^\.?model_library/.test(name));
   expect(files).toHaveLength(kept.length + 1);

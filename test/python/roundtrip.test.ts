@@ -1,16 +1,18 @@
 /** What Node writes, Python reads: value by value and type by type. */
-import { readdirSync, rmSync } from "node:fs";
+import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import {
   deleteModel,
+  describeModel,
   loadModel,
   ModelLibrary,
   type ModelMetadata,
   readMetadata,
   saveModel,
   saveModelFromCheckpoint,
+  updateModel,
 } from "../../lib/index.js";
 import { Complex, load, NdArray, OrderedDict, save, Tensor, Tuple } from "../../lib/torch/index.js";
 import { corpus, corpusFile } from "../support/corpus.js";
@@ -128,6 +130,70 @@ describe.skipIf(!hasTorch)("checkpoints that Node has converted", () => {
       );
     },
   );
+});
+
+describe.skipIf(!hasTorch)("models that Node has edited", () => {
+  const CARRIED = ["model_state_dict", "spectrogram_config", "training_config", "latent_dim"];
+  const ANALYSIS = [
+    "pca_components",
+    "pca_mean",
+    "explained_variance_ratio",
+    "n_active_components",
+  ];
+  const MORE = ["safe_min", "safe_max", "warning_min", "warning_max", "step_size"];
+  const METADATA = [
+    "model_id",
+    "save_date",
+    "training_epochs",
+    "final_train_loss",
+    "final_val_loss",
+  ];
+
+  it("hold all else value for value, strides and dtypes too", async () => {
+    const originals = modelFixtures.filter((name) => name.startsWith("models/")).map(fixture);
+    if (corpus !== null) {
+      originals.push(...readdirSync(corpusFile("models")).map((n) => corpusFile("models", n)));
+    }
+    const jobs: Job[] = [];
+    const edits = { name: "Küche 🥁", description: "edited", tags: ["a", "ß"] };
+    for (const original of originals) {
+      const name = basename(original);
+      const folder = temporaryFolder();
+      const copy = join(folder, name);
+      copyFileSync(original, copy);
+      await (await ModelLibrary.open(folder)).repairIndex();
+      const library = await ModelLibrary.open(folder);
+      const entry = library.listAll().find((e) => e.filePath === name);
+      const { analysis } = await describeModel(copy);
+      const axes = analysis?.safeMin.shape[0];
+      const componentLabels = axes ? Array.from({ length: axes }, (_, i) => `Achse ${i} 🎚`) : null;
+      await updateModel(entry?.modelId ?? "", folder, {
+        ...edits,
+        ...(componentLabels && { componentLabels }),
+      });
+      const within = (key: string, names: string[]) => names.map((n) => Array(2).fill([key, n]));
+      const pairs = [
+        ...CARRIED.map((key) => [[key], [key]]),
+        ...within("metadata", METADATA),
+        ...(analysis ? within("latent_analysis", [...ANALYSIS, ...MORE]) : []),
+      ];
+      jobs.push({ name, original, copy, pairs, strides: true });
+      const expected = join(temporaryFolder(), name);
+      await save({ ...edits, componentLabels }, expected);
+      const labels = ["componentLabels"];
+      jobs.push({
+        name: `${name}, edited`,
+        original: expected,
+        copy,
+        pairs: [
+          ...within("metadata", Object.keys(edits)).map((pair) => [pair[0]?.slice(1), pair[1]]),
+          ...(analysis ? [[labels, ["latent_analysis", "component_labels"]]] : []),
+        ] as string[][][],
+      });
+    }
+    expect(jobs.length).toBeGreaterThanOrEqual(5);
+    expect(differences(jobs)).toEqual([]);
+  });
 });
 
 describe.skipIf(!hasTorch)("a folder that Node has changed", () => {

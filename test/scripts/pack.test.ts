@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { readSharedLibrary, systemRequirements } from "../../scripts/lib/elf.js";
-import { libtorchManifest, mainManifest } from "../../scripts/lib/manifests.js";
+import { libtorchManifest, mainManifest, serverManifest } from "../../scripts/lib/manifests.js";
 import { engineBuilt } from "../support/native.js";
 
 const addon = join(packageRoot, "build/Release/sda_engine.node");
@@ -30,6 +30,26 @@ test("the published manifest has nothing that builds, and LibTorch as an option 
     systemRequirements: {
       [`${process.platform}-${process.arch}`]: { sda_engine: { glibc: "2.35" } },
     },
+  });
+});
+
+test("the server's manifest asks for the library that its user has, and for nothing that builds", () => {
+  const checkout = {
+    name: "small-dataset-audio-server",
+    version: "1.2.3",
+    exports: { ".": { default: "./dist/index.js" } },
+    scripts: { build: "tsc -p ." },
+    files: ["dist"],
+    dependencies: { fastify: "^5.0.0" },
+    devDependencies: { vite: "^8.0.0", "small-dataset-audio": "file:.." },
+    peerDependencies: { "small-dataset-audio": "^1.2.0" },
+  };
+  expect(serverManifest(checkout)).toEqual({
+    name: "small-dataset-audio-server",
+    version: "1.2.3",
+    exports: { ".": { default: "./dist/index.js" } },
+    dependencies: { fastify: "^5.0.0" },
+    peerDependencies: { "small-dataset-audio": "^1.2.0" },
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { Readable } from "node:stream";
+import { addAbortSignal, Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import {
@@ -129,6 +129,8 @@ async function stream(job: Job, format: "wav" | "float32", model: LoadedModel): 
   sendHeaders(job, format, shape, shape.frames);
   const { stallTimeoutMs } = service.options.limits;
   const body = Readable.from(paced(first, bytes, stallTimeoutMs, controller));
+  // Nobody may be asking for more, and then nobody would notice.
+  addAbortSignal(controller.signal, body);
   reply.send(body);
   try {
     await finished(body);

@@ -1,0 +1,96 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { SdaError } from "../errors.js";
+import type { ModelLibrary } from "../library/model-library.js";
+import type { ModelChanges } from "../model/changes.js";
+import { type Io, writeJson } from "./io.js";
+import { addCommonOptions, addModelsDirOption, collect } from "./options.js";
+import { findEntry } from "./refs.js";
+import { printable } from "./text.js";
+
+const EXAMPLES = `
+Examples:
+  sda model edit kitch --name "Kitchen Drums" --tag drums --tag lo-fi    these tags in place of all others
+  sda model edit kitch --description "" --no-tags                        removes both
+  sda model edit kitch --label 0:Brightness --label "2:Attack, soft to hard"
+
+The file keeps its name, and everything else that it holds.`;
+
+type Label = readonly [index: number, text: string];
+
+interface Settings {
+  modelsDir: string;
+  name?: string;
+  description?: string;
+  tag?: string[];
+  /** false: --no-tags */
+  tags: boolean;
+  label?: Label[];
+  json?: boolean;
+}
+
+export function addEditCommand(parent: Command, io: Io): void {
+  const command = parent
+    .command("edit")
+    .summary("change a model's name, description, tags and slider labels")
+    .description("Change what a model says about itself, in its file and in its library.")
+    .argument("<ref>", "id, name, part of a name, or path of its file")
+    .option("--name <text>", "another name")
+    .option("--description <text>", "another description")
+    .option("--tag <tag>", "may be repeated; those given replace all that are there", collect)
+    .addOption(new Option("--no-tags", "remove all tags").conflicts("tag"))
+    .option("--label <index:text>", "of a slider, from 0; may be repeated", parseLabel)
+    .addHelpText("after", EXAMPLES)
+    .action((ref: string, settings: Settings) => edit(ref, settings, io));
+  addModelsDirOption(command);
+  addCommonOptions(command);
+}
+
+/** "0:Brightness", added to those given before. */
+function parseLabel(text: string, before: Label[] = []): Label[] {
+  const match = /^(\d{1,9}):(.*)$/s.exec(text);
+  if (!match) throw new InvalidArgumentError("It is not INDEX:TEXT, as in 0:Brightness.");
+  return [...before, [Number(match[1]), match[2] as string]];
+}
+
+async function edit(ref: string, settings: Settings, io: Io): Promise<void> {
+  const { ModelLibrary } = await import("../library/model-library.js");
+  const library = await ModelLibrary.open(settings.modelsDir);
+  const { modelId } = await findEntry(ref, library);
+  const { name, description, tag, tags, label } = settings;
+  const changes: ModelChanges = {
+    ...(name !== undefined && { name }),
+    ...(description !== undefined && { description }),
+    ...((tag || !tags) && { tags: tag ?? [] }),
+    ...(label && { componentLabels: await labels(label, modelId, library, io.signal) }),
+  };
+  if (Object.keys(changes).length === 0) {
+    const problem = "nothing to change: give --name, --description, --tag, --no-tags or --label";
+    throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--name" });
+  }
+  const { updateModel } = await import("../model/update.js");
+  const { signal } = io;
+  const updated = await updateModel(modelId, library.modelsDir, changes, { signal });
+  if (settings.json) return writeJson(io, { updated });
+  io.stderr.write(`Updated ${printable(updated.name)} (${updated.modelId}).\n`);
+}
+
+/** The labels of all sliders, with the given ones in place of what is there. */
+async function labels(
+  given: readonly Label[],
+  modelId: string,
+  library: ModelLibrary,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { describeModel } = await import("../model/describe.js");
+  const path = (await library.pathOf(modelId)) as string;
+  const all = (await describeModel(path, { signal })).sliders.map(({ label }) => label);
+  for (const [index, text] of given) {
+    if (index >= all.length) {
+      const has = all.length === 0 ? "no sliders" : `sliders 0 to ${all.length - 1}`;
+      const problem = `there is no slider ${index}: the model has ${has}`;
+      throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--label", index });
+    }
+    all[index] = text;
+  }
+  return all;
+}

@@ -1,0 +1,301 @@
+/** The plugin in somebody's application. */
+
+import cors from "@fastify/cors";
+import helmet from "@fastify/helmet";
+import swagger from "@fastify/swagger";
+import Fastify from "fastify";
+import { describe, expect, test } from "vitest";
+import sdaServer, { sdaServer as named, serve } from "../src/index.js";
+import { pageFolder } from "../src/page.js";
+import {
+  afterTest,
+  application,
+  checkProblem,
+  modelsFolder,
+  PLUCKS_ID,
+  plucks,
+  problemOf,
+  running,
+  TINY_ID,
+  tiny,
+} from "./support.js";
+
+function host() {
+  const app = Fastify();
+  afterTest(() => app.close());
+  return app;
+}
+
+test("three lines embed it", async () => {
+  const app = Fastify();
+  app.register(sdaServer, { modelsDir: modelsFolder() });
+  const address = await app.listen({ port: 0 });
+  afterTest(() => app.close());
+  const list = (await (await fetch(`${address}/api/models`)).json()) as { total: number };
+  expect(list.total).toBe(2);
+  expect(named).toBe(sdaServer);
+});
+
+test("the application's own routes stay as they are", async () => {
+  const plain = host();
+  const app = host();
+  await app.register(sdaServer, { modelsDir: modelsFolder() });
+  for (const instance of [plain, app]) {
+    instance.get("/hello", async () => ({ hello: "you", nan: Number.NaN, extra: 1 }));
+    instance.post("/echo", async (request) => request.body);
+    instance.get("/broken", async () => {
+      throw new Error("in their words");
+    });
+  }
+  const requests = [
+    { url: "/hello", headers: { host: "anything.example" } },
+    { url: "/broken" },
+    { url: "/nothing" },
+    { url: "/models" },
+    { method: "POST", url: "/echo", payload: { a: 1 } },
+    {
+      method: "POST",
+      url: "/echo",
+      headers: { "content-type": "text/plain", origin: "https://a.example" },
+      payload: "text",
+    },
+    { method: "POST", url: "/echo", headers: { "content-type": "application/json" }, payload: "{" },
+    { method: "DELETE", url: "/hello" },
+    { url: "/api2/models" },
+  ] as const;
+  for (const request of requests) {
+    const [expected, response] = [await plain.inject(request), await app.inject(request)];
+    const { date: _, ...headers } = response.headers;
+    expect({ ...expected.headers, date: undefined }).toEqual({ ...headers, date: undefined });
+    expect([response.statusCode, response.body]).toEqual([expected.statusCode, expected.body]);
+  }
+});
+
+test("what the application has at an address stays there", async () => {
+  const app = host();
+  app.register(sdaServer, { modelsDir: modelsFolder() });
+  app.get("/", async () => "home");
+  app.get("/metrics", async () => "theirs");
+  expect((await app.inject("/")).body).toBe("home");
+  expect((await app.inject("/metrics")).body).toBe("theirs");
+  expect((await app.inject("/api/metrics")).body).toContain("sda_models 2");
+  expect((await app.inject("/api/openapi.json")).json().openapi).toBe("3.1.0");
+});
+
+test("beside plugins of the same kind that the application uses for itself", async () => {
+  const app = host();
+  await app.register(helmet);
+  await app.register(swagger, { openapi: { info: { title: "Theirs", version: "1" } } });
+  await app.register(cors, { origin: "https://theirs.example" });
+  await app.register(sdaServer, { modelsDir: modelsFolder(), cors: ["https://ours.example"] });
+  await app.ready();
+  expect((await app.inject("/openapi.json")).json().info.title).toBe("Small DataSet Audio");
+  const response = await app.inject("/api/models");
+  expect(response.headers["content-security-policy"]).toBe(
+    "default-src 'none';frame-ancestors 'none'",
+  );
+  expect(response.headers["access-control-allow-origin"]).toBe("https://theirs.example");
+});
+
+test("two of them, each with its own", async () => {
+  const app = host();
+  await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }), prefix: "/one" });
+  await app.register(sdaServer, {
+    modelsDir: modelsFolder({ tiny }),
+    prefix: "/two/deep",
+    token: "x",
+  });
+  const ids = async (prefix: string) =>
+    (await app.inject(`${prefix}/models`)).json().models.map((m: { modelId: string }) => m.modelId);
+  expect(await ids("/one")).toEqual([PLUCKS_ID]);
+  expect(await ids("/two/deep")).toEqual([TINY_ID]);
+  expect(
+    (await app.inject({ method: "DELETE", url: `/two/deep/models/${TINY_ID}` })).statusCode,
+  ).toBe(401);
+  expect((await app.inject("/one/metrics")).body).not.toContain("/two/deep");
+  expect((await app.inject("/two/metrics")).body).toContain("/two/deep/models");
+  const paths = Object.keys((await app.inject("/two/openapi.json")).json().paths);
+  expect(paths).toContain("/two/deep/models/{id}");
+  expect(paths.some((path) => path.startsWith("/one"))).toBe(false);
+  const made = await app.inject({
+    method: "POST",
+    url: `/one/models/${PLUCKS_ID}/generate?format=json`,
+  });
+  expect(made.json().url).toMatch(/^\/one\/sounds\//);
+  expect((await app.inject(made.json().url)).statusCode).toBe(200);
+});
+
+test.each([
+  ["modelsDir", {}],
+  ["modelsDir", { modelsDir: 5 }],
+  ["prefix", { prefix: "api" }],
+  ["prefix", { prefix: "/" }],
+  ["prefix", { prefix: "/a/:b" }],
+  ["token", { token: "" }],
+  ["authorize", { authorize: true }],
+  ["cors", { cors: "https://a.example" }],
+  ["cors", { cors: ["a.example"] }],
+  ["allowedHosts", { allowedHosts: "a" }],
+  ["limits.maxRuning", { limits: { maxRuning: 1 } }],
+  ["limits.maxRunning", { limits: { maxRunning: 0 } }],
+  ["limits.maxDurationS", { limits: { maxDurationS: 61 } }],
+  ["limits.timeoutMs", { limits: { timeoutMs: "1" } }],
+  ["pollMs", { pollMs: 0 }],
+])("a bad %s is refused", async (option, options) => {
+  const modelsDir = option === "modelsDir" ? {} : { modelsDir: modelsFolder() };
+  const app = host();
+  const registered = app.register(sdaServer, { ...modelsDir, ...options } as never);
+  await expect(Promise.resolve(registered)).rejects.toMatchObject({
+    code: "ERR_SDA_ARGUMENT",
+    details: { option },
+  });
+});
+
+test.each([
+  ["port", { port: 65_536 }],
+  ["port", { port: 1.5 }],
+  ["host", { host: "" }],
+  ["maxConnections", { maxConnections: 0 }],
+])("serve: a bad %s is refused", async (option, options) => {
+  await expect(serve({ modelsDir: modelsFolder(), ...options })).rejects.toMatchObject({
+    code: "ERR_SDA_ARGUMENT",
+    details: { option },
+  });
+});
+
+describe("serve", () => {
+  test("a port that is taken is told, and nothing stays open", async () => {
+    const first = await running();
+    const port = Number(new URL(first.url).port);
+    await expect(serve({ modelsDir: modelsFolder(), port })).rejects.toMatchObject({
+      code: "EADDRINUSE",
+    });
+  });
+
+  test("listens on loopback, and ends with its signal", async () => {
+    const stop = new AbortController();
+    const server = await running({ signal: stop.signal });
+    expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    expect((await fetch(`${server.url}api/health`)).status).toBe(200);
+    stop.abort();
+    await server.close();
+    await expect(fetch(`${server.url}api/health`)).rejects.toThrow();
+    await expect(serve({ modelsDir: modelsFolder(), signal: stop.signal })).rejects.toBe(
+      stop.signal.reason,
+    );
+  });
+
+  test("what is nowhere is a problem, too", async () => {
+    const server = await running();
+    for (const path of [
+      "nothing",
+      "api",
+      "api/",
+      "%",
+      "api/models/%E0%A4%A",
+      `api/models/${"x".repeat(3000)}`,
+    ]) {
+      const response = await fetch(server.url + path);
+      expect([400, 404, 414]).toContain(response.status);
+      checkProblem(response.status, response.headers.get("content-type"), await response.text());
+    }
+  });
+});
+
+test("an address tells what it takes", async () => {
+  const app = await application();
+  for (const [method, url, allow] of [
+    ["PUT", `/api/models/${PLUCKS_ID}`, "DELETE, GET, HEAD, PATCH"],
+    ["GET", `/api/models/${PLUCKS_ID}/generate`, "POST"],
+    ["DELETE", "/api/models", "GET, HEAD, POST"],
+    ["POST", "/api/health", "GET, HEAD"],
+    ["HEAD", "/api/events", "GET"],
+    ["OPTIONS", "/api/tags", "GET, HEAD"],
+  ] as const) {
+    const response = await app.inject({ method, url });
+    expect([response.statusCode, response.headers["allow"]]).toEqual([405, allow]);
+    if (method !== "HEAD") checkProblem(405, response.headers["content-type"], response.body);
+  }
+  expect((await problemOf(app, { url: "/api/nothing" })).status).toBe(404);
+});
+
+test("the description names every route, and can be followed", async () => {
+  const app = await application();
+  const description = (await app.inject("/openapi.json")).json();
+  expect(description.openapi).toBe("3.1.0");
+  const operations = Object.entries(description.paths).flatMap(([path, methods]) =>
+    Object.keys(methods as object).map((method) => `${method} ${path}`),
+  );
+  expect(operations.filter((name) => !name.startsWith("head ")).sort()).toEqual([
+    "delete /api/models/{id}",
+    "get /api/events",
+    "get /api/health",
+    "get /api/models",
+    "get /api/models/{id}",
+    "get /api/models/{id}/file",
+    "get /api/models/{id}/sliders",
+    "get /api/session",
+    "get /api/sounds/{soundId}",
+    "get /api/sounds/{soundId}/mel.png",
+    "get /api/tags",
+    "patch /api/models/{id}",
+    "post /api/models",
+    "post /api/models/{id}/encode",
+    "post /api/models/{id}/generate",
+  ]);
+  const ids = Object.values(description.paths).flatMap((methods) =>
+    Object.values(methods as Record<string, { operationId?: string }>).map(
+      ({ operationId }) => operationId,
+    ),
+  );
+  expect(ids).not.toContain(undefined);
+  expect(new Set(ids).size).toBe(ids.length);
+  const generate = description.paths["/api/models/{id}/generate"].post;
+  expect(Object.keys(generate.responses["200"].content)).toContain("audio/wav");
+  expect(generate.requestBody.content["application/json"].schema.properties.durationS.maximum).toBe(
+    60,
+  );
+});
+
+describe.skipIf(pageFolder() === undefined)("the page", () => {
+  test("is filled in for where it is, under a policy of its own", async () => {
+    const app = await application({ prefix: "/studio/api" });
+    const page = await app.inject("/studio/");
+    expect(page.headers["content-type"]).toBe("text/html; charset=utf-8");
+    expect(page.headers["cache-control"]).toBe("no-cache");
+    const policy = String(page.headers["content-security-policy"]);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/unsafe|\*|https?:/);
+    const again = await app.inject("/studio/");
+    expect(again.headers["content-security-policy"]).not.toBe(policy);
+    const nonce = /name="csp-nonce" content="([^"]*)"/.exec(page.body)?.[1];
+    if (nonce !== undefined) expect(policy).toContain(`style-src 'self' 'nonce-${nonce}'`);
+    if (page.body.includes("sda-api"))
+      expect(page.body).toContain('name="sda-api" content="/studio/api"');
+    const script = /src="\.?\/?(assets\/[^"]+\.js)"/.exec(page.body)?.[1];
+    const asset = await app.inject(`/studio/${script}`);
+    expect(asset.statusCode).toBe(200);
+    expect(asset.headers["cache-control"]).toContain("immutable");
+    expect(asset.headers["x-content-type-options"]).toBe("nosniff");
+  });
+
+  test("can be left out", async () => {
+    const app = await application({ page: false, metrics: false });
+    expect((await app.inject("/")).statusCode).toBe(404);
+    expect((await app.inject("/metrics")).statusCode).toBe(404);
+    expect((await app.inject("/api/models")).statusCode).toBe(200);
+  });
+
+  test.each([
+    "/assets/..%2findex.js",
+    "/assets/../../package.json",
+    "/..%2f..%2fpackage.json",
+    "/assets/%00",
+    "/.env",
+    "/assets/",
+  ])("no way leads out of its folder: %s", async (path) => {
+    const app = await application();
+    expect((await app.inject(path)).statusCode).toBe(404);
+  });
+});

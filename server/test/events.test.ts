@@ -1,0 +1,332 @@
+/** Events, and a library that others change, take away and bring back. */
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deleteModel, ModelLibrary, updateModel } from "small-dataset-audio";
+import { describe, expect, test } from "vitest";
+import type { RunningServer } from "../src/index.js";
+import {
+  afterTest,
+  bytesOf,
+  checkProblem,
+  form,
+  metric,
+  modelsFolder,
+  PLUCKS_ID,
+  plucks,
+  rawConnection,
+  root,
+  running,
+  TINY_ID,
+  tiny,
+  until,
+} from "./support.js";
+
+interface Told {
+  event: string;
+  data: Record<string, unknown>;
+}
+
+/** What a client of the event stream hears. */
+async function listen(
+  server: RunningServer,
+  query = "",
+): Promise<{ told: Told[]; text: () => string; leave(): void; ended: Promise<void> }> {
+  const left = new AbortController();
+  afterTest(() => left.abort());
+  const response = await fetch(`${server.url}api/events${query}`, { signal: left.signal });
+  expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  const told: Told[] = [];
+  let text = "";
+  let parsed = 0;
+  const ended = (async () => {
+    for await (const part of response.body as unknown as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(part).toString();
+      for (let end = text.indexOf("\n\n", parsed); end >= 0; end = text.indexOf("\n\n", parsed)) {
+        const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(text.slice(parsed, end)) ?? [];
+        if (event) told.push({ event, data: JSON.parse(data as string) });
+        parsed = end + 2;
+      }
+    }
+  })().catch(() => {});
+  return { told, text: () => text, leave: () => left.abort(), ended };
+}
+
+/** What the answers that are looked at here have. */
+interface Answer {
+  total: number;
+  models: { modelId: string }[];
+}
+const jsonOf = async (server: RunningServer, path: string) =>
+  (await (await fetch(server.url + path)).json()) as Answer;
+async function problemAt(server: RunningServer, path: string, init?: RequestInit) {
+  const response = await fetch(server.url + path, init);
+  return checkProblem(response.status, response.headers.get("content-type"), await response.text());
+}
+
+describe("library events", () => {
+  test("tell what was added, changed and removed, by this process and by others", async () => {
+    const modelsDir = modelsFolder();
+    const server = await running({ modelsDir });
+    const { told, text } = await listen(server);
+    await until(() => text().startsWith("retry: "));
+
+    await updateModel(TINY_ID, modelsDir, { tags: ["new"] });
+    await until(() => told.length === 1);
+    expect(told[0]).toEqual({
+      event: "library",
+      data: { added: [], removed: [], changed: [TINY_ID], total: 2 },
+    });
+
+    const script = `import { deleteModel } from "small-dataset-audio"; await deleteModel("${TINY_ID}", ${JSON.stringify(modelsDir)});`;
+    const { status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      cwd: root,
+    });
+    expect(status).toBe(0);
+    await until(() => told.length === 2);
+    expect(told[1]?.data).toEqual({ added: [], removed: [TINY_ID], changed: [], total: 1 });
+
+    const { headers, payload } = form(bytesOf(tiny));
+    await fetch(`${server.url}api/models`, { method: "POST", headers, body: payload });
+    await until(() => told.length === 3);
+    expect(told[2]?.data).toEqual({ added: [TINY_ID], removed: [], changed: [], total: 2 });
+    expect((await jsonOf(server, "api/models")).total).toBe(2);
+  });
+
+  test("all clients hear them; those that left are forgotten", async () => {
+    const modelsDir = modelsFolder();
+    const server = await running({ modelsDir });
+    const clients = await Promise.all([
+      listen(server),
+      listen(server, "?clientId=a"),
+      listen(server),
+    ]);
+    expect(await metric(server.url, "sda_event_clients")).toBe(3);
+    clients[0]?.leave();
+    await until(async () => (await metric(server.url, "sda_event_clients")) === 2);
+    await deleteModel(TINY_ID, modelsDir);
+    await until(() => clients[1]?.told.length === 1 && clients[2]?.told.length === 1);
+  });
+
+  test("are found by looking, too, where the system tells nothing", async () => {
+    const modelsDir = modelsFolder();
+    const server = await running({ modelsDir, pollMs: 20 });
+    const { told } = await listen(server);
+    const library = await ModelLibrary.open(modelsDir);
+    for (let i = 0; i < 5; i++) {
+      await library.remove(TINY_ID);
+      await until(() => told.at(-1)?.data["removed"]?.toString() === TINY_ID);
+      await library.repairIndex();
+      await until(() => told.at(-1)?.data["added"]?.toString() === TINY_ID);
+    }
+  });
+
+  test("more listeners than there may be are turned away", async () => {
+    const server = await running({ limits: { maxEventClients: 2 } });
+    const first = await listen(server);
+    await listen(server);
+    expect((await problemAt(server, "api/events")).status).toBe(503);
+    first.leave();
+    await until(async () => {
+      const left = new AbortController();
+      const { status } = await fetch(`${server.url}api/events`, { signal: left.signal });
+      left.abort();
+      return status === 200;
+    });
+  });
+
+  test.each(["a b", "x".repeat(65), "", "a&clientId=b", "%00"])(
+    "the client id %s is none",
+    async (id) => {
+      const server = await running();
+      expect(await problemAt(server, `api/events?clientId=${id}`)).toMatchObject({
+        status: 400,
+        option: "clientId",
+      });
+    },
+  );
+
+  test("a client that doesn't read is let go, and keeps nobody waiting", async () => {
+    const modelsDir = modelsFolder();
+    const server = await running({ modelsDir });
+    const socket = await rawConnection(server.url);
+    socket.pause();
+    socket.write("GET /api/events?clientId=slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await until(async () => (await metric(server.url, "sda_event_clients")) === 1);
+    const body = JSON.stringify({ durationS: 0.05, seed: 1 });
+    const headers = {
+      "content-type": "application/json",
+      "x-client-id": "slow",
+      "x-request-id": "x".repeat(100),
+    };
+    const again = async () => {
+      await fetch(`${server.url}api/models/${TINY_ID}/generate`, {
+        method: "POST",
+        headers,
+        body: body.replace("1}", `${Math.random()}}`.replace("0.", "")),
+      }).then((r) => r.arrayBuffer());
+    };
+    for (let i = 0; i < 20; i++) await again();
+    expect((await fetch(`${server.url}api/health`)).status).toBe(200);
+  });
+});
+
+describe("a folder that vanishes", () => {
+  test("is 503 until it is back, and the server lives on", async () => {
+    const modelsDir = modelsFolder();
+    const server = await running({ modelsDir, pollMs: 50 });
+    const { told } = await listen(server);
+    expect(await jsonOf(server, "api/health")).toMatchObject({
+      status: "ok",
+      models: 2,
+      engine: "not loaded",
+    });
+
+    renameSync(modelsDir, `${modelsDir}.away`);
+    afterTest(() => rmSync(`${modelsDir}.away`, { recursive: true, force: true }));
+    const health = await fetch(`${server.url}api/health`);
+    expect([health.status, await health.json()]).toEqual([
+      503,
+      expect.objectContaining({ status: "unavailable", models: 0 }),
+    ]);
+    for (const path of [
+      "api/models",
+      "api/tags",
+      `api/models/${TINY_ID}`,
+      `api/models/${TINY_ID}/file`,
+      `api/models/${TINY_ID}/sliders`,
+    ]) {
+      expect((await problemAt(server, path)).status).toBe(503);
+    }
+    const json = { "content-type": "application/json" };
+    const { headers, payload } = form(bytesOf(tiny));
+    for (const [path, init] of [
+      [`api/models/${TINY_ID}/generate`, { method: "POST" }],
+      [`api/models/${TINY_ID}`, { method: "PATCH", headers: json, body: '{"name":"x"}' }],
+      [`api/models/${TINY_ID}`, { method: "DELETE" }],
+      ["api/models", { method: "POST", headers, body: payload }],
+    ] as const) {
+      expect((await problemAt(server, path, init)).status).toBe(503);
+    }
+    await until(() =>
+      told.some(({ event, data }) => event === "health" && data["status"] === "unavailable"),
+    );
+    expect((await fetch(`${server.url}metrics`)).status).toBe(200);
+
+    renameSync(`${modelsDir}.away`, modelsDir);
+    await until(() =>
+      told.some(({ event, data }) => event === "health" && data["status"] === "ok"),
+    );
+    expect((await jsonOf(server, "api/models")).total).toBe(2);
+    // The folder that is there now is the one that is looked after.
+    await deleteModel(TINY_ID, modelsDir);
+    await until(() =>
+      told.some(({ event, data }) => event === "library" && String(data["removed"]) === TINY_ID),
+    );
+  });
+
+  test("another one in its place is another library", async () => {
+    const modelsDir = modelsFolder({ plucks });
+    const server = await running({ modelsDir, pollMs: 50 });
+    const { told } = await listen(server);
+    rmSync(modelsDir, { recursive: true });
+    mkdirSync(modelsDir);
+    cpSync(tiny, join(modelsDir, "t.sda"));
+    await (await ModelLibrary.open(modelsDir)).repairIndex();
+    // In one event or in two: the folder was empty for a moment.
+    const heard = (key: string, id: string) => told.some(({ data }) => String(data[key]) === id);
+    await until(() => heard("added", TINY_ID) && heard("removed", PLUCKS_ID));
+    expect((await jsonOf(server, "api/models")).models[0]?.modelId).toBe(TINY_ID);
+  });
+});
+
+const changes = (server: RunningServer) => {
+  const json = { "content-type": "application/json" };
+  const { headers, payload } = form(bytesOf(plucks));
+  return [
+    () =>
+      problemAt(server, `api/models/${TINY_ID}`, {
+        method: "PATCH",
+        headers: json,
+        body: JSON.stringify({ description: "x".repeat(9000) }),
+      }),
+    () => problemAt(server, "api/models", { method: "POST", headers, body: payload }),
+  ];
+};
+
+describe.skipIf(!process.getuid)("a folder that can't be written to", () => {
+  // The superuser may write anywhere, and so becomes somebody else for a while.
+  const isRoot = process.getuid?.() === 0;
+  const NOBODY = 65_534;
+
+  test("is read as before; changes are 403", async () => {
+    const modelsDir = modelsFolder();
+    const server = await running({ modelsDir });
+    expect((await jsonOf(server, "api/models")).total).toBe(2);
+    chmodSync(modelsDir, 0o555);
+    if (isRoot) process.seteuid?.(NOBODY);
+    try {
+      for (const change of changes(server)) expect((await change()).status).toBe(403);
+      expect((await problemAt(server, `api/models/${TINY_ID}`, { method: "DELETE" })).status).toBe(
+        403,
+      );
+      expect((await jsonOf(server, "api/models")).total).toBe(2);
+      expect((await fetch(`${server.url}api/models/${TINY_ID}/file`)).status).toBe(200);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(modelsDir, 0o755);
+    }
+    expect((await fetch(`${server.url}api/models/${TINY_ID}`, { method: "DELETE" })).status).toBe(
+      204,
+    );
+  });
+
+  test("and without a library it is served empty", async () => {
+    const modelsDir = modelsFolder();
+    chmodSync(modelsDir, 0o555);
+    if (isRoot) process.seteuid?.(NOBODY);
+    try {
+      const server = await running({ modelsDir });
+      expect((await jsonOf(server, "api/models")).total).toBe(0);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(modelsDir, 0o755);
+    }
+  });
+});
+
+/** A disk of a megabyte, where one can be had. */
+function smallDisk(): string | null {
+  const folder = mkdtempSync(join(tmpdir(), "sda-server-disk-"));
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", folder]).status === 0;
+  if (!mounted) rmSync(folder, { recursive: true });
+  return mounted ? folder : null;
+}
+const disk = smallDisk();
+
+describe.skipIf(disk === null)("a disk that is full", () => {
+  test("is 507, and what was there stays", async () => {
+    const modelsDir = disk as string;
+    afterTest(() => {
+      // Files that were read stay open until their handles are collected.
+      spawnSync("umount", ["--lazy", modelsDir]);
+      rmSync(modelsDir, { recursive: true, force: true });
+    });
+    cpSync(tiny, join(modelsDir, "tiny.sda"));
+    const server = await running({ modelsDir });
+    expect((await jsonOf(server, "api/models")).total).toBe(1);
+    spawnSync("sh", ["-c", 'cat /dev/zero > "$0/fill"', modelsDir]);
+    for (const change of changes(server)) expect((await change()).status).toBe(507);
+    expect((await jsonOf(server, "api/models")).total).toBe(1);
+    expect((await fetch(`${server.url}api/models/${TINY_ID}`)).status).toBe(200);
+    rmSync(join(modelsDir, "fill"));
+    const changed = await fetch(`${server.url}api/models/${TINY_ID}`, {
+      method: "PATCH",
+      headers: { "content-type": "application/json" },
+      body: '{"name":"x"}',
+    });
+    expect(changed.status).toBe(200);
+  });
+});

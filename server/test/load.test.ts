@@ -1,0 +1,335 @@
+/** Many clients, slow ones, those that leave, and a server that closes. */
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { engineBuilt } from "../../test/support/native.js";
+import type { RunningServer } from "../src/index.js";
+import { WorkQueue } from "../src/work.js";
+import {
+  afterTest,
+  application,
+  bytesOf,
+  checkProblem,
+  form,
+  metric,
+  modelsFolder,
+  PLUCKS_ID,
+  plucks,
+  rawConnection,
+  readAll,
+  running,
+  until,
+} from "./support.js";
+
+const path = `api/models/${PLUCKS_ID}/generate`;
+
+function generate(server: RunningServer, body: object, init: RequestInit = {}): Promise<Response> {
+  return fetch(server.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    ...init,
+  });
+}
+
+function head(body: string, target = path): string {
+  return (
+    `POST /${target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+    `Content-Length: ${body.length}\r\n\r\n${body}`
+  );
+}
+
+/** A client that asks for a long sound and reads no more than its beginning. */
+async function slowClient(server: RunningServer, seed: number): Promise<Socket> {
+  const socket = await rawConnection(server.url);
+  socket.write(
+    head(JSON.stringify({ durationS: 60, seed, sampleRate: 96000, spatial: { mode: "stereo" } })),
+  );
+  await once(socket, "readable");
+  return socket;
+}
+
+const idle = (server: RunningServer) =>
+  until(async () => (await metric(server.url, "sda_running")) === 0, "it never got idle");
+
+describe.skipIf(!engineBuilt)("as much as it takes", () => {
+  test("more than may run waits, more than may wait is 429, and all that was taken on is done", async () => {
+    const server = await running({ limits: { maxRunning: 1, maxQueued: 2 } });
+    const slow = await slowClient(server, 1);
+    await until(async () => (await metric(server.url, "sda_running")) === 1);
+    const waiting = [generate(server, { seed: 1 }), generate(server, { seed: 2 })];
+    await until(async () => (await metric(server.url, "sda_queued")) === 2);
+    const refused = await generate(server, { seed: 3 });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    checkProblem(429, refused.headers.get("content-type"), await refused.text());
+    const encode = await fetch(`${server.url}api/models/${PLUCKS_ID}/encode`, {
+      method: "POST",
+      headers: { "content-type": "audio/wav" },
+      body: new Uint8Array(10),
+    });
+    expect(encode.status).toBe(429);
+    // To look at the library takes no turn.
+    expect((await fetch(`${server.url}api/models`)).status).toBe(200);
+    slow.destroy();
+    for (const response of await Promise.all(waiting)) {
+      expect(response.status).toBe(200);
+      const { byteLength } = await response.arrayBuffer();
+      expect(String(byteLength)).toBe(response.headers.get("content-length"));
+    }
+    await idle(server);
+  });
+
+  test("who leaves gives up the place, waiting or not", async () => {
+    const server = await running({ limits: { maxRunning: 1, maxQueued: 1 } });
+    const slow = await slowClient(server, 1);
+    const left = new AbortController();
+    const waiting = generate(server, { seed: 2 }, { signal: left.signal });
+    await until(async () => (await metric(server.url, "sda_queued")) === 1);
+    left.abort();
+    await expect(waiting).rejects.toThrow();
+    await until(async () => (await metric(server.url, "sda_queued")) === 0);
+    slow.destroy();
+    await idle(server);
+    const seconds = await metric(server.url, "sda_generated_seconds_total");
+    expect(seconds).toBe(0);
+  });
+
+  test("the work of a client that leaves in the middle of a whole sound stops", async () => {
+    const server = await running({ limits: { maxRunning: 1 } });
+    const left = new AbortController();
+    const asked = fetch(`${server.url}${path}?format=json`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ durationS: 60, seed: 1 }),
+      signal: left.signal,
+    });
+    await until(async () => (await metric(server.url, "sda_running")) === 1);
+    left.abort();
+    await expect(asked).rejects.toThrow();
+    await idle(server);
+    expect(await metric(server.url, "sda_generated_seconds_total")).toBe(0);
+    expect(await metric(server.url, "sda_sound_bytes")).toBe(0);
+  });
+
+  test("one that reads slowly gets all of it", async () => {
+    const server = await running();
+    const slow = await slowClient(server, 5);
+    await sleep(300);
+    const parts: Buffer[] = [];
+    const expected = await (
+      await generate(server, {
+        durationS: 60,
+        seed: 5,
+        sampleRate: 96000,
+        spatial: { mode: "stereo" },
+      })
+    ).arrayBuffer();
+    slow.on("data", (part) => parts.push(part));
+    const length = () => parts.reduce((sum, part) => sum + part.length, 0);
+    await until(() => length() > expected.byteLength);
+    const all = Buffer.concat(parts);
+    expect(all.subarray(all.indexOf("\r\n\r\n") + 4).equals(Buffer.from(expected))).toBe(true);
+  });
+
+  test("one that reads nothing for too long is let go, and its place is free", async () => {
+    const server = await running({ limits: { maxRunning: 1, stallTimeoutMs: 100 } });
+    const slow = await slowClient(server, 1);
+    const closed = once(slow, "close");
+    await idle(server);
+    slow.resume();
+    await closed;
+    expect((await generate(server, { seed: 1 })).status).toBe(200);
+  });
+
+  test("what takes too long is 503, or ends too early for all to see", async () => {
+    const server = await running({ limits: { timeoutMs: 150 } });
+    const whole = await fetch(`${server.url}${path}?format=json`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ durationS: 60, seed: 1 }),
+    });
+    const problem = checkProblem(
+      whole.status,
+      whole.headers.get("content-type"),
+      await whole.text(),
+    );
+    expect([problem.status, problem.code]).toEqual([503, "ERR_TIMEOUT"]);
+    const streamed = await generate(server, { durationS: 60, seed: 1 });
+    if (streamed.status === 200) await expect(streamed.arrayBuffer()).rejects.toThrow();
+    await idle(server);
+  });
+
+  test("many at once are each as alone", async () => {
+    const server = await running();
+    const seeds = Array.from({ length: 24 }, (_, i) => i % 3);
+    const sounds = await Promise.all(
+      seeds.map(async (seed) =>
+        Buffer.from(await (await generate(server, { seed })).arrayBuffer()),
+      ),
+    );
+    for (const [i, sound] of sounds.entries())
+      expect(sound.equals(sounds[i % 3] as Buffer)).toBe(true);
+  });
+});
+
+describe("connections", () => {
+  /** 10,000 where the system lets a process have both ends of them. */
+  const COUNT = 2000;
+
+  test("thousands that do nothing leave room for those that do", async () => {
+    const server = await running();
+    const { port } = new URL(server.url);
+    const sockets = Array.from({ length: COUNT }, () => connect(Number(port), "127.0.0.1"));
+    afterTest(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
+    for (const socket of sockets) socket.write("GET /api/health HTTP/1.1\r\nHost: localhost\r\n");
+    const list = (await (await fetch(`${server.url}api/models`)).json()) as { total: number };
+    expect(list.total).toBe(2);
+    for (const socket of sockets) socket.write("\r\n");
+    const answers = await Promise.all(
+      sockets.map(async (socket) => String((await once(socket, "data"))[0]).slice(0, 15)),
+    );
+    expect(new Set(answers)).toEqual(new Set(["HTTP/1.1 200 OK"]));
+  }, 120_000);
+
+  test("more than there may be are closed, and the server lives on", async () => {
+    const server = await running({ maxConnections: 5 });
+    const held = await Promise.all(Array.from({ length: 5 }, () => rawConnection(server.url)));
+    await until(async () => {
+      const socket = await rawConnection(server.url);
+      socket.write("GET /api/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+      return (await readAll(socket).catch(() => "")) === "";
+    });
+    for (const socket of held) socket.destroy();
+    await until(
+      async () => (await fetch(`${server.url}api/health`).catch(() => null))?.status === 200,
+    );
+  });
+
+  test.each([
+    ["nonsense", "nonsense\r\n\r\n", 400],
+    ["TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
+    ["a head without an end", `GET / HTTP/1.1\r\n${"X-A: b\r\n".repeat(8000)}`, 431],
+    [
+      "two lengths",
+      "POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+      400,
+    ],
+    ["NUL in the address", "GET /api/models/\0 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400],
+    ["no Host", "GET /api/models HTTP/1.1\r\n\r\n", 400],
+  ])("what is not HTTP is told so: %s", async (_, text, status) => {
+    const server = await running();
+    const socket = await rawConnection(server.url);
+    socket.write(Buffer.from(text, "latin1"));
+    expect(await readAll(socket)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect((await fetch(`${server.url}api/health`)).status).toBe(200);
+  });
+});
+
+describe.skipIf(!engineBuilt)("closing", () => {
+  test("finishes what runs and what waits, refuses what is new, and ends the listeners", async () => {
+    const server = await running({ limits: { maxRunning: 1 } });
+    const listener = await fetch(`${server.url}api/events`);
+    const kept = await rawConnection(server.url);
+    kept.write("GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await once(kept, "data");
+    const runs = await generate(server, { durationS: 20, seed: 1 });
+    const waits = generate(server, { durationS: 1, seed: 2 });
+    await until(async () => (await metric(server.url, "sda_queued")) === 1);
+    const pending = await rawConnection(server.url);
+    const text = head("{}");
+    pending.write(text.slice(0, -2));
+    await sleep(50);
+    const closed = server.close();
+    await listener.text(); // ends
+    pending.write("{}");
+    const late = await readAll(pending);
+    expect(late).toMatch(/^HTTP\/1\.1 503 /);
+    expect(late).toMatch(/\r\nconnection: close\r\n/i);
+    expect(late).toContain("ERR_CLOSING");
+    const { byteLength } = await runs.arrayBuffer();
+    expect(String(byteLength)).toBe(runs.headers.get("content-length"));
+    expect((await (await waits).arrayBuffer()).byteLength).toBeGreaterThan(100_000);
+    await closed;
+    await expect(fetch(`${server.url}api/health`)).rejects.toThrow();
+    expect(server.close()).toBe(server.close());
+  });
+
+  test("doesn't wait for ever for what takes too long", async () => {
+    const server = await running({ limits: { shutdownTimeoutMs: 100 } });
+    const slow = await slowClient(server, 1);
+    const closed = once(slow, "close");
+    await server.close();
+    slow.resume();
+    await closed;
+  });
+
+  test("an upload that has begun is finished", async () => {
+    const modelsDir = modelsFolder({});
+    const server = await running({ modelsDir });
+    const socket = await rawConnection(server.url);
+    const { headers, payload } = form(bytesOf(plucks));
+    socket.write(
+      `POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${headers["content-type"]}\r\nContent-Length: ${payload.length}\r\n\r\n`,
+    );
+    socket.write(payload.subarray(0, 1_000_000));
+    await sleep(200);
+    const closed = server.close();
+    socket.write(payload.subarray(1_000_000));
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 201 /);
+    await closed;
+  });
+
+  test("an application closes as it would without", async () => {
+    const app = await application();
+    await app.inject({ method: "POST", url: `/${path}` });
+    await app.close();
+  });
+});
+
+describe("turns", () => {
+  test("are taken in order, and never more at once than may", async () => {
+    const queue = new WorkQueue({ maxRunning: 2, maxQueued: 10 });
+    const { signal } = new AbortController();
+    const order: number[] = [];
+    let most = 0;
+    await Promise.all(
+      Array.from({ length: 8 }, (_, i) =>
+        queue.run(signal, async () => {
+          order.push(i);
+          most = Math.max(most, queue.running);
+          await sleep(1);
+        }),
+      ),
+    );
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect([most, queue.running, queue.queued]).toEqual([2, 0, 0]);
+  });
+
+  test("work that fails gives its turn on", async () => {
+    const queue = new WorkQueue({ maxRunning: 1, maxQueued: 10 });
+    const { signal } = new AbortController();
+    const failed = queue.run(signal, async () => {
+      throw new Error("no");
+    });
+    const done = queue.run(signal, async () => "yes");
+    await expect(failed).rejects.toThrow("no");
+    expect(await done).toBe("yes");
+  });
+
+  test("who leaves while waiting never comes, and the next one does", async () => {
+    const queue = new WorkQueue({ maxRunning: 1, maxQueued: 10 });
+    const left = new AbortController();
+    const first = queue.run(new AbortController().signal, async () =>
+      left.abort(new Error("left")),
+    );
+    const second = queue.run(left.signal, async () => "never");
+    const third = queue.run(new AbortController().signal, async () => "yes");
+    await expect(second).rejects.toThrow("left");
+    expect([await first, await third]).toEqual([undefined, "yes"]);
+    expect([queue.running, queue.queued]).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,155 @@
+/** `sda serve`, with a stand-in for the server package, and without one. */
+import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { run } from "../../lib/cli/program.js";
+import { compileLibrary } from "../process/compiled.js";
+import { keepingIo } from "../support/io.js";
+
+/** Tells what it was started with, when it is asked and after a while, and that it was closed. */
+const STAND_IN = `
+import { createServer } from "node:http";
+export async function serve({ signal, ...options }) {
+  if (options.port === 1) throw new Error("port 1 is taken");
+  const server = createServer((_, response) => {
+    process.stderr.write("asked\\n");
+    const answer = JSON.stringify({ ...options, hasSignal: signal instanceof AbortSignal });
+    setTimeout(() => response.end(answer), 300);
+  });
+  await new Promise((done) => server.listen(options.port, options.host, done));
+  return {
+    url: "http://" + options.host + ":" + server.address().port,
+    close: () => new Promise((done) => server.close(done)),
+  };
+}`;
+
+/** Looks for the server package where there is none, as on a machine where nobody has installed it. */
+const WITHOUT = `data:text/javascript,${encodeURIComponent(`
+import { register } from "node:module";
+register("data:text/javascript," + encodeURIComponent(\`
+export function resolve(specifier, context, next) {
+  const isServer = specifier === "small-dataset-audio-server";
+  return next(specifier, isServer ? { ...context, parentURL: "file:///nowhere/main.js" } : context);
+}\`));`)}`;
+
+let compiled: ReturnType<typeof compileLibrary>;
+beforeAll(() => {
+  compiled = compileLibrary();
+  const folder = join(fileURLToPath(compiled.url), "node_modules/small-dataset-audio-server");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{ "type": "module", "exports": "./index.js" }');
+  writeFileSync(join(folder, "index.js"), STAND_IN);
+});
+afterAll(() => compiled.remove());
+
+function start(args: string[], { env = {}, node = [] }: { env?: object; node?: string[] } = {}) {
+  const main = fileURLToPath(`${compiled.url}/cli/main.js`);
+  const child = spawn(process.execPath, [...node, main, "serve", ...args], {
+    env: { ...process.env, SDA_TOKEN: undefined, ...env },
+  });
+  const said = { stdout: "", stderr: "" };
+  const waiting = new Set<() => void>();
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      said[name] += text;
+      for (const look of waiting) look();
+    });
+  }
+  const ended = new Promise<number | null>((done) => child.on("close", done));
+  /** What the pattern matches, once it has been said. */
+  const says = (pattern: RegExp) =>
+    Promise.race([
+      new Promise<string>((done) => {
+        const look = () => {
+          const match = pattern.exec(said.stderr);
+          if (match) done(match[1] ?? match[0]);
+        };
+        waiting.add(look);
+        look();
+      }),
+      ended.then(() => Promise.reject(new Error(`it ended: ${said.stderr}`))),
+    ]);
+  return { child, said, ended, says };
+}
+
+const AT = /^Serving .* at (http:\S+)$/m;
+
+describe("sda serve", { timeout: 30_000 }, () => {
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "serves until %s, and what runs is finished",
+    async (signal) => {
+      const { child, said, ended, says } = start(["--port", "0", "--models-dir", "here"]);
+      const url = await says(AT);
+      const answer = fetch(url);
+      await says(/^asked$/m);
+      child.kill(signal);
+      expect(await (await answer).json()).toEqual({
+        modelsDir: "here",
+        host: "127.0.0.1",
+        port: 0,
+        hasSignal: true,
+      });
+      expect(await ended).toBe(0);
+      expect(said.stdout).toBe("");
+      expect(said.stderr).toMatch(/Stopped\.\n$/);
+    },
+  );
+
+  it("hands its options on, and gives the URL as JSON", async () => {
+    const options = ["--token", "secret", "--allowed-host", "a", "--allowed-host", "b", "--json"];
+    const { child, said, ended, says } = start(["--host", "localhost", "--port", "0", ...options]);
+    const url = await says(AT);
+    expect(await (await fetch(url)).json()).toMatchObject({
+      modelsDir: "./data/models",
+      host: "localhost",
+      token: "secret",
+      allowedHosts: ["a", "b"],
+    });
+    child.kill("SIGINT");
+    expect(await ended).toBe(0);
+    expect(JSON.parse(said.stdout)).toEqual({ url });
+    expect(said.stderr).not.toContain("secret");
+  });
+
+  it("takes the token from SDA_TOKEN, but for another that is given", async () => {
+    for (const [args, token] of [
+      [[], "of the environment"],
+      [["--token", "given"], "given"],
+    ] as const) {
+      const env = { SDA_TOKEN: "of the environment" };
+      const { child, ended, says } = start(["--port", "0", ...args], { env });
+      expect(await (await fetch(await says(AT))).json()).toMatchObject({ token });
+      child.kill("SIGINT");
+      await ended;
+    }
+  });
+
+  it("says what the server says when it can't start", async () => {
+    const { said, ended } = start(["--port", "1"]);
+    expect(await ended).toBe(1);
+    expect(said.stderr).toBe("error: port 1 is taken\n");
+  });
+
+  it("says in one line how to get the server where there is none", async () => {
+    const { said, ended } = start([], { node: ["--import", WITHOUT] });
+    expect(await ended).toBe(1);
+    expect(said.stdout).toBe("");
+    expect(said.stderr).toBe(
+      "error: small-dataset-audio-server is not installed: npm install small-dataset-audio-server\n",
+    );
+  });
+
+  it.each([
+    [["--port", "65536"], "It is not 0 to 65535."],
+    [["--port", "-1"], "It is not 0 to 65535."],
+    [["--port", "http"], "It is not a number."],
+    [["--token", ""], "the token is empty"],
+    [["here"], "too many arguments"],
+  ])("refuses %j", async (args, message) => {
+    const { io, kept } = keepingIo();
+    expect(await run(["serve", ...args], io)).toBe(2);
+    expect(kept.stderr).toContain(message);
+  });
+});
