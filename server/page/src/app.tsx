@@ -15,6 +15,7 @@ export function App() {
   useFocusOnMove();
   return (
     <>
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place on the page, by itself and by the handler */}
       <a class="skip" href="#main" onClick={skip}>
         Skip to content
       </a>

@@ -17,9 +17,9 @@ export function bytes(n: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** Of sounds: "0:04.2", or "4.2 s" below a minute. */
+/** Of sounds, which are a minute at most here: "4.2 s"; "1:01 min" beyond. */
 export function seconds(s: number): string {
-  if (s < 60) return `${Number(s.toFixed(1))} s`;
+  if (s <= 60) return `${Number(s.toFixed(1))} s`;
   const minutes = Math.floor(s / 60);
   return `${minutes}:${String(Math.floor(s % 60)).padStart(2, "0")} min`;
 }

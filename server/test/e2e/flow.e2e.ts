@@ -189,6 +189,27 @@ describe.skipIf(browserPath === null)("a visit", () => {
     expect(asked).toBe(0);
   });
 
+  test("the progress of the full sound comes by the event stream", async () => {
+    const { folder, plucks } = await modelsFolder();
+    const { url } = await startServer({ modelsDir: folder });
+    const page = await visit(`${url}?model=${plucks.modelId}&duration=6`);
+    let arrived: () => void = () => {};
+    const isSeen = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    await page.route("**/generate?*", async (route) => {
+      const response = await route.fetch();
+      await isSeen; // the answer waits, so that what came before it can be looked at
+      await route.fulfill({ response });
+    });
+    await page.getByRole("button", { name: "Render 6 s" }).click();
+    await see(page.getByText("6 of 6", { exact: true })).toBeVisible();
+    await see(page.getByRole("progressbar")).toHaveAttribute("value", "1");
+    arrived();
+    await heard(page, 1);
+    await see(page.getByRole("progressbar")).toBeHidden();
+  });
+
   test("a WAV file moves the sliders to what the model hears in it", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });

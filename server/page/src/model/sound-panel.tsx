@@ -19,7 +19,11 @@ export function SoundPanel({ desk, name }: { desk: Desk; name: string }) {
         <h2 id="sound-title">Sound</h2>
         <AbSwitch desk={desk} />
       </div>
-      {made ? <Picture desk={desk} made={made} /> : <NoPicture />}
+      {made ? (
+        <Picture desk={desk} made={made} />
+      ) : (
+        <NoPicture hasSliders={desk.positions.value.length > 0} />
+      )}
       <Transport desk={desk} />
       <Trouble desk={desk} />
       {made && <About desk={desk} made={made} />}
@@ -29,10 +33,13 @@ export function SoundPanel({ desk, name }: { desk: Desk; name: string }) {
   );
 }
 
-function NoPicture() {
+function NoPicture({ hasSliders }: { hasSliders: boolean }) {
   return (
     <div class="picture is-empty">
-      <p>Move a slider to hear a second of it, or render the full sound.</p>
+      <p>
+        {hasSliders ? "Move a slider" : "Change the seed"} to hear a second of it, or render the
+        full sound.
+      </p>
     </div>
   );
 }
