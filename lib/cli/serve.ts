@@ -51,7 +51,7 @@ export function addServeCommand(program: Command, io: Io): void {
     .option("--port <number>", "to listen at; 0 takes a free one", parsePort, DEFAULT_PORT)
     .option(
       "--token <text>",
-      "what a client must know to change models from elsewhere (default: SDA_TOKEN, which no list of processes shows)",
+      "what a client must know to change models, on this machine too (default: SDA_TOKEN, which no list of processes shows)",
     )
     .option(
       "--allowed-host <name>",

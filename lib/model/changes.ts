@@ -1,5 +1,8 @@
 /** What a person may change of a model, and how long it may be. */
 import { badArgument } from "../check.js";
+import { CHANGE_LIMITS } from "./change-limits.js";
+
+export { CHANGE_LIMITS };
 
 /** Changes of what a model says about itself; what is absent stays as it is. */
 export interface ModelChanges {
@@ -11,15 +14,6 @@ export interface ModelChanges {
   /** In the sliders' order, one for each; only for a model with an analysis */
   componentLabels?: string[];
 }
-
-/** The longest texts, in UTF-16 code units, and the most tags that `updateModel` takes; files may hold more. */
-export const CHANGE_LIMITS = {
-  name: 200,
-  description: 10_000,
-  tag: 100,
-  tags: 100,
-  componentLabel: 100,
-} as const;
 
 /**
  * A copy of the changes.

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { CHANGE_LIMITS } from "../../../../lib/model/change-limits.js";
 import { changeModel } from "../api.js";
 import { notify } from "../notices.js";
 import { asProblem, type Problem } from "../problem.js";
@@ -37,14 +38,14 @@ export function EditDialog({ model, onClose }: { model: OpenModel; onClose: () =
       <form key={etag} onSubmit={submit}>
         <label class="field">
           Name
-          <input name="name" required maxLength={200} defaultValue={before.name} />
+          <input name="name" required maxLength={CHANGE_LIMITS.name} defaultValue={before.name} />
         </label>
         <label class="field">
           Description
           <textarea
             name="description"
             rows={3}
-            maxLength={5000}
+            maxLength={CHANGE_LIMITS.description}
             defaultValue={before.description}
           />
         </label>
@@ -58,7 +59,7 @@ export function EditDialog({ model, onClose }: { model: OpenModel; onClose: () =
             {sliders.map(({ index, label }) => (
               <label key={index} class="field">
                 Slider {index + 1}
-                <input name="label" maxLength={200} defaultValue={label} />
+                <input name="label" maxLength={CHANGE_LIMITS.componentLabel} defaultValue={label} />
               </label>
             ))}
           </fieldset>
