@@ -1,6 +1,7 @@
 /** The text of each of README's marked sections. */
 import { figure, spread } from "./print.js";
 import { peerName, type Ratio, type Result, type Row } from "./schema.js";
+import { ENGINE, LATENCY, LATENCY_P99, LOOP_P99, MEMORY, SERVER } from "./server-figures.js";
 import { BATCHES, LONG_S, MANY, soundNames } from "./sound-works.js";
 
 export interface Section {
@@ -92,6 +93,7 @@ export const SECTIONS: readonly Section[] = [
   { name: "torch", suites: ["torch"], text: (torch) => beside(torch, TORCH) },
   { name: "generate", suites: ["generate"], text: sound },
   { name: "library", suites: ["library"], text: library },
+  { name: "server", suites: ["server"], text: server },
   { name: "summary", suites: ["load", "generate"], optional: true, text: summary },
 ];
 
@@ -162,6 +164,24 @@ function sound(result: Result): string {
         "",
         "",
       ],
+    ],
+  );
+}
+
+function server(result: Result): string {
+  const of = (name: string) => spread(row(result, name));
+  const { low, high } = row(result, MEMORY);
+  return section(
+    result,
+    ["", "the server, 32 connections"],
+    [
+      ["seconds of sound per second", of(SERVER)],
+      ["the engine alone, as many calls at once", of(ENGINE)],
+      ["the former's share of the latter", spread(ratio(result, SERVER, ENGINE).ratio)],
+      ["a request, ms: median", of(LATENCY)],
+      ["a request, ms: 99th percentile", of(LATENCY_P99)],
+      ["event loop's delay, ms: 99th percentile", of(LOOP_P99)],
+      ["memory from minute to minute, MB", `${figure(low)} to ${figure(high)}`],
     ],
   );
 }
