@@ -17,11 +17,14 @@ import { publish } from "./save.js";
 import { type ModelContent, parseModel } from "./schema.js";
 import { checkFileStateDict } from "./state-dict.js";
 
+/** Ids are parts of addresses: what no address can have, or only by being long, is not taken over from strangers. */
+const GOOD_ID = /^(?!\.{1,2}$)[\w.-]{1,200}$/;
+
 /**
  * Puts a copy of a model file (`.sda`) into a library: under a name of its own, made from the model's name, and with an
  * entry. The file is checked first, as `loadModel` does, every record's CRC-32 included; what it holds is copied value for
  * value, unknown keys too, and the weights by the kernel where it can. `hasAnalysis` and `nActiveComponents` follow the
- * analysis. The model keeps its id, unless that is empty or the library has it already: then it gets a new one.
+ * analysis. The model keeps its id, unless that is none that an address can have, or the library has it already: then it gets a new one.
  *
  * @param metadata what is to be other than the file says
  * @returns the new entry; the file is `filePath` in the folder
@@ -85,7 +88,7 @@ async function add(
   const isTaken = (id: string) => library.get(id) !== null;
   if (given.modelId && isTaken(given.modelId)) throw takenId(given.modelId);
   const own = model.metadata.modelId;
-  const modelId = given.modelId || (own === "" || isTaken(own) ? randomUUID() : own);
+  const modelId = given.modelId || (!GOOD_ID.test(own) || isTaken(own) ? randomUUID() : own);
   try {
     return await addAs(modelId, opened, model, folder, given, signal);
   } catch (error) {

@@ -19,8 +19,13 @@ function names(header: string, etag: string, weak: boolean): boolean {
 }
 
 /** Sets the validator. @returns true: the client has it already, and has been told so */
-export function notModified(request: FastifyRequest, reply: FastifyReply, etag: string): boolean {
-  reply.header("etag", etag).header("cache-control", "no-cache");
+export function notModified(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  etag: string,
+  cacheControl = "no-cache",
+): boolean {
+  reply.header("etag", etag).header("cache-control", cacheControl);
   const known = request.headers["if-none-match"];
   if (known === undefined || !names(known, etag, true)) return false;
   reply.code(304).send();

@@ -26,6 +26,7 @@ export function identifyRequests(scope: FastifyInstance, service: Service): void
     const given = request.headers["x-request-id"];
     const id = typeof given === "string" && REQUEST_ID.test(given) ? given : request.id;
     reply.header("x-request-id", id);
+    service.requests.follow(request, reply);
   });
   scope.addHook("onSend", async (_request, reply) => {
     if (service.closing) reply.header("connection", "close");

@@ -1,17 +1,55 @@
 /** Values of a checkpoint as JSON has them: for people to read, and not to be read back. */
 const MAX_DEPTH = 32;
+/** A file may refer to one value again and again, so that a few bytes of it are gigabytes of text. */
+const MAX_VALUES = 10_000;
+const MAX_CHARACTERS = 1_000_000;
+const CUT = "…";
 
-export function plainJson(value: unknown, depth = 0): unknown {
-  if (typeof value === "bigint")
-    return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  if (typeof value !== "object" || value === null) return value ?? null;
-  if (depth > MAX_DEPTH) return "…";
-  const inner = (item: unknown) => plainJson(item, depth + 1);
-  if (Array.isArray(value)) return value.map(inner);
-  if (value instanceof Set) return Array.from(value, inner);
-  if (value instanceof Map) {
-    return Object.fromEntries(Array.from(value, ([key, item]) => [String(key), inner(item)]));
+/** What is deeper, or beyond the first 10,000 values or million characters, is "…". */
+export function plainJson(value: unknown): unknown {
+  let values = 0;
+  let characters = 0;
+
+  function text(of: string): string {
+    characters += of.length;
+    return characters > MAX_CHARACTERS ? CUT : of;
   }
-  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inner(item)]));
+
+  function name(key: unknown): string {
+    return text(
+      typeof key === "object" && key !== null ? JSON.stringify(plain(key, 1)) : String(key),
+    );
+  }
+
+  function all(items: Iterable<unknown>, depth: number): unknown[] {
+    const found: unknown[] = [];
+    for (const item of items) {
+      if (values >= MAX_VALUES) return [...found, CUT];
+      found.push(plain(item, depth + 1));
+    }
+    return found;
+  }
+
+  function dict(entries: Iterable<readonly [unknown, unknown]>, depth: number): object {
+    const found: [string, unknown][] = [];
+    for (const [key, item] of entries) {
+      if (values >= MAX_VALUES) break;
+      found.push([name(key), plain(item, depth + 1)]);
+    }
+    return Object.fromEntries(found);
+  }
+
+  function plain(item: unknown, depth: number): unknown {
+    values++;
+    if (typeof item === "bigint")
+      return Number.isSafeInteger(Number(item)) ? Number(item) : text(String(item));
+    if (typeof item === "string") return text(item);
+    if (typeof item !== "object" || item === null) return item ?? null;
+    if (depth > MAX_DEPTH) return CUT;
+    if (Array.isArray(item) || item instanceof Set) return all(item, depth);
+    if (ArrayBuffer.isView(item)) return `${item.byteLength} bytes`;
+    return dict(item instanceof Map ? item : Object.entries(item), depth);
+  }
+
+  return plain(value, 0);
 }

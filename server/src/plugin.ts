@@ -46,6 +46,8 @@ const CORS_RESPONSE_HEADERS = [
 const METHODS: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /** Between two looks, while a server closes, for connections whose answer is complete by now. */
 const CLOSE_IDLE_MS = 100;
+/** Between work that is stopped and the end of all connections. */
+const LAST_WORD_MS = 1000;
 
 /**
  * Models over HTTP, as a Fastify plugin:
@@ -123,6 +125,9 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
         securitySchemes: { token: { type: "http", scheme: "bearer" } },
       },
     },
+  });
+  scope.addHook("onRoute", (route) => {
+    route.bodyLimit ??= service.options.limits.maxBodyBytes;
   });
   scope.removeContentTypeParser("text/plain");
   scope.setValidatorCompiler(validatorCompiler);
@@ -212,8 +217,21 @@ function closeWith(app: FastifyInstance, service: Service): void {
   app.addHook("preClose", async () => {
     service.drain();
     const { shutdownTimeoutMs } = service.options.limits;
-    deadline = setTimeout(() => service.requests.stopAll(), shutdownTimeoutMs).unref();
+    let over: () => void = () => {};
+    const timeIsOver = new Promise<void>((done) => {
+      over = done;
+    });
+    deadline = setTimeout(() => {
+      service.requests.stopAll();
+      // Those that are told so get the time to read it; those that send or take nothing would stay for ever.
+      deadline = setTimeout(() => {
+        over();
+        app.server.closeAllConnections?.();
+      }, LAST_WORD_MS);
+    }, shutdownTimeoutMs);
     // Connections that were busy when the server closed would be kept alive for as long as idle ones may be.
+    // What has been answered, but not sent, counts as idle from here on.
+    await Promise.race([service.requests.allSent(), timeIsOver]);
     closingIdle = setInterval(() => app.server.closeIdleConnections?.(), CLOSE_IDLE_MS).unref();
   });
   app.addHook("onClose", async () => {

@@ -27,8 +27,8 @@ export function sendContent(
 ): FastifyReply {
   const { size, etag } = content;
   reply.header("accept-ranges", "bytes");
-  if (notModified(request, reply, etag)) return reply;
-  if (content.immutable) reply.header("cache-control", "private, max-age=31536000, immutable");
+  const cacheControl = content.immutable ? "private, max-age=31536000, immutable" : "no-cache";
+  if (notModified(request, reply, etag, cacheControl)) return reply;
   const range = wantedRange(request, etag, size);
   const [start, end] = range ?? [0, size];
   reply.type(content.type).header("content-length", end - start);

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import type { Action, ResolvedOptions } from "./options.js";
 import { Problem } from "./problem.js";
+import { ClientLeft } from "./request-signal.js";
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
 const OWN_NAMES = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -15,9 +16,11 @@ export async function checkAccess(
   action: Action,
   rules: Rules,
 ): Promise<void> {
+  checkThere(request);
   checkHost(request, rules);
   if (request.method !== "GET" && request.method !== "HEAD") checkOrigin(request, rules);
   const decided = await rules.authorize?.(request, action);
+  checkThere(request);
   if (decided === true) return;
   if (decided === false) throw new Problem(403, "ERR_FORBIDDEN", "You may not do that here.");
   if (action === "write") checkToken(request, rules);
@@ -33,20 +36,32 @@ export async function mayWrite(request: FastifyRequest, rules: Rules): Promise<b
   }
 }
 
+/** A connection that is gone has no addresses any more to tell where it came from. */
+function checkThere({ raw }: FastifyRequest): void {
+  if (raw.socket.destroyed) throw new ClientLeft("the client has left");
+}
+
 /** A page elsewhere may lead its own name to this machine (DNS rebinding); then that name is in Host. */
 function checkHost(request: FastifyRequest, { allowedHosts }: Rules): void {
   if (allowedHosts === true || !isLoopback(request)) return;
-  const name = (request.headers.host ?? "").replace(/:\d+$/, "").toLowerCase();
+  const name = (hostOf(request) ?? "").replace(/:\d+$/, "").toLowerCase();
   if (OWN_NAMES.test(name) || allowedHosts.includes(name)) return;
   throw new Problem(403, "ERR_HOST", "This server is not known by that name (see allowedHosts).");
 }
 
 /** Browsers send Origin with whatever another site's page makes them send. */
 function checkOrigin(request: FastifyRequest, { cors }: Rules): void {
-  const { origin, host } = request.headers;
+  const { origin } = request.headers;
+  const host = hostOf(request);
   if (origin === undefined || cors === true || cors.includes(origin)) return;
   if (URL.canParse(origin) && new URL(origin).host === host) return;
   throw new Problem(403, "ERR_ORIGIN", "Pages of other sites may not do that (see cors).");
+}
+
+/** HTTP/2 has it under another name. */
+function hostOf({ headers }: FastifyRequest): string | undefined {
+  const authority = headers[":authority"];
+  return typeof authority === "string" ? authority : headers.host;
 }
 
 function checkToken(request: FastifyRequest, { token }: Rules): void {

@@ -62,7 +62,8 @@ export class SoundMemory {
   }
 
   get(id: string): Sound | undefined {
-    return this.#kept.get(id) as Sound | undefined;
+    const kept = this.#kept.get(id);
+    return Buffer.isBuffer(kept) ? undefined : kept;
   }
 
   /** The sound as a WAV file, kept as long as there is room: players ask for it in parts. */

@@ -1,5 +1,5 @@
 /** Where uploads are until they are whole: never in a models folder, which shows what is finished and nothing else. */
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -12,6 +12,8 @@ export class UploadFolder {
   get path(): string {
     this.#path ??= mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
     live.add(this.#path);
+    // Systems clear their temporary folders now and then.
+    mkdirSync(this.#path, { recursive: true, mode: 0o700 });
     return this.#path;
   }
 

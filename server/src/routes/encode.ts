@@ -49,7 +49,7 @@ export function encodeRoutes(api: Api, service: Service): void {
         if (declared > limits.maxWavBytes) throw tooLarge(limits.maxWavBytes);
         const encoding = await work.run(signal, async () => {
           const { samples, sampleRate } = readWav(
-            await readBody(request.raw, limits.maxWavBytes, signal),
+            await readBody(request.raw, limits.maxWavBytes, limits.stallTimeoutMs, signal),
           );
           return service.use(file, signal, async (model) => {
             const own = model.spectrogram.config.sampleRate;
@@ -99,17 +99,22 @@ function meanOf(vectors: readonly number[][]): Float32Array {
 function readBody(
   request: IncomingMessage,
   maxBytes: number,
+  stallTimeoutMs: number,
   signal: AbortSignal,
 ): Promise<Buffer> {
   return new Promise((done, fail) => {
     const parts: Buffer[] = [];
     let size = 0;
+    const stall = () => refuse(new Problem(408, "ERR_TIMEOUT", "Nothing more of the file came."));
+    const timer = setTimeout(stall, stallTimeoutMs);
     const settle = (end: () => void) => {
+      clearTimeout(timer);
       request.off("data", take).off("end", complete).off("error", refuse);
       signal.removeEventListener("abort", stop);
       end();
     };
     const take = (part: Buffer) => {
+      timer.refresh();
       size += part.length;
       parts.push(part);
       if (size > maxBytes) refuse(tooLarge(maxBytes));

@@ -1,3 +1,4 @@
+import { endWithConnection } from "../request-signal.js";
 import { EventsQuery, problems } from "../schemas.js";
 import type { Service } from "../service.js";
 import { type Api, binary } from "./api.js";
@@ -23,6 +24,7 @@ export function eventRoutes(api: Api, { events }: Service): void {
         "cache-control": "no-store",
         "x-accel-buffering": "no", // nginx would keep events back
       });
+      endWithConnection(stream, request.raw.socket);
       return reply.send(stream);
     },
   );

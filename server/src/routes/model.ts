@@ -6,6 +6,7 @@ import { fileName } from "../file-name.js";
 import { OneAtATime } from "../one-at-a-time.js";
 import { badRequest, notFound } from "../problem.js";
 import { sendContent } from "../ranges.js";
+import { endWithConnection } from "../request-signal.js";
 import { ChangesBody, ModelParams, ModelSchema, problems, SlidersSchema } from "../schemas.js";
 import type { Service } from "../service.js";
 import { type Api, binary } from "./api.js";
@@ -13,8 +14,8 @@ import { sendModel } from "./send-model.js";
 
 /** One model: what it is, what people say of it, its sliders and its file. */
 export function modelRoutes(api: Api, service: Service): void {
-  const { facts, library } = service;
-  const { modelsDir } = service.options;
+  const { facts, library, requests } = service;
+  const { limits, modelsDir } = service.options;
   const changes = new OneAtATime();
   const find = async (id: string) => facts.find(await library.current(), id);
 
@@ -56,7 +57,8 @@ export function modelRoutes(api: Api, service: Service): void {
         const before = await find(id);
         checkIfMatch(request, before.etag);
         checkNotBlank(request.body);
-        await updateModel(id, modelsDir, request.body);
+        const { signal } = requests.signal(request, reply, limits.timeoutMs);
+        await updateModel(id, modelsDir, request.body, { signal });
         const file = await find(id);
         reply.header("etag", file.etag);
         return sendModel(reply, file, await facts.describe(file));
@@ -83,7 +85,8 @@ export function modelRoutes(api: Api, service: Service): void {
           checkIfMatch(request, (await find(id)).etag);
         }
         await library.current(); // 503 where the folder is missing
-        if (!(await deleteModel(id, modelsDir))) throw notFound("model");
+        const { signal } = requests.signal(request, reply, limits.timeoutMs);
+        if (!(await deleteModel(id, modelsDir, { signal }))) throw notFound("model");
         return reply.code(204).send(null);
       });
     },
@@ -156,7 +159,9 @@ async function sendFile(
         opened = false;
         return Buffer.alloc(0);
       }
-      return handle.createReadStream({ start, end: end - 1 });
+      const stream = handle.createReadStream({ start, end: end - 1 });
+      endWithConnection(stream, request.raw.socket);
+      return stream;
     },
   });
   if (!opened) await handle.close();

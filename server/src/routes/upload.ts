@@ -68,7 +68,7 @@ export function uploadRoutes(api: Api, service: Service): void {
           try {
             return await add(form, signal);
           } finally {
-            await unlink(form.path);
+            await unlink(form.path).catch(() => {}); // somebody has tidied up
           }
         });
         const file = await facts.find(await library.current(), entry.modelId);

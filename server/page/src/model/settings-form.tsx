@@ -174,7 +174,9 @@ function Amount({ label, max, value, onAmount }: AmountProps) {
         value={value}
         onInput={({ currentTarget }) => onAmount(Number(currentTarget.valueAsNumber.toFixed(2)))}
       />
-      <output for={id}>{value.toFixed(2)}</output>
+      <output for={id} aria-live="off">
+        {value.toFixed(2)}
+      </output>
     </Setting>
   );
 }

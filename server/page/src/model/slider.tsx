@@ -21,7 +21,7 @@ export function Slider({ desk, slider }: { desk: Desk; slider: SliderInfo }) {
             <span class="visually-hidden"> of the variance</span>
           </span>
         </span>
-        <output for={id} title={zoneText(zone)}>
+        <output for={id} aria-live="off" title={zoneText(zone)}>
           {position > 0 ? `+${position}` : String(position).replace("-", "\u2212")}
         </output>
       </div>
