@@ -7,7 +7,7 @@ import type { LibraryChange, Progress } from "./types.js";
 const RETRY_MS = 3000;
 
 export const clientId = randomId();
-export const connection = signal<"connecting" | "open" | "lost">("connecting");
+export const connection = signal<"connecting" | "open" | "lost" | "hidden">("connecting");
 
 type Listener<T> = (data: T) => void;
 const libraryListeners = new Set<Listener<LibraryChange | null>>();
@@ -24,22 +24,45 @@ export function onProgress(listener: Listener<Progress>): () => void {
   return () => progressListeners.delete(listener);
 }
 
+let source: EventSource | null = null;
+
+/**
+ * Listens for as long as the page is to be seen: a browser has six connections for a server, and each tab would keep one of
+ * them. What a hidden page has missed, it looks up when it is seen again.
+ */
 export function connect(): void {
-  const source = new EventSource(`${base}/events?clientId=${clientId}`);
-  source.addEventListener("open", () => {
-    const missed = connection.value === "lost";
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return open();
+    source?.close();
+    source = null;
+    connection.value = "hidden";
+  });
+  if (!document.hidden) open();
+}
+
+function open(): void {
+  if (source !== null) return;
+  const opened = new EventSource(`${base}/events?clientId=${clientId}`);
+  source = opened;
+  opened.addEventListener("open", () => {
+    const missed = connection.value === "lost" || connection.value === "hidden";
     connection.value = "open";
     if (missed) missedSomething();
   });
-  source.addEventListener("error", () => {
+  opened.addEventListener("error", () => {
     connection.value = "lost";
     // The browser connects again by itself, except after an answer that isn't a stream.
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
+    if (opened.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => {
+      if (source !== opened) return;
+      source = null;
+      open();
+    }, RETRY_MS);
   });
-  source.addEventListener("library", ({ data }) => tell(libraryListeners, data));
+  opened.addEventListener("library", ({ data }) => tell(libraryListeners, data));
   // Whether the models folder can be read has changed: so has what there is to show.
-  source.addEventListener("health", () => missedSomething());
-  source.addEventListener("progress", ({ data }) => tell(progressListeners, data));
+  opened.addEventListener("health", () => missedSomething());
+  opened.addEventListener("progress", ({ data }) => tell(progressListeners, data));
 }
 
 function missedSomething(): void {

@@ -243,6 +243,9 @@ describe.skipIf(browserPath === null)("a visit", () => {
     await see(page.getByRole("heading", { level: 1 })).toHaveText("Renamed Plucks");
     await see(page.getByRole("slider", { name: "Wobble" })).toBeVisible();
     await see(page.getByRole("button", { name: "Edit" })).toBeFocused();
+    // The server's news of it comes to this page, too, and sooner than the answer.
+    await page.waitForTimeout(500);
+    await see(page.getByText("has been changed elsewhere")).toHaveCount(0);
     const library = await ModelLibrary.open(folder);
     expect(library.get(plucks.modelId)).toMatchObject({
       name: "Renamed Plucks",

@@ -1,6 +1,5 @@
 import { useSignal } from "@preact/signals";
 import { CHANGE_LIMITS } from "../../../../lib/model/change-limits.js";
-import { changeModel } from "../api.js";
 import { notify } from "../notices.js";
 import { asProblem, type Problem } from "../problem.js";
 import type { ModelChange, ModelDetail } from "../types.js";
@@ -23,8 +22,7 @@ export function EditDialog({ model, onClose }: { model: OpenModel; onClose: () =
     if (Object.keys(change).length === 0) return onClose();
     busy.value = true;
     try {
-      model.detail.value = await changeModel(model.id, change, etag);
-      if (change.componentLabels) await model.fetch();
+      await model.change(change, etag);
       notify("Saved");
       onClose();
     } catch (error) {

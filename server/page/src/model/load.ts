@@ -1,10 +1,10 @@
 /** One model as the server has it, kept up to date while its page is open. */
 import { type Signal, signal } from "@preact/signals";
-import { getModel, getSliders, type Tagged } from "../api.js";
+import { changeModel, getModel, getSliders, type Tagged } from "../api.js";
 import { onLibraryChange } from "../events.js";
 import { notify } from "../notices.js";
 import { asProblem, isAbort, type Problem } from "../problem.js";
-import type { ModelDetail, Sliders } from "../types.js";
+import type { ModelChange, ModelDetail, Sliders } from "../types.js";
 
 export class OpenModel {
   readonly id: string;
@@ -14,6 +14,7 @@ export class OpenModel {
 
   readonly #forget: () => void;
   #controller = new AbortController();
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(id: string) {
     this.id = id;
@@ -42,13 +43,25 @@ export class OpenModel {
     }
   }
 
+  /** @throws Problem 412 when the model is not the one any more that had this `etag` */
+  async change(change: ModelChange, etag: string | null): Promise<void> {
+    const saving = changeModel(this.id, change, etag);
+    this.#saving = saving.then(
+      () => {},
+      () => {},
+    );
+    this.detail.value = await saving;
+    if (change.componentLabels) await this.fetch();
+  }
+
   dispose(): void {
     this.#controller.abort();
     this.#forget();
   }
 
-  /** Tells of it only when it is another's: one's own change is here already. */
+  /** Tells of it only when it is another's. The news of one's own may come before the answer to it. */
   async #fetchChange(): Promise<void> {
+    await this.#saving;
     const before = this.detail.peek()?.etag;
     await this.fetch();
     const after = this.detail.peek();
