@@ -37,6 +37,16 @@ export class Requests {
     if (!socket.destroyed) this.#answers.set(raw, sent);
   }
 
+  /** When this answer has been sent or can't be any more, or after `timeoutMs`: who takes it slowly keeps no place any longer. */
+  async sent({ raw }: FastifyReply, timeoutMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeIsOver = new Promise<void>((done) => {
+      timer = setTimeout(done, timeoutMs);
+    });
+    await Promise.race([this.#answers.get(raw), timeIsOver]);
+    clearTimeout(timer);
+  }
+
   /** When all that is being answered now has been sent. */
   async allSent(): Promise<void> {
     await Promise.all(this.#answers.values());

@@ -10,16 +10,6 @@ export function interleaved(audio: readonly Float32Array[]): Float32Array {
   return samples;
 }
 
-export function mixedToMono(audio: readonly ArrayLike<number>[]): Float32Array {
-  const mono = new Float32Array(audio[0]?.length ?? 0);
-  for (let i = 0; i < mono.length; i++) {
-    let sum = 0;
-    for (const channel of audio) sum += channel[i] as number;
-    mono[i] = sum / audio.length;
-  }
-  return mono;
-}
-
 /** Smallest and largest sample of each of `spans` equal parts, by turns; a part without a sample has the one before it. */
 export function peaksOf(samples: Float32Array, spans: number): number[] {
   const peaks: number[] = [];

@@ -77,7 +77,7 @@ export class SoundMemory {
   }
 }
 
-export async function wavOf(sound: GenerationResult, bitDepth: BitDepth): Promise<Buffer> {
+async function wavOf(sound: GenerationResult, bitDepth: BitDepth): Promise<Buffer> {
   const format = {
     sampleRate: sound.sampleRate,
     channels: sound.channels,

@@ -1,7 +1,6 @@
-/** WAV files from anybody: their frame is read and checked here, their samples by the wavefile library. */
-import wavefile from "wavefile";
+/** WAV files from anybody. Samples are mixed as they are read, so that a file takes no more memory than its mono sound. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Problem } from "./problem.js";
-import { mixedToMono } from "./samples.js";
 
 export interface WavLimits {
   maxSeconds: number;
@@ -28,10 +27,23 @@ const MAX_CHUNKS = 1000;
 const PCM = 1;
 const IEEE_FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
-/** Bits a sample, by format. */
-const BITS: Record<number, readonly number[]> = {
-  [PCM]: [8, 16, 24, 32],
-  [IEEE_FLOAT]: [32, 64],
+/** Samples that are read between two turns of the event loop. */
+const READ_AT_ONCE = 2 ** 16;
+
+type ReadSample = (bytes: Buffer, at: number) => number;
+
+/** What a sample means, by format and bits: integers as `writeWav` writes them, value / 2^(bits-1). 8 bits have no sign. */
+const READERS: Record<number, Record<number, ReadSample>> = {
+  [PCM]: {
+    8: (bytes, at) => ((bytes[at] as number) - 0x80) / 0x80,
+    16: (bytes, at) => bytes.readInt16LE(at) / 2 ** 15,
+    24: (bytes, at) => bytes.readIntLE(at, 3) / 2 ** 23,
+    32: (bytes, at) => bytes.readInt32LE(at) / 2 ** 31,
+  },
+  [IEEE_FLOAT]: {
+    32: (bytes, at) => bytes.readFloatLE(at),
+    64: (bytes, at) => bytes.readDoubleLE(at),
+  },
 };
 
 interface Format {
@@ -42,32 +54,29 @@ interface Format {
 }
 
 /**
- * A WAV file's sound, channels mixed. Integer samples become value / 2^(bits-1), as `writeWav` writes them.
+ * A WAV file's sound, channels mixed.
  *
  * @throws Problem 415: it is no WAV file, or of a kind that isn't read; 400: damaged, or beyond the limits
  */
-export function readWav(bytes: Buffer, limits: WavLimits = WAV_LIMITS): MonoSound {
+export async function readWav(bytes: Buffer, limits: WavLimits = WAV_LIMITS): Promise<MonoSound> {
   const { fmt, data } = findChunks(bytes);
   const format = readFormat(fmt);
-  checkFormat(format, limits);
+  const read = checkFormat(format, limits);
   const { channels, sampleRate, bits } = format;
-  const frameBytes = channels * (bits / 8);
-  const frames = Math.floor(data.length / frameBytes);
+  const sampleBytes = bits / 8;
+  const frames = Math.floor(data.length / (channels * sampleBytes));
   if (frames === 0) throw damaged("has no sound in it");
   if (frames > limits.maxSeconds * sampleRate) {
     throw refused(`is longer than ${limits.maxSeconds} seconds`);
   }
-  const wav = new wavefile.WaveFile(wavOf(format, data.subarray(0, frames * frameBytes)));
-  const found = wav.getSamples(false, Float64Array) as unknown as Float64Array | Float64Array[];
-  const read = channels === 1 ? [found as Float64Array] : (found as Float64Array[]);
-  const samples = mixedToMono(read);
-  const isInteger = format.kind === PCM;
-  const scale = isInteger ? 2 ** (bits - 1) : 1;
-  const middle = isInteger && bits === 8 ? 128 : 0; // 8 bits have no sign
-  for (let i = 0; i < samples.length; i++) {
-    const sample = ((samples[i] as number) - middle) / scale;
-    if (!Number.isFinite(sample)) throw damaged("has samples that are not finite");
-    samples[i] = sample;
+  const samples = new Float32Array(frames);
+  const framesAtOnce = Math.ceil(READ_AT_ONCE / channels);
+  for (let frame = 0, at = 0; frame < frames; frame++) {
+    if (frame % framesAtOnce === framesAtOnce - 1) await nextTurn();
+    let sum = 0;
+    for (let channel = 0; channel < channels; channel++, at += sampleBytes) sum += read(data, at);
+    samples[frame] = sum / channels;
+    if (!Number.isFinite(samples[frame])) throw damaged("has samples that are not finite");
   }
   return { samples, sampleRate };
 }
@@ -104,8 +113,9 @@ function readFormat(fmt: Buffer): Format {
   };
 }
 
-function checkFormat({ kind, channels, sampleRate, bits }: Format, limits: WavLimits): void {
-  if (!BITS[kind]?.includes(bits)) {
+function checkFormat({ kind, channels, sampleRate, bits }: Format, limits: WavLimits): ReadSample {
+  const read = READERS[kind]?.[bits];
+  if (read === undefined) {
     const detail = "This kind of WAV file isn't read: it must be PCM of 8 to 32 bits, or float.";
     throw new Problem(415, "ERR_SDA_FORMAT", detail);
   }
@@ -116,25 +126,7 @@ function checkFormat({ kind, channels, sampleRate, bits }: Format, limits: WavLi
   if (sampleRate < minSampleRate || sampleRate > maxSampleRate) {
     throw refused(`must have ${minSampleRate} to ${maxSampleRate} samples a second`);
   }
-}
-
-/** A file of just these samples, whatever else was in the one that came. */
-function wavOf({ kind, channels, sampleRate, bits }: Format, data: Buffer): Buffer {
-  const header = Buffer.alloc(44);
-  const frameBytes = channels * (bits / 8);
-  header.write("RIFF", 0, "latin1");
-  header.writeUInt32LE(36 + data.length, 4);
-  header.write("WAVEfmt ", 8, "latin1");
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(kind, 20);
-  header.writeUInt16LE(channels, 22);
-  header.writeUInt32LE(sampleRate, 24);
-  header.writeUInt32LE(sampleRate * frameBytes, 28);
-  header.writeUInt16LE(frameBytes, 32);
-  header.writeUInt16LE(bits, 34);
-  header.write("data", 36, "latin1");
-  header.writeUInt32LE(data.length, 40);
-  return Buffer.concat([header, data]);
+  return read;
 }
 
 function damaged(what: string): Problem {

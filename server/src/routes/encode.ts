@@ -48,7 +48,7 @@ export function encodeRoutes(api: Api, service: Service): void {
         const declared = Number(request.headers["content-length"] ?? 0);
         if (declared > limits.maxWavBytes) throw tooLarge(limits.maxWavBytes);
         const encoding = await work.run(signal, async () => {
-          const { samples, sampleRate } = readWav(
+          const { samples, sampleRate } = await readWav(
             await readBody(request.raw, limits.maxWavBytes, limits.stallTimeoutMs, signal),
           );
           return service.use(file, signal, async (model) => {

@@ -24,7 +24,7 @@ import {
   SoundSchema,
 } from "../schemas.js";
 import type { Service } from "../service.js";
-import { type Sound, soundId, wavOf } from "../sounds.js";
+import { type Sound, soundId } from "../sounds.js";
 import type { Api } from "./api.js";
 
 const SPANS = 1000;
@@ -110,8 +110,9 @@ async function produce(job: Job, format: Format): Promise<void> {
   if (options.loudness === "peak") {
     const sound = await soundOf(job);
     sendHeaders(job, format, sound, sound.audio[0]?.length ?? 0);
-    if (format === "wav") reply.send(await wavOf(sound, bitDepth));
+    if (format === "wav") reply.send(await service.sounds.wav(sound, bitDepth));
     else reply.send(bytesOf(interleaved(sound.audio)));
+    await service.requests.sent(reply, service.options.limits.stallTimeoutMs);
     return;
   }
   await service.use(file, controller.signal, async (model) => {
