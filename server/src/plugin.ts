@@ -6,7 +6,7 @@ import fp from "fastify-plugin";
 import { sendJson } from "./etag.js";
 import { apiHeaders } from "./headers.js";
 import { answerErrors, guard, identifyRequests } from "./hooks.js";
-import { resolveOptions, type SdaServerOptions } from "./options.js";
+import { refuse, resolveOptions, type SdaServerOptions } from "./options.js";
 import { pageFolder, servePage } from "./page.js";
 import { Problem } from "./problem.js";
 import type { Api } from "./routes/api.js";
@@ -66,6 +66,9 @@ const LAST_WORD_MS = 1000;
  */
 export const sdaServer: FastifyPluginAsync<SdaServerOptions> = fp(
   async (app: FastifyInstance, given: SdaServerOptions) => {
+    if (app.prefix !== "") {
+      throw refuse("prefix", "the whole address: register the plugin where there is no prefix yet");
+    }
     const options = resolveOptions(given);
     const service = await Service.open(options);
     closeWith(app, service);

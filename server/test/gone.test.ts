@@ -97,3 +97,15 @@ test.skipIf(!engineBuilt)("a WAV that is kept is no sound", async () => {
     expect((await app.inject(odd)).statusCode).toBe(404);
   }
 });
+
+test("a scope with a prefix of its own is refused, for addresses would be wrong", async () => {
+  const app = Fastify();
+  afterTest(() => app.close());
+  const registered = app.register(
+    async (scope) => scope.register(sdaServer, { modelsDir: modelsFolder() }),
+    { prefix: "/audio" },
+  );
+  await expect(Promise.resolve(registered).then(() => app.ready())).rejects.toMatchObject({
+    code: "ERR_SDA_ARGUMENT",
+  });
+});
