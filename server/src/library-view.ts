@@ -5,13 +5,20 @@ import { ModelLibrary, SdaError } from "small-dataset-audio";
 import { etagOf } from "./etag.js";
 import { type Problem, unavailable } from "./problem.js";
 
-/** What has come, gone or changed since the last one. Ids. */
+/** What has come, gone or changed since the last one. */
 export interface LibraryChange {
+  /** Ids */
   added: string[];
   removed: string[];
   changed: string[];
+  /** Whether these are all; if not, they are left out, and everything is to be looked up anew */
+  complete: boolean;
+  /** Models in the library now */
   total: number;
 }
+
+/** Every listener is told of each; beyond so many, that there are some is all that is of use. */
+const NAMED_AT_MOST = 1000;
 
 export interface LibraryViewOptions {
   pollMs: number;
@@ -187,8 +194,11 @@ export class LibraryView {
     const changed = [...now.keys()].filter(
       (id) => before.has(id) && before.get(id) !== now.get(id),
     );
-    if (added.length + removed.length + changed.length === 0 || this.#closed) return;
-    this.#options.onChange({ added, removed, changed, total: now.size });
+    const count = added.length + removed.length + changed.length;
+    if (count === 0 || this.#closed) return;
+    const complete = count <= NAMED_AT_MOST;
+    const named = complete ? { added, removed, changed } : { added: [], removed: [], changed: [] };
+    this.#options.onChange({ ...named, complete, total: now.size });
   }
 }
 

@@ -5,6 +5,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 export interface Measured {
   running: number;
   queued: number;
+  uploads: number;
   cacheBytes: number;
   cachedModels: number;
   soundBytes: number;
@@ -46,6 +47,7 @@ export class Metrics {
     const gauges: [name: string, help: string, value: () => number][] = [
       ["sda_running", "Requests for sound or latents under way", () => measure().running],
       ["sda_queued", "Requests for sound or latents that wait", () => measure().queued],
+      ["sda_uploads", "Model files and sounds that are taken in", () => measure().uploads],
       ["sda_cache_bytes", "What the models in memory take", () => measure().cacheBytes],
       ["sda_cached_models", "Models in memory", () => measure().cachedModels],
       ["sda_sound_bytes", "What the sounds in memory take", () => measure().soundBytes],

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
+import { serialize } from "node:v8";
 import { LRUCache } from "lru-cache";
 import {
   describeModel,
@@ -11,6 +12,8 @@ import { etagOf } from "./etag.js";
 import { notFound, Problem } from "./problem.js";
 
 const KEPT = 500;
+/** Files may have much to say. */
+const KEPT_BYTES = 64 * 2 ** 20;
 
 /** A model's file as it is now. */
 export interface ModelFile {
@@ -24,7 +27,11 @@ export interface ModelFile {
 
 /** What model files say of themselves, read once for each state of a file. */
 export class ModelFacts {
-  readonly #descriptions = new LRUCache<string, ModelDescription>({ max: KEPT });
+  readonly #descriptions = new LRUCache<string, ModelDescription>({
+    max: KEPT,
+    maxSize: KEPT_BYTES,
+    sizeCalculation: (description) => serialize(description).byteLength,
+  });
 
   /** @throws Problem 404: no such model, or its file is missing; SdaError ERR_SDA_UNSAFE */
   async find(library: ModelLibrary, id: string): Promise<ModelFile> {

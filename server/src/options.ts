@@ -1,4 +1,4 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { FastifyRequest } from "fastify";
 import { type Device, SdaError } from "small-dataset-audio";
@@ -65,6 +65,8 @@ export interface SdaServerOptions {
   page?: boolean;
   /** Whether `/metrics` is served; default true */
   metrics?: boolean;
+  /** Where uploads are until they are whole: a folder that is there; default the system's for temporary files */
+  uploadDir?: string | URL;
   /** Where sound is made; default "auto" */
   device?: Device;
   /** Milliseconds between two looks at the library's index, for file systems that tell of no changes; default 2000 */
@@ -83,6 +85,7 @@ export interface ResolvedOptions {
   allowedHosts: readonly string[] | true;
   page: boolean;
   metrics: boolean;
+  uploadDir: string;
   device: Device;
   pollMs: number;
 }
@@ -122,7 +125,7 @@ export function resolveOptions(options: SdaServerOptions): ResolvedOptions {
     throw refuse("authorize", "a function");
   }
   return {
-    modelsDir: checkFolder(modelsDir),
+    modelsDir: checkFolder("modelsDir", modelsDir),
     prefix,
     base: prefix.slice(0, prefix.lastIndexOf("/") + 1),
     limits: checkLimits(options.limits ?? {}),
@@ -132,6 +135,7 @@ export function resolveOptions(options: SdaServerOptions): ResolvedOptions {
     allowedHosts: checkHosts(allowedHosts),
     page: options.page ?? true,
     metrics: options.metrics ?? true,
+    uploadDir: checkFolder("uploadDir", options.uploadDir ?? tmpdir()),
     device: options.device ?? "auto",
     pollMs: checkRange("pollMs", options.pollMs ?? 2000, 10, MAX_TIMEOUT_MS),
   };
@@ -141,9 +145,9 @@ export function refuse(option: string, expected: string): SdaError {
   return new SdaError("ERR_SDA_ARGUMENT", `${option} must be ${expected}`, { option });
 }
 
-function checkFolder(modelsDir: unknown): string {
-  const path = modelsDir instanceof URL ? fileURLToPath(modelsDir) : modelsDir;
-  if (typeof path !== "string" || path === "") throw refuse("modelsDir", "a path or a file: URL");
+function checkFolder(option: string, folder: unknown): string {
+  const path = folder instanceof URL ? fileURLToPath(folder) : folder;
+  if (typeof path !== "string" || path === "") throw refuse(option, "a path or a file: URL");
   return path;
 }
 

@@ -24,8 +24,10 @@ export class Service {
   readonly events: EventHub;
   readonly sounds: SoundMemory;
   readonly work: WorkQueue;
+  /** Sounds on their way in: who sends slowly keeps nobody from making sound. */
+  readonly received: WorkQueue;
   readonly uploads: WorkQueue;
-  readonly uploadFolder = new UploadFolder();
+  readonly uploadFolder: UploadFolder;
   readonly requests = new Requests();
   readonly metrics: Metrics;
   #engine: EngineState = "not loaded";
@@ -39,10 +41,13 @@ export class Service {
     this.cache = new ModelCache({ maxBytes: limits.maxModelBytes, device });
     this.sounds = new SoundMemory(limits.maxSoundBytes);
     this.work = new WorkQueue(limits);
+    this.received = new WorkQueue(limits);
     this.uploads = new WorkQueue({ maxRunning: limits.maxUploads, maxQueued: limits.maxUploads });
+    this.uploadFolder = new UploadFolder(options.uploadDir);
     this.metrics = new Metrics(() => ({
       running: this.work.running,
       queued: this.work.queued,
+      uploads: this.uploads.running + this.received.running,
       cacheBytes: this.cache.bytes,
       cachedModels: this.cache.size,
       soundBytes: this.sounds.bytes,
@@ -51,8 +56,9 @@ export class Service {
     }));
   }
 
-  /** @throws SdaError as `LibraryView.open` */
+  /** @throws SdaError as `LibraryView.open` and `removeStaleUploads` */
   static async open(options: ResolvedOptions): Promise<Service> {
+    removeStaleUploads(options.uploadDir);
     const events = new EventHub(options.limits.maxEventClients);
     const library = await LibraryView.open(options.modelsDir, {
       pollMs: options.pollMs,
@@ -60,7 +66,6 @@ export class Service {
       onAvailable: (available) =>
         events.send("health", { status: available ? "ok" : "unavailable" }),
     });
-    removeStaleUploads();
     return new Service(options, library, events);
   }
 
@@ -100,6 +105,7 @@ export class Service {
   drain(): void {
     this.#closing = true;
     this.work.close();
+    this.received.close();
     this.uploads.close();
     this.events.close();
   }

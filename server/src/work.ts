@@ -37,7 +37,12 @@ export class WorkQueue {
    * @throws Problem 429 with Retry-After: there is no room; 503: closing
    */
   async run<T>(signal: AbortSignal, f: () => Promise<T>): Promise<T> {
-    this.#admit();
+    this.admit();
+    return this.runAdmitted(signal, f);
+  }
+
+  /** As `run`, for what `admit` has let in before: it is never turned away. */
+  async runAdmitted<T>(signal: AbortSignal, f: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#options.maxRunning) await this.#turn(signal);
     else this.#running++;
     const begin = performance.now();
@@ -56,7 +61,8 @@ export class WorkQueue {
     this.#closing = true;
   }
 
-  #admit(): void {
+  /** @throws Problem as `run` */
+  admit(): void {
     if (this.#closing) throw closing();
     const { maxRunning, maxQueued } = this.#options;
     if (this.#running < maxRunning || this.#waiting.size < maxQueued) return;

@@ -1,10 +1,14 @@
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import {
+  addModelFile,
   deleteModel,
   describeModel,
   ModelLibrary,
+  type ModelMetadata,
   readMetadata,
   updateModel,
 } from "small-dataset-audio";
@@ -268,6 +272,50 @@ describe("POST /api/models", () => {
     );
     expect([problem.status, problem.option]).toEqual([400, option]);
     expect(visible(modelsDir)).toEqual([]);
+  });
+
+  test.each<[string, Partial<ModelMetadata>]>([
+    ["name", { name: "x".repeat(201) }],
+    ["description", { description: "x".repeat(10_001) }],
+    ["tags", { tags: ["x".repeat(101)] }],
+    ["tags", { tags: new Array(101).fill("a") }],
+    ["datasetName", { datasetName: "x".repeat(1001) }],
+  ])(
+    "a file whose own %s is too long is refused, unless another one is given",
+    async (field, metadata) => {
+      const elsewhere = modelsFolder({});
+      const { filePath } = await addModelFile(tiny, elsewhere, metadata);
+      const file = readFileSync(join(elsewhere, filePath));
+      const modelsDir = modelsFolder({});
+      const app = await application({ modelsDir });
+      const response = await upload(app, file);
+      const type = response.headers["content-type"];
+      const problem = checkProblem(response.statusCode, type, response.body);
+      expect([problem.status, problem.code, problem.option]).toEqual([422, "ERR_SDA_LIMIT", field]);
+      expect(visible(modelsDir)).toEqual([]);
+      const given = await upload(app, file, [[field, "short"]]);
+      // A form can't say what the model was trained on.
+      expect(given.statusCode).toBe(field === "datasetName" ? 400 : 201);
+    },
+  );
+
+  test("are kept in the folder that is given for them until they are whole", async () => {
+    const uploadDir = modelsFolder({});
+    const modelsDir = modelsFolder({});
+    const server = await running({ modelsDir, uploadDir: pathToFileURL(uploadDir) });
+    const socket = await rawConnection(server.url);
+    const { headers, payload } = form(bytesOf(plucks));
+    socket.write(
+      `POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${headers["content-type"]}\r\nContent-Length: ${payload.length}\r\n\r\n`,
+    );
+    socket.write(payload.subarray(0, 1_000_000));
+    await until(() => readdirSync(uploadDir).some((name) => readdirSync(join(uploadDir, name))[0]));
+    expect(readdirSync(modelsDir).filter((name) => name !== "model_library.json")).toEqual([]);
+    socket.write(payload.subarray(1_000_000));
+    await once(socket, "data");
+    expect(visible(modelsDir)).toHaveLength(1);
+    await server.close();
+    expect(readdirSync(uploadDir)).toEqual([]);
   });
 
   test("forms that are none", async () => {

@@ -141,6 +141,8 @@ test.each([
   ["limits.maxDurationS", { limits: { maxDurationS: 61 } }],
   ["limits.timeoutMs", { limits: { timeoutMs: "1" } }],
   ["pollMs", { pollMs: 0 }],
+  ["uploadDir", { uploadDir: 5 }],
+  ["uploadDir", { uploadDir: "/no/such/folder" }],
 ])("a bad %s is refused", async (option, options) => {
   const modelsDir = option === "modelsDir" ? {} : { modelsDir: modelsFolder() };
   const app = host();

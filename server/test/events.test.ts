@@ -1,6 +1,16 @@
 /** Events, and a library that others change, take away and bring back. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deleteModel, ModelLibrary, updateModel } from "small-dataset-audio";
@@ -16,6 +26,7 @@ import {
   modelsFolder,
   PLUCKS_ID,
   plucks,
+  rawConnection,
   root,
   running,
   TINY_ID,
@@ -77,7 +88,7 @@ describe("library events", () => {
     await until(() => told.length === 1);
     expect(told[0]).toEqual({
       event: "library",
-      data: { added: [], removed: [], changed: [TINY_ID], total: 2 },
+      data: { added: [], removed: [], changed: [TINY_ID], complete: true, total: 2 },
     });
 
     const script = `import { deleteModel } from "small-dataset-audio"; await deleteModel("${TINY_ID}", ${JSON.stringify(modelsDir)});`;
@@ -86,13 +97,58 @@ describe("library events", () => {
     });
     expect(status).toBe(0);
     await until(() => told.length === 2);
-    expect(told[1]?.data).toEqual({ added: [], removed: [TINY_ID], changed: [], total: 1 });
+    expect(told[1]?.data).toEqual({
+      added: [],
+      removed: [TINY_ID],
+      changed: [],
+      complete: true,
+      total: 1,
+    });
 
     const { headers, payload } = form(bytesOf(tiny));
     await fetch(`${server.url}api/models`, { method: "POST", headers, body: payload });
     await until(() => told.length === 3);
-    expect(told[2]?.data).toEqual({ added: [TINY_ID], removed: [], changed: [], total: 2 });
+    expect(told[2]?.data).toEqual({
+      added: [TINY_ID],
+      removed: [],
+      changed: [],
+      complete: true,
+      total: 2,
+    });
     expect((await jsonOf(server, "api/models")).total).toBe(2);
+  });
+
+  test("too many to name are told as such", async () => {
+    const modelsDir = modelsFolder({ tiny });
+    const server = await running({ modelsDir });
+    const { told, text } = await listen(server);
+    await until(() => text().startsWith("retry: "));
+    const index = join(modelsDir, "model_library.json");
+    const { version, models } = JSON.parse(readFileSync(index, "utf8").replace(/: NaN/g, ": 0"));
+    const library = (count: number) => {
+      const others = Array.from({ length: count }, (_, i) => {
+        const id = TINY_ID.replace(/.{4}$/, String(1000 + i));
+        return [id, { ...models[TINY_ID], model_id: id }];
+      });
+      return JSON.stringify({ version, models: { ...models, ...Object.fromEntries(others) } });
+    };
+    writeFileSync(`${index}.new`, library(999));
+    renameSync(`${index}.new`, index);
+    await until(() => told.length === 1);
+    const { added, ...rest } = (told[0] as Told).data;
+    expect(added).toHaveLength(999);
+    // Numbers that JSON doesn't have became others.
+    expect(rest).toEqual({ removed: [], changed: [TINY_ID], complete: true, total: 1000 });
+    writeFileSync(`${index}.new`, library(2001));
+    renameSync(`${index}.new`, index);
+    await until(() => told.length === 2);
+    expect(told[1]?.data).toEqual({
+      added: [],
+      removed: [],
+      changed: [],
+      complete: false,
+      total: 2002,
+    });
   });
 
   test("all clients hear them; those that left are forgotten", async () => {
@@ -293,23 +349,55 @@ describe.skipIf(!process.getuid)("a folder that can't be written to", () => {
   });
 });
 
+function small(): RequestInit {
+  const { headers, payload } = form(bytesOf(tiny));
+  return { headers, body: payload };
+}
+
 /** A disk of a megabyte, where one can be had. */
-function smallDisk(): string | null {
+function mountDisk(): string | null {
   const folder = mkdtempSync(join(tmpdir(), "sda-server-disk-"));
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", folder]).status === 0;
   if (!mounted) rmSync(folder, { recursive: true });
   return mounted ? folder : null;
 }
-const disk = smallDisk();
 
-describe.skipIf(disk === null)("a disk that is full", () => {
+function removeDisk(folder: string): void {
+  // Files that were read stay open until their handles are collected.
+  spawnSync("umount", ["--lazy", folder]);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function smallDisk(): string {
+  const folder = mountDisk() as string;
+  afterTest(() => removeDisk(folder));
+  return folder;
+}
+
+const trial = mountDisk();
+if (trial !== null) removeDisk(trial);
+
+describe.skipIf(trial === null)("a disk that is full", () => {
+  test.each(["modelsDir", "uploadDir"])(
+    "as %s takes no upload that will not fit",
+    async (place) => {
+      const server = await running({ modelsDir: modelsFolder({}), [place]: smallDisk() });
+      const socket = await rawConnection(server.url);
+      const { headers, payload } = form(bytesOf(plucks));
+      socket.write(
+        `POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${headers["content-type"]}\r\nContent-Length: ${payload.length}\r\n\r\n`,
+      );
+      const [head] = await once(socket, "data"); // though nothing of it has been sent
+      expect(String(head)).toMatch(/^HTTP\/1\.1 507 /);
+      socket.destroy();
+      expect((await fetch(`${server.url}api/models`, { method: "POST", ...small() })).status).toBe(
+        201,
+      );
+    },
+  );
+
   test("is 507, and what was there stays", async () => {
-    const modelsDir = disk as string;
-    afterTest(() => {
-      // Files that were read stay open until their handles are collected.
-      spawnSync("umount", ["--lazy", modelsDir]);
-      rmSync(modelsDir, { recursive: true, force: true });
-    });
+    const modelsDir = smallDisk();
     cpSync(tiny, join(modelsDir, "tiny.sda"));
     const server = await running({ modelsDir });
     expect((await jsonOf(server, "api/models")).total).toBe(1);

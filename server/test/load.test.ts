@@ -80,6 +80,31 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     await idle(server);
   });
 
+  test("who sends a sound slowly keeps nobody from making one, and is heard in the end", async () => {
+    const server = await running({ limits: { maxRunning: 1, maxQueued: 1 } });
+    const socket = await rawConnection(server.url);
+    const wav = Buffer.from(await (await generate(server, { seed: 1 })).arrayBuffer());
+    socket.write(
+      `POST /api/models/${PLUCKS_ID}/encode HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
+        `Content-Type: audio/wav\r\nContent-Length: ${wav.length}\r\n\r\n`,
+    );
+    socket.write(wav.subarray(0, 1000));
+    await until(async () => (await metric(server.url, "sda_uploads")) === 1);
+    const others = await Promise.all([
+      generate(server, { seed: 2 }),
+      generate(server, { seed: 3 }),
+    ]);
+    expect(others.map(({ status }) => status)).toEqual([200, 200]);
+    for (const other of others) await other.arrayBuffer();
+    const closed = server.close(); // what has begun is finished
+    await sleep(100);
+    socket.write(wav.subarray(1000));
+    const answer = await readAll(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n"))).mu.length).toBeGreaterThan(0);
+    await closed;
+  });
+
   test("who leaves gives up the place, waiting or not", async () => {
     const server = await running({ limits: { maxRunning: 1, maxQueued: 1 } });
     const slow = await slowClient(server, 1);

@@ -59,17 +59,19 @@ function open(): void {
       open();
     }, RETRY_MS);
   });
-  opened.addEventListener("library", ({ data }) => tell(libraryListeners, data));
+  opened.addEventListener("library", ({ data }) => {
+    const change: LibraryChange = JSON.parse(data);
+    tell(libraryListeners, change.complete ? change : null);
+  });
   // Whether the models folder can be read has changed: so has what there is to show.
   opened.addEventListener("health", () => missedSomething());
-  opened.addEventListener("progress", ({ data }) => tell(progressListeners, data));
+  opened.addEventListener("progress", ({ data }) => tell(progressListeners, JSON.parse(data)));
 }
 
 function missedSomething(): void {
-  for (const listener of libraryListeners) listener(null);
+  tell(libraryListeners, null);
 }
 
-function tell<T>(listeners: Set<Listener<T>>, data: string): void {
-  const parsed: T = JSON.parse(data);
-  for (const listener of listeners) listener(parsed);
+function tell<T>(listeners: Set<Listener<T>>, data: T): void {
+  for (const listener of listeners) listener(data);
 }

@@ -34,6 +34,8 @@ export interface LibraryChange {
   added: string[];
   removed: string[];
   changed: string[];
+  /** Whether these are all */
+  complete: boolean;
   total: number;
 }
 

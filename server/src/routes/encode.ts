@@ -3,7 +3,7 @@ import { type LoadedModel, latentToSliders, resample, Tensor } from "small-datas
 import { Problem } from "../problem.js";
 import { EncodingSchema, ModelParams, problems } from "../schemas.js";
 import type { Service } from "../service.js";
-import { readWav } from "../wav-reader.js";
+import { type MonoSound, readWav } from "../wav-reader.js";
 import type { Api } from "./api.js";
 
 const WAV_TYPES = ["audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"];
@@ -17,7 +17,7 @@ interface Encoded {
 
 /** Points of the latent space that sounds stand for. */
 export function encodeRoutes(api: Api, service: Service): void {
-  const { facts, library, requests, work } = service;
+  const { facts, library, received, requests, work } = service;
   const { limits } = service.options;
 
   api.register(async (scope) => {
@@ -47,15 +47,13 @@ export function encodeRoutes(api: Api, service: Service): void {
         if (!(await facts.describe(file)).hasEncoder) throw noEncoder();
         const declared = Number(request.headers["content-length"] ?? 0);
         if (declared > limits.maxWavBytes) throw tooLarge(limits.maxWavBytes);
-        const encoding = await work.run(signal, async () => {
-          const { samples, sampleRate } = await readWav(
-            await readBody(request.raw, limits.maxWavBytes, limits.stallTimeoutMs, signal),
-          );
-          return service.use(file, signal, async (model) => {
-            const own = model.spectrogram.config.sampleRate;
-            const sound =
-              own === sampleRate ? samples : await resample(samples, sampleRate, own, { signal });
-            return encode(sound, model, signal);
+        work.admit();
+        const encoding = await received.run(signal, async () => {
+          const { maxWavBytes, stallTimeoutMs } = limits;
+          const wav = await readBody(request.raw, maxWavBytes, stallTimeoutMs, signal);
+          return work.runAdmitted(signal, async () => {
+            const sound = await readWav(wav);
+            return service.use(file, signal, (model) => encode(sound, model, signal));
           });
         });
         return reply.send(encoding);
@@ -64,8 +62,9 @@ export function encodeRoutes(api: Api, service: Service): void {
   });
 }
 
-async function encode(sound: Float32Array, model: LoadedModel, signal: AbortSignal) {
+async function encode(given: MonoSound, model: LoadedModel, signal: AbortSignal) {
   const { sampleRate } = model.spectrogram.config;
+  const sound = await atRate(given, sampleRate, signal);
   const chunks: (Encoded & { startS: number })[] = [];
   for (let start = 0; start < sound.length; start += sampleRate) {
     const chunk = new Float32Array(sampleRate); // the last one ends in silence
@@ -78,6 +77,10 @@ async function encode(sound: Float32Array, model: LoadedModel, signal: AbortSign
   }
   const mean = (name: "mu" | "logvar") => meanOf(chunks.map((chunk) => chunk[name]));
   return { sampleRate, chunks, ...encoded(model, mean("mu"), mean("logvar")) };
+}
+
+async function atRate({ samples, sampleRate }: MonoSound, rate: number, signal: AbortSignal) {
+  return sampleRate === rate ? samples : resample(samples, sampleRate, rate, { signal });
 }
 
 function encoded({ analysis }: LoadedModel, mu: Float32Array, logvar: Float32Array): Encoded {

@@ -4,6 +4,7 @@ import {
   CHANGE_LIMITS,
   importModel,
   type ModelEntry,
+  type ModelMetadata,
   readMetadata,
   SdaError,
 } from "small-dataset-audio";
@@ -12,6 +13,7 @@ import { badRequest, Problem } from "../problem.js";
 import { type Received, receiveForm, tooLarge } from "../receive.js";
 import { ModelSchema, problems, UploadFields } from "../schemas.js";
 import type { Service } from "../service.js";
+import { checkRoom } from "../upload-folder.js";
 import type { Api } from "./api.js";
 import { sendModel } from "./send-model.js";
 
@@ -52,19 +54,15 @@ export function uploadRoutes(api: Api, service: Service): void {
         if (!/^multipart\/form-data/i.test(request.headers["content-type"] ?? "")) {
           throw new Problem(415, "ERR_FORM", "Send the file as multipart/form-data.");
         }
-        if (Number(request.headers["content-length"] ?? 0) > limits.maxUploadBytes + FORM_BYTES) {
-          throw tooLarge(limits.maxUploadBytes);
-        }
+        const declared = Number(request.headers["content-length"] ?? 0);
+        if (declared > limits.maxUploadBytes + FORM_BYTES) throw tooLarge(limits.maxUploadBytes);
         const { signal } = requests.signal(request, reply, limits.uploadTimeoutMs);
         const entry = await uploads.run(signal, async () => {
           await library.current(); // 503 where the folder is missing
           await access(modelsDir, constants.W_OK);
-          const form = await receiveForm(
-            request.raw,
-            uploadFolder.path,
-            limits.maxUploadBytes,
-            signal,
-          );
+          const folder = uploadFolder.path;
+          for (const place of [folder, modelsDir]) await checkRoom(place, declared);
+          const form = await receiveForm(request.raw, folder, limits.maxUploadBytes, signal);
           try {
             return await add(form, signal);
           } finally {
@@ -80,13 +78,16 @@ export function uploadRoutes(api: Api, service: Service): void {
   });
 
   async function add(form: Received, signal: AbortSignal): Promise<ModelEntry> {
-    const texts = textsOf(form.fields);
+    const given = textsOf(form.fields);
     try {
-      const name = texts.name ?? (await nameFor(form));
+      const own = await ownMetadata(form.path);
+      if (own !== null) checkLengths({ ...own, ...given });
+      // A model has its own name; a checkpoint has none, and gets its file's.
+      const name = given.name ?? (own === null ? stemOf(form.fileName) : undefined);
       return await importModel(
         form.path,
         modelsDir,
-        { ...texts, ...(name && { name }) },
+        { ...given, ...(name && { name }) },
         { signal },
       );
     } catch (error) {
@@ -99,16 +100,37 @@ export function uploadRoutes(api: Api, service: Service): void {
   }
 }
 
-/** A model has its own name; a checkpoint has none, and gets its file's. */
-async function nameFor({ path, fileName }: Received): Promise<string | undefined> {
+/** What a model file says of itself; null when it is none, or a damaged one, which `importModel` will tell. */
+async function ownMetadata(path: string): Promise<ModelMetadata | null> {
   try {
-    await readMetadata(path);
-    return undefined;
+    return await readMetadata(path);
   } catch {
-    const stem = fileName.replace(/^.*[/\\]/s, "").replace(/\.[^.]*$/, "");
-    const printable = stem.replace(/[\p{C}\p{Surrogate}]/gu, " ").trim();
-    return printable.slice(0, CHANGE_LIMITS.name) || undefined;
+    return null;
   }
+}
+
+const MAX_FACT = 1000;
+
+/** A model's texts are part of every list: what people may not type in, a file may not bring in either. */
+function checkLengths({ tags, ...metadata }: ModelMetadata): void {
+  const limits: Record<string, number> = CHANGE_LIMITS;
+  for (const [field, value] of Object.entries(metadata)) {
+    if (typeof value === "string") checkLength(field, value.length, limits[field] ?? MAX_FACT);
+  }
+  checkLength("tags", tags.length, CHANGE_LIMITS.tags);
+  for (const tag of tags) checkLength("tags", tag.length, CHANGE_LIMITS.tag);
+}
+
+function checkLength(field: string, length: number, most: number): void {
+  if (length <= most) return;
+  const detail = `The model's ${field} is longer than this server takes; give another one.`;
+  throw new Problem(422, "ERR_SDA_LIMIT", detail, { option: field });
+}
+
+function stemOf(fileName: string): string {
+  const stem = fileName.replace(/^.*[/\\]/s, "").replace(/\.[^.]*$/, "");
+  const printable = stem.replace(/[\p{C}\p{Surrogate}]/gu, " ").trim();
+  return printable.slice(0, CHANGE_LIMITS.name);
 }
 
 function textsOf(fields: Map<string, string[]>): Texts {
