@@ -106,45 +106,62 @@ export function encodeSamples(
   option: string,
   first: number,
 ): Uint8Array {
-  for (let i = 0; i < samples.length; i++) {
-    if (Number.isFinite(samples[i])) continue;
+  if (!allFinite(samples)) {
+    const i = samples.findIndex((value) => !Number.isFinite(value));
     const sample = Math.floor((first + i) / channels);
     throw badArgument(option, `finite at sample ${sample}`, samples[i]);
   }
   return ENCODERS[bits](samples);
 }
 
-/** A loop for each, with numbers that the compiler knows and bytes instead of a DataView's setters: a third of the time. */
+/** The difference is 0 for what is finite, and NaN for the rest. */
+function allFinite(samples: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < samples.length; i++) sum += (samples[i] as number) - (samples[i] as number);
+  return sum === 0;
+}
+
+const TOP_24 = 2 ** 24 - 1;
+
+/**
+ * A loop for each, in words as the machine has them: little-endian, as everywhere that this package runs. Levels are counted from
+ * the lowest, so that cutting off the fraction rounds, and get their sign, the uppermost bit, in the end.
+ */
 const ENCODERS: Record<BitDepth, (samples: Float32Array) => Uint8Array> = {
   16(samples) {
-    const bytes = new Uint8Array(samples.length * 2);
-    for (let i = 0, at = 0; i < samples.length; i++, at += 2) {
-      const level = toLevel((samples[i] as number) * 0x8000, 0x8000);
-      bytes[at] = level;
-      bytes[at + 1] = level >> 8;
+    const words = new Uint16Array(samples.length);
+    for (let i = 0; i < samples.length; i++) {
+      const level = (samples[i] as number) * 0x8000 + 0x8000 + 0.5;
+      words[i] = (level >= 0xffff ? 0xffff : level <= 0 ? 0 : level | 0) ^ 0x8000;
     }
-    return bytes;
+    return new Uint8Array(words.buffer);
   },
   24(samples) {
     const bytes = new Uint8Array(samples.length * 3);
-    for (let i = 0, at = 0; i < samples.length; i++, at += 3) {
-      const level = toLevel((samples[i] as number) * 0x800000, 0x800000);
-      bytes[at] = level;
-      bytes[at + 1] = level >> 8;
-      bytes[at + 2] = level >> 16;
+    const fours = samples.length >> 2;
+    const words = new Uint32Array(bytes.buffer, 0, fours * 3);
+    for (let i = 0, at = 0; i < fours * 4; i += 4, at += 3) {
+      const a = level24(samples[i] as number);
+      const b = level24(samples[i + 1] as number);
+      const c = level24(samples[i + 2] as number);
+      const d = level24(samples[i + 3] as number);
+      words[at] = (a | (b << 24)) ^ 0x800000;
+      words[at + 1] = ((b >> 8) | (c << 16)) ^ 0x8000;
+      words[at + 2] = ((c >> 16) | (d << 8)) ^ 0x80000080;
+    }
+    for (let i = fours * 4; i < samples.length; i++) {
+      const level = level24(samples[i] as number) ^ 0x800000;
+      bytes.set([level, level >> 8, level >> 16], i * 3);
     }
     return bytes;
   },
   32(samples) {
-    const bytes = new Uint8Array(samples.length * 4);
-    const view = new DataView(bytes.buffer);
-    for (let i = 0; i < samples.length; i++) view.setFloat32(i * 4, samples[i] as number, true);
-    return bytes;
+    return new Uint8Array(samples.slice().buffer);
   },
 };
 
-/** The nearest whole number, of two the upper, within [-scale, scale). A float times a power of two is exact, and so is the half. */
-function toLevel(x: number, scale: number): number {
-  const level = Math.floor(x + 0.5);
-  return level >= scale ? scale - 1 : level < -scale ? -scale : level | 0;
+/** The nearest level, of two the upper. A float times a power of two is exact, and so are the sums with what lies half-way. */
+function level24(sample: number): number {
+  const level = sample * 0x800000 + 0x800000 + 0.5;
+  return level >= TOP_24 ? TOP_24 : level <= 0 ? 0 : level | 0;
 }

@@ -29,6 +29,8 @@ export interface LibraryViewOptions {
 
 /** Entries that are compared between two turns of the event loop. */
 const COMPARED_AT_ONCE = 500;
+/** How old a look may be for those who want a model's file alone, and look at that themselves. */
+const RECENT_MS = 1000;
 /** A writer renames several files at once: one look for all of them. */
 const SETTLE_MS = 50;
 
@@ -43,6 +45,7 @@ export class LibraryView {
   /** Of the folder: another one under its name has another library. */
   #folder: string;
   #available = true;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #revision = 0;
   #known = new Map<string, string>();
   #comparing: Promise<void> | null = null;
@@ -112,7 +115,18 @@ export class LibraryView {
       this.#changed();
     }
     this.#setAvailable(true);
+    this.#lookedAt = performance.now();
     return this.#library;
+  }
+
+  /**
+   * As `current`, but where the model is in the library, what was known a moment ago is enough.
+   *
+   * @throws as `current`
+   */
+  async recent(modelId: string): Promise<ModelLibrary> {
+    const isRecent = this.#available && performance.now() - this.#lookedAt < RECENT_MS;
+    return isRecent && this.#library.get(modelId) !== null ? this.#library : this.current();
   }
 
   close(): void {

@@ -15,10 +15,14 @@ const KEPT = 500;
 /** Files may have much to say. */
 const KEPT_BYTES = 64 * 2 ** 20;
 
-/** A model's file as it is now. */
-export interface ModelFile {
+/** Where a model's file is, or was. */
+export interface ModelPlace {
   entry: ModelEntry;
   path: string;
+}
+
+/** A model's file as it is now. */
+export interface ModelFile extends ModelPlace {
   /** Changes with every change of the file */
   identity: string;
   /** Of the file and its entry together */
@@ -33,11 +37,17 @@ export class ModelFacts {
     sizeCalculation: (description) => serialize(description).byteLength,
   });
 
-  /** @throws Problem 404: no such model, or its file is missing; SdaError ERR_SDA_UNSAFE */
-  async find(library: ModelLibrary, id: string): Promise<ModelFile> {
+  /** @throws Problem 404: no such model; SdaError ERR_SDA_UNSAFE */
+  async locate(library: ModelLibrary, id: string): Promise<ModelPlace> {
     const entry = library.get(id);
     const path = await library.pathOf(id);
     if (entry === null || path === null) throw notFound("model");
+    return { entry, path };
+  }
+
+  /** @throws as `locate`; Problem 404: the file is missing */
+  async find(library: ModelLibrary, id: string): Promise<ModelFile> {
+    const { entry, path } = await this.locate(library, id);
     const identity = await identityOf(path);
     return { entry, path, identity, etag: etagOf(identity, JSON.stringify(entry)) };
   }
@@ -52,7 +62,12 @@ export class ModelFacts {
   }
 }
 
-async function identityOf(path: string): Promise<string> {
+/**
+ * Changes with every change of the file.
+ *
+ * @throws Problem 404
+ */
+export async function identityOf(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
     // Hashed, because it becomes part of what clients see.

@@ -3,7 +3,7 @@ import { type LoadedModel, ModelCache, SdaError } from "small-dataset-audio";
 import { EventHub } from "./events.js";
 import { LibraryView } from "./library-view.js";
 import { Metrics } from "./metrics.js";
-import { ModelFacts, type ModelFile } from "./model-facts.js";
+import { ModelFacts, type ModelPlace } from "./model-facts.js";
 import type { ResolvedOptions } from "./options.js";
 import { Requests } from "./request-signal.js";
 import { SoundMemory } from "./sounds.js";
@@ -79,13 +79,13 @@ export class Service {
 
   /** A model of the library, ready to make sound, for as long as `f` takes. */
   async use<T>(
-    file: ModelFile,
+    { path }: ModelPlace,
     signal: AbortSignal,
     f: (model: LoadedModel) => Promise<T>,
   ): Promise<T> {
     try {
       return await this.cache.use(
-        file.path,
+        path,
         (model) => {
           this.#engine = "ready";
           return f(model);
@@ -93,6 +93,10 @@ export class Service {
         { signal },
       );
     } catch (error) {
+      // Perhaps the whole folder has gone, which is another answer.
+      if (error instanceof SdaError && error.code === "ERR_SDA_NOT_FOUND") {
+        await this.library.current();
+      }
       const missing = ["ERR_SDA_LIBTORCH", "ERR_SDA_NATIVE"];
       if (error instanceof SdaError && missing.includes(error.code) && this.#engine !== "ready") {
         this.#engine = "missing";

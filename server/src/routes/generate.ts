@@ -11,7 +11,7 @@ import {
   wavStream,
 } from "small-dataset-audio";
 import { fileName } from "../file-name.js";
-import type { ModelFile } from "../model-facts.js";
+import { identityOf, type ModelPlace } from "../model-facts.js";
 import { paced } from "../paced.js";
 import { badRequest, Problem } from "../problem.js";
 import { interleaved, peaksOf } from "../samples.js";
@@ -47,7 +47,7 @@ interface Job {
   service: Service;
   request: FastifyRequest;
   reply: FastifyReply;
-  file: ModelFile;
+  file: ModelPlace;
   options: GenerateOptions & { seed: number };
   bitDepth: BitDepth;
   controller: AbortController;
@@ -91,7 +91,8 @@ export function generateRoutes(api: Api, service: Service): void {
       const { bitDepth = 24, ...asked } = request.body;
       const options = toOptions(asked, limits.maxDurationS);
       const controller = requests.signal(request, reply, limits.timeoutMs);
-      const file = await facts.find(await library.current(), request.params.id);
+      const { id } = request.params;
+      const file = await facts.locate(await library.recent(id), id);
       const job: Job = { service, request, reply, file, options, bitDepth, controller };
       await work.run(controller.signal, () => produce(job, format));
       return reply;
@@ -168,7 +169,7 @@ function sendHeaders(
 async function soundOf(job: Job): Promise<Sound> {
   const { service, file, options, controller } = job;
   const { signal } = controller;
-  const id = soundId(file.identity, options);
+  const id = soundId(await identityOf(file.path), options);
   const known = service.sounds.get(id);
   if (known) return known;
   return service.use(file, signal, async (model) => {
