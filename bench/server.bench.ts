@@ -1,6 +1,6 @@
 /**
  * The server under load, beside the engine that it is made around: 32 connections that ask for a second of sound each, of 20
- * models in turn, for five minutes in all; between the minutes the same requests by calls, in a process of their own. The
+ * models in turn, for five minutes in all; by turns with the same requests by calls in a process of their own. The
  * client is on the same machine and takes its part of the processors.
  */
 import { mkdirSync } from "node:fs";
@@ -14,7 +14,7 @@ import type { Context, Suite } from "./support/suite.js";
 import { temporaryFolder } from "./support/temporary.js";
 
 const MODELS = 20;
-const FULL = { rounds: 5, serverS: 60, engineS: 20, warmUpS: 10 };
+const FULL = { rounds: 10, serverS: 30, engineS: 15, warmUpS: 10 };
 const QUICK = { rounds: 1, serverS: 3, engineS: 2, warmUpS: 1 };
 
 async function run({ file, quick, notes, say }: Context): Promise<Measured> {

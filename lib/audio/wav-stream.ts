@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { badArgument } from "../check.js";
 import type { AudioFormat } from "./generation.js";
+import { PieceStream } from "./piece-stream.js";
 import {
   type BitDepth,
   checkShape,
@@ -65,22 +66,21 @@ function shapeOf(format: WavFormat): WavShape {
 }
 
 async function* bytesOf(pieces: AsyncIterable<Float32Array>, shape: WavShape, size: WavSize) {
-  const { channels, frames } = shape;
+  const { channels, frames, bits } = shape;
   const expected = frames === undefined ? "whole frames" : `${frames} frames in all`;
   const most = frames === undefined ? Number.POSITIVE_INFINITY : frames * channels;
+  const encoded = pieces instanceof PieceStream ? pieces.encoded(bits) : null;
   let samples = 0;
   let begun = false;
-  for await (const piece of pieces) {
-    if (!(piece instanceof Float32Array)) throw badArgument("pieces", "Float32Arrays", piece);
-    const until = samples + piece.length;
+  for await (const piece of encoded ?? pieces) {
+    const isSamples = piece instanceof Float32Array;
+    if (!isSamples && encoded === null) throw badArgument("pieces", "Float32Arrays", piece);
+    const until = samples + (isSamples ? piece.length : piece.length / (bits / 8));
     if (until > most) throw badArgument("pieces", expected, until / channels);
     if (!begun) yield wavHeader(shape, size);
     begun = true;
-    for (let start = 0; start < piece.length; start += SLICE_SAMPLES) {
-      if (start > 0) await nextTurn();
-      const slice = piece.subarray(start, start + SLICE_SAMPLES);
-      yield encodeSamples(slice, shape, "pieces", samples + start);
-    }
+    if (isSamples) yield* slicesOf(piece, shape, samples);
+    else yield piece;
     samples = until;
   }
   const complete = frames === undefined ? samples % channels === 0 : samples === most;
@@ -88,4 +88,12 @@ async function* bytesOf(pieces: AsyncIterable<Float32Array>, shape: WavShape, si
   if (!begun) yield wavHeader(shape, size);
   // Where no size is given, the end of the bytes is the end of the data.
   if (frames !== undefined && size.pad > 0) yield new Uint8Array(size.pad);
+}
+
+async function* slicesOf(piece: Float32Array, shape: WavShape, first: number) {
+  for (let start = 0; start < piece.length; start += SLICE_SAMPLES) {
+    if (start > 0) await nextTurn();
+    const slice = piece.subarray(start, start + SLICE_SAMPLES);
+    yield encodeSamples(slice, shape, "pieces", first + start);
+  }
 }

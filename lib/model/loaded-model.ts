@@ -1,12 +1,20 @@
 import type { AudioFormat, GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
+import { PieceStream } from "../audio/piece-stream.js";
 import { qualityReport } from "../audio/quality.js";
 import { badArgument } from "../check.js";
 import { SdaError } from "../errors.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../latent/sliders.js";
 import { callNativeSync, callNativeUnder, stoppingProgress } from "../native/call.js";
-import type { NativeGenerateOptions, SavePlan, SaveResult, SaveTarget } from "../native/types.js";
+import type {
+  EngineAddon,
+  NativeGenerateOptions,
+  SavePlan,
+  SaveResult,
+  SaveTarget,
+  StreamHandle,
+} from "../native/types.js";
 import type { AudioSpectrogram } from "./audio-spectrogram.js";
 import type { ConvVae } from "./conv-vae.js";
 import type { ModelMetadata } from "./metadata.js";
@@ -126,32 +134,19 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     const native = this.#resolve(options, "running");
     if (native.loudness === "peak") throw badArgument("loudness", '"running" or "none"', "peak");
     const { signal, onProgress } = stoppingProgress(options.signal, options.onProgress);
-    return this.#pieces(native, signal, onProgress);
+    const { addon } = this.#native;
+    const start = () => this.#start(native, onProgress);
+    return new PieceStream(
+      piecesOf(addon, signal, start, (handle) => addon.nextPiece(handle)),
+      (bits) => piecesOf(addon, signal, start, (handle) => addon.nextPiece(handle, bits)),
+    );
   }
 
-  async *#pieces(
-    options: NativeGenerateOptions,
-    signal: AbortSignal | undefined,
-    onProgress: GenerateOptions["onProgress"],
-  ): AsyncGenerator<Float32Array, void, undefined> {
-    signal?.throwIfAborted();
+  #start(options: NativeGenerateOptions, onProgress: GenerateOptions["onProgress"]): StreamHandle {
     const { addon, model, spectrogram } = this.#native;
-    const handle = callNativeSync(() =>
+    return callNativeSync(() =>
       addon.startStream(model, spectrogram, options, onProgress, undefined),
     );
-    const stop = () => addon.closeStream(handle);
-    signal?.addEventListener("abort", stop, { once: true });
-    try {
-      for (;;) {
-        const piece = await callNativeUnder(signal, () => addon.nextPiece(handle));
-        if (piece === null) return;
-        yield piece;
-        signal?.throwIfAborted();
-      }
-    } finally {
-      signal?.removeEventListener("abort", stop);
-      stop();
-    }
   }
 
   /**
@@ -207,5 +202,29 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   /** As `disposeAsync`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.disposeAsync();
+  }
+}
+
+/** What a stream gives, one piece after the other; it ends when its reader leaves. */
+async function* piecesOf<T>(
+  addon: Pick<EngineAddon, "closeStream">,
+  signal: AbortSignal | undefined,
+  start: () => StreamHandle,
+  take: (handle: StreamHandle) => Promise<T | null>,
+): AsyncGenerator<T, void, undefined> {
+  signal?.throwIfAborted();
+  const handle = start();
+  const stop = () => addon.closeStream(handle);
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    for (;;) {
+      const piece = await callNativeUnder(signal, () => take(handle));
+      if (piece === null) return;
+      yield piece;
+      signal?.throwIfAborted();
+    }
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    stop();
   }
 }

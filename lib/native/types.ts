@@ -6,6 +6,7 @@
  * turns them into `SdaError`. A cancelled call rejects with code "ERR_SDA_ABORTED", which the
  * same place turns into the signal's reason.
  */
+import type { BitDepth } from "../audio/wav-format.js";
 import type { readCompact } from "../torch/compact.js";
 import type { Tensor, ValueFactories } from "../torch/values.js";
 
@@ -294,6 +295,8 @@ export interface EngineAddon {
   ): StreamHandle;
   /** The next samples, interleaved; null after the last. Not before the one before it has come. */
   nextPiece(stream: StreamHandle): Promise<Float32Array | null>;
+  /** The same as a WAV file of so many bits a sample has them. */
+  nextPiece(stream: StreamHandle, bits: BitDepth): Promise<Uint8Array | null>;
   /** Stops the work, if it still runs. */
   closeStream(stream: StreamHandle): void;
   /** The engine's threads and how many requests they take, for the whole process; returns what is in force. */

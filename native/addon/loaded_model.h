@@ -44,8 +44,8 @@ Napi::Promise dispose_model(Napi::Env env, const Napi::Value& model,
 Napi::Value generate(const Napi::CallbackInfo& info);
 // audioFormat(model, options)
 Napi::Value audio_format(const Napi::CallbackInfo& info);
-// startStream(model, spectrogram, options, onProgress, cancel?), nextPiece(stream) and
-// closeStream(stream)
+// startStream(model, spectrogram, options, onProgress, cancel?), nextPiece(stream, bits?)
+// and closeStream(stream)
 Napi::Value start_stream(const Napi::CallbackInfo& info);
 Napi::Value next_piece(const Napi::CallbackInfo& info);
 Napi::Value close_stream(const Napi::CallbackInfo& info);

@@ -17,6 +17,7 @@
 #include "addon/handles.h"
 #include "addon/loaded_model.h"
 #include "engine/generation.h"
+#include "engine/pcm.h"
 
 namespace sda::addon {
 namespace {
@@ -50,12 +51,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
     }
   }
 
-  // On the environment's thread.
-  Napi::Promise next(Napi::Env env) {
+  // On the environment's thread. Without a format, the samples themselves.
+  Napi::Promise next(Napi::Env env, std::optional<engine::PcmFormat> format) {
     if (waiting_)
       throw Error(ErrorCode::kArgument, "the last piece that was asked for has not come yet");
-    waiting_.emplace(Napi::Promise::Deferred::New(env));
-    const Napi::Promise promise = waiting_->Promise();
+    waiting_.emplace(Waiting{Napi::Promise::Deferred::New(env), format});
+    const Napi::Promise promise = waiting_->promise.Promise();
     environment_.retain(env);
     deliver(env);
     return promise;
@@ -65,6 +66,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
  private:
   using Piece = std::shared_ptr<std::vector<float>>;
+  struct Waiting {
+    Napi::Promise::Deferred promise;
+    std::optional<engine::PcmFormat> format;
+  };
 
   // These two come from engine threads, while the request is watched.
   void arrived(Piece piece) {
@@ -102,22 +107,32 @@ class Stream : public std::enable_shared_from_this<Stream> {
         failure = std::exchange(failure_, nullptr);
       }
     }
-    const Napi::Promise::Deferred waiting = *waiting_;
+    const Waiting waiting = *waiting_;
     waiting_.reset();
     environment_.release(env);
     if (piece && request_) request_->piece_taken();
     try {
       if (failure) std::rethrow_exception(failure);
-      waiting.Resolve(piece ? float_array(env, piece->data(), piece->size(), piece) : env.Null());
+      waiting.promise.Resolve(piece ? value_of(env, piece, waiting.format) : env.Null());
     } catch (...) {
-      waiting.Reject(current_error(env));
+      waiting.promise.Reject(current_error(env));
     }
+  }
+
+  static Napi::Value value_of(Napi::Env env, const Piece& piece,
+                              std::optional<engine::PcmFormat> format) {
+    if (!format) return float_array(env, piece->data(), piece->size(), piece);
+    // Memory of V8's own: it may be passed on to other threads.
+    auto bytes = Napi::Uint8Array::New(env, piece->size() * engine::bytes_per_sample(*format));
+    if (!engine::encode_pcm(piece->data(), piece->size(), *format, bytes.Data()))
+      throw Error(ErrorCode::kSchema, "the model makes samples that are not numbers");
+    return bytes;
   }
 
   Environment& environment_;
   const std::shared_ptr<CancelToken> cancel_;
   std::shared_ptr<engine::GenerationRequest> request_;  // the environment's thread only
-  std::optional<Napi::Promise::Deferred> waiting_;      // likewise
+  std::optional<Waiting> waiting_;                      // likewise
 
   std::mutex mutex_;  // of what follows
   std::deque<Piece> pieces_;
@@ -134,6 +149,17 @@ struct StreamHandle {
 
   const std::shared_ptr<Stream> stream;
 };
+
+// Bits a sample; undefined: none.
+std::optional<engine::PcmFormat> format_argument(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  const std::int64_t bits = integer_argument(value, "bits");
+  for (const auto format :
+       {engine::PcmFormat::kInt16, engine::PcmFormat::kInt24, engine::PcmFormat::kFloat32}) {
+    if (bits == static_cast<std::int64_t>(format)) return format;
+  }
+  throw Error(ErrorCode::kArgument, "bits must be 16, 24 or 32");
+}
 
 }  // namespace
 
@@ -157,7 +183,8 @@ Napi::Value start_stream(const Napi::CallbackInfo& info) {
 
 Napi::Value next_piece(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    return unwrap_handle<StreamHandle>(call[0])->stream->next(call.Env());
+    const std::shared_ptr<Stream>& stream = unwrap_handle<StreamHandle>(call[0])->stream;
+    return stream->next(call.Env(), format_argument(call[1]));
   });
 }
 

@@ -26,6 +26,7 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/loudness.cc
     ${SDA_ENGINE_DIR}/mel_scale.cc
     ${SDA_ENGINE_DIR}/parallel.cc
+    ${SDA_ENGINE_DIR}/pcm.cc
     ${SDA_ENGINE_DIR}/quality.cc
     ${SDA_ENGINE_DIR}/resample.cc
     ${SDA_ENGINE_DIR}/scheduler.cc

@@ -7,6 +7,8 @@ import {
   type LoadedModel,
   loadModel,
   type SdaError,
+  wavBytes,
+  wavStream,
 } from "../../lib/index.js";
 import {
   bundledModel,
@@ -33,6 +35,12 @@ function watched(model: LoadedModel, options: GenerateOptions = {}) {
   return { stream, progress, done: () => progress.at(-1)?.[0] ?? 0 };
 }
 
+async function bytesOf(parts: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const part of parts) all.push(part);
+  return Buffer.concat(all);
+}
+
 describe.skipIf(!engineBuilt)("a stream", () => {
   const model = ofModel(TINY);
   const bundled = ofModel(bundledModel);
@@ -47,6 +55,56 @@ describe.skipIf(!engineBuilt)("a stream", () => {
     expect(Math.max(...lengths)).toBeLessThan(2 * 48000);
     expect(progress.at(-1)).toEqual([CHUNKS, CHUNKS]);
     expect(progress).toEqual(progress.toSorted(([a], [b]) => a - b));
+  });
+
+  it.each([16, 24, 32] as const)(
+    "is the same WAV file of %d bits, whoever encodes it",
+    async (bitDepth) => {
+      const options: GenerateOptions = {
+        durationS: 2.5,
+        seed: 3,
+        loudness: "none",
+        sampleRate: 96000,
+        spatial: { mode: "dual_seed" },
+      };
+      const format = { ...model().audioFormat(options), bitDepth };
+      async function* samples() {
+        yield* model().stream(options);
+      }
+      const whole = async (pieces: AsyncIterable<Float32Array>) =>
+        bytesOf(wavStream(pieces, format));
+      const expected = await whole(samples());
+      expect(expected.length).toBe(wavBytes(format));
+      expect((await whole(model().stream(options))).equals(expected)).toBe(true);
+      // What has been taken as samples goes on as samples.
+      const begun = model().stream(options);
+      const first = await begun.next();
+      expect(first.value).toBeInstanceOf(Float32Array);
+      const rest = wavStream(begun, { ...format, frames: undefined });
+      const restBytes = (await bytesOf(rest)).subarray(bitDepth === 32 ? 58 : 44);
+      const data = expected.subarray(expected.length - restBytes.length);
+      expect(restBytes.length).toBeGreaterThan(0);
+      expect(restBytes.equals(data)).toBe(true);
+    },
+  );
+
+  it("as bytes it is left, aborted and exhausted as it is as samples", async () => {
+    const stopped = new AbortController();
+    const pieces = model().stream({ ...LONG, signal: stopped.signal });
+    const bytes = wavStream(pieces, model().audioFormat(LONG));
+    await bytes.next();
+    expect((await pieces.next()).done).toBe(true);
+    stopped.abort(new Error("enough"));
+    await expect(
+      (async () => {
+        for await (const _ of bytes);
+      })(),
+    ).rejects.toThrow("enough");
+    const left = wavStream(model().stream(LONG), model().audioFormat(LONG));
+    await left.next();
+    await left.return?.();
+    await cpuUntilIdle();
+    expect((await left.next()).done).toBe(true);
   });
 
   it("ends at once when there is not even one sample", async () => {

@@ -19,6 +19,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <future>
 #include <limits>
@@ -37,6 +38,7 @@
 #include "engine/lane_fft.h"
 #include "engine/latent_path.h"
 #include "engine/mel_scale.h"
+#include "engine/pcm.h"
 #include "engine/quality.h"
 #include "engine/resample.h"
 #include "engine/spatial.h"
@@ -373,6 +375,44 @@ void test_spatial_and_quality() {
 
 // With windowing and overlap-add about them, and quarter by quarter: frames to their transforms and
 // back to the wave that they add up to.
+// Against the plain formula, in doubles; the byte order is the file's.
+std::int64_t nearest(float sample, double scale) {
+  const double level = std::floor(double{sample} * scale + 0.5);
+  return static_cast<std::int64_t>(std::min(std::max(level, -scale), scale - 1));
+}
+
+void test_pcm() {
+  std::vector<float> samples = {0.0F,  1.0F,     -1.0F,     1.5F,     -1e30F,
+                                1e30F, 0x1p-24F, -0x1p-24F, 0x1p-149F};
+  for (int i = -40; i <= 40; ++i) {
+    // At half a level, and on either side of it.
+    for (const float half : {std::ldexp(0.5F, -15), std::ldexp(0.5F, -23)}) {
+      const float at = static_cast<float>(i) * half;
+      for (const float beside : {-2.0F, at, 2.0F}) samples.push_back(std::nextafter(at, beside));
+    }
+    samples.push_back(std::sin(static_cast<float>(i * i)));
+  }
+  std::vector<std::uint8_t> bytes(samples.size() * 4);
+  for (const auto format : {PcmFormat::kInt16, PcmFormat::kInt24}) {
+    const std::size_t size = bytes_per_sample(format);
+    EXPECT(encode_pcm(samples.data(), samples.size(), format, bytes.data()));
+    bool all_nearest = true;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const std::int64_t level =
+          nearest(samples[i], std::ldexp(1.0, 8 * static_cast<int>(size) - 1));
+      for (std::size_t b = 0; b < size; ++b)
+        all_nearest &= bytes[i * size + b] == static_cast<std::uint8_t>(level >> (8 * b));
+    }
+    EXPECT(all_nearest);
+  }
+  EXPECT(encode_pcm(samples.data(), samples.size(), PcmFormat::kFloat32, bytes.data()));
+  EXPECT(std::memcmp(bytes.data(), samples.data(), bytes.size()) == 0);
+  for (const float odd : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    samples[20] = odd;
+    EXPECT(!encode_pcm(samples.data(), samples.size(), PcmFormat::kInt24, bytes.data()));
+  }
+}
+
 void test_lane_blocks() {
   const std::int64_t size = 128;
   const LaneFft fft(size);
@@ -727,6 +767,7 @@ int run() {
   test_latent_path();
   test_joining();
   test_spatial_and_quality();
+  test_pcm();
   test_lane_fft();
   test_real_transforms();
   test_conv_kernels();
