@@ -19,7 +19,7 @@ export type { ModelEntry } from "./library/entry.js";
 export type { LockOptions } from "./library/lock.js";
 export { ModelLibrary } from "./library/model-library.js";
 export type { RepairOptions, RepairResult } from "./library/repair.js";
-export type { ListOptions, SearchOptions } from "./library/search.js";
+export type { ListOptions, PageOptions, SearchOptions } from "./library/search.js";
 export { addModelFile, importModel } from "./model/add.js";
 export { AudioSpectrogram, type MelToWaveformOptions } from "./model/audio-spectrogram.js";
 export { ModelCache, type ModelCacheOptions } from "./model/cache.js";

@@ -181,7 +181,7 @@ function server(result: Result): string {
       ["a request, ms: median", of(LATENCY)],
       ["a request, ms: 99th percentile", of(LATENCY_P99)],
       ["event loop's delay, ms: 99th percentile", of(LOOP_P99)],
-      ["memory from minute to minute, MB", `${figure(low)} to ${figure(high)}`],
+      ["memory from one half minute to another, MB", `${figure(low)} to ${figure(high)}`],
     ],
   );
 }

@@ -49,7 +49,7 @@ export function figures(
         ...judged(share, { atLeast: 0.85 }),
       },
       {
-        what: "the server's memory after the last minute, than after the first",
+        what: "the server's memory after the last half minute, than after the first",
         ours: MEMORY,
         theirs: MEMORY,
         ratio: growth,

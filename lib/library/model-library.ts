@@ -1,11 +1,17 @@
-import { badArgument } from "../check.js";
+import { badArgument, checkInteger } from "../check.js";
 import { checkEntry, checkId, isField, type ModelEntry } from "./entry.js";
 import { ModelsFolder } from "./folder.js";
 import type { IndexImage, Patch } from "./index-image.js";
 import { hasLeftovers, settleLeftovers } from "./leftovers.js";
 import { checkLockOptions, type LockOptions } from "./lock.js";
 import type { RepairOptions, RepairResult } from "./repair.js";
-import { checkSearchOptions, type ListOptions, Search, type SearchOptions } from "./search.js";
+import {
+  checkSearchOptions,
+  type ListOptions,
+  type PageOptions,
+  Search,
+  type SearchOptions,
+} from "./search.js";
 import { IndexStore } from "./store.js";
 import { WriteQueue } from "./write-queue.js";
 
@@ -99,6 +105,22 @@ export class ModelLibrary {
       for (const field of fields) picked[field] = image.value(slot, field);
       return picked as Pick<ModelEntry, K>;
     });
+  }
+
+  /**
+   * The entries `offset` to `offset + limit` of those that `search` finds, and how many it finds. Those of other pages are not
+   * made: a page of a large library takes no longer than one of a small one.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
+   */
+  searchPage(options: SearchOptions & PageOptions): { entries: ModelEntry[]; total: number } {
+    const { offset = 0, limit } = options;
+    checkInteger("offset", offset, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger("limit", limit, 0, Number.MAX_SAFE_INTEGER);
+    const found = this.#searching(options).slots(options);
+    const { image } = this.#store;
+    const entries = Array.from(found.slice(offset, offset + limit), (slot) => image.entry(slot));
+    return { entries, total: found.length };
   }
 
   #searching(options: SearchOptions): Search {

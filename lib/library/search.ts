@@ -21,6 +21,14 @@ export interface SearchOptions extends ListOptions {
   tags?: string[];
 }
 
+/** Which part of what is found. */
+export interface PageOptions {
+  /** How many come before it; default 0 */
+  offset?: number;
+  /** How many there may be on it */
+  limit: number;
+}
+
 export function checkSearchOptions({ query, tags, reverse }: SearchOptions): void {
   if (query !== undefined && typeof query !== "string")
     throw badArgument("query", "a string", query);
@@ -58,11 +66,11 @@ export class Search {
     tags = [],
     sortBy = "saveDate",
     reverse = true,
-  }: SearchOptions): Iterable<number> {
+  }: SearchOptions): readonly number[] | Uint32Array {
     this.#catchUp();
     const image = this.#image;
     const sort = isField(sortBy) ? this.#sort(sortBy, reverse) : null;
-    if (query === "" && tags.length === 0) return sort?.order ?? image.models();
+    if (query === "" && tags.length === 0) return sort?.order ?? [...image.models()];
     const found = Uint32Array.from(this.#matching(query, tags));
     if (!sort) return found.sort(); // slots are numbered in order of insertion
     if (found.length <= image.count * MANY) return sort.sort(found);

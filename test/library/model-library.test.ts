@@ -564,3 +564,53 @@ describe("pick", () => {
     });
   });
 });
+
+describe("searchPage", () => {
+  test("gives the part of what search finds, and how many that are", async () => {
+    const library = await ModelLibrary.open(folder);
+    await library.addEntries(
+      Array.from({ length: 50 }, (_, i) =>
+        entry(i, { name: `n${i % 7}`, tags: i % 3 ? ["a"] : [] }),
+      ),
+    );
+    await library.remove(entry(10).modelId);
+    const fresh = await ModelLibrary.open(folder);
+    for (const options of [
+      {},
+      { query: "n3" },
+      { query: "N", sortBy: "name" as const, reverse: false },
+      { tags: ["A"], sortBy: "unknown" as never },
+      { sortBy: "unknown" as never },
+      { query: "nothing" },
+    ]) {
+      const all = library.search(options);
+      for (const [offset, limit] of [
+        [undefined, 10],
+        [0, 0],
+        [3, 4],
+        [45, 10],
+        [50, 10],
+        [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+      ] as const) {
+        const page = fresh.searchPage({
+          ...options,
+          ...(offset !== undefined && { offset }),
+          limit,
+        });
+        expect(page.total).toBe(all.length);
+        expect(page.entries).toEqual(all.slice(offset ?? 0, (offset ?? 0) + limit));
+      }
+    }
+    for (const [option, options] of [
+      ["limit", {}],
+      ["limit", { limit: -1 }],
+      ["offset", { limit: 1, offset: 0.5 }],
+      ["query", { limit: 1, query: 1 }],
+    ] as const) {
+      expect(await sdaError(() => fresh.searchPage(options as never))).toMatchObject({
+        code: "ERR_SDA_ARGUMENT",
+        details: { option },
+      });
+    }
+  });
+});

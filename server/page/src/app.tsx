@@ -2,6 +2,7 @@ import { useEffect } from "preact/hooks";
 import { connection } from "./events.js";
 import { LibraryPage } from "./library/library-page.js";
 import { ModelPage } from "./model/model-page.js";
+import { announce } from "./notices.js";
 import { libraryAddress, modelId, moves } from "./route.js";
 import { session } from "./session.js";
 import { asking, token } from "./token.js";
@@ -10,9 +11,16 @@ import { Link } from "./ui/link.js";
 import { Notices } from "./ui/notices.js";
 import { TokenDialog } from "./ui/token-dialog.js";
 
+const LOST =
+  "The connection to the server is lost. What you see may be out of date; it is tried again every few seconds.";
+
 export function App() {
   const id = modelId.value;
   useFocusOnMove();
+  const isLost = connection.value === "lost";
+  useEffect(() => {
+    if (isLost) announce(LOST);
+  }, [isLost]);
   return (
     <>
       {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place on the page, by itself and by the handler */}
@@ -33,12 +41,7 @@ export function App() {
           </button>
         )}
       </header>
-      {connection.value === "lost" && (
-        <p class="banner" role="status">
-          The connection to the server is lost. What you see may be out of date; it is tried again
-          every few seconds.
-        </p>
-      )}
+      {isLost && <p class="banner">{LOST}</p>}
       <main id="main" tabIndex={-1}>
         {id === null ? <LibraryPage key={moves.value} /> : <ModelPage key={moves.value} id={id} />}
       </main>

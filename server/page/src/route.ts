@@ -14,9 +14,13 @@ export const modelId = computed(() => new URLSearchParams(query.value).get("mode
 /** The library's address as it was last seen, for the way back. */
 let libraryQuery = modelId.value === null ? location.search : "";
 
-addEventListener("popstate", () => {
+function entered(): void {
   query.value = location.search;
   if (modelId.value === null) libraryQuery = location.search;
+}
+
+addEventListener("popstate", () => {
+  entered();
   moves.value++;
 });
 
@@ -34,15 +38,19 @@ export function libraryAddress(): string {
 
 export function go(address: string): void {
   history.pushState(null, "", address);
-  query.value = location.search;
+  entered();
   moves.value++;
   scrollTo(0, 0);
 }
 
 /** The same place in other words: no new entry in the browser's history. */
 export function rewrite(search: URLSearchParams): void {
+  history.replaceState(null, "", addressWith(search));
+  entered();
+}
+
+/** This page with another query. */
+export function addressWith(search: URLSearchParams): string {
   const text = search.toString().replaceAll("%2C", ",");
-  history.replaceState(null, "", text === "" ? location.pathname : `?${text}`);
-  query.value = location.search;
-  if (modelId.value === null) libraryQuery = location.search;
+  return text === "" ? location.pathname : `?${text}`;
 }

@@ -25,13 +25,16 @@ export function modelsRoutes(api: Api, service: Service): void {
       const { query = "", tags = [], sort = "saveDate", order = "desc" } = request.query;
       const { page = 1, pageSize = PAGE_SIZE } = request.query;
       const now = await library.current();
-      const search = { query, tags, sortBy: sort, reverse: order === "desc" };
-      // The ids alone of those on other pages: reading all of a large library's entries takes longer.
-      const found = now.pick(["modelId"], search);
-      const models = found
-        .slice((page - 1) * pageSize, page * pageSize)
-        .map(({ modelId }) => now.get(modelId) as ModelEntry);
-      return sendJson(request, reply, { models, total: found.length, page, pageSize });
+      const offset = Math.min((page - 1) * pageSize, Number.MAX_SAFE_INTEGER);
+      const { entries, total } = now.searchPage({
+        query,
+        tags,
+        sortBy: sort,
+        reverse: order === "desc",
+        offset,
+        limit: pageSize,
+      });
+      return sendJson(request, reply, { models: entries, total, page, pageSize });
     },
   );
 

@@ -20,14 +20,16 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await see(library.getByRole("article")).toHaveCount(3);
     await see(page.getByRole("slider", { name: "Brightness" })).toBeVisible();
     await server.kill();
-    await see(page.getByText(/connection to the server is lost/)).toBeVisible();
+    const banner = page.locator(".banner");
+    await see(banner).toContainText("The connection to the server is lost");
+    await see(page.getByTestId("announcer")).toHaveText(/connection to the server is lost/);
     await page.getByRole("button", { name: /^Render/ }).click();
     await see(page.getByRole("alert")).toContainText("The server does not answer");
     await library.getByRole("searchbox").fill("pluck");
     await see(library.getByRole("alert")).toContainText("The server does not answer");
 
     await startServer({ modelsDir: folder, port: server.port });
-    await see(page.getByText(/connection to the server is lost/)).toBeHidden();
+    await see(banner).toBeHidden();
     await see(library.getByRole("article")).toHaveCount(1);
     await page.getByRole("button", { name: "Try again" }).click();
     await heard(page, 1);

@@ -14,7 +14,14 @@ import {
 import { browserPath } from "./support/browser.js";
 import { dropFile } from "./support/drop.js";
 import { heard, timesHeard } from "./support/heard.js";
-import { bundledModel, emptyFolder, fixture, modelsFolder, PLUCKS } from "./support/models.js";
+import {
+  bundledModel,
+  emptyFolder,
+  fixture,
+  manyModels,
+  modelsFolder,
+  PLUCKS,
+} from "./support/models.js";
 import { startServer } from "./support/server.js";
 import { visit } from "./support/visit.js";
 
@@ -121,6 +128,27 @@ describe.skipIf(browserPath === null)("a visit", () => {
     await expectHeard(await heard(other, 1), options);
   });
 
+  test("a library of several pages is leafed through, and the address says where", async () => {
+    const { url } = await startServer({ modelsDir: await manyModels() });
+    const page = await visit(`${url}?sort=name&order=asc`);
+    const cards = page.getByRole("article");
+    const names = () => cards.getByRole("heading").allTextContents();
+    await see(cards).toHaveCount(24);
+    const first = await names();
+    await page.getByRole("button", { name: "Next" }).click();
+    await see(cards).toHaveCount(9);
+    await see(page.getByRole("button", { name: "Next" })).toBeDisabled();
+    await see(page.getByRole("heading", { name: "Library" })).toBeFocused();
+    const second = await names();
+    expect([...first, ...second]).toEqual([...first, ...second].toSorted());
+    expect(new Set([...first, ...second]).size).toBe(33);
+    const other = await visit(page.url());
+    await see(other.getByRole("article")).toHaveCount(9);
+    await page.goBack();
+    await see(cards).toHaveCount(24);
+    expect(await names()).toEqual(first);
+  });
+
   test("random positions are the library's; centre, reset, undo and redo", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
@@ -187,6 +215,14 @@ describe.skipIf(browserPath === null)("a visit", () => {
     const last = await heard(page, before + 2);
     expect(last.channels.map(bytesOf)).toEqual(second.channels.map(bytesOf));
     expect(asked).toBe(0);
+
+    // The address brings both of them to someone else
+    await see(page).toHaveURL(/sliders=-5,.*slot=B&other=/);
+    const other = await visit(page.url());
+    await see(other.getByRole("radio", { name: "B" })).toBeChecked();
+    await see(other.getByRole("slider", { name: "Brightness" })).toHaveValue("-5");
+    await other.getByRole("radio", { name: "A" }).check({ force: true });
+    await see(other.getByRole("slider", { name: "Brightness" })).toHaveValue("5");
   });
 
   test("the progress of the full sound comes by the event stream", async () => {

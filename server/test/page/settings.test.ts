@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
+  comparedOf,
+  comparing,
   DEFAULTS,
   generateBody,
   positionsOf,
@@ -30,6 +32,23 @@ describe("an address", () => {
 
   test("says only what isn't the default, but the seed always", () => {
     expect(queryOf("m", [], settings).toString()).toBe("model=m&seed=42");
+  });
+
+  test("brings back both slots that are compared, and which of them is heard", () => {
+    const shown = queryOf("m", [1, 2], settings);
+    const hidden = queryOf("m", [-3, 0], { ...settings, seed: 7, spatial: "stereo", width: 1 });
+    for (const active of ["A", "B"] as const) {
+      const address = search(comparing(shown, { active, other: hidden }).toString());
+      expect(address.getAll("model")).toEqual(["m"]);
+      expect(positionsOf(address, 2, 10)).toEqual([1, 2]);
+      const { active: heard, other } = comparedOf(address);
+      expect(heard).toBe(active);
+      expect(positionsOf(other as URLSearchParams, 2, 10)).toEqual([-3, 0]);
+      expect(settingsOf(other as URLSearchParams, 1, 60)).toMatchObject({ seed: 7, width: 1 });
+    }
+    expect(comparing(shown, { active: "A", other: null }).toString()).toBe(shown.toString());
+    expect(comparedOf(shown)).toEqual({ active: "A", other: null });
+    expect(comparedOf(search("slot=C&other=")).active).toBe("A");
   });
 
   test("says width and depth for mid-side stereo alone, which alone uses them", () => {

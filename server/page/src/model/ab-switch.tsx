@@ -1,5 +1,6 @@
 import { announce } from "../notices.js";
-import type { Desk, SlotName } from "./desk.js";
+import type { Desk } from "./desk.js";
+import type { SlotName } from "./settings.js";
 
 /** Two sets of positions and settings, each with its sound, to hear one against the other. */
 export function AbSwitch({ desk }: { desk: Desk }) {

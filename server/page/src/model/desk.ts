@@ -8,10 +8,16 @@ import type { Made } from "../sound/made.js";
 import { SoundMaker } from "../sound/maker.js";
 import { Player } from "../sound/player.js";
 import type { Sliders } from "../types.js";
-import { positionsOf, queryOf, type Settings, settingsOf } from "./settings.js";
+import {
+  comparedOf,
+  comparing,
+  positionsOf,
+  queryOf,
+  type Settings,
+  type SlotName,
+  settingsOf,
+} from "./settings.js";
 import { begin, type History, redo, step, undo } from "./undo.js";
-
-export type SlotName = "A" | "B";
 
 const PREVIEW_PAUSE_MS = 120;
 /** Browsers refuse to rewrite an address more than a few times a second. */
@@ -31,6 +37,26 @@ class Slot {
     this.settings = signal(settings);
     this.made = signal(made);
   }
+
+  copy(): Slot {
+    return new Slot(this.positions.peek(), this.settings.peek(), this.made.peek());
+  }
+
+  address(modelId: string): URLSearchParams {
+    return queryOf(modelId, this.positions.value, this.settings.value);
+  }
+}
+
+/** What an address asks for, and whether it asks for positions that these sliders can't take. */
+function slotOf(
+  query: URLSearchParams,
+  { sliders, half }: Sliders,
+  maxDurationS: number,
+): [Slot, isRefused: boolean] {
+  const asked = positionsOf(query, sliders.length, half);
+  const positions = asked ?? new Array<number>(sliders.length).fill(0);
+  const slot = new Slot(positions, settingsOf(query, randomSeed(), maxDurationS));
+  return [slot, asked === null && query.has("sliders")];
 }
 
 export class Desk {
@@ -38,7 +64,7 @@ export class Desk {
   readonly sliders: Signal<Sliders>;
   readonly player = new Player();
   readonly maker: SoundMaker;
-  readonly active = signal<SlotName>("A");
+  readonly active: Signal<SlotName>;
   readonly previews = signal(localStorage.getItem(PREVIEW_KEY) !== "off");
   /** Whether the address asked for positions that this model cannot take */
   readonly addressRefused: boolean;
@@ -66,12 +92,15 @@ export class Desk {
     this.sliders = signal(sliders);
     this.maker = new SoundMaker(modelId);
     const query = currentQuery();
-    const count = sliders.sliders.length;
-    const asked = positionsOf(query, count, sliders.half);
-    this.addressRefused = asked === null && query.has("sliders");
-    const positions = asked ?? new Array<number>(count).fill(0);
-    const slot = new Slot(positions, settingsOf(query, randomSeed(), maxDurationS));
-    this.#slots = { A: signal(slot), B: signal(null) };
+    const { active, other } = comparedOf(query);
+    const [shown, isRefused] = slotOf(query, sliders, maxDurationS);
+    const [hidden] = other === null ? [null] : slotOf(other, sliders, maxDurationS);
+    this.addressRefused = isRefused;
+    this.active = signal(active);
+    this.#slots =
+      active === "A"
+        ? { A: signal(shown), B: signal(hidden) }
+        : { A: signal(hidden ?? shown.copy()), B: signal(shown) };
     this.#slot = computed(() =>
       this.active.value === "B" && this.#slots.B.value ? this.#slots.B.value : this.#slots.A.value,
     );
@@ -129,7 +158,8 @@ export class Desk {
   /** Changes over to the other slot, in mid-play without a gap. An empty one begins as a copy. */
   switchTo(name: SlotName): void {
     if (name === this.active.peek()) return;
-    if (name === "B" && this.#slots.B.peek() === null) this.#slots.B.value = this.#copy();
+    if (name === "B" && this.#slots.B.peek() === null)
+      this.#slots.B.value = this.#slot.peek().copy();
     clearTimeout(this.#previewTimer);
     this.active.value = name;
     this.player.load(this.made.peek()?.buffer ?? null, { keepPosition: true });
@@ -137,7 +167,7 @@ export class Desk {
 
   /** Makes the other slot like this one. */
   copyToOther(): void {
-    this.#slots[this.active.peek() === "A" ? "B" : "A"].value = this.#copy();
+    this.#slots[this.active.peek() === "A" ? "B" : "A"].value = this.#slot.peek().copy();
   }
 
   setPreviews(on: boolean): void {
@@ -157,10 +187,6 @@ export class Desk {
     for (const end of this.#ends) end();
     this.maker.dispose();
     this.player.dispose();
-  }
-
-  #copy(): Slot {
-    return new Slot(this.positions.peek(), this.settings.peek(), this.made.peek());
   }
 
   #travel(way: typeof undo): void {
@@ -196,7 +222,9 @@ export class Desk {
   #keepAddress(): () => void {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = effect(() => {
-      const query = queryOf(this.modelId, this.positions.value, this.settings.value);
+      const active = this.active.value;
+      const other = this.#slots[active === "A" ? "B" : "A"].value?.address(this.modelId) ?? null;
+      const query = comparing(this.#slot.value.address(this.modelId), { active, other });
       clearTimeout(timer);
       timer = setTimeout(() => {
         if (routedModel.peek() === this.modelId) rewrite(query);

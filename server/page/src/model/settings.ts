@@ -79,6 +79,35 @@ export function queryOf(
   return query;
 }
 
+export type SlotName = "A" | "B";
+
+/** Positions and settings, to be heard one against the other. */
+export interface Compared {
+  active: SlotName;
+  /** The address of the slot that isn't played with; null when there is none */
+  other: URLSearchParams | null;
+}
+
+/** The two slots of an address, which itself speaks of the active one. */
+export function comparedOf(query: URLSearchParams): Compared {
+  const other = query.get("other");
+  return {
+    active: query.get("slot") === "B" ? "B" : "A",
+    other: other === null ? null : new URLSearchParams(other),
+  };
+}
+
+/** An address with what there is to compare. */
+export function comparing(query: URLSearchParams, { active, other }: Compared): URLSearchParams {
+  const both = new URLSearchParams(query);
+  if (other === null) return both;
+  const rest = new URLSearchParams(other);
+  rest.delete("model"); // the same
+  if (active === "B") both.set("slot", active);
+  both.set("other", rest.toString().replaceAll("%2C", ","));
+  return both;
+}
+
 /** What to ask the server for. Without sliders the seed alone chooses the points that are played. */
 export function generateBody(
   positions: readonly number[],

@@ -3,9 +3,12 @@ import { useEffect, useRef } from "preact/hooks";
 import WaveSurfer from "wavesurfer.js";
 import type { Made } from "../sound/made.js";
 import { waveformRows } from "../sound/peaks.js";
+import type { Player } from "../sound/player.js";
 import type { Desk } from "./desk.js";
 
 const HEIGHT = 112;
+/** What an arrow key moves by */
+const SEEK_STEP_S = 0.1;
 
 /** The policy forbids styles without it; the server writes a new one into each page. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
@@ -55,13 +58,18 @@ export function Waveform({ desk, made }: { desk: Desk; made: Made }) {
         aria-label="Position in the sound"
         min={0}
         max={made.buffer.duration}
-        step={0.01}
+        step={SEEK_STEP_S}
         value={player.position.value}
-        aria-valuetext={`${player.position.value.toFixed(1)} of ${made.buffer.duration.toFixed(1)} seconds`}
+        aria-valuetext={`${spokenPosition(player)} of ${made.buffer.duration.toFixed(1)} seconds`}
         onInput={({ currentTarget }) => player.seek(currentTarget.valueAsNumber)}
       />
     </div>
   );
+}
+
+/** Whole seconds while it plays: what changes all the time is read out all the time. */
+function spokenPosition({ playing, position }: Player): string {
+  return playing.value ? String(Math.floor(position.value)) : position.value.toFixed(1);
 }
 
 function colors(): { waveColor: string; progressColor: string; cursorColor: string } {
