@@ -1,4 +1,5 @@
 /** Editing: the file and the entry say the new, everything else is as it was. */
+import { spawn } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -33,6 +34,7 @@ import { sdaError } from "../support/errors.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
+import { python } from "../support/python.js";
 
 type Dict = Map<string, unknown>;
 
@@ -365,6 +367,46 @@ describe("what is refused changes nothing", () => {
     expect(state().ino).toBe(before.ino);
   });
 });
+
+// There, whoever opens an index that is about to be taken back waits.
+test.runIf(python !== null && process.platform === "linux")(
+  "updates lose nothing that a Python program without a lock adds meanwhile",
+  async () => {
+    const WRITES = 400;
+    const script = `
+import json, os, sys
+index = os.path.join(sys.argv[1], "model_library.json")
+for i in range(${WRITES}):
+    data = json.load(open(index))
+    name = f"python-{i}"
+    data["models"][name] = dict(next(iter(data["models"].values())), model_id=name, file_path=f"{name}.sda")
+    json.dump(data, open(index + ".new", "w"), indent=2)
+    os.replace(index + ".new", index)`;
+    const child = spawn(python as string, ["-c", script, folder]);
+    let isRunning = true;
+    const ended = new Promise((done) => child.on("close", done)).then((code) => {
+      isRunning = false;
+      return code;
+    });
+    let updates = 0;
+    while (isRunning) {
+      const name = `Kitchen ${++updates}`;
+      expect(await updateModel(entry.modelId, folder, { name })).toMatchObject({ name });
+      expect((await readMetadata(path)).name).toBe(name);
+    }
+    expect(await ended).toBe(0);
+    expect(updates).toBeGreaterThan(20);
+    const library = await ModelLibrary.open(folder);
+    const lost = Array.from({ length: WRITES }, (_, i) => `python-${i}`).filter(
+      (id) => library.get(id) === null,
+    );
+    expect(lost).toEqual([]);
+    await updateModel(entry.modelId, folder, { name: "Cellar" });
+    expect(await entryNow()).toMatchObject({ name: "Cellar", fileSizeBytes: statSync(path).size });
+    const left = readdirSync(folder).filter((name) => !/^\.?model_library/.test(name));
+    expect(left).toEqual([entry.filePath]);
+  },
+);
 
 test("a model that has been deleted is not updated, and doesn't come back", async () => {
   const [deleted, updated] = await Promise.allSettled([
