@@ -108,8 +108,8 @@ export class ModelLibrary {
   }
 
   /**
-   * The entries `offset` to `offset + limit` of those that `search` finds, and how many it finds. Those of other pages are not
-   * made: a page of a large library takes no longer than one of a small one.
+   * The entries `offset` to `offset + limit` of those that `search` finds, and how many it finds. Those of other pages are
+   * looked for, too, but not made, which takes the longer part of the time where there are many.
    *
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
    */
