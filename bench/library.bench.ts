@@ -7,7 +7,7 @@ import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ModelEntry, ModelLibrary } from "../lib/index.js";
-import { entryText } from "../lib/library/entry.js";
+import { entryText } from "../lib/library/index/entry.js";
 import { type Goal, judged } from "./support/goals.js";
 import { writeLargeModel } from "./support/large-file.js";
 import { Peer } from "./support/python.js";

@@ -5,8 +5,8 @@ import {
   checkOneOf,
   checkSignal,
   seedOrRandom,
-} from "../check.js";
-import { SdaError } from "../errors.js";
+} from "../base/check.js";
+import { SdaError } from "../base/errors.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { slidersToLatent } from "../latent/sliders.js";
 import type { NativeGenerateOptions } from "../native/types.js";

@@ -1,5 +1,5 @@
-import { badArgument, checkInteger, checkSignal } from "../check.js";
-import { SdaError } from "../errors.js";
+import { badArgument, checkInteger, checkSignal } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
 import { callNative } from "../native/call.js";
 import { engineAddon } from "../native/load.js";
 

@@ -1,6 +1,6 @@
 /** What is in a WAV file: its header and its samples. */
-import { badArgument, checkInteger, checkOneOf } from "../check.js";
-import { SdaError } from "../errors.js";
+import { badArgument, checkInteger, checkOneOf } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
 
 export const BIT_DEPTHS = [16, 24, 32] as const;
 /** Bits a sample: 16 and 24 are integer PCM, 32 is float. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { badArgument } from "../check.js";
+import { badArgument } from "../base/check.js";
 import type { AudioFormat } from "./generation.js";
 import { PieceStream } from "./piece-stream.js";
 import {

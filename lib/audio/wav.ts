@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { writeFileAtomically } from "../atomic-file.js";
-import { badArgument, checkSignal, toFilePath } from "../check.js";
+import { writeFileAtomically } from "../base/atomic-file.js";
+import { badArgument, checkSignal, toFilePath } from "../base/check.js";
 import type { GenerationResult } from "./generation.js";
 import {
   type BitDepth,

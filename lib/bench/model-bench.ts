@@ -1,11 +1,11 @@
 /** How fast a model opens and sounds on this machine: what `sda bench` measures. */
 import { Bench } from "tinybench";
-import { SdaError } from "../errors.js";
+import { SdaError } from "../base/errors.js";
+import { readMetadata } from "../format/metadata.js";
 import { type Device, loadModel } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
-import { readMetadata } from "../model/metadata.js";
 import { load } from "../torch/load.js";
-import { Tensor } from "../torch/values.js";
+import { Tensor } from "../values/values.js";
 import { type Summary, summarize } from "./statistics.js";
 
 export interface ModelBenchOptions {

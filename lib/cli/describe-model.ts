@@ -1,6 +1,7 @@
 /** A model as text for a person, and as JSON for a program. */
+
+import type { ModelDescription } from "../format/describe.js";
 import type { SliderInfo } from "../latent/sliders.js";
-import type { ModelDescription } from "../model/describe.js";
 import type { Io } from "./io.js";
 import {
   bytesText,

@@ -8,9 +8,9 @@ import {
   SPATIAL_MODES,
 } from "../audio/options.js";
 import { BIT_DEPTHS, type BitDepth } from "../audio/wav-format.js";
-import { badArgument, seedOrRandom } from "../check.js";
-import { fileStem } from "../file-stem.js";
-import { makeFolder } from "../make-folder.js";
+import { badArgument, seedOrRandom } from "../base/check.js";
+import { fileStem } from "../base/file-stem.js";
+import { makeFolder } from "../base/make-folder.js";
 import type { Device } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
 import { type Io, writeJson } from "./io.js";

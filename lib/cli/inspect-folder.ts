@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { badArgument } from "../check.js";
-import { SdaError } from "../errors.js";
-import { ioError } from "../library/io-error.js";
+import { badArgument } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
+import { ioError } from "../base/io-error.js";
 import type { Assessment } from "../torch/assess.js";
 import { Failed, type Io, writeJson } from "./io.js";
 import { withProgress } from "./progress.js";

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
-import { SdaError } from "../errors.js";
-import { elements } from "../model/describe.js";
+import { SdaError } from "../base/errors.js";
+import { elements } from "../format/describe.js";
 import type { Assessment } from "../torch/assess.js";
 import type { InspectResult } from "../torch/inspect.js";
 import { factLines, modelJson, modelText } from "./describe-model.js";
@@ -62,7 +62,7 @@ async function inspectFile(file: string, settings: Settings, io: Io): Promise<vo
 async function modelOf(file: string, found: InspectResult, io: Io) {
   const looksLikeModel = found.tensors.some(({ name }) => name.startsWith("model_state_dict."));
   if (!looksLikeModel) return null;
-  const { describeModel } = await import("../model/describe.js");
+  const { describeModel } = await import("../format/describe.js");
   return describeModel(file, { signal: io.signal }).catch((error) => {
     if (error instanceof SdaError) return null;
     throw error;

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { CommanderError } from "commander";
-import { SdaError, type SdaErrorCode } from "../errors.js";
+import { SdaError, type SdaErrorCode } from "../base/errors.js";
 import { printableLines } from "./text.js";
 
 export const EXIT_FAILURE = 1;

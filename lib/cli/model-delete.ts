@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { SdaError } from "../errors.js";
+import { SdaError } from "../base/errors.js";
 import { confirm } from "./ask.js";
 import { Failed, type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption } from "./options.js";
@@ -46,7 +46,7 @@ async function remove(ref: string, settings: Settings, io: Io): Promise<void> {
       throw new Failed();
     }
   }
-  const { deleteModel } = await import("../library/delete.js");
+  const { deleteModel } = await import("../library/writes/delete.js");
   const deleted = await deleteModel(entry.modelId, library.modelsDir, { signal: io.signal });
   if (!deleted) {
     throw new SdaError("ERR_SDA_NOT_FOUND", `${what} has been deleted by another process`, { ref });

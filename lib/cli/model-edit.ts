@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { SdaError } from "../errors.js";
+import { SdaError } from "../base/errors.js";
 import type { ModelLibrary } from "../library/model-library.js";
-import type { ModelChanges } from "../model/changes.js";
+import type { ModelChanges } from "../library/writes/changes.js";
 import { type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption, collect } from "./options.js";
 import { findEntry } from "./refs.js";
@@ -67,7 +67,7 @@ async function edit(ref: string, settings: Settings, io: Io): Promise<void> {
     const problem = "nothing to change: give --name, --description, --tag, --no-tags or --label";
     throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--name" });
   }
-  const { updateModel } = await import("../model/update.js");
+  const { updateModel } = await import("../library/writes/update.js");
   const { signal } = io;
   const updated = await updateModel(modelId, library.modelsDir, changes, { signal });
   if (settings.json) return writeJson(io, { updated });
@@ -81,7 +81,7 @@ async function labels(
   library: ModelLibrary,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { describeModel } = await import("../model/describe.js");
+  const { describeModel } = await import("../format/describe.js");
   const path = (await library.pathOf(modelId)) as string;
   const all = (await describeModel(path, { signal })).sliders.map(({ label }) => label);
   for (const [index, text] of given) {

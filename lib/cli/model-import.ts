@@ -46,8 +46,8 @@ function parseName(text: string): string {
 
 async function importFile(file: string, settings: Settings, io: Io): Promise<void> {
   const [{ importModel }, { readMetadata }] = await Promise.all([
-    import("../model/add.js"),
-    import("../model/metadata.js"),
+    import("../library/writes/add.js"),
+    import("../format/metadata.js"),
   ]);
   const { description, tag: tags, datasetName } = settings;
   const name = settings.name ?? ((await isModel(file)) ? undefined : parse(file).name);

@@ -31,7 +31,7 @@ async function info(
   io: Io,
 ): Promise<void> {
   const { path, entry } = await resolveModel(ref, settings.modelsDir);
-  const { describeModel } = await import("../model/describe.js");
+  const { describeModel } = await import("../format/describe.js");
   const model = await describeModel(path, { signal: io.signal });
   if (settings.json) writeJson(io, modelJson(path, model, entry?.modelId));
   else io.stderr.write(modelText(io, path, model, entry?.modelId));

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { ModelEntry } from "../library/entry.js";
+import type { ModelEntry } from "../library/index/entry.js";
 import { type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption, collect, parseCount } from "./options.js";
 import { bytesText, colors, dateText, plural, printable, table, tableWidth } from "./text.js";

@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { SdaError } from "../errors.js";
-import { ModelsFolder } from "../library/folder.js";
-import type { VerifyResult } from "../model/verify.js";
+import { SdaError } from "../base/errors.js";
+import type { VerifyResult } from "../format/verify.js";
+import { ModelsFolder } from "../library/index/folder.js";
 import { Failed, type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption } from "./options.js";
 import { withProgress } from "./progress.js";
@@ -54,7 +54,7 @@ async function find(ref: string, settings: { modelsDir: string }): Promise<strin
 }
 
 async function verifyOne(path: string, io: Io): Promise<Checked> {
-  const { verifyFile } = await import("../model/verify.js");
+  const { verifyFile } = await import("../format/verify.js");
   const result = await withProgress(io, "verifying", (onProgress) =>
     verifyFile(path, { signal: io.signal, onProgress }),
   );
@@ -64,7 +64,7 @@ async function verifyOne(path: string, io: Io): Promise<Checked> {
 /** The files with an entry, whether they are there or not, and those without. What can't be read is that file's problem. */
 async function verifyLibrary(modelsDir: string, io: Io): Promise<Checked[]> {
   const { ModelLibrary } = await import("../library/model-library.js");
-  const { modelFileNames } = await import("../library/model-files.js");
+  const { modelFileNames } = await import("../library/index/model-files.js");
   const library = await ModelLibrary.open(modelsDir);
   const names = await modelFileNames(await ModelsFolder.at(library.modelsDir));
   const paths = new Set(names.map((name) => join(library.modelsDir, name)));
@@ -82,7 +82,7 @@ async function verifyLibrary(modelsDir: string, io: Io): Promise<Checked[]> {
 }
 
 async function verifyAll(paths: readonly string[], io: Io): Promise<Checked[]> {
-  const { verifyFile } = await import("../model/verify.js");
+  const { verifyFile } = await import("../format/verify.js");
   const sizes = await Promise.all(
     paths.map((path) =>
       stat(path).then(

@@ -1,9 +1,10 @@
 /** A picture of a sound: its waveform, and under it its mel spectrogram, as SVG. */
-import { writeFileAtomically } from "../atomic-file.js";
+
 import type { GenerationResult } from "../audio/generation.js";
+import { writeFileAtomically } from "../base/atomic-file.js";
+import type { SpectrogramConfig } from "../format/spectrogram-config.js";
 import type { LoadedModel } from "../model/loaded-model.js";
 import { melPicture } from "../model/mel-picture.js";
-import type { SpectrogramConfig } from "../model/spectrogram-config.js";
 import { printable } from "./text.js";
 
 const WIDTH = 1200;

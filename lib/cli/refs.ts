@@ -1,10 +1,10 @@
 /** What a person calls a model: its id, its name or part of it, or the path of its file. */
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { SdaError } from "../errors.js";
-import type { ModelEntry } from "../library/entry.js";
-import { MODEL_SUFFIX } from "../library/folder.js";
-import { errnoOf, ioError, isSdaError } from "../library/io-error.js";
+import { SdaError } from "../base/errors.js";
+import { errnoOf, ioError, isSdaError } from "../base/io-error.js";
+import type { ModelEntry } from "../library/index/entry.js";
+import { MODEL_SUFFIX } from "../library/index/folder.js";
 import type { ModelLibrary } from "../library/model-library.js";
 import { plural, printable } from "./text.js";
 

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { SdaError } from "../errors.js";
+import { SdaError } from "../base/errors.js";
 import { type Io, writeJson } from "./io.js";
 import { addCommonOptions, addModelsDirOption, collect, parseInteger } from "./options.js";
 

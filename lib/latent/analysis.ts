@@ -1,4 +1,4 @@
-import type { Tensor } from "../torch/values.js";
+import type { Tensor } from "../values/values.js";
 
 /**
  * What the analysis of a trained latent space found: its principal axes, which become the sliders,

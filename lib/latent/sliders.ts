@@ -1,5 +1,5 @@
-import { badArgument, seedOrRandom } from "../check.js";
-import type { Tensor } from "../torch/values.js";
+import { badArgument, seedOrRandom } from "../base/check.js";
+import type { Tensor } from "../values/values.js";
 import type { AnalysisResult } from "./analysis.js";
 import { Pcg64 } from "./pcg64.js";
 import { randomPositions, type SliderInfo } from "./positions.js";

@@ -1,19 +1,19 @@
-import { badArgument, checkInteger } from "../check.js";
-import { checkEntry, checkId, isField, type ModelEntry } from "./entry.js";
-import { ModelsFolder } from "./folder.js";
-import type { IndexImage, Patch } from "./index-image.js";
-import { hasLeftovers, settleLeftovers } from "./leftovers.js";
-import { checkLockOptions, type LockOptions } from "./lock.js";
-import type { RepairOptions, RepairResult } from "./repair.js";
+import { badArgument, checkInteger } from "../base/check.js";
+import { checkEntry, checkId, isField, type ModelEntry } from "./index/entry.js";
+import { ModelsFolder } from "./index/folder.js";
+import type { IndexImage, Patch } from "./index/index-image.js";
+import { checkLockOptions, type LockOptions } from "./index/lock.js";
+import { IndexStore } from "./index/store.js";
+import { WriteQueue } from "./index/write-queue.js";
 import {
   checkSearchOptions,
   type ListOptions,
   type PageOptions,
   Search,
   type SearchOptions,
-} from "./search.js";
-import { IndexStore } from "./store.js";
-import { WriteQueue } from "./write-queue.js";
+} from "./search/search.js";
+import { hasLeftovers, settleLeftovers } from "./writes/leftovers.js";
+import type { RepairOptions, RepairResult } from "./writes/repair.js";
 
 /**
  * The models of a folder, as its index lists them. Reading needs no lock and never waits; it sees the folder as it was
@@ -171,7 +171,7 @@ export class ModelLibrary {
    * @throws SdaError ERR_SDA_LOCKED, ERR_SDA_IO; `signal.reason`
    */
   async repairIndex(options?: RepairOptions): Promise<RepairResult> {
-    const { repairIndex } = await import("./repair.js"); // with it come the readers of model files
+    const { repairIndex } = await import("./writes/repair.js"); // with it come the readers of model files
     return repairIndex(this.#store, options);
   }
 

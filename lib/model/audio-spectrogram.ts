@@ -1,8 +1,8 @@
-import { checkInteger } from "../check.js";
-import type { Tensor } from "../torch/values.js";
+import { checkInteger } from "../base/check.js";
+import type { SpectrogramConfig } from "../format/spectrogram-config.js";
+import type { Tensor } from "../values/values.js";
 import type { OperationOptions } from "./conv-vae.js";
 import { type NativeModel, toTensor } from "./native-model.js";
-import type { SpectrogramConfig } from "./spectrogram-config.js";
 import { BATCH, checkTensor, type Dimension } from "./tensor-argument.js";
 
 /** Of `AudioSpectrogram.melToWaveform`. */

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { badArgument, checkNumber, checkSignal, toFilePath } from "../check.js";
-import { SdaError } from "../errors.js";
+import { badArgument, checkNumber, checkSignal, toFilePath } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
 import { checkDevice, type Device, loadModel } from "./load.js";
 import type { LoadedModel } from "./loaded-model.js";
 

@@ -1,8 +1,8 @@
-import { badArgument } from "../check.js";
+import { badArgument } from "../base/check.js";
+import type { SpectrogramConfig } from "../format/spectrogram-config.js";
 import { callNativeSync } from "../native/call.js";
-import type { Tensor } from "../torch/values.js";
+import type { Tensor } from "../values/values.js";
 import { type NativeModel, toTensor } from "./native-model.js";
-import type { SpectrogramConfig } from "./spectrogram-config.js";
 import { BATCH, checkTensor } from "./tensor-argument.js";
 
 /** Of one operation on tensors. */

@@ -1,4 +1,5 @@
-import { badArgument, checkSignal, toFilePath } from "../check.js";
+import { badArgument, checkSignal, toFilePath } from "../base/check.js";
+import { parseModel } from "../format/schema.js";
 import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
 import { engineAddon } from "../native/load.js";
@@ -6,7 +7,6 @@ import { AudioSpectrogram } from "./audio-spectrogram.js";
 import { ConvVae } from "./conv-vae.js";
 import { LoadedModel } from "./loaded-model.js";
 import { NativeModel } from "./native-model.js";
-import { parseModel } from "./schema.js";
 
 /** "auto" takes the best there is. */
 export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}` | "mps";

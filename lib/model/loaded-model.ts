@@ -2,8 +2,9 @@ import type { AudioFormat, GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
 import { PieceStream } from "../audio/piece-stream.js";
 import { qualityReport } from "../audio/quality.js";
-import { badArgument } from "../check.js";
-import { SdaError } from "../errors.js";
+import { badArgument } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
+import type { ModelMetadata } from "../format/metadata.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../latent/sliders.js";
 import { callNativeSync, callNativeUnder, stoppingProgress } from "../native/call.js";
@@ -17,7 +18,6 @@ import type {
 } from "../native/types.js";
 import type { AudioSpectrogram } from "./audio-spectrogram.js";
 import type { ConvVae } from "./conv-vae.js";
-import type { ModelMetadata } from "./metadata.js";
 import type { NativeModel } from "./native-model.js";
 
 export interface LoadedModelParts {

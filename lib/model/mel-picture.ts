@@ -1,7 +1,7 @@
 import { encode } from "fast-png";
 import type { GenerationResult } from "../audio/generation.js";
-import { checkInteger } from "../check.js";
-import { Tensor } from "../torch/values.js";
+import { checkInteger } from "../base/check.js";
+import { Tensor } from "../values/values.js";
 import type { LoadedModel } from "./loaded-model.js";
 
 /** Of `melPicture`. */

@@ -1,4 +1,4 @@
-import { SdaError } from "../errors.js";
+import { SdaError } from "../base/errors.js";
 import { callNative } from "../native/call.js";
 import type {
   CancelToken,
@@ -7,7 +7,7 @@ import type {
   ModelHandle,
   SpectrogramHandle,
 } from "../native/types.js";
-import { Tensor } from "../torch/values.js";
+import { Tensor } from "../values/values.js";
 
 /**
  * The native half of a loaded model, shared by the objects that show it to users. It is the dispose guard:

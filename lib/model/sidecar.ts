@@ -1,9 +1,9 @@
 import { join, parse } from "node:path";
-import { writeFileAtomically } from "../atomic-file.js";
 import type { GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
 import type { BitDepth } from "../audio/wav-format.js";
-import { toFilePath } from "../check.js";
+import { writeFileAtomically } from "../base/atomic-file.js";
+import { toFilePath } from "../base/check.js";
 import type { LoadedModel } from "./loaded-model.js";
 
 /** What a sidecar tells beside the sound itself. */

@@ -1,6 +1,6 @@
-import { badArgument, show } from "../check.js";
+import { badArgument, show } from "../base/check.js";
 import type { FloatTensor } from "../native/types.js";
-import type { Tensor } from "../torch/values.js";
+import type { Tensor } from "../values/values.js";
 
 /** A dimension's length, or what it may be: `accepts` of its length, `text` for people. */
 export type Dimension = number | { text: string; accepts(length: number): boolean };

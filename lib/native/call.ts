@@ -1,5 +1,5 @@
 /** Calls into the addons: native errors become SdaError, an AbortSignal becomes a CancelToken. */
-import { SdaError, type SdaErrorCode } from "../errors.js";
+import { SdaError, type SdaErrorCode } from "../base/errors.js";
 import type { CancelToken } from "./types.js";
 
 const ABORTED = "ERR_SDA_ABORTED";

@@ -1,4 +1,4 @@
-import { badArgument, checkInteger } from "../check.js";
+import { badArgument, checkInteger } from "../base/check.js";
 import { callNativeSync } from "./call.js";
 import { engineAddon } from "./load.js";
 

@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { SdaError } from "../errors.js";
+import { SdaError } from "../base/errors.js";
 import { packageRoot } from "./package-root.js";
 
 /** The version that a checkout fetches, and that the published packages are built with. */

@@ -8,9 +8,9 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { isMainThread } from "node:worker_threads";
-import { SdaError } from "../errors.js";
-import { readCompact } from "../torch/compact.js";
-import { factories } from "../torch/values.js";
+import { SdaError } from "../base/errors.js";
+import { readCompact } from "../values/compact.js";
+import { factories } from "../values/values.js";
 import {
   findLibtorch,
   isCheckout,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { SdaError } from "../errors.js";
+import { SdaError } from "../base/errors.js";
 
 const PACKAGE = "small-dataset-audio";
 

@@ -7,8 +7,8 @@
  * same place turns into the signal's reason.
  */
 import type { BitDepth } from "../audio/wav-format.js";
-import type { readCompact } from "../torch/compact.js";
-import type { Tensor, ValueFactories } from "../torch/values.js";
+import type { readCompact } from "../values/compact.js";
+import type { Tensor, ValueFactories } from "../values/values.js";
 
 /** A flag that native loops look at; may be used at any time, from the main thread only. */
 export interface CancelToken {
@@ -66,7 +66,7 @@ export interface LockHandle {
 
 export type RenameOutcome = "done" | "taken" | "missing" | "unsupported";
 
-/** What `save` is told to write; made by lib/torch/encode.ts, read by native/addon/from_js.cc. */
+/** What `save` is told to write; made by lib/torch/encode.ts, read by native/addon/marshal/from_js.cc. */
 export interface SavePlan {
   codes: Uint32Array;
   numbers: Float64Array;
@@ -126,7 +126,7 @@ export interface CheckpointAddon {
   findText(texts: Uint8Array, starts: Uint32Array, sought: Uint8Array): Uint32Array;
   /**
    * "keep" renames only to a name that is free, "exchange" swaps two names in one step. `expected`: the identity (see
-   * lib/library/folder.ts) that `to` must have for that; "taken" when it has another, and then nothing has changed. `descriptor`: of `from`,
+   * lib/library/index/folder.ts) that `to` must have for that; "taken" when it has another, and then nothing has changed. `descriptor`: of `from`,
    * which nobody else has open; see native/library/rename.h.
    */
   rename(

@@ -2,8 +2,8 @@
  * JavaScript values as a plan for the native writer: a row of codes for a stack machine, with the numbers and values
  * that they refer to beside them. Everything that can't be written is refused here, by the way that leads to it.
  */
-import { show } from "../check.js";
-import { SdaError } from "../errors.js";
+import { show } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
 import type { SavePlan } from "../native/types.js";
 import {
   arrayKinds,
@@ -14,14 +14,22 @@ import {
   SLOT_NUMPY_SCALAR,
   setKind,
   stateKind,
-} from "./provenance.js";
-import { checkTensorData, isNumpyType } from "./tensor-data.js";
-import { Complex, NdArray, OrderedDict, PyGlobal, PyObject, Tensor, Tuple } from "./values.js";
+} from "../values/provenance.js";
+import { checkTensorData, isNumpyType } from "../values/tensor-data.js";
+import {
+  Complex,
+  NdArray,
+  OrderedDict,
+  PyGlobal,
+  PyObject,
+  Tensor,
+  Tuple,
+} from "../values/values.js";
 
 /** Containers within containers, as when reading. */
 const MAX_DEPTH = 1000;
 
-/** As in native/addon/from_js.cc. */
+/** As in native/addon/marshal/from_js.cc. */
 enum Code {
   None,
   True,

@@ -1,4 +1,4 @@
-import { toFilePath } from "../check.js";
+import { toFilePath } from "../base/check.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import type { GlobalKind, InspectResult } from "../native/types.js";

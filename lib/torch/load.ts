@@ -1,4 +1,4 @@
-import { checkOneOf, toFilePath } from "../check.js";
+import { checkOneOf, toFilePath } from "../base/check.js";
 import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";

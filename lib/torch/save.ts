@@ -1,4 +1,4 @@
-import { checkSignal, toFilePath } from "../check.js";
+import { checkSignal, toFilePath } from "../base/check.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import { encode } from "./encode.js";

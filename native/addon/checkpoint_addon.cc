@@ -9,14 +9,14 @@
 #include <string_view>
 #include <vector>
 
-#include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/library.h"
+#include "addon/marshal/arguments.h"
+#include "addon/marshal/values.h"
 #include "addon/save.h"
-#include "addon/values.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/globals.h"
+#include "checkpoint/pickle/globals.h"
 
 namespace sda::addon {
 namespace {

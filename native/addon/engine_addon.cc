@@ -6,16 +6,16 @@
 #include <string>
 #include <utility>
 
-#include "addon/arguments.h"
 #include "addon/engine_work.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
-#include "addon/float_tensors.h"
 #include "addon/handles.h"
 #include "addon/loaded_model.h"
+#include "addon/marshal/arguments.h"
+#include "addon/marshal/float_tensors.h"
+#include "addon/marshal/values.h"
 #include "addon/resample.h"
 #include "addon/save.h"
-#include "addon/values.h"
 #include "checkpoint/checkpoint.h"
 #include "engine/engine.h"
 

@@ -3,9 +3,9 @@
 #include <exception>
 #include <utility>
 
-#include "addon/arguments.h"
 #include "addon/errors.h"
-#include "engine/scheduler.h"
+#include "addon/marshal/arguments.h"
+#include "engine/threads/scheduler.h"
 
 namespace sda::addon {
 namespace {

@@ -1,13 +1,13 @@
 #include <memory>
 #include <utility>
 
-#include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
-#include "addon/float_tensors.h"
-#include "addon/generate_options.h"
 #include "addon/loaded_model.h"
-#include "engine/generation.h"
+#include "addon/marshal/arguments.h"
+#include "addon/marshal/float_tensors.h"
+#include "addon/marshal/generate_options.h"
+#include "engine/generation/generation.h"
 
 namespace sda::addon {
 namespace {

@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/handles.h"
+#include "addon/marshal/arguments.h"
 #include "library/find_text.h"
 #include "library/folder_lock.h"
 #include "library/index_file.h"

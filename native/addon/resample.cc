@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "addon/arguments.h"
 #include "addon/engine_work.h"
 #include "addon/errors.h"
-#include "addon/float_tensors.h"
-#include "engine/resample.h"
+#include "addon/marshal/arguments.h"
+#include "addon/marshal/float_tensors.h"
+#include "engine/sound/resample.h"
 
 namespace sda::addon {
 namespace {

@@ -4,13 +4,13 @@
 #include <string>
 #include <utility>
 
-#include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
-#include "addon/from_js.h"
 #include "addon/handles.h"
-#include "addon/values.h"
-#include "checkpoint/writer_file.h"
+#include "addon/marshal/arguments.h"
+#include "addon/marshal/from_js.h"
+#include "addon/marshal/values.h"
+#include "checkpoint/io/writer_file.h"
 
 namespace sda::addon {
 

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/writer.h"
+#include "checkpoint/container/writer.h"
 
 namespace sda::addon {
 

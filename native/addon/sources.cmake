@@ -1,13 +1,13 @@
 set(SDA_ADDON_COMMON_SOURCES
-  native/addon/arguments.cc
-  native/addon/compact.cc
+  native/addon/marshal/arguments.cc
+  native/addon/marshal/compact.cc
   native/addon/environment.cc
   native/addon/errors.cc
-  native/addon/external_buffer.cc
-  native/addon/from_js.cc
+  native/addon/marshal/external_buffer.cc
+  native/addon/marshal/from_js.cc
   native/addon/save.cc
   native/addon/thread_pool.cc
-  native/addon/values.cc
+  native/addon/marshal/values.cc
 )
 set(SDA_CHECKPOINT_ADDON_SOURCES
   native/addon/checkpoint_addon.cc
@@ -16,9 +16,9 @@ set(SDA_CHECKPOINT_ADDON_SOURCES
 set(SDA_ENGINE_ADDON_SOURCES
   native/addon/engine_addon.cc
   native/addon/engine_work.cc
-  native/addon/float_tensors.cc
+  native/addon/marshal/float_tensors.cc
   native/addon/generate.cc
-  native/addon/generate_options.cc
+  native/addon/marshal/generate_options.cc
   native/addon/loaded_model.cc
   native/addon/resample.cc
   native/addon/stream.cc

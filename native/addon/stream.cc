@@ -9,15 +9,15 @@
 #include <utility>
 #include <vector>
 
-#include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
-#include "addon/float_tensors.h"
-#include "addon/generate_options.h"
 #include "addon/handles.h"
 #include "addon/loaded_model.h"
-#include "engine/generation.h"
-#include "engine/pcm.h"
+#include "addon/marshal/arguments.h"
+#include "addon/marshal/float_tensors.h"
+#include "addon/marshal/generate_options.h"
+#include "engine/generation/generation.h"
+#include "engine/sound/pcm.h"
 
 namespace sda::addon {
 namespace {

@@ -5,11 +5,11 @@
 #include <cstring>
 #include <new>
 
-#include "checkpoint/construct.h"
-#include "checkpoint/globals.h"
+#include "checkpoint/container/reader.h"
 #include "checkpoint/limits.h"
-#include "checkpoint/reader.h"
-#include "checkpoint/strided.h"
+#include "checkpoint/pickle/construct.h"
+#include "checkpoint/pickle/globals.h"
+#include "checkpoint/tensor/strided.h"
 
 namespace sda {
 namespace {

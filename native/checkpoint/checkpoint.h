@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "checkpoint/cancel.h"
-#include "checkpoint/file.h"
-#include "checkpoint/pickle.h"
+#include "checkpoint/io/file.h"
+#include "checkpoint/pickle/pickle.h"
+#include "checkpoint/pickle/value.h"
 #include "checkpoint/state_dict.h"
-#include "checkpoint/value.h"
 
 namespace sda {
 

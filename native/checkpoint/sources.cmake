@@ -1,29 +1,29 @@
 set(SDA_CHECKPOINT_SOURCES
   native/checkpoint/checkpoint.cc
-  native/checkpoint/construct.cc
-  native/checkpoint/construct_numpy.cc
-  native/checkpoint/construct_tensor.cc
-  native/checkpoint/copy_range.cc
-  native/checkpoint/crc32.cc
-  native/checkpoint/dtype.cc
+  native/checkpoint/pickle/construct.cc
+  native/checkpoint/pickle/construct_numpy.cc
+  native/checkpoint/pickle/construct_tensor.cc
+  native/checkpoint/io/copy_range.cc
+  native/checkpoint/io/crc32.cc
+  native/checkpoint/tensor/dtype.cc
   native/checkpoint/error.cc
-  native/checkpoint/file.cc
-  native/checkpoint/globals.cc
-  native/checkpoint/image_reader.cc
-  native/checkpoint/legacy_reader.cc
+  native/checkpoint/io/file.cc
+  native/checkpoint/pickle/globals.cc
+  native/checkpoint/container/image_reader.cc
+  native/checkpoint/container/legacy_reader.cc
   native/checkpoint/list_tensors.cc
-  native/checkpoint/pickle.cc
-  native/checkpoint/pickle_content.cc
-  native/checkpoint/pickle_writer.cc
-  native/checkpoint/pickle_writer_tensors.cc
+  native/checkpoint/pickle/pickle.cc
+  native/checkpoint/pickle/pickle_content.cc
+  native/checkpoint/pickle/pickle_writer.cc
+  native/checkpoint/pickle/pickle_writer_tensors.cc
   native/checkpoint/state_dict.cc
-  native/checkpoint/strided.cc
-  native/checkpoint/utf8.cc
-  native/checkpoint/value.cc
-  native/checkpoint/verify_file.cc
-  native/checkpoint/writer.cc
-  native/checkpoint/writer_file.cc
-  native/checkpoint/zip.cc
-  native/checkpoint/zip_reader.cc
-  native/checkpoint/zip_writer.cc
+  native/checkpoint/tensor/strided.cc
+  native/checkpoint/pickle/utf8.cc
+  native/checkpoint/pickle/value.cc
+  native/checkpoint/container/verify_file.cc
+  native/checkpoint/container/writer.cc
+  native/checkpoint/io/writer_file.cc
+  native/checkpoint/container/zip.cc
+  native/checkpoint/container/zip_reader.cc
+  native/checkpoint/container/zip_writer.cc
 )

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/dtype.h"
+#include "checkpoint/tensor/dtype.h"
 
 namespace sda {
 

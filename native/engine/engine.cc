@@ -7,11 +7,11 @@
 #include <algorithm>
 
 #include "engine/config.h"
-#include "engine/conv_vae.h"
 #include "engine/device.h"
-#include "engine/scheduler.h"
-#include "engine/spectral_tables.h"
-#include "engine/spectrogram.h"
+#include "engine/network/conv_vae.h"
+#include "engine/spectrum/spectral_tables.h"
+#include "engine/spectrum/spectrogram.h"
+#include "engine/threads/scheduler.h"
 
 namespace sda::engine {
 namespace {

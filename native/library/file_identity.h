@@ -1,4 +1,4 @@
-// What tells one state of a file from another, as lib/library/folder.ts writes it.
+// What tells one state of a file from another, as lib/library/index/folder.ts writes it.
 #pragma once
 
 #include <sys/stat.h>

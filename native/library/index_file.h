@@ -6,7 +6,7 @@
 #include <string>
 
 #include "checkpoint/cancel.h"
-#include "checkpoint/file.h"
+#include "checkpoint/io/file.h"
 #include "library/index_scanner.h"
 
 namespace sda::library {

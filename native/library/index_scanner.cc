@@ -14,7 +14,7 @@ struct Field {
   Kind kind;
 };
 
-// lib/model/names.ts has the same names in the same order.
+// lib/format/names.ts has the same names in the same order.
 constexpr std::array<Field, kFieldCount> kFields = {{
     {": {\n      \"model_id\": ", Kind::kText},
     {",\n      \"name\": ", Kind::kText},

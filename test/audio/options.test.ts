@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type GenerateOptions, resolveGenerateOptions } from "../../lib/audio/options.js";
-import { parseModel } from "../../lib/model/schema.js";
+import { parseModel } from "../../lib/format/schema.js";
 import { modelDict } from "../support/content.js";
 import { sdaError } from "../support/errors.js";
 

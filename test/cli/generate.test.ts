@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { GenerateOptions } from "../../lib/audio/options.js";
+import { SdaError } from "../../lib/base/errors.js";
 import { Interrupted } from "../../lib/cli/io.js";
 import { run } from "../../lib/cli/program.js";
-import { SdaError } from "../../lib/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 import { keepingIo } from "../support/io.js";
 

@@ -50,7 +50,7 @@ function problems(sources: Map<string, string>): string[] {
 }
 
 test("error codes, in documents and docstrings, are codes that there are", () => {
-  const declared = readFileSync(join(root, "lib/errors.ts"), "utf8");
+  const declared = readFileSync(join(root, "lib/base/errors.ts"), "utf8");
   const codes = new Set(declared.match(/"ERR_SDA_[A-Z_]+"/g)?.map((code) => code.slice(1, -1)));
   expect(codes.size).toBe(14);
   const sources = readdirSync(join(root, "lib"), { recursive: true, encoding: "utf8" })

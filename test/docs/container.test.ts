@@ -32,10 +32,10 @@ function enumerators(text: string): [string, number][] {
 }
 
 describe("opcodes", () => {
-  const known = new Map(enumerators(source("pickle_opcodes.h")));
+  const known = new Map(enumerators(source("pickle/pickle_opcodes.h")));
 
   test("those that the writer writes", () => {
-    const writer = source("pickle_writer.cc") + source("pickle_writer_tensors.cc");
+    const writer = source("pickle/pickle_writer.cc") + source("pickle/pickle_writer_tensors.cc");
     // Not those of other enums, such as Kind::kNone.
     const names = [...writer.matchAll(/(?<!::)\bk(\w+)/g)].map(([, name = ""]) =>
       name.toUpperCase(),
@@ -64,15 +64,15 @@ describe("opcodes", () => {
 
 test("storages", () => {
   const facts = new Map(
-    [...source("dtype.cc").matchAll(/\{"(\w+)", (\d+), \d+\}/g)].map(([, name, size]) => [
+    [...source("tensor/dtype.cc").matchAll(/\{"(\w+)", (\d+), \d+\}/g)].map(([, name, size]) => [
       name,
       Number(size),
     ]),
   );
-  const enums = [...source("dtype.h").matchAll(/^ {2}k(\w+),$/gm)].map(([, name]) => name);
+  const enums = [...source("tensor/dtype.h").matchAll(/^ {2}k(\w+),$/gm)].map(([, name]) => name);
   const names = new Map(enums.map((name, i) => [name, [...facts.keys()][i]]));
   const classes = [
-    ...source("globals.cc").matchAll(/"torch (\w+)", Known::kTorchStorage, DType::k(\w+)/g),
+    ...source("pickle/globals.cc").matchAll(/"torch (\w+)", Known::kTorchStorage, DType::k(\w+)/g),
   ];
   const said = table(GLOBALS, "class");
   expect(said.slice(0, -1)).toEqual(
@@ -88,7 +88,7 @@ test("storages", () => {
 });
 
 test("numpy's dtypes", () => {
-  const codes = /kTypeCodes\[\] = \{(.*?)\};/s.exec(source("construct_numpy.cc"))?.[1] ?? "";
+  const codes = /kTypeCodes\[\] = \{(.*?)\};/s.exec(source("pickle/construct_numpy.cc"))?.[1] ?? "";
   const known = [...codes.matchAll(/"(\w+)", DType::k(\w+)/g)].map(([, code, dtype]) => [
     code,
     dtype?.toLowerCase(),
@@ -97,7 +97,7 @@ test("numpy's dtypes", () => {
 });
 
 test("each global in the document is one that the reader knows", () => {
-  const known = source("globals.cc");
+  const known = source("pickle/globals.cc");
   const said = table(GLOBALS).flatMap(([, how = ""]) => [
     ...how.matchAll(/`((?:torch|numpy|collections|_codecs|__builtin__)[\w.]* \w+)`/g),
   ]);

@@ -2,13 +2,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { saveModelFromCheckpoint } from "../../lib/model/convert.js";
-import { completeMetadata, spectrogramDict } from "../../lib/model/file-content.js";
-import { parseHeader } from "../../lib/model/header.js";
+import { completeMetadata, spectrogramDict } from "../../lib/format/file-content.js";
+import { parseHeader } from "../../lib/format/header.js";
+import { ANALYSIS_NAMES, ENTRY_NAMES, METADATA_NAMES } from "../../lib/format/names.js";
+import { parseMetadata, parseModel } from "../../lib/format/schema.js";
+import { checkStateDict } from "../../lib/format/state-dict.js";
+import { saveModelFromCheckpoint } from "../../lib/library/writes/convert.js";
 import { loadModel } from "../../lib/model/load.js";
-import { ANALYSIS_NAMES, ENTRY_NAMES, METADATA_NAMES } from "../../lib/model/names.js";
-import { parseMetadata, parseModel } from "../../lib/model/schema.js";
-import { checkStateDict } from "../../lib/model/state-dict.js";
 import { load, NdArray, type OrderedDict, PyObject, save, Tensor } from "../../lib/torch/index.js";
 import { corpus, corpusFile } from "../support/corpus.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -379,10 +379,10 @@ test("the fields of the index", () => {
 
 test("the names of what else lies in a folder", () => {
   const written = [
-    "native/checkpoint/writer_file.cc",
-    "lib/library/leftovers.ts",
-    "lib/library/revision.ts",
-    "lib/library/write-index.ts",
+    "native/checkpoint/io/writer_file.cc",
+    "lib/library/writes/leftovers.ts",
+    "lib/library/writes/revision.ts",
+    "lib/library/index/write-index.ts",
   ]
     .map((file) => readFileSync(join(root, file), "utf8"))
     .join();

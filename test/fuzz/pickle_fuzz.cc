@@ -1,9 +1,9 @@
 // The pickle machine alone, with storages that need no container.
 #include <algorithm>
 
+#include "checkpoint/container/reader.h"
 #include "checkpoint/limits.h"
-#include "checkpoint/pickle.h"
-#include "checkpoint/reader.h"
+#include "checkpoint/pickle/pickle.h"
 #include "input_file.h"
 
 namespace {

@@ -1,8 +1,8 @@
 // The zip container alone: its directory, and every record's local header and descriptor.
 #include <functional>
 
-#include "checkpoint/window_reader.h"
-#include "checkpoint/zip.h"
+#include "checkpoint/container/zip.h"
+#include "checkpoint/io/window_reader.h"
 #include "input_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

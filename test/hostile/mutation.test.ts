@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { SdaError } from "../../lib/errors.js";
+import { SdaError } from "../../lib/base/errors.js";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { inspect, type LoadOptions, load } from "../../lib/torch/index.js";
 import { everything } from "../support/everything.js";

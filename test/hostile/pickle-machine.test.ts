@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { SdaErrorCode } from "../../lib/errors.js";
+import type { SdaErrorCode } from "../../lib/base/errors.js";
 import {
   ADDITEMS,
   APPEND,

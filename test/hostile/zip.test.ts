@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { SdaErrorCode } from "../../lib/errors.js";
+import type { SdaErrorCode } from "../../lib/base/errors.js";
 import { load, type Tensor } from "../../lib/torch/index.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";

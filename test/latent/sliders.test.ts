@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseModel } from "../../lib/format/schema.js";
 import {
   centerSliders,
   isInWarningZone,
@@ -7,7 +8,6 @@ import {
   sliderInfos,
   slidersToLatent,
 } from "../../lib/latent/sliders.js";
-import { parseModel } from "../../lib/model/schema.js";
 import { load } from "../../lib/torch/index.js";
 import { analysisDict, dict, floats, modelDict } from "../support/content.js";
 import { corpus, corpusFile, golden } from "../support/corpus.js";

@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { deleteModel, type ModelEntry, ModelLibrary, type SearchOptions } from "../../lib/index.js";
-import { entryText } from "../../lib/library/entry.js";
+import { entryText } from "../../lib/library/index/entry.js";
 import { corpus, corpusFile, golden } from "../support/corpus.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";

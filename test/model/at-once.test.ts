@@ -2,8 +2,8 @@
 import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parseModel } from "../../lib/format/schema.js";
 import { loadModel, readMetadata } from "../../lib/index.js";
-import { parseModel } from "../../lib/model/schema.js";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { load } from "../../lib/torch/index.js";
 import { corpus, corpusFile } from "../support/corpus.js";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ANALYSIS_NAMES, SPECTROGRAM_NAMES } from "../../lib/format/names.js";
 import { type LoadedModel, loadModel, Tensor } from "../../lib/index.js";
-import { ANALYSIS_NAMES, SPECTROGRAM_NAMES } from "../../lib/model/names.js";
 import { corpus, corpusFile, golden, goldenFloats } from "../support/corpus.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
+import { parseModel } from "../../lib/format/schema.js";
 import { AudioSpectrogram } from "../../lib/model/audio-spectrogram.js";
 import { ConvVae } from "../../lib/model/conv-vae.js";
 import { LoadedModel } from "../../lib/model/loaded-model.js";
 import { NativeModel } from "../../lib/model/native-model.js";
-import { parseModel } from "../../lib/model/schema.js";
 import type { EngineAddon, FloatTensor, NativeGenerateOptions } from "../../lib/native/types.js";
-import { Tensor } from "../../lib/torch/values.js";
+import { Tensor } from "../../lib/values/values.js";
 import { modelDict } from "../support/content.js";
 import { sdaError } from "../support/errors.js";
 

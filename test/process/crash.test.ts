@@ -23,7 +23,7 @@ import {
   readMetadata,
   verifyFile,
 } from "../../lib/index.js";
-import { parsePythonJson } from "../../lib/library/python-json.js";
+import { parsePythonJson } from "../../lib/library/index/python-json.js";
 import { compileLibrary } from "./compiled.js";
 
 const RANDOM_KILLS = Number(process.env["SDA_RANDOM_KILLS"] ?? 300);

@@ -1,6 +1,6 @@
 /** Reads one file as the arguments say, three times, and prints what that cost. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { SdaError } from "../../lib/errors.js";
+import { SdaError } from "../../lib/base/errors.js";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { inspect, load } from "../../lib/torch/index.js";
 

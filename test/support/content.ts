@@ -1,5 +1,5 @@
 /** Contents of model files as the native reader gives them, made by hand. */
-import { NdArray } from "../../lib/torch/values.js";
+import { NdArray } from "../../lib/values/values.js";
 
 export type Dict = Map<string, unknown>;
 

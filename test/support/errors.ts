@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { SdaError } from "../../lib/errors.js";
+import { SdaError } from "../../lib/base/errors.js";
 
 /** What `action` throws, or rejects with, which must be an SdaError; its code, message and details. */
 export async function sdaError(action: () => unknown): Promise<SdaError> {

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { SdaError, SdaErrorCode } from "../../lib/errors.js";
+import type { SdaError, SdaErrorCode } from "../../lib/base/errors.js";
 import { type LoadOptions, load } from "../../lib/torch/index.js";
 import { sdaError } from "./errors.js";
 import { temporaryFolder } from "./folder.js";

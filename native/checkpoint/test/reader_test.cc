@@ -14,12 +14,12 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/crc32.h"
 #include "checkpoint/error.h"
-#include "checkpoint/half.h"
-#include "checkpoint/pickle.h"
-#include "checkpoint/strided.h"
-#include "checkpoint/utf8.h"
+#include "checkpoint/io/crc32.h"
+#include "checkpoint/pickle/pickle.h"
+#include "checkpoint/pickle/utf8.h"
+#include "checkpoint/tensor/half.h"
+#include "checkpoint/tensor/strided.h"
 
 namespace sda {
 namespace {

@@ -21,12 +21,12 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/state_dict.h"
-#include "engine/conv_vae.h"
-#include "engine/finishing.h"
-#include "engine/griffin_lim.h"
-#include "engine/latent_source.h"
-#include "engine/spectral_tables.h"
-#include "engine/spectrogram.h"
+#include "engine/generation/finishing.h"
+#include "engine/generation/latent_source.h"
+#include "engine/network/conv_vae.h"
+#include "engine/spectrum/griffin_lim.h"
+#include "engine/spectrum/spectral_tables.h"
+#include "engine/spectrum/spectrogram.h"
 
 namespace sda::engine {
 namespace {

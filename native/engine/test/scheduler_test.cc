@@ -1,5 +1,5 @@
 // Who gets the engine's threads, and loops that they share.
-#include "engine/scheduler.h"
+#include "engine/threads/scheduler.h"
 
 #include <atomic>
 #include <chrono>
@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/parallel.h"
+#include "engine/threads/parallel.h"
 
 namespace sda::engine {
 namespace {

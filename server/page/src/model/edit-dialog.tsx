@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { CHANGE_LIMITS } from "../../../../lib/model/change-limits.js";
+import { CHANGE_LIMITS } from "../../../../lib/library/writes/change-limits.js";
 import { notify } from "../notices.js";
 import { asProblem, type Problem } from "../problem.js";
 import type { ModelChange, ModelDetail } from "../types.js";

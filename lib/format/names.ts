@@ -1,0 +1,75 @@
+/**
+ * The one place that maps TypeScript's names to those in the files, for reading and for writing.
+ * The order of each table is the order of the keys in a file.
+ */
+import type { AnalysisResult } from "../latent/analysis.js";
+import type { ModelEntry } from "../library/index/entry.js";
+import type { ModelMetadata } from "./metadata.js";
+import type { SpectrogramConfig } from "./spectrogram-config.js";
+
+type Names<T> = { readonly [K in keyof T]-?: string };
+
+export const METADATA_NAMES = {
+  modelId: "model_id",
+  name: "name",
+  description: "description",
+  datasetName: "dataset_name",
+  datasetFileCount: "dataset_file_count",
+  datasetTotalDurationS: "dataset_total_duration_s",
+  trainingDate: "training_date",
+  saveDate: "save_date",
+  trainingEpochs: "training_epochs",
+  finalTrainLoss: "final_train_loss",
+  finalValLoss: "final_val_loss",
+  tags: "tags",
+  hasAnalysis: "has_analysis",
+  nActiveComponents: "n_active_components",
+} as const satisfies Names<ModelMetadata>;
+
+/** `native/library/index_scanner.cc` has the same names in the same order. */
+export const ENTRY_NAMES = {
+  modelId: "model_id",
+  name: "name",
+  description: "description",
+  filePath: "file_path",
+  fileSizeBytes: "file_size_bytes",
+  datasetName: "dataset_name",
+  datasetFileCount: "dataset_file_count",
+  datasetTotalDurationS: "dataset_total_duration_s",
+  trainingDate: "training_date",
+  saveDate: "save_date",
+  trainingEpochs: "training_epochs",
+  finalTrainLoss: "final_train_loss",
+  finalValLoss: "final_val_loss",
+  hasAnalysis: "has_analysis",
+  nActiveComponents: "n_active_components",
+  tags: "tags",
+} as const satisfies Names<ModelEntry>;
+
+export const SPECTROGRAM_NAMES = {
+  sampleRate: "sample_rate",
+  nFft: "n_fft",
+  hopLength: "hop_length",
+  nMels: "n_mels",
+  fMin: "f_min",
+  fMax: "f_max",
+  power: "power",
+} as const satisfies Names<SpectrogramConfig>;
+
+export const ANALYSIS_NAMES = {
+  version: "version",
+  pcaComponents: "pca_components",
+  pcaMean: "pca_mean",
+  explainedVarianceRatio: "explained_variance_ratio",
+  nActiveComponents: "n_active_components",
+  componentLabels: "component_labels",
+  suggestedLabels: "suggested_labels",
+  safeMin: "safe_min",
+  safeMax: "safe_max",
+  warningMin: "warning_min",
+  warningMax: "warning_max",
+  stepSize: "step_size",
+  nSteps: "n_steps",
+  featureCorrelations: "feature_correlations",
+  latentDim: "latent_dim",
+} as const satisfies Names<AnalysisResult>;

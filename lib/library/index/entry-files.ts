@@ -1,0 +1,18 @@
+/** Which files an index speaks of. */
+import { normalize } from "node:path";
+import { ENTRY_NAMES } from "../../format/names.js";
+import type { IndexImage } from "./index-image.js";
+import { type PyDict, parsePythonJson } from "./python-json.js";
+
+/** Paths that have an entry, if only one that we can't make sense of; normalized. */
+export function entryFiles(image: IndexImage): Set<string> {
+  const files = new Set<string>();
+  for (const slot of image.models()) files.add(normalize(image.value(slot, "filePath")));
+  for (const { text } of image.unknown()) {
+    // `"id": {…}` in braces is an object of one member.
+    const [value] = (parsePythonJson(`{${text}}`) as PyDict).values();
+    const filePath = value instanceof Map ? value.get(ENTRY_NAMES.filePath) : undefined;
+    if (typeof filePath === "string") files.add(normalize(filePath));
+  }
+  return files;
+}

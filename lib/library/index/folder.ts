@@ -1,0 +1,105 @@
+/** Names inside a models folder, and paths that stay inside it. */
+import type { BigIntStats } from "node:fs";
+import { realpath, stat } from "node:fs/promises";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { badArgument, toFilePath } from "../../base/check.js";
+import { SdaError } from "../../base/errors.js";
+import { errnoOf, ioError } from "../../base/io-error.js";
+
+export const INDEX_NAME = "model_library.json";
+export const MODEL_SUFFIX = ".sda";
+
+export class ModelsFolder {
+  readonly path: string;
+  readonly index: string;
+  /** The index before the last change. */
+  readonly backup: string;
+  /** Held by whoever changes the index. It is empty, and stays. */
+  readonly lock: string;
+
+  private constructor(path: string) {
+    this.path = path;
+    this.index = join(path, INDEX_NAME);
+    this.backup = `${this.index}.bak`;
+    this.lock = join(path, ".model_library.lock");
+  }
+
+  /** @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_ARGUMENT: it isn't one; ERR_SDA_IO */
+  static async at(modelsDir: string | URL): Promise<ModelsFolder> {
+    const path = resolve(toFilePath(modelsDir));
+    try {
+      if (!(await stat(path)).isDirectory()) throw badArgument("modelsDir", "a folder", path);
+      return new ModelsFolder(await realpath(path));
+    } catch (error) {
+      throw ioError(error, path, `the models folder ${path} can't be opened`);
+    }
+  }
+
+  join(name: string): string {
+    return join(this.path, name);
+  }
+
+  /**
+   * Where an entry's file is, which may be missing.
+   *
+   * @throws SdaError ERR_SDA_UNSAFE: the path, or a symbolic link on its way, leads out of the folder
+   */
+  async resolve(filePath: string): Promise<string> {
+    const leavesFolder = (target: string) =>
+      new SdaError(
+        "ERR_SDA_UNSAFE",
+        `${JSON.stringify(filePath)} leads out of the models folder ${this.path}, to ${target}; it is not followed`,
+        { path: this.path, filePath, target },
+      );
+    const path = resolve(this.path, filePath);
+    if (!isInsideByName(filePath)) throw leavesFolder(path);
+    const target = await existingPart(path);
+    if (!isInside(this.path, target)) throw leavesFolder(target);
+    return path;
+  }
+}
+
+/** The real path of the deepest part of `path` that exists. */
+async function existingPart(path: string): Promise<string> {
+  for (let part = path; ; part = dirname(part)) {
+    try {
+      return await realpath(part);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || part === dirname(part)) {
+        throw ioError(error, path, `${path} can't be looked up`);
+      }
+    }
+  }
+}
+
+function isInside(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+/** Whether a path names something below the folder that it is relative to, going by its text alone. */
+export function isInsideByName(filePath: string): boolean {
+  if (filePath === "" || filePath.includes("\0") || /^[\\/]|^[A-Za-z]:[\\/]/.test(filePath))
+    return false;
+  if (filePath.split(/[\\/]/).includes("..")) return false;
+  return relative(".", filePath) !== ""; // "." and "../" name the folder itself
+}
+
+/** Changes with every change of the file; `native/library/index_file.cc` makes the same of the same file. */
+export function identityOf(file: BigIntStats): string {
+  return [file.dev, file.ino, file.size, file.mtimeNs, file.ctimeNs].join(":");
+}
+
+/** Whether two identities are of the same bytes: renaming a file changes nothing but its last time. */
+export function sameContent(a: string, b: string): boolean {
+  return a.slice(0, a.lastIndexOf(":")) === b.slice(0, b.lastIndexOf(":"));
+}
+
+/** The identity of the file at `path`, null when it is missing. */
+export async function fileIdentity(path: string): Promise<string | null> {
+  try {
+    return identityOf(await stat(path, { bigint: true }));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return null;
+    throw ioError(error, path, `${path} can't be examined`);
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * An index in memory: the file's bytes, where its entries are in them, and what has changed since.
+ *
+ * Entries have slots, numbered in order of insertion. Most are nothing but a range of the bytes, cut out when somebody
+ * asks; the others (new, replaced, or not written in the usual layout) have a record of their own. Writing the index
+ * again is therefore a matter of a few large slices, however many entries there are.
+ */
+import { badArgument } from "../../base/check.js";
+import { ENTRY_NAMES } from "../../format/names.js";
+import { entryFromJson, entryFromPython, entryText, FIELDS, type ModelEntry } from "./entry.js";
+import { parsePythonJson } from "./python-json.js";
+
+/** `"id": {…}` and what it means; `entry` is null when we can't make a ModelEntry of it. */
+export interface EntryRecord {
+  id: string;
+  text: Buffer;
+  entry: ModelEntry | null;
+  /** What is wrong with it */
+  problem?: string;
+}
+
+/** What the native scanner found in a file of the usual layout; see `native/library/index_scanner.h`. */
+export interface IndexBase {
+  bytes: Buffer;
+  layout: Uint32Array;
+}
+
+export const LAYOUT = {
+  entryStart: 0,
+  keyEnd: 1,
+  valueEnds: 2,
+  entryEnd: 2 + FIELDS.length,
+  flags: 3 + FIELDS.length,
+  stride: 4 + FIELDS.length,
+  odd: 1,
+  notFinite: 2,
+} as const;
+
+/** From the end of the field before, or of the key, to the value. */
+const BEFORE = FIELDS.map((field, i) =>
+  i === 0 ? `: {\n      "${ENTRY_NAMES[field]}": ` : `,\n      "${ENTRY_NAMES[field]}": `,
+).map((text) => text.length);
+
+const EMPTY_BASE: IndexBase = { bytes: Buffer.alloc(0), layout: new Uint32Array(0) };
+/** Up to the first entry, and from the brace after the last one on. */
+export const USUAL_HEAD = '{\n  "version": 1,\n  "models": {';
+export const USUAL_REST = "\n}";
+
+export class IndexImage {
+  readonly #base: IndexBase;
+  readonly #baseCount: number;
+  readonly #head: string;
+  readonly #rest: string;
+  readonly #records = new Map<number, EntryRecord>();
+  readonly #removed = new Set<number>();
+  readonly #entries: (ModelEntry | undefined)[] = [];
+  #slots: number;
+  #count: number;
+  #ids: Map<string, number> | undefined;
+  readonly #changes: number[] = [];
+
+  /** `records` by slot; slots that the base doesn't have must follow its own without a gap. */
+  constructor(
+    base: IndexBase = EMPTY_BASE,
+    records: Iterable<[number, EntryRecord]> = [],
+    head = USUAL_HEAD,
+    rest = USUAL_REST,
+  ) {
+    this.#base = base;
+    this.#baseCount = base.layout.length / LAYOUT.stride;
+    this.#head = head;
+    this.#rest = rest;
+    this.#slots = this.#baseCount;
+    this.#count = this.#baseCount;
+    for (const [slot, record] of records) {
+      if (slot < this.#baseCount) this.#count--;
+      this.#setRecord(slot, record);
+    }
+  }
+
+  /** Entries that are a model to us. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** One more than the highest slot; some of them may be removed. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /** How much memory and work could be saved by starting again from the file. */
+  get clutter(): number {
+    return this.#records.size + this.#removed.size + this.#changes.length;
+  }
+
+  /** The slots that hold a model, in order of insertion. */
+  *models(): Generator<number> {
+    for (let slot = 0; slot < this.#slots; slot++) if (this.isModel(slot)) yield slot;
+  }
+
+  isModel(slot: number): boolean {
+    return !this.#removed.has(slot) && this.#records.get(slot)?.entry !== null;
+  }
+
+  /** Entries that we can't make sense of: they are never shown and never touched. */
+  *unknown(): Generator<EntryRecord> {
+    for (const [slot, record] of this.#records) {
+      if (record.entry === null && !this.#removed.has(slot)) yield record;
+    }
+  }
+
+  slotOf(id: string): number | undefined {
+    return this.#idMap().get(id);
+  }
+
+  /** The model with this id; null when there is none, or none that we can make sense of. */
+  get(id: string): ModelEntry | null {
+    const slot = this.slotOf(id);
+    return slot !== undefined && this.isModel(slot) ? this.entry(slot) : null;
+  }
+
+  idOf(slot: number): string {
+    const record = this.#records.get(slot);
+    if (record) return record.id;
+    const { bytes, layout } = this.#base;
+    const at = slot * LAYOUT.stride;
+    return cutString(bytes, layout[at] as number, layout[at + LAYOUT.keyEnd] as number);
+  }
+
+  entry(slot: number): ModelEntry {
+    const known = this.#entries[slot];
+    if (known) return known;
+    const made = this.#records.get(slot)?.entry ?? this.#parse(slot);
+    this.#entries[slot] = made;
+    return made;
+  }
+
+  /** One value of an entry, without making the whole entry where that can be avoided. */
+  value<K extends keyof ModelEntry>(slot: number, field: K): ModelEntry[K];
+  value(slot: number, field: keyof ModelEntry): unknown {
+    const made = this.#entries[slot] ?? this.#records.get(slot)?.entry;
+    if (made) return made[field];
+    const { bytes, layout } = this.#base;
+    const index = FIELDS.indexOf(field);
+    const ends = slot * LAYOUT.stride + LAYOUT.valueEnds + index;
+    const start = (layout[ends - 1] as number) + (BEFORE[index] as number);
+    const end = layout[ends] as number;
+    switch (bytes[start]) {
+      case 0x22: // "
+        return cutString(bytes, start, end);
+      case 0x5b: // [
+        return end - start === 2 ? [] : JSON.parse(bytes.toString("latin1", start, end));
+      case 0x74: // true
+      case 0x66: // false
+        return bytes[start] === 0x74;
+      default:
+        return Number(bytes.toString("latin1", start, end)); // Number knows NaN and Infinity by these names
+    }
+  }
+
+  /** The bytes of the whole index with the changes in it, in few pieces. */
+  assemble(patch?: Patch): Buffer[] {
+    const pieces = new Pieces(this.#head);
+    const touched = new Set(this.#removed);
+    for (const slot of this.#records.keys()) touched.add(slot);
+    for (const slot of patch?.removed ?? []) touched.add(slot);
+    for (const slot of patch?.replaced.keys() ?? []) touched.add(slot);
+    let next = 0;
+    for (const slot of Uint32Array.from(touched).sort()) {
+      this.#addRange(pieces, next, Math.min(slot, this.#baseCount));
+      next = slot + 1;
+      if (this.#removed.has(slot) || patch?.removed.has(slot)) continue;
+      const record = patch?.replaced.get(slot) ?? this.#records.get(slot);
+      if (record) pieces.add(record.text);
+    }
+    this.#addRange(pieces, next, this.#baseCount);
+    for (const record of patch?.appended.values() ?? []) pieces.add(record.text);
+    return pieces.finish(this.#rest);
+  }
+
+  /** Takes the changes over. */
+  apply(patch: Patch): void {
+    for (const slot of patch.removed) {
+      this.#ids?.delete(this.idOf(slot));
+      if (this.isModel(slot)) this.#count--;
+      this.#removed.add(slot);
+      this.#records.delete(slot);
+      this.#entries[slot] = undefined;
+      this.#changes.push(slot);
+    }
+    for (const [slot, record] of patch.replaced) {
+      if (this.isModel(slot)) this.#count--;
+      this.#setRecord(slot, record);
+      this.#changes.push(slot);
+    }
+    for (const record of patch.appended.values()) {
+      const slot = this.#slots;
+      this.#setRecord(slot, record);
+      this.#ids?.set(record.id, slot);
+      this.#changes.push(slot);
+    }
+  }
+
+  /** The slots that changed, in this order, since the image was made. */
+  get changes(): readonly number[] {
+    return this.#changes;
+  }
+
+  #setRecord(slot: number, record: EntryRecord): void {
+    this.#records.set(slot, record);
+    this.#entries[slot] = record.entry ?? undefined;
+    this.#slots = Math.max(this.#slots, slot + 1);
+    if (record.entry !== null) this.#count++;
+  }
+
+  #idMap(): Map<string, number> {
+    if (this.#ids) return this.#ids;
+    const ids = new Map<string, number>();
+    for (let slot = 0; slot < this.#slots; slot++) {
+      if (!this.#removed.has(slot)) ids.set(this.idOf(slot), slot);
+    }
+    this.#ids = ids;
+    return ids;
+  }
+
+  #addRange(pieces: Pieces, from: number, to: number): void {
+    if (from >= to) return;
+    const { bytes, layout } = this.#base;
+    const start = layout[from * LAYOUT.stride] as number;
+    const end = layout[(to - 1) * LAYOUT.stride + LAYOUT.entryEnd] as number;
+    pieces.add(bytes.subarray(start, end));
+  }
+
+  #parse(slot: number): ModelEntry {
+    const { bytes, layout } = this.#base;
+    const at = slot * LAYOUT.stride;
+    // After the key come ": " and the object.
+    const start = (layout[at + LAYOUT.keyEnd] as number) + 2;
+    const text = bytes.toString("latin1", start, layout[at + LAYOUT.entryEnd]);
+    if (((layout[at + LAYOUT.flags] as number) & LAYOUT.notFinite) === 0) {
+      return entryFromJson(JSON.parse(text)); // many times as fast
+    }
+    return entryFromPython(parsePythonJson(text)) as ModelEntry;
+  }
+}
+
+function cutString(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString("latin1", start + 1, end - 1);
+  return text.includes("\\") ? JSON.parse(`"${text}"`) : text;
+}
+
+/** Collects entries' texts with what stands between them, the small ones joined. */
+class Pieces {
+  readonly #pieces: Buffer[] = [];
+  #small: Buffer[];
+  #empty = true;
+
+  constructor(head: string) {
+    this.#small = [Buffer.from(head)];
+  }
+
+  add(text: Buffer): void {
+    this.#small.push(this.#empty ? FIRST : SEPARATOR);
+    this.#empty = false;
+    if (text.length <= SMALL) {
+      this.#small.push(text);
+    } else {
+      this.#flush();
+      this.#pieces.push(text);
+    }
+  }
+
+  finish(rest: string): Buffer[] {
+    this.#small.push(Buffer.from(this.#empty ? `}${rest}` : `\n  }${rest}`));
+    this.#flush();
+    return this.#pieces;
+  }
+
+  #flush(): void {
+    this.#pieces.push(Buffer.concat(this.#small));
+    this.#small = [];
+  }
+}
+
+const SMALL = 65_536;
+const FIRST = Buffer.from("\n    ");
+const SEPARATOR = Buffer.from(",\n    ");
+
+/** Changes of an image that are not made yet. */
+export class Patch {
+  readonly image: IndexImage;
+  readonly removed = new Set<number>();
+  readonly replaced = new Map<number, EntryRecord>();
+  readonly appended = new Map<string, EntryRecord>();
+
+  constructor(image: IndexImage) {
+    this.image = image;
+  }
+
+  get isEmpty(): boolean {
+    return this.removed.size + this.replaced.size + this.appended.size === 0;
+  }
+
+  /** The entry as it is with these changes; null when there is none that we can make sense of. */
+  get(id: string): ModelEntry | null {
+    const added = this.appended.get(id);
+    if (added) return added.entry;
+    const slot = this.image.slotOf(id);
+    if (slot === undefined || this.removed.has(slot)) return null;
+    const replaced = this.replaced.get(slot);
+    if (replaced) return replaced.entry;
+    return this.image.isModel(slot) ? this.image.entry(slot) : null;
+  }
+
+  /** Whether the key is taken, if only by an entry that we can't make sense of. */
+  has(id: string): boolean {
+    if (this.appended.has(id)) return true;
+    const slot = this.image.slotOf(id);
+    return slot !== undefined && !this.removed.has(slot);
+  }
+
+  /**
+   * Whether `add` may be called for this id. An entry that we can't make sense of is somebody's, and never overwritten.
+   *
+   * @throws SdaError ERR_SDA_ARGUMENT
+   */
+  checkAdding(id: string): void {
+    if (this.has(id) && this.get(id) === null) {
+      throw badArgument(
+        "entry.modelId",
+        "another id: an entry that this version can't read has it",
+        id,
+      );
+    }
+  }
+
+  /** As with a Python dict, an id that is there keeps its place. */
+  add(entry: ModelEntry, text: Buffer = Buffer.from(entryText(entry))): void {
+    const record: EntryRecord = { id: entry.modelId, text, entry };
+    const slot = this.image.slotOf(entry.modelId);
+    if (slot === undefined || this.removed.has(slot)) this.appended.set(entry.modelId, record);
+    else this.replaced.set(slot, record);
+  }
+
+  remove(id: string): boolean {
+    if (this.get(id) === null) return false;
+    if (this.appended.delete(id)) return true;
+    const slot = this.image.slotOf(id) as number;
+    this.replaced.delete(slot);
+    this.removed.add(slot);
+    return true;
+  }
+}

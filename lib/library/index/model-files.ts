@@ -1,0 +1,97 @@
+import { lstat, readdir, realpath, stat } from "node:fs/promises";
+import { SdaError } from "../../base/errors.js";
+import { ioError } from "../../base/io-error.js";
+import { type ModelMetadata, readMetadata } from "../../format/metadata.js";
+import { entryFromMetadata, type ModelEntry } from "./entry.js";
+import { isInsideByName, MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
+
+/** Enough to keep the reader's threads and the disk busy. */
+const AT_ONCE = 16;
+
+export interface ModelFile {
+  /** Its name in the folder */
+  file: string;
+  metadata: ModelMetadata;
+  fileSizeBytes: number;
+}
+
+export interface UnreadableFile {
+  file: string;
+  error: Error;
+}
+
+export interface ReadFilesOptions {
+  /** Names of files to leave out */
+  known?: ReadonlySet<string>;
+  signal?: AbortSignal | undefined;
+  onFile?: ((done: number, total: number, file: string, error?: Error) => void) | undefined;
+}
+
+/** The names of all model files of the folder, in the order of their characters. */
+export async function modelFileNames(folder: ModelsFolder): Promise<string[]> {
+  try {
+    const names = await readdir(folder.path);
+    return names.filter((name) => name.endsWith(MODEL_SUFFIX) && !name.startsWith(".")).sort();
+  } catch (error) {
+    throw ioError(error, folder.path, `${folder.path} can't be listed`);
+  }
+}
+
+/** Reads the metadata of the folder's model files, several at a time; weights are never read. Ordered by file name. */
+export async function readModelFiles(
+  folder: ModelsFolder,
+  { known, signal, onFile }: ReadFilesOptions = {},
+): Promise<{ files: ModelFile[]; unreadable: UnreadableFile[] }> {
+  const names = (await modelFileNames(folder)).filter((name) => !known?.has(name));
+  const results: (ModelFile | UnreadableFile)[] = new Array(names.length);
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    for (let i = next++; i < names.length; i = next++) {
+      signal?.throwIfAborted();
+      const file = names[i] as string;
+      const result = await readFile(folder, file).catch((error: Error) => ({ file, error }));
+      results[i] = result;
+      onFile?.(++done, names.length, file, "error" in result ? result.error : undefined);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return {
+    files: results.filter((result) => !("error" in result)) as ModelFile[],
+    unreadable: results.filter((result) => "error" in result) as UnreadableFile[],
+  };
+}
+
+/**
+ * The entry of a file. It has the file's own id, unless there is none or another model has it, as when somebody copies a
+ * file: then it goes by the file's stem, with a number where that is taken as well.
+ */
+export function entryOfFile(
+  { file, metadata, fileSizeBytes }: ModelFile,
+  isTaken: (id: string) => boolean,
+): ModelEntry {
+  const stem = file.slice(0, -MODEL_SUFFIX.length);
+  let modelId = metadata.modelId;
+  for (let i = 0; modelId === "" || isTaken(modelId); i++)
+    modelId = i === 0 ? stem : `${stem}_${i}`;
+  return entryFromMetadata(metadata, { modelId, filePath: file, fileSizeBytes });
+}
+
+async function readFile(folder: ModelsFolder, file: string): Promise<ModelFile> {
+  const path = folder.join(file);
+  try {
+    if (!isInsideByName(file)) {
+      // On the system where the index is read next, it may be another path.
+      const problem = `${JSON.stringify(file)} looks like a path that leads out of the folder`;
+      throw new SdaError("ERR_SDA_UNSAFE", problem, { path });
+    }
+    const info = await lstat(path);
+    if (info.isSymbolicLink()) await folder.resolve(file); // throws if it leads out
+    const { size } = info.isSymbolicLink() ? await stat(await realpath(path)) : info;
+    const found = { file, metadata: await readMetadata(path), fileSizeBytes: size };
+    entryOfFile(found, () => false); // throws where no entry can be made of it
+    return found;
+  } catch (error) {
+    throw ioError(error, path, `${path} can't be read`);
+  }
+}

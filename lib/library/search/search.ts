@@ -1,0 +1,118 @@
+import { badArgument } from "../../base/check.js";
+import { isField, type ModelEntry } from "../index/entry.js";
+import type { IndexImage } from "../index/index-image.js";
+import { SortIndex } from "./sort-index.js";
+import { TagIndex } from "./tag-index.js";
+import { TextIndex } from "./text-index.js";
+
+/** The order of a list. */
+export interface ListOptions {
+  /** Any field of an entry; default "saveDate". Another name gives the order of insertion. */
+  sortBy?: keyof ModelEntry;
+  /** Default true: the latest first. Equal entries keep their order of insertion, reversed or not. */
+  reverse?: boolean;
+}
+
+/** What to look for, and the order of what is found. */
+export interface SearchOptions extends ListOptions {
+  /** Part of the name or of the description, in any case; "" matches all. */
+  query?: string;
+  /** The model has at least one of them, in any case; [] matches all. */
+  tags?: string[];
+}
+
+/** Which part of what is found. */
+export interface PageOptions {
+  /** How many come before it; default 0 */
+  offset?: number;
+  /** How many there may be on it */
+  limit: number;
+}
+
+export function checkSearchOptions({ query, tags, reverse }: SearchOptions): void {
+  if (query !== undefined && typeof query !== "string")
+    throw badArgument("query", "a string", query);
+  const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === "string");
+  if (tags !== undefined && !isTags) throw badArgument("tags", "an array of strings", tags);
+  if (reverse !== undefined && typeof reverse !== "boolean") {
+    throw badArgument("reverse", "true or false", reverse);
+  }
+}
+
+/** Beyond this share of all models, walking through all in order beats sorting those found. */
+const MANY = 1 / 16;
+
+/** Searches an image. What it needs to be fast is made on first use and kept up to date after that. */
+export class Search {
+  readonly #image: IndexImage;
+  /** How many of the image's changes are in what was made */
+  #seen: number;
+  #texts: TextIndex | undefined;
+  #tags: TagIndex | undefined;
+  readonly #sorts = new Map<string, SortIndex>();
+
+  constructor(image: IndexImage) {
+    this.#image = image;
+    this.#seen = image.changes.length;
+  }
+
+  find(options: SearchOptions): ModelEntry[] {
+    return Array.from(this.slots(options), (slot) => this.#image.entry(slot));
+  }
+
+  /** Where those found are in the image, in order. */
+  slots({
+    query = "",
+    tags = [],
+    sortBy = "saveDate",
+    reverse = true,
+  }: SearchOptions): readonly number[] | Uint32Array {
+    this.#catchUp();
+    const image = this.#image;
+    const sort = isField(sortBy) ? this.#sort(sortBy, reverse) : null;
+    if (query === "" && tags.length === 0) return sort?.order ?? [...image.models()];
+    const found = Uint32Array.from(this.#matching(query, tags));
+    if (!sort) return found.sort(); // slots are numbered in order of insertion
+    if (found.length <= image.count * MANY) return sort.sort(found);
+    const wanted = new Uint8Array(image.slots);
+    for (const slot of found) wanted[slot] = 1;
+    return sort.order.filter((slot) => wanted[slot] === 1);
+  }
+
+  #catchUp(): void {
+    const { changes } = this.#image;
+    if (changes.length === this.#seen) return;
+    const slots = changes.slice(this.#seen);
+    this.#seen = changes.length;
+    this.#texts?.update(this.#image, slots);
+    this.#tags?.update(this.#image, slots);
+    for (const sort of this.#sorts.values()) sort.update(this.#image, slots);
+  }
+
+  #matching(query: string, tags: readonly string[]): Iterable<number> {
+    const tagged = tags.length === 0 ? null : this.#tagIndex().having(tags);
+    if (query === "" && tagged) return tagged;
+    const found = this.#textIndex().search(this.#image, query);
+    return tagged ? found.filter((slot) => tagged.has(slot)) : found;
+  }
+
+  #sort(field: keyof ModelEntry, reverse: boolean): SortIndex {
+    const key = `${field} ${reverse}`;
+    let sort = this.#sorts.get(key);
+    if (!sort) {
+      sort = new SortIndex(this.#image, field, reverse);
+      this.#sorts.set(key, sort);
+    }
+    return sort;
+  }
+
+  #textIndex(): TextIndex {
+    this.#texts ??= new TextIndex(this.#image);
+    return this.#texts;
+  }
+
+  #tagIndex(): TagIndex {
+    this.#tags ??= new TagIndex(this.#image);
+    return this.#tags;
+  }
+}

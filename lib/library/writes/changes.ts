@@ -1,0 +1,74 @@
+/** What a person may change of a model, and how long it may be. */
+import { badArgument } from "../../base/check.js";
+import { CHANGE_LIMITS } from "./change-limits.js";
+
+export { CHANGE_LIMITS };
+
+/** Changes of what a model says about itself; what is absent stays as it is. */
+export interface ModelChanges {
+  /** Not blank */
+  name?: string;
+  description?: string;
+  /** All of them: an empty array removes those that are there */
+  tags?: string[];
+  /** In the sliders' order, one for each; only for a model with an analysis */
+  componentLabels?: string[];
+}
+
+/**
+ * A copy of the changes.
+ *
+ * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
+ */
+export function checkChanges(changes: unknown): ModelChanges {
+  if (typeof changes !== "object" || changes === null || Array.isArray(changes)) {
+    throw badArgument("changes", "an object", changes);
+  }
+  const checked: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(changes)) {
+    if (!Object.hasOwn(CHECKS, key)) {
+      throw badArgument(key, "absent (it can't be changed)", value);
+    }
+    if (value !== undefined) checked[key] = CHECKS[key as keyof ModelChanges](key, value);
+  }
+  return checked;
+}
+
+type Check = (option: string, value: unknown) => unknown;
+
+const CHECKS: Record<keyof ModelChanges, Check> = {
+  name: (option, value) => filledText(option, value, CHANGE_LIMITS.name),
+  description: (option, value) => text(option, value, CHANGE_LIMITS.description),
+  tags(option, value) {
+    const tags = list(option, value);
+    if (tags.length > CHANGE_LIMITS.tags) {
+      throw badArgument(option, `at most ${CHANGE_LIMITS.tags} tags`, value);
+    }
+    return tags.map((tag) => filledText(option, tag, CHANGE_LIMITS.tag));
+  },
+  componentLabels: (option, value) =>
+    list(option, value).map((label) => text(option, label, CHANGE_LIMITS.componentLabel)),
+};
+
+function list(option: string, value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw badArgument(option, "an array of strings", value);
+  return Array.from(value); // holes become undefined, which is no string
+}
+
+function filledText(option: string, value: unknown, longest: number): string {
+  const filled = text(option, value, longest);
+  if (filled.trim() === "") throw badArgument(option, "not blank", value);
+  return filled;
+}
+
+/** Half of a surrogate pair can't be written as UTF-8, so Python could print no such text. */
+function text(option: string, value: unknown, longest: number): string {
+  if (typeof value !== "string") throw badArgument(option, "a string", value);
+  if (value.length > longest) {
+    throw badArgument(option, `at most ${longest} characters long`, value.length);
+  }
+  if (LONE_SURROGATE.test(value)) throw badArgument(option, "well-formed Unicode", value);
+  return value;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;

@@ -1,0 +1,63 @@
+/** How the elements of a tensor lie in JavaScript: the typed array of each dtype. */
+import { show } from "../base/check.js";
+import type { DType } from "./values.js";
+
+/** Array type, elements of it per element of the tensor, and whether numpy has the type. */
+const LAYOUTS: Record<DType, [array: string, perElement: number, numpy: boolean]> = {
+  bool: ["Uint8Array", 1, true],
+  uint8: ["Uint8Array", 1, true],
+  int8: ["Int8Array", 1, true],
+  int16: ["Int16Array", 1, true],
+  int32: ["Int32Array", 1, true],
+  int64: ["BigInt64Array", 1, true],
+  uint16: ["Uint16Array", 1, true],
+  uint32: ["Uint32Array", 1, true],
+  uint64: ["BigUint64Array", 1, true],
+  float16: ["Uint16Array", 1, true],
+  bfloat16: ["Uint16Array", 1, false],
+  float32: ["Float32Array", 1, true],
+  float64: ["Float64Array", 1, true],
+  complex32: ["Uint16Array", 2, false],
+  complex64: ["Float32Array", 2, true],
+  complex128: ["Float64Array", 2, true],
+  float8_e4m3fn: ["Uint8Array", 1, false],
+  float8_e5m2: ["Uint8Array", 1, false],
+  float8_e4m3fnuz: ["Uint8Array", 1, false],
+  float8_e5m2fnuz: ["Uint8Array", 1, false],
+  float8_e8m0fnu: ["Uint8Array", 1, false],
+};
+
+const MAX_DIMENSIONS = 64;
+
+export function isNumpyType(dtype: DType): boolean {
+  return LAYOUTS[dtype][2];
+}
+
+/** What is wrong with a tensor's parts; null when they fit each other and can be saved. */
+export function checkTensorData(dtype: unknown, shape: unknown, data: unknown): string | null {
+  if (typeof dtype !== "string" || !Object.hasOwn(LAYOUTS, dtype)) {
+    return `no tensor has the dtype ${show(dtype)}`;
+  }
+  const [array, perElement] = LAYOUTS[dtype as DType];
+  const isShape =
+    Array.isArray(shape) &&
+    shape.length <= MAX_DIMENSIONS &&
+    shape.every((size) => Number.isSafeInteger(size) && size >= 0);
+  if (!isShape) return `a tensor's shape must be an array of whole numbers, got ${show(shape)}`;
+  // By tag, not by class: a Buffer is a Uint8Array, and arrays may come from another realm.
+  if (Object.prototype.toString.call(data) !== `[object ${array}]`) {
+    return `a tensor of ${dtype} holds its elements in a ${array}, got ${show(data)}`;
+  }
+  const { buffer, length } = data as Uint8Array;
+  const numel = (shape as number[]).reduce((product, size) => product * size, perElement);
+  if (length !== numel) {
+    const why = length === 0 ? " (read without weights, or transferred to another thread?)" : "";
+    return `a tensor of shape [${(shape as number[]).join(", ")}] has ${numel} elements of ${array}, got ${length}${why}`;
+  }
+  // Others could change or shrink these while they are written.
+  if (!(buffer instanceof ArrayBuffer)) return "shared memory can't be saved; copy it first";
+  if ("resizable" in buffer && buffer.resizable) {
+    return "a resizable ArrayBuffer can't be saved; copy it first";
+  }
+  return null;
+}

@@ -1,0 +1,508 @@
+#include "addon/marshal/from_js.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "addon/marshal/arguments.h"
+#include "addon/marshal/values.h"
+#include "checkpoint/error.h"
+#include "checkpoint/pickle/construct.h"
+#include "checkpoint/pickle/globals.h"
+
+namespace sda::addon {
+namespace {
+
+// As in lib/torch/encode.ts.
+enum Code : std::uint32_t {
+  kNone,
+  kTrue,
+  kFalse,
+  kInt,          // number
+  kFloat,        // number
+  kStr,          // value
+  kBigInt,       // value
+  kBytes,        // value: Uint8Array
+  kByteArray,    // value: Uint8Array
+  kComplex,      // two numbers
+  kNumpyScalar,  // code: dtype; the value before it came as one
+  kList,
+  kTuple,
+  kDict,
+  kOrderedDict,
+  kSet,
+  kFrozenSet,
+  kFill,         // code: how many values go into the container below them
+  kFloats,       // code: how many numbers go into the list or tuple on top
+  kAttributes,   // the dict on top are the attributes of the one below
+  kGlobal,       // two values: module, name
+  kObject,       // two values: module, name; code: whether allocated
+  kObjectParts,  // two codes: items, entries; below them: the object, args, kwargs, state
+  kTensor,       // values: typed array, dtype; codes: marks, dimensions; numbers: sizes
+  kNdArray,      // values: typed array, dtype; codes: Fortran order, dimensions; numbers: sizes
+  kStorage,      // values: typed array, dtype; code: whether untyped
+  kRef,          // code: which of the objects made so far
+  kCarry,        // value: key of the dict that is carried over from; code: whether the value before
+                 // it is what to write when there is no such key
+  kCarryAll,     // the dict that is carried over from
+  kAmend,        // code: how many keys, each with its value, the dict below them has instead
+};
+
+[[noreturn]] void broken(const char* what) {
+  throw Error(ErrorCode::kArgument, std::string("a broken plan: ") + what);
+}
+
+void append_utf8(std::string& to, std::uint32_t c) {
+  if (c < 0x80) {
+    to.push_back(static_cast<char>(c));
+  } else if (c < 0x800) {
+    to.push_back(static_cast<char>(0xC0 | (c >> 6)));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  } else if (c < 0x10000) {
+    to.push_back(static_cast<char>(0xE0 | (c >> 12)));
+    to.push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  } else {
+    to.push_back(static_cast<char>(0xF0 | (c >> 18)));
+    to.push_back(static_cast<char>(0x80 | ((c >> 12) & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  }
+}
+
+// UTF-16 as Python's UTF-8, in which a lone surrogate is encoded like any other character.
+std::string to_python_utf8(const std::u16string& wide) {
+  std::string out;
+  out.reserve(wide.size());
+  for (std::size_t i = 0; i < wide.size(); ++i) {
+    std::uint32_t c = wide[i];
+    const bool is_high = c >= 0xD800 && c < 0xDC00;
+    if (is_high && i + 1 < wide.size() && wide[i + 1] >= 0xDC00 && wide[i + 1] < 0xE000)
+      c = 0x10000 + ((c - 0xD800) << 10) + (std::uint32_t{wide[++i]} - 0xDC00);
+    append_utf8(out, c);
+  }
+  return out;
+}
+
+std::size_t bytes_per_element(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int16_array:
+    case napi_uint16_array:
+      return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array:
+      return 4;
+    case napi_float64_array:
+    case napi_bigint64_array:
+    case napi_biguint64_array:
+      return 8;
+    default:
+      return 1;
+  }
+}
+
+// Memory that the plan keeps alive.
+std::shared_ptr<std::byte> borrowed(std::byte* data) {
+  return {data, [](std::byte*) {}};
+}
+
+}  // namespace
+
+ValueBuilder::ValueBuilder(Napi::Env env, const Napi::Object& plan, const Dict* carried,
+                           Arena& arena)
+    : env_(env), carried_(carried), arena_(arena) {
+  const Napi::Value codes = plan.Get("codes"), numbers = plan.Get("numbers");
+  const Napi::Value values = plan.Get("values");
+  const auto is = [](const Napi::Value& array, napi_typedarray_type type) {
+    return array.IsTypedArray() && array.As<Napi::TypedArray>().TypedArrayType() == type;
+  };
+  if (!is(codes, napi_uint32_array) || !is(numbers, napi_float64_array) || !values.IsArray())
+    broken("its parts");
+  codes_ = codes.As<Napi::Uint32Array>();
+  numbers_ = numbers.As<Napi::Float64Array>();
+  values_ = values.As<Napi::Array>();
+}
+
+Value ValueBuilder::build() {
+  while (next_code_ < codes_.ElementLength()) execute(code());
+  if (stack_.size() != 1) broken("it leaves no value");
+  place_tensors();
+  return stack_.front();
+}
+
+std::uint32_t ValueBuilder::code() {
+  if (next_code_ >= codes_.ElementLength()) broken("it ends early");
+  return codes_.Data()[next_code_++];
+}
+
+double ValueBuilder::number() {
+  if (next_number_ >= numbers_.ElementLength()) broken("it has too few numbers");
+  return numbers_.Data()[next_number_++];
+}
+
+std::int64_t ValueBuilder::integer() {
+  constexpr double kLargest = 9007199254740991;
+  const double found = number();
+  if (!(found >= -kLargest && found <= kLargest)) broken("an integer is none");
+  return static_cast<std::int64_t>(found);
+}
+
+napi_value ValueBuilder::value() {
+  napi_value found;
+  if (napi_get_element(env_, values_, next_value_++, &found) != napi_ok)
+    broken("it has too few values");
+  return found;
+}
+
+std::string_view ValueBuilder::text() {
+  const Napi::Value found(env_, value());
+  if (!found.IsString()) broken("a text is none");
+  std::string utf8 = to_python_utf8(found.As<Napi::String>().Utf16Value());
+  if (utf8.size() > std::numeric_limits<std::uint32_t>::max())
+    throw Error(ErrorCode::kLimit, "a string of " + std::to_string(utf8.size()) + " bytes");
+  return arena_.keep(utf8);
+}
+
+DType ValueBuilder::dtype() {
+  const auto found = dtype_from_name(text());
+  if (!found) broken("a dtype is none");
+  return *found;
+}
+
+void ValueBuilder::shape(Sizes& sizes) {
+  sizes.resize(code());
+  for (std::int64_t& size : sizes) {
+    size = integer();
+    if (size < 0) broken("a size is negative");
+  }
+}
+
+Value ValueBuilder::pop() {
+  if (stack_.empty()) broken("a value is missing");
+  const Value last = stack_.back();
+  stack_.pop_back();
+  return last;
+}
+
+std::size_t ValueBuilder::from_top(std::size_t count) const {
+  if (stack_.size() < count) broken("values are missing");
+  return stack_.size() - count;
+}
+
+void ValueBuilder::push_new(Object* object) {
+  made_.push_back(Value::of(object));
+  stack_.push_back(made_.back());
+}
+
+void ValueBuilder::execute(std::uint32_t what) {
+  switch (what) {
+    case kNone:
+      return stack_.push_back(Value());
+    case kTrue:
+    case kFalse:
+      return stack_.push_back(Value::boolean(what == kTrue));
+    case kInt:
+      return stack_.push_back(Value::of(integer()));
+    case kFloat:
+      return stack_.push_back(Value::of(number()));
+    case kStr:
+      return stack_.push_back(Value::str(text()));
+    case kBigInt: {
+      const Napi::Value found(env_, value());
+      if (!found.IsBigInt()) broken("a bigint is none");
+      auto* big = arena_.make<BigInt>();
+      int sign = 0;
+      std::size_t words = found.As<Napi::BigInt>().WordCount();
+      big->magnitude.resize(words);
+      found.As<Napi::BigInt>().ToWords(&sign, &words, big->magnitude.data());
+      big->negative = sign != 0;
+      return stack_.push_back(Value::of(big));
+    }
+    case kBytes:
+    case kByteArray: {
+      const Memory bytes = memory();
+      if (bytes.size > std::numeric_limits<std::uint32_t>::max())
+        throw Error(ErrorCode::kLimit, "bytes of more than 4 GiB");
+      const std::string_view raw(reinterpret_cast<const char*>(bytes.data), bytes.size);
+      return stack_.push_back(Value::bytes(raw, what == kBytes ? Kind::kBytes : Kind::kByteArray));
+    }
+    case kComplex: {
+      auto* complex = arena_.make<Complex>();
+      complex->real = number();
+      complex->imaginary = number();
+      return stack_.push_back(Value::of(complex));
+    }
+    case kNumpyScalar: {
+      const std::uint32_t dtype = code();
+      if (stack_.empty() || dtype >= kDTypeCount) broken("a numpy scalar is none");
+      stack_.back().numpy_dtype = static_cast<std::uint8_t>(dtype + 1);
+      return;
+    }
+    case kList:
+      return push_new(arena_.make<List>());
+    case kTuple:
+      return push_new(arena_.make<Tuple>());
+    case kDict:
+    case kOrderedDict: {
+      auto* dict = arena_.make<Dict>();
+      dict->dict_kind = what == kDict ? DictKind::kDict : DictKind::kOrderedDict;
+      return push_new(dict);
+    }
+    case kSet:
+    case kFrozenSet: {
+      auto* set = arena_.make<Set>();
+      set->frozen = what == kFrozenSet;
+      return push_new(set);
+    }
+    case kFill:
+      return fill(code());
+    case kFloats: {
+      auto* list = stack_.empty() ? nullptr : stack_.back().as<List>();
+      auto* tuple = stack_.empty() ? nullptr : stack_.back().as<Tuple>();
+      if (list == nullptr && tuple == nullptr) broken("floats without a list");
+      auto& items = list != nullptr ? list->items : tuple->items;
+      for (std::uint32_t count = code(); count > 0; --count)
+        arena_.push(items, Value::of(number()));
+      return;
+    }
+    case kAttributes: {
+      const Value attributes = pop();
+      auto* dict = stack_.empty() ? nullptr : stack_.back().as<Dict>();
+      if (dict == nullptr || !attributes.as<Dict>()) broken("attributes without a dict");
+      dict->attributes = attributes;
+      return;
+    }
+    case kGlobal:
+      return push_global();
+    case kObject: {
+      auto* object = arena_.make<PyObject>();
+      auto* cls = arena_.make<sda::Global>();
+      cls->module = text();
+      cls->name = text();
+      object->cls = cls;
+      object->allocated = code() != 0;
+      return push_new(object);
+    }
+    case kObjectParts: {
+      const std::uint32_t items = code();
+      return fill_object(items, code());
+    }
+    case kTensor:
+      return push_tensor();
+    case kNdArray:
+      return push_array();
+    case kStorage:
+      return push_storage();
+    case kRef: {
+      const std::uint32_t index = code();
+      if (index >= made_.size()) broken("a reference to nothing");
+      return stack_.push_back(made_[index]);
+    }
+    case kCarry: {
+      const std::string_view key = text();
+      const Value* found = carried_ == nullptr ? nullptr : carried_->find(key);
+      const bool has_fallback = code() != 0;
+      if (has_fallback && stack_.empty()) broken("a value is missing");
+      if (found == nullptr && has_fallback) return;
+      if (has_fallback) stack_.pop_back();
+      if (found == nullptr)
+        throw Error(ErrorCode::kSchema, "the file has no '" + std::string(key) + "'")
+            .with("field", std::string(key));
+      return stack_.push_back(*found);
+    }
+    case kCarryAll:
+      if (carried_ == nullptr) broken("nothing to carry over");
+      // Values point to what may change; the writer changes nothing.
+      return stack_.push_back(Value::of(const_cast<Dict*>(carried_)));
+    case kAmend:
+      return amend(code());
+    default:
+      broken("an unknown code");
+  }
+}
+
+void ValueBuilder::fill(std::uint32_t count) {
+  const std::size_t from = from_top(std::size_t{count} + 1) + 1;
+  const Value target = stack_[from - 1];
+  if (auto* dict = target.as<Dict>()) {
+    if (count % 2 != 0) broken("a key without a value");
+    for (std::size_t i = from; i < stack_.size(); i += 2)
+      arena_.push(dict->entries, {stack_[i], stack_[i + 1]});
+  } else {
+    Values* items = nullptr;
+    if (auto* list = target.as<List>()) items = &list->items;
+    if (auto* tuple = target.as<Tuple>()) items = &tuple->items;
+    if (auto* set = target.as<Set>()) items = &set->items;
+    if (items == nullptr) broken("values without a container");
+    for (std::size_t i = from; i < stack_.size(); ++i) arena_.push(*items, stack_[i]);
+  }
+  stack_.resize(from);
+}
+
+// The dict may belong to a document, so it is a copy that changes; what is in it stays the same
+// objects.
+void ValueBuilder::amend(std::uint32_t count) {
+  const std::size_t from = from_top(std::size_t{count} * 2 + 1) + 1;
+  const auto* base = stack_[from - 1].as<Dict>();
+  if (base == nullptr) broken("changes of no dict");
+  auto* dict = arena_.make<Dict>();
+  dict->dict_kind = base->dict_kind;
+  dict->factory = base->factory;
+  dict->attributes = base->attributes;
+  for (std::size_t i = from; i < stack_.size(); i += 2)
+    if (stack_[i].kind != Kind::kStr) broken("a changed key is no text");
+  const auto change_of = [&](const Value& key) {
+    for (std::size_t i = from; i < stack_.size(); i += 2)
+      if (key.kind == Kind::kStr && key.view() == stack_[i].view()) return i;
+    return stack_.size();
+  };
+  for (const auto& [key, value] : base->entries) {
+    const std::size_t changed = change_of(key);
+    arena_.push(dict->entries, {key, changed < stack_.size() ? stack_[changed + 1] : value});
+  }
+  for (std::size_t i = from; i < stack_.size(); i += 2)
+    if (base->find(stack_[i].view()) == nullptr)
+      arena_.push(dict->entries, {stack_[i], stack_[i + 1]});
+  stack_.resize(from);
+  stack_.back() = Value::of(dict);
+}
+
+void ValueBuilder::fill_object(std::uint32_t items, std::uint32_t entries) {
+  constexpr std::size_t kFixed = 4;
+  const std::size_t from = from_top(kFixed + std::size_t{items} + std::size_t{entries} * 2);
+  auto* object = stack_[from].as<PyObject>();
+  if (object == nullptr || !stack_[from + 1].as<Tuple>()) broken("parts of no object");
+  object->args = stack_[from + 1];
+  object->kwargs = stack_[from + 2];
+  object->state = stack_[from + 3];
+  std::size_t at = from + kFixed;
+  for (std::uint32_t i = 0; i < items; ++i) arena_.push(object->items, stack_[at++]);
+  for (std::uint32_t i = 0; i < entries; ++i, at += 2)
+    arena_.push(object->entries, {stack_[at], stack_[at + 1]});
+  stack_.resize(from + 1);
+}
+
+void ValueBuilder::push_global() {
+  const std::string_view module = text();
+  const std::string_view name = text();
+  if (const auto dtype = dtype_from_name(name); dtype && module == "numpy") {
+    auto* made = arena_.make<NumpyDType>();
+    made->dtype = *dtype;
+    return push_new(made);
+  }
+  auto* global = arena_.make<sda::Global>();
+  global->module = module;
+  global->name = name;
+  push_new(global);
+}
+
+ValueBuilder::Memory ValueBuilder::memory() {
+  Memory found;
+  napi_typedarray_type type;
+  std::size_t length, offset;
+  void *data, *buffer_data;
+  const napi_value array = value();
+  if (napi_get_typedarray_info(env_, array, &type, &length, &data, &found.buffer, &offset) !=
+          napi_ok ||
+      napi_get_arraybuffer_info(env_, found.buffer, &buffer_data, &found.buffer_size) != napi_ok)
+    broken("a typed array is none");
+  found.size = length * bytes_per_element(type);
+  found.data = static_cast<std::byte*>(data);
+  found.buffer_data = static_cast<std::byte*>(buffer_data);
+  return found;
+}
+
+void ValueBuilder::push_tensor() {
+  auto* tensor = arena_.make<Tensor>();
+  const Memory found = memory();
+  tensor->dtype = dtype();
+  const std::uint32_t marks = code();
+  tensor->requires_grad = (marks & kMarkRequiresGrad) != 0;
+  tensor->parameter = (marks & kMarkParameter) != 0;
+  shape(tensor->shape);
+  tensor->strides.resize(tensor->shape.size());
+  const std::size_t item = item_size(tensor->dtype);
+  if (checked_numel(tensor->shape, item) * item != found.size) broken("a tensor's size is wrong");
+  std::int64_t stride = 1;
+  for (std::size_t d = tensor->shape.size(); d-- > 0;) {
+    tensor->strides[d] = stride;
+    stride *= std::max<std::int64_t>(tensor->shape[d], 1);
+  }
+  Placed placed{tensor, found.data, found.data, found.data + found.size};
+  bool loaded = false;
+  if (found.size > 0 &&
+      napi_check_object_type_tag(env_, found.buffer, &kStorageBufferTag, &loaded) == napi_ok &&
+      loaded) {
+    placed.begin = found.buffer_data;
+    placed.end = found.buffer_data + found.buffer_size;
+  }
+  placed_.push_back(placed);
+  push_new(tensor);
+}
+
+void ValueBuilder::push_array() {
+  auto* array = arena_.make<NdArray>();
+  const Memory found = memory();
+  array->dtype = dtype();
+  array->fortran_order = code() != 0;
+  shape(array->shape);
+  const std::size_t item = item_size(array->dtype);
+  array->byte_size = checked_numel(array->shape, item) * item;
+  if (array->byte_size != found.size) broken("an array's size is wrong");
+  array->data = borrowed(found.data);
+  array->built = true;
+  push_new(array);
+}
+
+void ValueBuilder::push_storage() {
+  auto* storage = arena_.make<Storage>();
+  const Memory found = memory();
+  const DType type = dtype();
+  if (code() == 0) storage->dtype = type;
+  storage->data = found.data;
+  storage->byte_size = found.size;
+  push_new(storage);
+}
+
+// Tensors whose memory overlaps share a storage, as they do in PyTorch.
+void ValueBuilder::place_tensors() {
+  std::sort(placed_.begin(), placed_.end(),
+            [](const Placed& a, const Placed& b) { return a.begin < b.begin; });
+  for (auto first = placed_.begin(); first != placed_.end();) {
+    const std::byte* end = first->end;
+    auto last = first + 1;
+    for (; last != placed_.end() && last->begin < end; ++last)
+      end = std::max<const std::byte*>(end, last->end);
+    place(first, last);
+    first = last;
+  }
+}
+
+void ValueBuilder::place(std::vector<Placed>::iterator first, std::vector<Placed>::iterator last) {
+  auto* storage = arena_.make<Storage>();
+  storage->data = first->begin;
+  std::byte* end = first->begin;
+  for (auto placed = first; placed != last; ++placed) end = std::max(end, placed->end);
+  storage->byte_size = static_cast<std::uint64_t>(end - first->begin);
+  const DType dtype = first->tensor->dtype;
+  bool typed = storage->byte_size % item_size(dtype) == 0;
+  for (auto placed = first; placed != last; ++placed) {
+    Tensor& tensor = *placed->tensor;
+    const std::size_t item = item_size(tensor.dtype);
+    const auto offset = static_cast<std::uint64_t>(placed->data - storage->data);
+    typed = typed && tensor.dtype == dtype;
+    tensor.storage = storage;
+    tensor.offset = offset / item;
+    if (offset % item == 0) continue;
+    // No number of elements from the beginning (complex numbers at an odd half): on its own.
+    tensor.storage = arena_.make<Storage>();
+    tensor.storage->dtype = tensor.dtype;
+    tensor.storage->data = placed->data;
+    tensor.storage->byte_size = tensor.numel() * item;
+    tensor.offset = 0;
+  }
+  if (typed) storage->dtype = dtype;
+}
+
+}  // namespace sda::addon

@@ -1,0 +1,98 @@
+#include "checkpoint/container/image_reader.h"
+
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
+#include <algorithm>
+#include <system_error>
+
+#include "checkpoint/io/crc32.h"
+
+namespace sda {
+namespace {
+
+// Two threads' pieces are still in the second-level cache when they are checksummed.
+constexpr std::size_t kPiece = std::size_t{1} << 18;
+// From here on a second thread pays for itself.
+constexpr std::uint64_t kParallelFrom = std::uint64_t{4} << 20;
+
+// Keeps `thread` off the processor that we run on. The scheduler sometimes queues a new thread
+// behind the one that made it, although another processor is idle, and then it starts when all is
+// done.
+void run_elsewhere([[maybe_unused]] std::thread& thread) {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  const int here = ::sched_getcpu();
+  if (here < 0 || here >= CPU_SETSIZE || ::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return;
+  CPU_CLR(static_cast<std::size_t>(here), &allowed);
+  if (CPU_COUNT(&allowed) > 0)
+    ::pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
+#endif
+}
+
+}  // namespace
+
+ImageReader::ImageReader(const File& file, const std::vector<ZipRecord>& records,
+                         std::uint64_t records_end, const CancelToken* cancel)
+    : file_(file),
+      records_(records),
+      cancel_(cancel),
+      image_(std::make_shared<PageBuffer>(static_cast<std::size_t>(records_end))) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const std::uint64_t end = records[i].data_offset + records[i].size;
+    for (std::uint64_t at = records[i].data_offset; at < end; at += kPiece)
+      pieces_.push_back({i, at, std::min<std::uint64_t>(at + kPiece, end), 0});
+  }
+  // Asked once: it reads a file of the kernel's.
+  static const bool several_processors = std::thread::hardware_concurrency() > 1;
+  if (file.size() >= kParallelFrom && several_processors) start_helper();
+}
+
+ImageReader::~ImageReader() {
+  stopped_ = true;
+  if (helper_.joinable()) helper_.join();
+}
+
+void ImageReader::start_helper() {
+  try {
+    helper_ = std::thread([this] {
+      try {
+        work();
+      } catch (...) {
+        failure_ = std::current_exception();
+        stopped_ = true;
+      }
+    });
+    run_elsewhere(helper_);
+  } catch (const std::system_error&) {
+    // No thread to be had: the caller's is enough.
+  }
+}
+
+void ImageReader::work() {
+  for (std::size_t i; !stopped_ && (i = next_.fetch_add(1)) < pieces_.size();) {
+    if (cancel_ != nullptr) cancel_->throw_if_cancelled();
+    Piece& piece = pieces_[i];
+    const auto size = static_cast<std::size_t>(piece.end - piece.begin);
+    file_.read_at(piece.begin, image_->data() + piece.begin, size);
+    piece.crc = crc32(0, image_->data() + piece.begin, size);
+  }
+}
+
+void ImageReader::finish() {
+  work();
+  if (helper_.joinable()) helper_.join();
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+std::vector<std::uint32_t> ImageReader::checksums() const {
+  std::vector<std::uint32_t> result(records_.size(), 0);
+  for (const Piece& piece : pieces_)
+    result[piece.record] = crc32_combine(result[piece.record], piece.crc, piece.end - piece.begin);
+  return result;
+}
+
+}  // namespace sda

@@ -1,0 +1,318 @@
+#include "checkpoint/container/zip.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <span>
+
+#include "checkpoint/container/zip_format.h"
+#include "checkpoint/limits.h"
+
+namespace sda {
+namespace {
+
+using namespace zip_format;
+
+constexpr std::size_t kMaxComment = 0xFFFF;
+constexpr std::size_t kUsualComment = 256;  // torch.save writes none
+
+template <typename T>
+T load(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));  // zip is little-endian, and so are the hosts we build for
+  return value;
+}
+
+[[noreturn]] void fail(ErrorCode code, const std::string& path, std::uint64_t offset,
+                       const std::string& what) {
+  throw Error(code, "'" + path + "': " + what)
+      .with("path", path)
+      .with("offset", static_cast<std::int64_t>(offset));
+}
+
+// The 64-bit values that a zip64 extra field holds for those that were kSeeZip64, in order.
+class Zip64Extra {
+ public:
+  Zip64Extra(const std::byte* extra, std::size_t size) {
+    while (size >= 4) {
+      const std::size_t id = load<std::uint16_t>(extra);
+      const std::size_t length = load<std::uint16_t>(extra + 2);
+      extra += 4;
+      size -= 4;
+      if (length > size) return;  // padding of unusual writers; nothing of ours is in it
+      if (id == kZip64Extra) {
+        at_ = extra;
+        left_ = length;
+        return;
+      }
+      extra += length;
+      size -= length;
+    }
+  }
+  bool take(std::uint64_t& value) {
+    if (value != kSeeZip64) return true;
+    if (left_ < 8) return false;
+    value = load<std::uint64_t>(at_);
+    at_ += 8;
+    left_ -= 8;
+    return true;
+  }
+
+ private:
+  const std::byte* at_ = nullptr;
+  std::size_t left_ = 0;
+};
+
+// Where in `tail`, the last bytes of a file, the end record begins. From the back: its comment must
+// reach exactly to the end of the file.
+std::optional<std::size_t> find_end(std::span<const std::byte> tail, std::size_t max_comment) {
+  for (std::size_t back = kEndSize; back <= std::min(tail.size(), kEndSize + max_comment); ++back) {
+    const std::byte* at = tail.data() + tail.size() - back;
+    if (load<std::uint32_t>(at) == kEndSignature && load<std::uint16_t>(at + 20) == back - kEndSize)
+      return tail.size() - back;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+ZipDirectory::ZipDirectory(const File& file) {
+  read_end(file);
+  read_entries(file);
+  check_order(file);
+}
+
+ZipRecord* ZipDirectory::find(std::string_view name) noexcept {
+  const auto found = std::lower_bound(
+      by_name_.begin(), by_name_.end(), name,
+      [this](std::size_t i, std::string_view wanted) { return records_[i].name < wanted; });
+  return found == by_name_.end() || records_[*found].name != name ? nullptr : &records_[*found];
+}
+
+void ZipDirectory::read_end(const File& file) {
+  const std::uint64_t file_size = file.size();
+  std::vector<std::byte> tail;
+  std::optional<std::size_t> found;
+  for (const std::size_t comment : {kUsualComment, kMaxComment}) {
+    tail.resize(static_cast<std::size_t>(
+        std::min<std::uint64_t>(file_size, kEndSize + comment + kLocator64Size + kEnd64Size)));
+    file.read_at(file_size - tail.size(), tail.data(), tail.size());
+    found = find_end(tail, comment);
+    if (found) break;
+  }
+  if (!found)
+    fail(ErrorCode::kCorrupt, file.path(), file_size,
+         "a zip archive without its end record; the file is truncated");
+
+  const std::size_t end = *found;
+  const std::byte* at = tail.data() + end;
+  const std::uint64_t end_offset = file_size - tail.size() + end;
+  std::uint32_t disks = load<std::uint16_t>(at + 4) | load<std::uint16_t>(at + 6);
+  const std::uint16_t entries_here = load<std::uint16_t>(at + 8);
+  entry_count_ = load<std::uint16_t>(at + 10);
+  directory_size_ = load<std::uint32_t>(at + 12);
+  records_end_ = load<std::uint32_t>(at + 16);
+  if (entries_here != entry_count_) disks = 1;
+  std::uint64_t directory_limit = end_offset;
+
+  if (end >= kLocator64Size && load<std::uint32_t>(at - kLocator64Size) == kLocator64Signature) {
+    const std::byte* locator = at - kLocator64Size;
+    const std::uint64_t end64_offset = load<std::uint64_t>(locator + 8);
+    if (end < kLocator64Size + kEnd64Size ||
+        end64_offset != end_offset - kLocator64Size - kEnd64Size ||
+        load<std::uint32_t>(locator - kEnd64Size) != kEnd64Signature)
+      fail(ErrorCode::kCorrupt, file.path(), end_offset - kLocator64Size,
+           "the zip64 end record is not where its locator says");
+    const std::byte* end64 = locator - kEnd64Size;
+    const std::uint64_t entries = load<std::uint64_t>(end64 + 32);
+    const std::uint64_t size = load<std::uint64_t>(end64 + 40);
+    const std::uint64_t offset = load<std::uint64_t>(end64 + 48);
+    // The short record either agrees or says "see zip64".
+    if ((entry_count_ != kSeeZip64Count && entry_count_ != entries) ||
+        (directory_size_ != kSeeZip64 && directory_size_ != size) ||
+        (records_end_ != kSeeZip64 && records_end_ != offset) ||
+        load<std::uint64_t>(end64 + 24) != entries || load<std::uint64_t>(end64 + 4) != 44)
+      fail(ErrorCode::kCorrupt, file.path(), end64_offset,
+           "the two end records of the zip archive disagree");
+    disks |= load<std::uint32_t>(end64 + 16) | load<std::uint32_t>(end64 + 20) |
+             load<std::uint32_t>(locator + 4);
+    entry_count_ = entries;
+    directory_size_ = size;
+    records_end_ = offset;
+    directory_limit = end64_offset;
+  }
+  if (disks != 0)
+    fail(ErrorCode::kFormat, file.path(), end_offset, "a zip archive in several parts");
+  if (records_end_ > directory_limit || directory_limit - records_end_ != directory_size_)
+    fail(ErrorCode::kCorrupt, file.path(), end_offset,
+         "the central directory is not where the end record says");
+  if (entry_count_ > limits::kMaxRecords || directory_size_ > limits::kMaxDirectoryBytes)
+    fail(ErrorCode::kLimit, file.path(), end_offset,
+         std::to_string(entry_count_) + " records in one archive");
+  if (entry_count_ * kCentralSize > directory_size_)
+    fail(ErrorCode::kCorrupt, file.path(), end_offset,
+         "the central directory is too small for its " + std::to_string(entry_count_) + " entries");
+}
+
+void ZipDirectory::read_entries(const File& file) {
+  if (directory_size_ > limits::kAtOnceBytes) file.before_waiting();
+  std::vector<std::byte> directory(static_cast<std::size_t>(directory_size_));
+  file.read_at(records_end_, directory.data(), directory.size());
+  records_.reserve(static_cast<std::size_t>(entry_count_));
+
+  std::size_t at = 0;
+  for (std::uint64_t i = 0; i < entry_count_; ++i) {
+    const std::uint64_t entry_offset = records_end_ + at;
+    const std::byte* entry = directory.data() + at;
+    if (directory.size() - at < kCentralSize || load<std::uint32_t>(entry) != kCentralSignature)
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset, "a damaged central directory entry");
+    const std::size_t name_size = load<std::uint16_t>(entry + 28);
+    const std::size_t extra_size = load<std::uint16_t>(entry + 30);
+    const std::size_t comment_size = load<std::uint16_t>(entry + 32);
+    if (directory.size() - at - kCentralSize < name_size + extra_size + comment_size)
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset,
+           "a central directory entry that reaches past the directory's end");
+    const std::string_view full_name(reinterpret_cast<const char*>(entry + kCentralSize),
+                                     name_size);
+
+    ZipRecord record;
+    record.flags = load<std::uint16_t>(entry + 8);
+    const std::uint16_t method = load<std::uint16_t>(entry + 10);
+    record.crc = load<std::uint32_t>(entry + 16);
+    std::uint64_t stored = load<std::uint32_t>(entry + 20);
+    record.size = load<std::uint32_t>(entry + 24);
+    record.header_offset = load<std::uint32_t>(entry + 42);
+    record.data_offset = 0;
+    Zip64Extra extra(entry + kCentralSize + name_size, extra_size);
+    if (!extra.take(record.size) || !extra.take(stored) || !extra.take(record.header_offset))
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset,
+           "a zip64 entry without its 64-bit sizes");
+
+    const auto shown = [&] { return std::string(full_name); };
+    if (record.flags & (kFlagEncrypted | kFlagStrongEncryption | kFlagMaskedHeaders))
+      fail(ErrorCode::kFormat, file.path(), entry_offset, "record '" + shown() + "' is encrypted");
+    if (method != 0 || (record.flags & kFlagPatch))
+      fail(ErrorCode::kFormat, file.path(), entry_offset,
+           "record '" + shown() + "' is compressed (method " + std::to_string(method) +
+               "); torch.save stores records as they are");
+    if (stored != record.size)
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset,
+           "record '" + shown() + "' is stored with two different sizes");
+    if (load<std::uint16_t>(entry + 34) != 0)
+      fail(ErrorCode::kFormat, file.path(), entry_offset, "a zip archive in several parts");
+    if (record.size > records_end_ || record.header_offset > records_end_ - record.size)
+      fail(ErrorCode::kCorrupt, file.path(), entry_offset,
+           "record '" + shown() + "' reaches past the end of the records");
+
+    const std::size_t slash = full_name.find('/');
+    if (slash == std::string_view::npos || slash == 0 ||
+        full_name.find('\0') != std::string_view::npos)
+      fail(ErrorCode::kFormat, file.path(), entry_offset,
+           "a zip archive, but not one of torch.save: '" + shown() + "' is not in a top folder");
+    if (i == 0) top_folder_ = full_name.substr(0, slash);
+    if (full_name.substr(0, slash) != top_folder_)
+      fail(ErrorCode::kFormat, file.path(), entry_offset,
+           "a zip archive, but not one of torch.save: it has several top folders");
+    record.name = full_name.substr(slash + 1);
+    records_.push_back(std::move(record));
+    at += kCentralSize + name_size + extra_size + comment_size;
+  }
+  if (at != directory.size())
+    fail(ErrorCode::kCorrupt, file.path(), records_end_ + at,
+         "bytes that belong to no entry in the central directory");
+}
+
+void ZipDirectory::check_order(const File& file) {
+  std::sort(records_.begin(), records_.end(), [](const ZipRecord& a, const ZipRecord& b) {
+    return a.header_offset < b.header_offset;
+  });
+  without_crcs_ = std::all_of(records_.begin(), records_.end(),
+                              [](const ZipRecord& record) { return record.crc == 0; });
+  for (std::size_t i = 0; i < records_.size(); ++i) {
+    ZipRecord& record = records_[i];
+    record.limit = i + 1 < records_.size() ? records_[i + 1].header_offset : records_end_;
+    // Exact ends are known only from the local headers; this much is known already.
+    const std::uint64_t least =
+        kLocalSize + top_folder_.size() + 1 + record.name.size() + record.size;
+    if (record.limit - record.header_offset < least)
+      fail(ErrorCode::kCorrupt, file.path(), record.header_offset,
+           "record '" + record.name + "' overlaps the one after it");
+  }
+  by_name_.resize(records_.size());
+  std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
+  std::sort(by_name_.begin(), by_name_.end(),
+            [this](std::size_t a, std::size_t b) { return records_[a].name < records_[b].name; });
+  const auto twice = std::adjacent_find(
+      by_name_.begin(), by_name_.end(),
+      [this](std::size_t a, std::size_t b) { return records_[a].name == records_[b].name; });
+  if (twice != by_name_.end())
+    fail(ErrorCode::kCorrupt, file.path(), records_[*twice].header_offset,
+         "two records are called '" + records_[*twice].name + "'");
+}
+
+void check_local_header(ZipRecord& record, std::string_view top_folder, const std::string& path,
+                        const ByteReader& read) {
+  const auto disagree = [&](std::uint64_t offset, const char* about) {
+    fail(ErrorCode::kCorrupt, path, offset,
+         "record '" + record.name + "': " + about + " and central directory disagree");
+  };
+  std::byte header[kLocalSize];
+  read(record.header_offset, header, sizeof header);
+  if (load<std::uint32_t>(header) != kLocalSignature)
+    fail(ErrorCode::kCorrupt, path, record.header_offset,
+         "record '" + record.name + "' has no local header where the central directory says");
+  const std::size_t name_size = load<std::uint16_t>(header + 26);
+  const std::size_t extra_size = load<std::uint16_t>(header + 28);
+  const std::size_t full_size = top_folder.size() + 1 + record.name.size();
+  if (name_size != full_size || load<std::uint16_t>(header + 6) != record.flags ||
+      load<std::uint16_t>(header + 8) != 0)
+    disagree(record.header_offset, "local header");
+
+  const std::uint64_t data_offset = record.header_offset + kLocalSize + name_size + extra_size;
+  if (data_offset > record.limit || record.limit - data_offset < record.size)
+    fail(ErrorCode::kCorrupt, path, record.header_offset,
+         "record '" + record.name + "' overlaps the one after it");
+  const std::size_t rest_size = name_size + extra_size;
+  std::byte usual_rest[256];  // the extra field only pads to the next multiple of 64
+  const auto large_rest =
+      rest_size > sizeof usual_rest ? std::make_unique<std::byte[]>(rest_size) : nullptr;
+  std::byte* const rest = large_rest ? large_rest.get() : usual_rest;
+  read(record.header_offset + kLocalSize, rest, rest_size);
+  const std::string_view full(reinterpret_cast<const char*>(rest), name_size);
+  if (full.substr(0, top_folder.size()) != top_folder || full[top_folder.size()] != '/' ||
+      full.substr(top_folder.size() + 1) != record.name)
+    disagree(record.header_offset, "local header");
+
+  std::uint64_t stored = load<std::uint32_t>(header + 18);
+  std::uint64_t size = load<std::uint32_t>(header + 22);
+  Zip64Extra extra(rest + name_size, extra_size);
+  const bool complete = extra.take(size) && extra.take(stored);
+  const std::uint32_t crc = load<std::uint32_t>(header + 14);
+  if (record.flags & kFlagDescriptor) {
+    // The header may leave the three fields at zero; if it fills them in, it has to be right.
+    const bool blank = crc == 0 && stored == 0 && size == 0;
+    if (!blank && (crc != record.crc || stored != record.size || size != record.size))
+      disagree(record.header_offset, "local header");
+    const std::uint64_t at = data_offset + record.size;
+    const std::size_t room =
+        static_cast<std::size_t>(std::min<std::uint64_t>(record.limit - at, 24));
+    std::byte descriptor[24];
+    read(at, descriptor, room);
+    const bool is_short = room >= 16 && load<std::uint32_t>(descriptor) == kDescriptorSignature &&
+                          load<std::uint32_t>(descriptor + 4) == record.crc &&
+                          load<std::uint32_t>(descriptor + 8) == record.size &&
+                          load<std::uint32_t>(descriptor + 12) == record.size;
+    const bool is_long = room >= 24 && load<std::uint32_t>(descriptor) == kDescriptorSignature &&
+                         load<std::uint32_t>(descriptor + 4) == record.crc &&
+                         load<std::uint64_t>(descriptor + 8) == record.size &&
+                         load<std::uint64_t>(descriptor + 16) == record.size;
+    if (!is_short && !is_long) disagree(at, "data descriptor");
+  } else if (!complete || crc != record.crc || stored != record.size || size != record.size) {
+    disagree(record.header_offset, "local header");
+  }
+  record.data_offset = data_offset;
+}
+
+}  // namespace sda

@@ -1,0 +1,236 @@
+// numpy's dtypes, scalars and arrays as numpy 1 and 2 describe them in a pickle.
+#include <bit>
+#include <cstring>
+#include <string>
+
+#include "checkpoint/error.h"
+#include "checkpoint/limits.h"
+#include "checkpoint/pickle/construct.h"
+#include "checkpoint/pickle/globals.h"
+#include "checkpoint/tensor/half.h"
+#include "checkpoint/tensor/strided.h"
+
+namespace sda {
+namespace {
+
+[[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorCode::kCorrupt, what); }
+
+struct TypeCode {
+  std::string_view code;
+  DType dtype;
+};
+
+constexpr TypeCode kTypeCodes[] = {
+    {"b1", DType::kBool},      {"i1", DType::kInt8},        {"i2", DType::kInt16},
+    {"i4", DType::kInt32},     {"i8", DType::kInt64},       {"u1", DType::kUint8},
+    {"u2", DType::kUint16},    {"u4", DType::kUint32},      {"u8", DType::kUint64},
+    {"f2", DType::kFloat16},   {"f4", DType::kFloat32},     {"f8", DType::kFloat64},
+    {"c8", DType::kComplex64}, {"c16", DType::kComplex128},
+};
+
+const NumpyDType& as_dtype(const Value& value) {
+  const auto* dtype = value.as<NumpyDType>();
+  if (dtype == nullptr) corrupt("a numpy dtype is a " + describe(value));
+  return *dtype;
+}
+
+template <typename T>
+T read(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+}  // namespace
+
+Value Constructor::numpy_dtype(const Tuple& args) {
+  // ("f8", align, copy)
+  const auto code = args.items.empty() ? std::nullopt : args.items[0].as_str();
+  if (!code || args.items.size() > 3) corrupt("a numpy dtype is described wrongly");
+  std::string_view name = *code;
+  bool big_endian = false;
+  if (!name.empty() && std::string_view("<>=|").find(name[0]) != std::string_view::npos) {
+    big_endian = name[0] == '>';
+    name.remove_prefix(1);
+  }
+  for (const TypeCode& known : kTypeCodes) {
+    if (known.code != name) continue;
+    auto* dtype = arena_.make<NumpyDType>();
+    dtype->dtype = known.dtype;
+    dtype->big_endian = big_endian;
+    return Value::of(dtype);
+  }
+  throw Error(ErrorCode::kUnsafe, "a numpy array of dtype '" + std::string(*code) +
+                                      "'; only bool, integer, float and complex arrays are read")
+      .with("dtype", std::string(*code));
+}
+
+void Constructor::build_numpy_dtype(NumpyDType& dtype, const Value& state) {
+  // (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata])
+  const auto* tuple = state.as<Tuple>();
+  if (tuple == nullptr || tuple->items.size() < 5 || tuple->items.size() > 9)
+    corrupt("a numpy dtype's state is described wrongly");
+  const auto order = tuple->items[1].as_str();
+  if (!order || order->size() != 1 ||
+      std::string_view("<>=|").find((*order)[0]) == std::string_view::npos)
+    corrupt("a numpy dtype without a byte order");
+  for (std::size_t i = 2; i < 5; ++i)
+    if (!tuple->items[i].is_none())
+      throw Error(ErrorCode::kUnsafe, "a structured numpy array; only plain ones are read");
+  dtype.big_endian = *order == ">";
+}
+
+Value Constructor::numpy_scalar(const Tuple& args) {
+  // (dtype, bytes)
+  if (args.items.size() != 2) corrupt("a numpy scalar is described wrongly");
+  const NumpyDType& dtype = as_dtype(args.items[0]);
+  const Value& raw = args.items[1];
+  const std::size_t size = item_size(dtype.dtype);
+  const std::string_view bytes = raw.kind == Kind::kStr ? latin1_bytes(raw.view()) : raw.view();
+  if ((raw.kind != Kind::kBytes && raw.kind != Kind::kStr) || bytes.size() != size)
+    corrupt("a numpy scalar's bytes do not fit its dtype");
+  std::byte value[16];
+  std::memcpy(value, bytes.data(), size);
+  if (dtype.big_endian)
+    swap_scalars(value, size / scalar_size(dtype.dtype), scalar_size(dtype.dtype));
+
+  Value result;
+  const auto integer = [&](auto number) { result = Value::of(static_cast<std::int64_t>(number)); };
+  const auto complex = [&](double real, double imaginary) {
+    auto* made = arena_.make<Complex>();
+    made->real = real;
+    made->imaginary = imaginary;
+    result = Value::of(made);
+  };
+  switch (dtype.dtype) {
+    case DType::kBool:
+      result = Value::boolean(value[0] != std::byte{0});
+      break;
+    case DType::kInt8:
+      integer(read<std::int8_t>(value));
+      break;
+    case DType::kInt16:
+      integer(read<std::int16_t>(value));
+      break;
+    case DType::kInt32:
+      integer(read<std::int32_t>(value));
+      break;
+    case DType::kInt64:
+      integer(read<std::int64_t>(value));
+      break;
+    case DType::kUint8:
+      integer(read<std::uint8_t>(value));
+      break;
+    case DType::kUint16:
+      integer(read<std::uint16_t>(value));
+      break;
+    case DType::kUint32:
+      integer(read<std::uint32_t>(value));
+      break;
+    case DType::kUint64: {
+      const auto number = read<std::uint64_t>(value);
+      if (number >> 63) {
+        auto* big = arena_.make<BigInt>();
+        big->magnitude.push_back(number);
+        result = Value::of(big);
+      } else {
+        integer(number);
+      }
+      break;
+    }
+    case DType::kFloat16:
+      result = Value::of(half_to_double(read<std::uint16_t>(value)));
+      break;
+    case DType::kFloat32:
+      result = Value::of(double{read<float>(value)});
+      break;
+    case DType::kFloat64:
+      result = Value::of(read<double>(value));
+      break;
+    case DType::kComplex64:
+      complex(read<float>(value), read<float>(value + 4));
+      break;
+    case DType::kComplex128:
+      complex(read<double>(value), read<double>(value + 8));
+      break;
+    default:
+      corrupt("a numpy scalar of a dtype that numpy does not have");
+  }
+  result.numpy_dtype = static_cast<std::uint8_t>(static_cast<int>(dtype.dtype) + 1);
+  return result;
+}
+
+Value Constructor::numpy_reconstruct(const Tuple& args) {
+  // (class, shape, typecode): an empty array that BUILD fills. Subclasses of ndarray run code.
+  const auto* cls = args.items.size() == 3 ? args.items[0].as<Global>() : nullptr;
+  if (cls == nullptr) corrupt("a numpy array is described wrongly");
+  if (cls->known != Known::kNumpyNdArray)
+    throw Error(ErrorCode::kUnsafe, "a numpy array of class '" + describe(args.items[0]) + "'")
+        .with("global", describe(args.items[0]));
+  return Value::of(arena_.make<NdArray>());
+}
+
+void Constructor::build_numpy_array(NdArray& array, const Value& state) {
+  // (version, shape, dtype, is Fortran, bytes)
+  const auto* tuple = state.as<Tuple>();
+  if (tuple == nullptr || tuple->items.size() != 5 || tuple->items[3].kind != Kind::kBool)
+    corrupt("a numpy array's state is described wrongly");
+  if (array.built) corrupt("a numpy array is filled twice");
+  fill_array(array, tuple->items[1], tuple->items[2], tuple->items[3].integer != 0,
+             tuple->items[4]);
+}
+
+Value Constructor::numpy_from_buffer(const Tuple& args) {
+  // (bytes, dtype, shape, order)
+  const auto order = args.items.size() == 4 ? args.items[3].as_str() : std::nullopt;
+  if (!order || (*order != "C" && *order != "F")) corrupt("a numpy array is described wrongly");
+  auto* array = arena_.make<NdArray>();
+  fill_array(*array, args.items[2], args.items[1], *order == "F", args.items[0]);
+  return Value::of(array);
+}
+
+void Constructor::fill_array(NdArray& array, const Value& shape, const Value& dtype_value,
+                             bool fortran, const Value& raw) {
+  const NumpyDType& dtype = as_dtype(dtype_value);
+  const std::size_t item = item_size(dtype.dtype);
+  array.dtype = dtype.dtype;
+  integers(shape, "a numpy array's shape", array.shape);
+  array.fortran_order = fortran;
+  const std::uint64_t numel = checked_numel(array.shape, item);
+  array.byte_size = numel * item;
+
+  const bool bytes = raw.kind == Kind::kBytes || raw.kind == Kind::kByteArray;
+  if (!bytes && raw.kind != Kind::kStr) corrupt("a numpy array's elements are a " + describe(raw));
+  const std::string_view source = bytes ? raw.view() : latin1_bytes(raw.view());
+  if (source.size() != array.byte_size)
+    corrupt("a numpy array of " + std::to_string(array.byte_size) + " bytes comes with " +
+            std::to_string(source.size()));
+
+  // Decoded latin-1 text is memory of our own already. Everything else is copied, so that it is
+  // aligned, outlives the pickle and can be changed.
+  const bool reorder = fortran && array.shape.size() > 1;
+  // A byte swap would show in bytes that somebody else refers to.
+  if (!reorder && !(bytes && dtype.big_endian)) array.data = arena_.share(source.data());
+  if (array.data == nullptr) {
+    char* copy = arena_.allocate(source.size());
+    array.data = arena_.share(copy);
+    const auto* from = reinterpret_cast<const std::byte*>(source.data());
+    if (reorder) {
+      std::vector<std::int64_t> strides(array.shape.size());
+      std::int64_t stride = 1;
+      for (std::size_t d = 0; d < strides.size() && numel > 0; ++d) {
+        strides[d] = stride;
+        stride *= array.shape[d];
+      }
+      copy_strided(array.data.get(), from, array.shape, strides, item);
+    } else if (!source.empty()) {
+      std::memcpy(array.data.get(), from, source.size());
+    }
+  }
+  if (dtype.big_endian)
+    swap_scalars(array.data.get(), array.byte_size / scalar_size(dtype.dtype),
+                 scalar_size(dtype.dtype));
+  array.built = true;
+}
+
+}  // namespace sda

@@ -1,0 +1,95 @@
+// A pickle machine that builds inert values and calls nothing. It understands what Python's
+// pickler writes in protocols 2 to 5; globals mean only what globals.h says they mean.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/cancel.h"
+#include "checkpoint/pickle/construct.h"
+#include "checkpoint/pickle/globals.h"
+#include "checkpoint/pickle/value.h"
+
+namespace sda {
+
+// Turns a persistent id into a storage; the container knows how. Throws kUnsafe or kCorrupt.
+class StorageSource {
+ public:
+  virtual ~StorageSource() = default;
+  virtual Value load(const Value& persistent_id) = 0;
+};
+
+// What look_up_global() said of each "module.name". Module and name are joined in this text, so two
+// pairs may share it ("a.b" "c" and "a" "b.c"); what is refused then counts.
+using NamedGlobals = std::map<std::string, Known>;
+
+struct PickleSettings {
+  bool inert_globals = false;           // describe unknown globals instead of refusing them
+  NamedGlobals* globals = nullptr;      // collects each global named
+  const CancelToken* cancel = nullptr;  // looked at every few thousand opcodes
+};
+
+class PickleMachine {
+ public:
+  // `bytes` must outlive the arena's values; `file_offset` is where they lie in the file.
+  // Without `storages` every persistent id is refused.
+  PickleMachine(std::string_view bytes, std::uint64_t file_offset, Arena& arena,
+                StorageSource* storages, const PickleSettings& settings);
+
+  // Runs to STOP and returns what is on the stack then. Errors carry the failing opcode's offset.
+  Value run();
+
+  // Bytes consumed so far.
+  std::size_t position() const noexcept { return at_; }
+
+  // run() failed only because the bytes ended; more of the file may help.
+  bool ran_out() const noexcept { return ran_out_; }
+
+ private:
+  void execute(std::uint8_t opcode);
+
+  std::string_view take(std::uint64_t size);
+  [[noreturn]] void run_out();
+  std::string_view take_line();
+  template <typename T>
+  T take_number();
+
+  Value pop();
+  Value& top();
+  void push(Value value);
+  std::size_t pop_mark();
+  void pop_to_mark(Values& items);
+  Tuple* pop_tuple_to_mark();
+  Tuple* pop_args();
+
+  void memoize(std::uint64_t index);
+  void recall(std::uint64_t index);
+  void push_text(std::string_view text);
+  void push_bytes(std::string_view bytes, Kind kind);
+  void push_integer(std::string_view little_endian);
+  void push_global(std::string_view module, std::string_view name);
+  void push_tuple(std::size_t count);
+  void append_items(std::size_t from);
+  void set_items(std::size_t from);
+  void add_items(std::size_t from);
+
+  std::string_view bytes_;
+  std::uint64_t file_offset_;
+  Arena& arena_;
+  StorageSource* storages_;
+  PickleSettings settings_;
+  Constructor constructor_;
+
+  std::size_t at_ = 0;
+  bool ran_out_ = false;
+  bool stopped_ = false;
+  std::vector<Value> stack_;
+  std::vector<std::size_t> marks_;
+  std::vector<Value> memo_;
+  std::uint64_t memo_writes_ = 0;
+};
+
+}  // namespace sda

@@ -1,0 +1,110 @@
+// Inert values as a pickle of protocol 2, in the opcodes that Python's pickler and torch.save
+// write, so that torch.load reads it back. What is shared or cyclic stays so.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "checkpoint/pickle/pickle_content.h"
+#include "checkpoint/pickle/value.h"
+
+namespace sda {
+
+struct PickleStyle {
+  // numpy's functions under numpy 2's module name, which numpy before 1.26.1 does not have. The
+  // older name is understood by every numpy, by numpy 2 without a warning.
+  bool numpy2_names = false;
+};
+
+// kUnsafe for a global or object that the reader would refuse, kArgument for what Python could not
+// have made (a set that contains itself), kLimit for what does not fit protocol 2. The content
+// refers to the value's memory.
+PickleContent write_pickle(const Value& root, const PickleStyle& style);
+
+class PickleWriter {
+ public:
+  PickleWriter(const PickleStyle& style, std::unordered_set<const Storage*>& untyped)
+      : style_(style), untyped_(untyped) {}
+
+  void write(const Value& root);
+  PickleContent take() { return std::move(content_); }
+
+  // A tensor was met whose storage had been written with another dtype: what is written is void,
+  // and `untyped` now knows all such storages.
+  bool must_repeat() const noexcept { return must_repeat_; }
+
+ private:
+  void save(const Value& value);
+  void save_object(const Object& object);
+  void save_sequence(std::span<const Value> items);
+  void save_entries(std::span<const std::pair<Value, Value>> entries);
+  void save_tuple(const Tuple& tuple);
+  void save_dict(const Dict& dict);
+  void save_set(const Set& set);
+  void save_py_object(const PyObject& object);
+
+  void save_tensor(const Tensor& tensor);
+  void save_plain_tensor(const Tensor& tensor, bool requires_grad);
+  void save_storage(const Storage& storage);
+  void save_array(const NdArray& array);
+  void save_numpy_dtype(DType dtype, bool big_endian);
+  void save_numpy_scalar(const Value& value);
+  void save_numpy_global(std::string_view name);
+
+  void integer(std::int64_t number);
+  void big_integer(const BigInt& number);
+  void real(double number);
+  void text(std::string_view utf8);
+  // What `raw` refers to must live until the pickle is written, unless it is short.
+  void bytes(std::string_view raw);
+  // As an object of their own, even where the same memory has been written. `columns`: the array
+  // whose data `raw` is, to be written column by column.
+  void new_bytes(std::string_view raw, const NdArray* columns = nullptr);
+  void byte_array(std::string_view raw);
+  void global(std::string_view module, std::string_view name);
+  void empty_ordered_dict();
+  void sizes(std::span<const std::int64_t> numbers);
+
+  void opcode(std::uint8_t code) { content_.bytes.append(static_cast<char>(code)); }
+  template <typename T>
+  void number(T value) {
+    content_.bytes.append(&value, sizeof value);  // little-endian, as the hosts we build for
+  }
+
+  // Memo entries are numbered in the order they are put, as Python does.
+  std::uint32_t put();
+  void get(std::uint32_t index);
+  void remember(const Object& object) { objects_.emplace(&object, put()); }
+
+  struct BytesKey {
+    const char* data;
+    std::size_t size;
+    Kind kind;
+    bool operator==(const BytesKey&) const = default;
+  };
+  struct HashBytesKey {
+    std::size_t operator()(const BytesKey& key) const noexcept {
+      return std::hash<const void*>()(key.data) * 31 + key.size;
+    }
+  };
+
+  const PickleStyle style_;
+  std::unordered_set<const Storage*>& untyped_;
+  bool must_repeat_ = false;
+  PickleContent content_;
+  std::uint32_t memo_size_ = 0;
+  int depth_ = 0;
+  std::unordered_map<const Object*, std::uint32_t> objects_;
+  std::unordered_map<std::string_view, std::uint32_t> texts_;
+  std::unordered_map<BytesKey, std::uint32_t, HashBytesKey> bytes_;
+  std::unordered_map<std::string, std::uint32_t> globals_;
+  std::unordered_map<int, std::uint32_t> numpy_dtypes_;
+  std::unordered_map<const Storage*, std::size_t> keys_;
+};
+
+}  // namespace sda

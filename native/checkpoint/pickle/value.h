@@ -1,0 +1,334 @@
+// What a pickle turns into: inert values. A Value is 16 bytes and copied freely; strings and bytes
+// point into the pickle itself, and containers into the arena that made them. Nothing here has
+// behaviour, and nothing outlives the arena and the pickle's bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/tensor/dtype.h"
+
+namespace sda {
+
+struct Object;
+
+enum class Kind : std::uint8_t {
+  kNone,
+  kBool,
+  kInt,  // fits 64 bits
+  kFloat,
+  kStr,  // UTF-8, lone surrogates encoded as Python's "surrogatepass" does
+  kBytes,
+  kByteArray,
+  kObject,
+};
+
+struct Value {
+  Kind kind = Kind::kNone;
+  // For numbers that came as numpy scalars: their dtype, plus one.
+  std::uint8_t numpy_dtype = 0;
+  bool ascii = false;      // kStr: one byte per character
+  std::uint32_t size = 0;  // kStr, kBytes, kByteArray: bytes
+  union {
+    std::int64_t integer;
+    double real;
+    const char* text;
+    Object* object;
+  };
+
+  Value() : integer(0) {}
+  static Value boolean(bool b);
+  static Value of(std::int64_t i);
+  static Value of(double f);
+  static Value of(Object* o);
+  static Value str(std::string_view text);
+  static Value bytes(std::string_view text, Kind kind = Kind::kBytes);
+
+  bool is_none() const noexcept { return kind == Kind::kNone; }
+  std::string_view view() const noexcept { return {text, size}; }
+  std::optional<std::string_view> as_str() const noexcept;
+  std::optional<std::int64_t> as_int() const noexcept;  // not bool
+  // The object if it is a T, else null.
+  template <typename T>
+  T* as() const noexcept;
+};
+static_assert(sizeof(Value) == 16);
+
+enum class ObjectKind : std::uint8_t {
+  kBigInt,
+  kComplex,
+  kList,
+  kTuple,
+  kDict,
+  kSet,
+  kGlobal,
+  kPyObject,
+  kStorage,
+  kTensor,
+  kNumpyDType,
+  kNdArray,
+};
+
+struct Object {
+  const ObjectKind kind;
+  std::uint32_t id = 0;  // dense within one arena
+  explicit Object(ObjectKind k) : kind(k) {}
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+  virtual ~Object() = default;
+};
+
+template <typename T>
+T* Value::as() const noexcept {
+  if (kind != Kind::kObject || object->kind != T::kKind) return nullptr;
+  return static_cast<T*>(object);
+}
+
+// Containers live and die with the arena, which also has the memory of the small ones.
+using Memory = std::pmr::memory_resource;
+using Values = std::pmr::vector<Value>;
+using Entries = std::pmr::vector<std::pair<Value, Value>>;
+using Sizes = std::pmr::vector<std::int64_t>;
+
+struct BigInt : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kBigInt;
+  BigInt() : Object(kKind) {}
+  bool negative = false;
+  std::vector<std::uint64_t> magnitude;  // least significant word first, no leading zero words
+};
+
+struct Complex : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kComplex;
+  Complex() : Object(kKind) {}
+  double real = 0, imaginary = 0;
+};
+
+struct List : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kList;
+  explicit List(Memory* memory) : Object(kKind), items(memory) {}
+  Values items;
+};
+
+struct Tuple : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kTuple;
+  explicit Tuple(Memory* memory) : Object(kKind), items(memory) {}
+  Values items;
+};
+
+enum class DictKind : std::uint8_t { kDict, kOrderedDict, kDefaultDict, kCounter };
+
+struct Dict : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kDict;
+  explicit Dict(Memory* memory) : Object(kKind), entries(memory) {}
+  DictKind dict_kind = DictKind::kDict;
+  Value factory;     // of a defaultdict
+  Entries entries;   // as written: a later key wins
+  Value attributes;  // set through BUILD, as "_metadata" is
+  const Value* find(std::string_view key) const noexcept;
+};
+
+struct Set : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kSet;
+  explicit Set(Memory* memory) : Object(kKind), items(memory) {}
+  bool frozen = false;
+  Values items;
+};
+
+// What the reader knows about a global by its name; see globals.h.
+enum class Known : std::uint8_t;
+
+struct Global : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kGlobal;
+  Global() : Object(kKind) {}
+  Known known{};
+  std::uint8_t dtype = 0;  // for torch storage classes and torch dtypes
+  std::string_view module, name;
+};
+
+// An instance of a class that we know only by name: never constructed, only described.
+struct PyObject : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kPyObject;
+  explicit PyObject(Memory* memory) : Object(kKind), items(memory), entries(memory) {}
+  const Global* cls = nullptr;
+  bool allocated = false;  // by cls.__new__ (NEWOBJ), not by calling cls
+  Value args;              // tuple
+  Value kwargs;            // dict, from NEWOBJ_EX
+  Value state;             // from BUILD
+  Values items;            // APPENDS to a list subclass
+  Entries entries;         // SETITEMS on a dict subclass
+};
+
+struct Storage : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kStorage;
+  Storage() : Object(kKind) {}
+  std::optional<DType> dtype;  // none: untyped
+  std::string_view key, location;
+  std::uint64_t byte_size = 0;
+  // A legacy view of another storage starts this many bytes into it.
+  Storage* base = nullptr;
+  std::uint64_t base_offset = 0;
+  // Where the bytes lie in the file; set by the container.
+  std::uint64_t file_offset = 0;
+  // The bytes, once they are loaded: host byte order, aligned for any dtype.
+  std::byte* data = nullptr;
+  std::shared_ptr<const void> owner;
+};
+
+struct Tensor : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kTensor;
+  explicit Tensor(Memory* memory) : Object(kKind), shape(memory), strides(memory) {}
+  Storage* storage = nullptr;
+  DType dtype = DType::kFloat32;
+  std::uint64_t offset = 0;  // elements
+  Sizes shape;
+  Sizes strides;  // elements
+  bool requires_grad = false;
+  bool parameter = false;
+  bool conjugate = false, negate = false;  // applied when made contiguous
+  // A row-major copy, for tensors that are not row-major in their storage.
+  std::shared_ptr<std::byte> contiguous;
+
+  std::uint64_t numel() const noexcept;
+  bool is_contiguous() const noexcept;
+};
+
+struct NumpyDType : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kNumpyDType;
+  NumpyDType() : Object(kKind) {}
+  DType dtype = DType::kFloat32;
+  bool big_endian = false;
+};
+
+struct NdArray : Object {
+  static constexpr ObjectKind kKind = ObjectKind::kNdArray;
+  explicit NdArray(Memory* memory) : Object(kKind), shape(memory) {}
+  bool built = false;
+  DType dtype = DType::kFloat32;
+  Sizes shape;
+  bool fortran_order = false;  // as it was in the file; `data` is row-major
+  std::shared_ptr<std::byte> data;
+  std::uint64_t byte_size = 0;
+};
+
+// What an object costs when it becomes a JavaScript value: bytes, roughly and on the high side, and
+// more where making it takes long.
+constexpr std::size_t javascript_cost(ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::kPyObject:
+      return 768;
+    case ObjectKind::kDict:
+    case ObjectKind::kSet:
+    case ObjectKind::kTensor:
+    case ObjectKind::kNdArray:
+      return 384;
+    case ObjectKind::kTuple:
+    case ObjectKind::kGlobal:
+    case ObjectKind::kComplex:
+      return 224;
+    default:
+      return 96;
+  }
+}
+
+// Owns the objects of one pickle and counts what they cost, against one budget for objects and one
+// for the bytes of allocate(). Not thread-safe.
+class Arena final : private Memory {
+ public:
+  Arena(std::uint64_t budget, std::uint64_t data_budget)
+      : budget_(budget), data_budget_(data_budget) {}
+  ~Arena() override;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  template <typename T>
+  T* make() {
+    static_assert(alignof(T) <= alignof(std::max_align_t) && sizeof(T) <= kSlab);
+    prepare(sizeof(T), javascript_cost(T::kKind));
+    void* const place = take(sizeof(T));
+    T* object;
+    if constexpr (std::is_constructible_v<T, Memory*>)
+      object = new (place) T(this);
+    else
+      object = new (place) T();
+    object->id = static_cast<std::uint32_t>(objects_.size());
+    objects_.push_back(object);
+    return object;
+  }
+
+  // Bytes that live as long as the arena, aligned for any dtype.
+  char* allocate(std::size_t size);
+  // Hands out what allocate() returned last, beyond the arena's life. Null if `data` came from
+  // elsewhere or somebody has it already.
+  std::shared_ptr<std::byte> share(const char* data) const;
+  // A copy of `text` that lives as long as the arena.
+  std::string_view keep(std::string_view text);
+
+  // Counts an allocation; kLimit when the budget is spent.
+  void charge(std::uint64_t bytes) {
+    if (bytes > budget_ - used_) [[unlikely]]
+      overspent();
+    used_ += bytes;
+  }
+
+  // For containers that outlive nothing of the arena; made with its constructor's argument.
+  Memory* memory() noexcept { return this; }
+
+  template <typename T, typename A>
+  void push(std::vector<T, A>& to, T value) {
+    if (to.size() == to.capacity()) grow(to);
+    to.push_back(std::move(value));
+  }
+
+  std::size_t object_count() const noexcept { return objects_.size(); }
+
+  // Calls f(T&) for each object of that type, in the order they were made.
+  template <typename T, typename F>
+  void for_each(F&& f) const {
+    for (const auto& object : objects_)
+      if (object->kind == T::kKind) f(static_cast<T&>(*object));
+  }
+
+ private:
+  [[noreturn]] void overspent() const;
+  template <typename T, typename A>
+  void grow(std::vector<T, A>& v) {
+    const std::size_t capacity = v.capacity() < 4 ? 4 : v.capacity() + v.capacity() / 2;
+    // Each element costs about as much again in JavaScript.
+    charge((capacity - v.capacity()) * sizeof(T) * 2);
+    v.reserve(capacity);
+  }
+  // Counts an object of `size` bytes.
+  void prepare(std::size_t size, std::size_t cost_elsewhere);
+  // Bytes from the slab, at the widest alignment; `size` is at most kSlab.
+  void* take(std::size_t size);
+
+  // What containers ask for: small pieces come from the slab and return with it.
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override;
+  void do_deallocate(void* data, std::size_t bytes, std::size_t alignment) override;
+  bool do_is_equal(const Memory& other) const noexcept override { return this == &other; }
+
+  // A pickle makes thousands of small objects; they live and die together.
+  static constexpr std::size_t kSlab = 16 * 1024;
+  static constexpr std::size_t kSmall = 256;
+
+  std::uint64_t budget_, data_budget_;
+  std::uint64_t used_ = 0, data_used_ = 0;
+  std::vector<Object*> objects_;
+  std::vector<std::unique_ptr<std::byte[]>> slabs_;
+  std::byte* slab_ = nullptr;
+  std::byte* slab_end_ = nullptr;
+  std::vector<std::shared_ptr<char[]>> blocks_;
+};
+
+// For messages: "list", "int", "os.system".
+std::string describe(const Value& value);
+
+}  // namespace sda

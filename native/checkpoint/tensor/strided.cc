@@ -1,0 +1,84 @@
+#include "checkpoint/tensor/strided.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace sda {
+namespace {
+
+template <std::size_t kSize>
+void copy_row(std::byte* to, const std::byte* from, std::int64_t count, std::int64_t stride) {
+  for (std::int64_t i = 0; i < count; ++i)
+    std::memcpy(to + i * static_cast<std::int64_t>(kSize),
+                from + i * stride * static_cast<std::int64_t>(kSize), kSize);
+}
+
+void copy_row(std::byte* to, const std::byte* from, std::int64_t count, std::int64_t stride,
+              std::size_t item_size) {
+  switch (item_size) {
+    case 1:
+      return copy_row<1>(to, from, count, stride);
+    case 2:
+      return copy_row<2>(to, from, count, stride);
+    case 4:
+      return copy_row<4>(to, from, count, stride);
+    case 8:
+      return copy_row<8>(to, from, count, stride);
+    default:
+      return copy_row<16>(to, from, count, stride);
+  }
+}
+
+}  // namespace
+
+void swap_scalars(std::byte* data, std::uint64_t count, std::size_t size) noexcept {
+  if (size == 1) return;
+  for (std::uint64_t i = 0; i < count; ++i) std::reverse(data + i * size, data + (i + 1) * size);
+}
+
+void copy_strided(std::byte* to, const std::byte* from, std::span<const std::int64_t> shape,
+                  std::span<const std::int64_t> strides, std::size_t item_size) noexcept {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return;
+  // Dimensions of 1 don't matter, and neighbours that lie like one dimension are one: without
+  // that, 64 dimensions would cost 64 steps for every element.
+  struct Dimension {
+    std::int64_t size, stride, index;
+  };
+  std::vector<Dimension> dimensions;
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) continue;
+    std::int64_t joined;
+    if (!dimensions.empty() && !__builtin_mul_overflow(shape[d], strides[d], &joined) &&
+        dimensions.back().stride == joined) {
+      dimensions.back().size *= shape[d];
+      dimensions.back().stride = strides[d];
+    } else {
+      dimensions.push_back({shape[d], strides[d], 0});
+    }
+  }
+  if (dimensions.empty()) {
+    std::memcpy(to, from, item_size);
+    return;
+  }
+  const auto item = static_cast<std::int64_t>(item_size);
+  const Dimension row = dimensions.back();
+  dimensions.pop_back();
+  for (;;) {
+    copy_row(to, from, row.size, row.stride, item_size);
+    to += row.size * item;
+    std::size_t d = dimensions.size();
+    for (; d > 0; --d) {
+      Dimension& dimension = dimensions[d - 1];
+      if (++dimension.index < dimension.size) {
+        from += dimension.stride * item;
+        break;
+      }
+      from -= (dimension.size - 1) * dimension.stride * item;
+      dimension.index = 0;
+    }
+    if (d == 0) return;
+  }
+}
+
+}  // namespace sda

@@ -1,3 +1,0 @@
-// Compiled for processors with AVX-512.
-#define SDA_KERNELS avx512
-#include "engine/conv_kernels_impl.h"

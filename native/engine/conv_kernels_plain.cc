@@ -1,2 +1,0 @@
-#define SDA_KERNELS plain
-#include "engine/conv_kernels_impl.h"

@@ -1,0 +1,46 @@
+// The ConvVAE's decoder on the CPU, with kernels of our own: the same bits whatever the processor
+// and however many threads, and no dispatch in between.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "checkpoint/cancel.h"
+#include "engine/network/vae_weights.h"
+
+namespace sda::engine {
+
+// Immutable. Refers to the fully connected layer's weights, which must outlive it; the others are
+// rearranged into memory of its own.
+class ConvDecoder {
+ public:
+  ConvDecoder(const VaeShape& shape, const VaeWeights& weights);
+
+  // z: [items, latent_dim] → mel: [items, n_mels, frames].
+  void decode(const float* z, std::int64_t items, float* mel, const CancelToken& cancel) const;
+
+ private:
+  // A 3×3 transposed convolution of stride 2, then normalisation: each output pixel sums one, two
+  // or four of the nine taps.
+  struct Layer {
+    std::int64_t inputs, outputs;
+    std::vector<float> taps;                // [3, 3, inputs, outputs]
+    std::vector<float> bias, scale, shift;  // of each output; the last layer has a bias only
+  };
+
+  void decode_item(const float* z, float* mel) const;
+  void project(const float* z, float* x) const;
+  // x: [height, width, inputs] → y: [2 height, 2 width, outputs], rectified.
+  static void widen(const Layer& layer, const float* x, std::int64_t height, std::int64_t width,
+                    float* y);
+  // The last layer's one channel, through the sigmoid and cropped.
+  void finish(const float* x, float* mel) const;
+
+  VaeShape shape_;
+  const float* fc_weight_;
+  const float* fc_bias_;
+  std::array<Layer, 4> layers_;
+};
+
+}  // namespace sda::engine

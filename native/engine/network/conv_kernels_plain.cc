@@ -1,0 +1,2 @@
+#define SDA_KERNELS plain
+#include "engine/network/conv_kernels_impl.h"

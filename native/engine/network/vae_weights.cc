@@ -1,0 +1,204 @@
+#include "engine/network/vae_weights.h"
+
+#include <ATen/ops/from_blob.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "engine/config.h"
+#include "engine/tensors.h"
+
+namespace sda::engine {
+namespace {
+
+constexpr std::array<std::int64_t, 5> kEncoderChannels = {1, 32, 64, 128, 256};
+constexpr std::array<std::int64_t, 5> kDecoderChannels = {256, 128, 64, 32, 1};
+
+[[noreturn]] void refuse(std::string_view name, const std::string& why) {
+  throw Error(ErrorCode::kSchema, "tensor " + std::string(name) + ": " + why)
+      .with("tensor", std::string(name));
+}
+
+at::ScalarType float_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat16:
+      return at::kHalf;
+    case DType::kBFloat16:
+      return at::kBFloat16;
+    case DType::kFloat32:
+      return at::kFloat;
+    case DType::kFloat64:
+      return at::kDouble;
+    default:
+      return at::ScalarType::Undefined;
+  }
+}
+
+bool is_row_major(const NamedTensor& tensor) {
+  std::int64_t expected = 1;
+  for (std::size_t i = tensor.shape.size(); i-- > 0; expected *= tensor.shape[i])
+    if (tensor.shape[i] != 1 && tensor.strides[i] != expected) return false;
+  return true;
+}
+
+class Collector {
+ public:
+  Collector(const StateDict& state, VaeWeights& weights)
+      : state_(state), taken_(state.size(), false), weights_(weights) {}
+
+  bool has(std::string_view name) const {
+    return std::any_of(state_.begin(), state_.end(),
+                       [&](const NamedTensor& tensor) { return tensor.name == name; });
+  }
+
+  // Whether absent tensors are passed over from here on.
+  void set_lenient(bool lenient) { lenient_ = lenient; }
+
+  void affine(const std::string& prefix, at::IntArrayRef shape, std::int64_t outputs,
+              Affine& target) {
+    target.weight = take(prefix + ".weight", shape);
+    target.bias = take(prefix + ".bias", {outputs});
+  }
+
+  void norm(const std::string& prefix, std::int64_t channels, BatchNorm& target) {
+    target.weight = take(prefix + ".weight", {channels});
+    target.bias = take(prefix + ".bias", {channels});
+    target.running_mean = take(prefix + ".running_mean", {channels});
+    target.running_var = take(prefix + ".running_var", {channels});
+    take_counter(prefix + ".num_batches_tracked");
+  }
+
+  void finish() const {
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      if (taken_[i]) continue;
+      const auto first = std::find_if(state_.begin(), state_.end(), [&](const NamedTensor& tensor) {
+        return tensor.name == state_[i].name;
+      });
+      refuse(state_[i].name, &*first == &state_[i] ? "is not part of a ConvVAE" : "appears twice");
+    }
+  }
+
+ private:
+  const NamedTensor* find(const std::string& name, at::IntArrayRef shape) {
+    // Files have them in our order: the search ends where it starts.
+    for (std::size_t looked = 0; looked < state_.size(); ++looked) {
+      const std::size_t i = next_;
+      next_ = next_ + 1 == state_.size() ? 0 : next_ + 1;
+      if (taken_[i] || state_[i].name != name) continue;
+      taken_[i] = true;
+      if (at::IntArrayRef(state_[i].shape) != shape)
+        refuse(name,
+               "has shape " + shape_text(state_[i].shape) + ", expected " + shape_text(shape));
+      return &state_[i];
+    }
+    if (lenient_) return nullptr;
+    refuse(name, "is missing, expected with shape " + shape_text(shape));
+  }
+
+  Parameter take(const std::string& name, at::IntArrayRef shape) {
+    const NamedTensor* source = find(name, shape);
+    if (source == nullptr) return {};
+    const at::ScalarType type = float_type(source->dtype);
+    if (type == at::ScalarType::Undefined) {
+      refuse(name, "has element type " + std::string(dtype_name(source->dtype)) +
+                       ", expected float16, bfloat16, float32 or float64");
+    }
+    Parameter parameter;
+    parameter.numel = c10::multiply_integers(shape);
+    weights_.bytes += parameter.numel * static_cast<std::int64_t>(sizeof(float));
+    if (weights_.device.is_cpu() && type == at::kFloat && is_row_major(*source)) {
+      parameter.data = reinterpret_cast<float*>(source->data);
+      keep(source->owner);
+      return parameter;
+    }
+    const at::Tensor view = at::for_blob(source->data, source->shape)
+                                .strides(source->strides)
+                                .options(type)
+                                .make_tensor();
+    at::Tensor tensor = view.to(at::kFloat).contiguous();
+    if (!weights_.device.is_cpu()) {
+      // The copy from pinned memory overlaps with reading the next tensor.
+      tensor = tensor.pin_memory().to(weights_.device, /*non_blocking=*/true);
+    }
+    parameter.data = tensor.data_ptr<float>();
+    keep(std::make_shared<const at::Tensor>(std::move(tensor)));
+    return parameter;
+  }
+
+  // Counts training steps; of no use here, but its absence tells of a file that isn't one of ours.
+  void take_counter(const std::string& name) {
+    const NamedTensor* source = find(name, {});
+    if (source != nullptr && source->dtype != DType::kInt64) {
+      refuse(name,
+             "has element type " + std::string(dtype_name(source->dtype)) + ", expected int64");
+    }
+  }
+
+  void keep(const std::shared_ptr<const void>& owner) {
+    // Neighbours usually lie in the same mapping or buffer.
+    if (weights_.owners.empty() || weights_.owners.back() != owner) {
+      weights_.owners.push_back(owner);
+    }
+  }
+
+  const StateDict& state_;
+  std::vector<bool> taken_;
+  std::size_t next_ = 0;
+  VaeWeights& weights_;
+  bool lenient_ = false;
+};
+
+}  // namespace
+
+VaeShape::VaeShape(std::int64_t latent_size, const SpectrogramConfig& config)
+    : latent_dim(latent_size),
+      n_mels(config.n_mels),
+      frames(model_frames(config)),
+      small_height(padded_to_16(n_mels) / 16),
+      small_width(padded_to_16(frames) / 16) {}
+
+at::Tensor VaeWeights::tensor(const Parameter& parameter, at::IntArrayRef shape) const {
+  return at::from_blob(parameter.data, shape, at::TensorOptions(at::kFloat).device(device));
+}
+
+VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::Device device) {
+  const c10::InferenceMode guard;
+  VaeWeights weights;
+  weights.device = device;
+  Collector collect(state, weights);
+
+  weights.has_encoder = collect.has("encoder.fc_mu.weight");
+  // The Python program strips a decoder-only file of its encoder's head, and leaves the rest or
+  // not.
+  collect.set_lenient(!weights.has_encoder);
+  for (std::size_t i = 0; i < weights.convs.size(); ++i) {
+    const std::int64_t inputs = kEncoderChannels[i];
+    const std::int64_t outputs = kEncoderChannels[i + 1];
+    const std::string prefix = "encoder.convs.";
+    collect.affine(prefix + std::to_string(4 * i), {outputs, inputs, 3, 3}, outputs,
+                   weights.convs[i]);
+    collect.norm(prefix + std::to_string(4 * i + 1), outputs, weights.conv_norms[i]);
+  }
+  collect.affine("encoder.fc_mu", {shape.latent_dim, shape.features()}, shape.latent_dim,
+                 weights.fc_mu);
+  collect.affine("encoder.fc_logvar", {shape.latent_dim, shape.features()}, shape.latent_dim,
+                 weights.fc_logvar);
+
+  collect.set_lenient(false);
+  collect.affine("decoder.fc", {shape.features(), shape.latent_dim}, shape.features(), weights.fc);
+  for (std::size_t i = 0; i < weights.deconvs.size(); ++i) {
+    const std::int64_t inputs = kDecoderChannels[i];
+    const std::int64_t outputs = kDecoderChannels[i + 1];
+    const std::string prefix = "decoder.deconvs.";
+    collect.affine(prefix + std::to_string(4 * i), {inputs, outputs, 3, 3}, outputs,
+                   weights.deconvs[i]);
+    if (i < weights.deconv_norms.size()) {
+      collect.norm(prefix + std::to_string(4 * i + 1), outputs, weights.deconv_norms[i]);
+    }
+  }
+  collect.finish();
+  return weights;
+}
+
+}  // namespace sda::engine

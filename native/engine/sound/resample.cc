@@ -1,0 +1,87 @@
+#include "engine/sound/resample.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+namespace sda::engine {
+namespace {
+
+constexpr double kZeroCrossings = 6.0;
+constexpr double kRolloff = 0.99;
+
+}  // namespace
+
+Resampler::Resampler(std::int64_t from, std::int64_t to)
+    : from_(from / std::gcd(from, to)), to_(to / std::gcd(from, to)) {
+  if (from_ == to_) return;
+  auto phases = std::make_shared<std::vector<Phase>>();
+  phases->reserve(static_cast<std::size_t>(to_));
+  const double base = static_cast<double>(std::min(from_, to_)) * kRolloff;
+  for (std::int64_t i = 0; i < to_; ++i) {
+    const double position = static_cast<double>(i * from_) / static_cast<double>(to_);
+    phases->push_back(make_phase(position, static_cast<double>(from_), base));
+  }
+  phases_ = std::move(phases);
+}
+
+// Hann-windowed sinc, cut off at `base` of `from` samples, for the output sample that lies at
+// `position` (in input samples from the start of its frame).
+Resampler::Phase Resampler::make_phase(double position, double from, double base) {
+  const double reach = kZeroCrossings * from / base;
+  Phase phase{static_cast<std::int64_t>(std::ceil(position - reach)), {}};
+  const auto last = static_cast<std::int64_t>(std::floor(position + reach));
+  for (std::int64_t i = phase.first; i <= last; ++i) {
+    const double t = std::clamp((static_cast<double>(i) - position) * base / from, -kZeroCrossings,
+                                kZeroCrossings);
+    const double cosine = std::cos(t * std::numbers::pi / kZeroCrossings / 2.0);
+    const double sinc = t == 0.0 ? 1.0 : std::sin(t * std::numbers::pi) / (t * std::numbers::pi);
+    phase.taps.push_back(static_cast<float>(sinc * cosine * cosine * base / from));
+  }
+  return phase;
+}
+
+void Resampler::push(const float* samples, std::size_t count, std::vector<float>& out) {
+  if (!phases_) {
+    out.insert(out.end(), samples, samples + count);
+    return;
+  }
+  input_.insert(input_.end(), samples, samples + count);
+  const std::int64_t known = dropped_ + static_cast<std::int64_t>(input_.size());
+  const auto needs = [&](std::int64_t n) {
+    const Phase& phase = (*phases_)[n % to_];
+    return n / to_ * from_ + phase.first + static_cast<std::int64_t>(phase.taps.size());
+  };
+  std::int64_t end = std::max(given_, (known - from_) * to_ / from_);  // about there
+  while (end > given_ && needs(end - 1) > known) --end;
+  while (needs(end) <= known) ++end;
+  give(end, out);
+  const Phase& next = (*phases_)[given_ % to_];
+  const std::int64_t unneeded = std::clamp<std::int64_t>(
+      given_ / to_ * from_ + next.first - dropped_, 0, static_cast<std::int64_t>(input_.size()));
+  input_.erase(input_.begin(), input_.begin() + unneeded);
+  dropped_ += unneeded;
+}
+
+void Resampler::finish(std::vector<float>& out) {
+  if (!phases_) return;
+  const std::int64_t known = dropped_ + static_cast<std::int64_t>(input_.size());
+  give((known * to_ + from_ - 1) / from_, out);
+}
+
+// Up to output sample `end`; what is not known of the input is silent.
+void Resampler::give(std::int64_t end, std::vector<float>& out) {
+  const auto known = static_cast<std::int64_t>(input_.size());
+  for (; given_ < end; ++given_) {
+    const Phase& phase = (*phases_)[given_ % to_];
+    const std::int64_t start = given_ / to_ * from_ + phase.first - dropped_;
+    const std::int64_t first = std::max<std::int64_t>(0, -start);
+    const std::int64_t last = std::min(static_cast<std::int64_t>(phase.taps.size()), known - start);
+    double sum = 0.0;
+    for (std::int64_t k = first; k < last; ++k) sum += double{phase.taps[k]} * input_[start + k];
+    out.push_back(static_cast<float>(sum));
+  }
+}
+
+}  // namespace sda::engine

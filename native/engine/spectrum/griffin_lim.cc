@@ -1,0 +1,137 @@
+#include "engine/spectrum/griffin_lim.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/kernels.h"
+#include "engine/spectrum/lane_griffin_lim.h"
+#include "engine/threads/parallel.h"
+
+namespace sda::engine {
+namespace {
+
+// Samples of the wave that one piece of overlap-adding yields: with its parts of four frames it
+// stays in the first-level cache.
+constexpr std::int64_t kBlock = 1024;
+
+using Complex = std::complex<float>;
+
+// Windowed frames as rows of n_fft, and the wave that they add up to.
+class Frames {
+ public:
+  Frames(const Stft& stft, std::int64_t items, std::int64_t frames)
+      : stft_(stft),
+        items_(items),
+        frames_(frames),
+        samples_(stft.samples(frames)),
+        envelope_(stft.envelope(frames)),
+        rows_(at::empty({items * frames, stft.n_fft()}, at::kFloat)),
+        wave_(at::empty({items, samples_}, at::kFloat)) {}
+
+  std::int64_t items() const { return items_; }
+  std::int64_t frames() const { return frames_; }
+  std::int64_t samples() const { return samples_; }
+  float* row(std::int64_t item, std::int64_t frame) const {
+    return rows_.data_ptr<float>() + (item * frames_ + frame) * stft_.n_fft();
+  }
+  float* wave(std::int64_t item) const { return wave_.data_ptr<float>() + item * samples_; }
+  const at::Tensor& waves() const { return wave_; }
+
+  void join() const {
+    const std::int64_t blocks = (samples_ + kBlock - 1) / kBlock;
+    parallel_for(items_ * blocks, [&](std::int64_t piece) {
+      const std::int64_t item = piece / blocks;
+      const std::int64_t begin = piece % blocks * kBlock;
+      const std::int64_t end = std::min(samples_, begin + kBlock);
+      float* out = wave(item) + begin;
+      stft_.overlap_add(row(item, 0), frames_, begin, end, out);
+      kernels::divide(out, envelope_.data() + begin, out, end - begin);
+    });
+  }
+
+ private:
+  const Stft& stft_;
+  std::int64_t items_, frames_, samples_;
+  std::vector<float> envelope_;
+  at::Tensor rows_;  // [B · frames, n_fft]
+  at::Tensor wave_;  // [B, samples]
+};
+
+constexpr auto kMomentum = static_cast<float>(kGriffinLimMomentum / (1.0 + kGriffinLimMomentum));
+
+// For windows of any size, frame by frame.
+class Reconstruction {
+ public:
+  Reconstruction(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase)
+      : stft_(stft),
+        frames_(stft, magnitude.size(0), magnitude.size(2)),
+        magnitude_(magnitude.transpose(1, 2).contiguous()) {
+    const std::int64_t rows = frames_.items() * frames_.frames();
+    for (at::Tensor& spectrum : spectra_)
+      spectrum = at::empty({rows, stft.bin_stride()}, at::kComplexFloat);
+    spectra_[0].zero_();
+    // Bin-major as it was drawn, frame-major from here on.
+    spectra_[1]
+        .narrow(1, 0, stft.bins())
+        .view({frames_.items(), frames_.frames(), stft.bins()})
+        .copy_(phase.transpose(1, 2));
+  }
+
+  at::Tensor run(const CancelToken& cancel) {
+    const std::int64_t rows = frames_.items() * frames_.frames();
+    const float* const magnitude = magnitude_.const_data_ptr<float>();
+    Complex* previous = spectrum(0);
+    Complex* rebuilt = spectrum(1);
+    parallel_for(rows, [&](std::int64_t row) {
+      Complex* bins = rebuilt + row * stft_.bin_stride();
+      kernels::scale_spectrum(magnitude + row * stft_.bins(), bins, stft_.bins());
+      synthesise(bins, row);
+    });
+    for (int i = 0; i < kGriffinLimIterations; ++i) {
+      cancel.throw_if_cancelled();
+      frames_.join();
+      parallel_for(rows, [&](std::int64_t row) {
+        const std::int64_t offset = row * stft_.bin_stride();
+        float* const frame = frames_.row(0, row);
+        stft_.take_frame(frames_.wave(row / frames_.frames()), frames_.samples(),
+                         row % frames_.frames(), frame);
+        stft_.fft().forward(frame, rebuilt + offset);
+        kernels::advance_phase(rebuilt + offset, previous + offset, magnitude + row * stft_.bins(),
+                               kMomentum, stft_.bins());
+        synthesise(previous + offset, row);
+      });
+      // What was rebuilt is the next round's past; the synthesised spectrum is used up.
+      std::swap(previous, rebuilt);
+    }
+    frames_.join();
+    return frames_.waves();
+  }
+
+ private:
+  Complex* spectrum(int i) const {
+    return reinterpret_cast<Complex*>(spectra_[i].data_ptr<c10::complex<float>>());
+  }
+
+  void synthesise(const Complex* bins, std::int64_t row) const {
+    float* const frame = frames_.row(0, row);
+    stft_.fft().inverse(bins, frame);
+    kernels::multiply(frame, stft_.window().data(), frame, stft_.n_fft());
+  }
+
+  const Stft& stft_;
+  Frames frames_;
+  at::Tensor magnitude_;   // [B, frames, bins]
+  at::Tensor spectra_[2];  // [B · frames, bin_stride]
+};
+
+}  // namespace
+
+at::Tensor griffin_lim(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase,
+                       const CancelToken& cancel) {
+  if (fits_lanes(stft)) return lane_griffin_lim(stft, magnitude, phase, cancel);
+  return Reconstruction(stft, magnitude, phase).run(cancel);
+}
+
+}  // namespace sda::engine

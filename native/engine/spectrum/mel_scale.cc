@@ -1,0 +1,246 @@
+#include "engine/spectrum/mel_scale.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linalg_pinv.h>
+#include <ATen/ops/linspace.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "engine/config.h"
+#include "engine/kernels.h"
+#include "engine/spectrum/lane_fft.h"
+#include "engine/threads/parallel.h"
+
+namespace sda::engine {
+namespace {
+
+constexpr std::int64_t kMaxBankElements = std::int64_t{1} << 24;
+
+// Below this share of a filter's own energy, what a pivot has left is rounding.
+constexpr double kSmallestPivot = 1e-10;
+
+// Relative to the largest eigenvalue of the Gram matrix: 1e-6 in singular values of the bank.
+constexpr double kGramTolerance = 1e-12;
+
+// How long who waits for another's factorisation goes without looking at his cancel token.
+constexpr std::chrono::milliseconds kLookInterval{10};
+
+double hz_to_mel(double hz) { return 2595.0 * std::log10(1.0 + hz / 700.0); }
+
+// A⁺ = Qᵀ L⁻¹ of a matrix A = L Q with fewer rows than columns, all independent: [columns, rows],
+// double. The factors are those of LAPACK's sgelqf (Householder reflections in float32); what is
+// done with them is as exact as double is.
+at::Tensor least_norm_inverse(const at::Tensor& matrix, const CancelToken& cancel) {
+  const std::int64_t rows = matrix.size(0), columns = matrix.size(1);
+  at::Tensor factors = matrix.clone();
+  float* const a = factors.data_ptr<float>();
+  std::vector<float> tau(static_cast<std::size_t>(rows));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    cancel.throw_if_cancelled();
+    float* const v = a + i * columns;
+    double square = 0.0;
+    for (std::int64_t k = i + 1; k < columns; ++k) square += double{v[k]} * v[k];
+    if (square == 0.0) continue;
+    const float alpha = v[i];
+    const double norm = std::hypot(double{alpha}, std::sqrt(square));
+    const auto beta = static_cast<float>(alpha >= 0.0F ? -norm : norm);
+    tau[i] = static_cast<float>((double{beta} - alpha) / beta);
+    const auto scale = static_cast<float>(1.0 / (double{alpha} - beta));
+    for (std::int64_t k = i + 1; k < columns; ++k) v[k] *= scale;
+    parallel_for(rows - i - 1, [&](std::int64_t offset) {
+      float* const row = a + (i + 1 + offset) * columns;
+      double sum = row[i];
+      for (std::int64_t k = i + 1; k < columns; ++k) sum += double{row[k]} * v[k];
+      const float weight = tau[i] * static_cast<float>(sum);
+      row[i] -= weight;
+      for (std::int64_t k = i + 1; k < columns; ++k) row[k] -= weight * v[k];
+    });
+    v[i] = beta;
+  }
+
+  // Row by row: L⁻¹ above, then the reflections from the last to the first on [L⁻¹; 0].
+  at::Tensor inverse = at::zeros({columns, rows}, at::kDouble);
+  double* const x = inverse.data_ptr<double>();
+  for (std::int64_t i = 0; i < rows; ++i) {
+    cancel.throw_if_cancelled();
+    x[i * rows + i] = 1.0;
+    for (std::int64_t k = 0; k < i; ++k) {
+      const double weight = a[i * columns + k];
+      for (std::int64_t j = 0; j <= k; ++j) x[i * rows + j] -= weight * x[k * rows + j];
+    }
+    for (std::int64_t j = 0; j <= i; ++j) x[i * rows + j] /= a[i * columns + i];
+  }
+  std::vector<double> sums(static_cast<std::size_t>(rows));
+  for (std::int64_t i = rows; i-- > 0;) {
+    cancel.throw_if_cancelled();
+    const float* const v = a + i * columns;
+    const auto weight_of = [&](std::int64_t k) { return k == i ? 1.0 : double{v[k]}; };
+    std::fill(sums.begin(), sums.end(), 0.0);
+    for (std::int64_t k = i; k < columns; ++k) {
+      const double weight = weight_of(k);
+      if (weight == 0.0) continue;
+      for (std::int64_t j = 0; j < rows; ++j) sums[j] += weight * x[k * rows + j];
+    }
+    for (std::int64_t k = i; k < columns; ++k) {
+      const double weight = tau[i] * weight_of(k);
+      if (weight == 0.0) continue;
+      for (std::int64_t j = 0; j < rows; ++j) x[k * rows + j] -= weight * sums[j];
+    }
+  }
+  return inverse;
+}
+
+[[noreturn]] void refuse_mels(std::int64_t mels, const std::string& why) {
+  throw Error(ErrorCode::kSchema, "n_mels: " + std::to_string(mels) + " mel filters " + why)
+      .with("field", "n_mels");
+}
+
+}  // namespace
+
+MelScale::MelScale(const SpectrogramConfig& config) : filters_(config.n_mels) {
+  const std::int64_t bins = config.n_fft / 2 + 1;
+  const std::int64_t mels = config.n_mels;
+  if (bins * mels > kMaxBankElements) {
+    refuse_mels(mels, "of " + std::to_string(bins) + " bins are too large a bank");
+  }
+  // The float32 roundings of these tensors are part of the format: models were trained with them.
+  const at::Tensor frequencies =
+      at::linspace(0, static_cast<double>(config.sample_rate / 2), bins, at::kFloat);
+  const at::Tensor mel_points = at::linspace(
+      hz_to_mel(config.f_min), hz_to_mel(upper_frequency(config)), mels + 2, at::kFloat);
+  const at::Tensor corners = 700.0 * (at::pow(10.0, mel_points / 2595.0) - 1.0);
+  const float* frequency = frequencies.const_data_ptr<float>();
+  const float* corner = corners.const_data_ptr<float>();
+
+  bank_ = at::zeros({mels, bins}, at::kFloat);
+  for (std::int64_t m = 0; m < mels; ++m) {
+    const float rise = corner[m + 1] - corner[m];
+    const float fall = corner[m + 2] - corner[m + 1];
+    if (!(rise > 0.0F && fall > 0.0F)) refuse_mels(mels, "are too many between f_min and f_max");
+    const float* begin = std::upper_bound(frequency, frequency + bins, corner[m]);
+    const float* end = std::lower_bound(begin, frequency + bins, corner[m + 2]);
+    Filter& filter = filters_[m];
+    filter.first = begin - frequency;
+    for (const float* f = begin; f != end; ++f) {
+      const float up = (*f - corner[m]) / rise;
+      const float down = (corner[m + 2] - *f) / fall;
+      filter.weights.push_back(std::max(0.0F, std::min(up, down)));
+    }
+    std::copy(filter.weights.begin(), filter.weights.end(),
+              bank_.data_ptr<float>() + m * bins + filter.first);
+  }
+
+  full_rank_ = independent();
+}
+
+// A filter ends where its second neighbour begins, so the Gram matrix of the bank is tridiagonal,
+// and the pivots of its LDLᵀ take one pass.
+bool MelScale::independent() const {
+  double pivot = 0.0;
+  for (std::size_t m = 0; m < filters_.size(); ++m) {
+    const Filter& filter = filters_[m];
+    double energy = 0.0;
+    for (float weight : filter.weights) energy += double{weight} * weight;
+    double left = energy;
+    if (m > 0) {
+      const Filter& before = filters_[m - 1];
+      const auto offset = static_cast<std::size_t>(filter.first - before.first);
+      double shared = 0.0;
+      for (std::size_t i = 0; i < filter.weights.size() && i + offset < before.weights.size();
+           ++i) {
+        shared += double{filter.weights[i]} * before.weights[i + offset];
+      }
+      left -= shared * shared / pivot;
+    }
+    if (!(left > kSmallestPivot * energy)) return false;
+    pivot = left;
+  }
+  return true;
+}
+
+void MelScale::forward(const float* power, float* mel, std::int64_t mel_stride) const {
+  for (std::size_t m = 0; m < filters_.size(); ++m) {
+    const Filter& filter = filters_[m];
+    const float* bin = power + filter.first;
+    float sum = 0.0F;
+    for (std::size_t i = 0; i < filter.weights.size(); ++i) sum += filter.weights[i] * bin[i];
+    mel[static_cast<std::int64_t>(m) * mel_stride] = sum;
+  }
+}
+
+void MelScale::forward_lanes(const float* power, float* mel) const {
+  for (std::size_t m = 0; m < filters_.size(); ++m) {
+    const Filter& filter = filters_[m];
+    kernels::weighted_lanes(filter.weights.data(), power + filter.first * kLanes,
+                            static_cast<std::int64_t>(filter.weights.size()),
+                            mel + static_cast<std::int64_t>(m) * kLanes);
+  }
+}
+
+at::Tensor MelScale::solve(const CancelToken& cancel) const {
+  if (full_rank_) return least_norm_inverse(bank_, cancel);
+  const at::Tensor wide = bank_.to(at::kDouble);
+  return at::matmul(wide.t(), at::linalg_pinv(at::matmul(wide, wide.t()), kGramTolerance,
+                                              /*hermitian=*/true))
+      .contiguous();
+}
+
+at::Tensor MelScale::solution(const CancelToken& cancel) const {
+  std::unique_lock lock(mutex_);
+  while (solving_) {
+    solved_.wait_for(lock, kLookInterval);
+    cancel.throw_if_cancelled();
+  }
+  if (solution_.defined()) return solution_;
+  solving_ = true;
+  lock.unlock();
+  at::Tensor found;
+  std::exception_ptr failure;
+  try {
+    found = solve(cancel);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  solving_ = false;
+  solution_ = std::move(found);
+  solved_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  return solution_;
+}
+
+at::Tensor MelScale::solution_on(at::Device device, const CancelToken& cancel) const {
+  const at::Tensor here = solution(cancel);
+  const std::lock_guard lock(mutex_);
+  for (const at::Tensor& copy : copies_)
+    if (copy.device() == device) return copy;
+  return copies_.emplace_back(here.to(device));
+}
+
+at::Tensor MelScale::inverse(const at::Tensor& mel, const CancelToken& cancel) const {
+  const at::Tensor wide = mel.to(at::kDouble).contiguous();
+  if (!mel.is_cpu())
+    return at::matmul(solution_on(mel.device(), cancel), wide).clamp_min_(0).to(at::kFloat);
+  const at::Tensor solution_here = solution(cancel);
+  const std::int64_t items = mel.size(0), mels = mel.size(1), frames = mel.size(2);
+  const std::int64_t bins = solution_here.size(0);
+  at::Tensor power = at::empty({items, bins, frames}, at::kFloat);
+  const double* const from = wide.const_data_ptr<double>();
+  const double* const weights = solution_here.const_data_ptr<double>();
+  float* const to = power.data_ptr<float>();
+  parallel_for(items * bins, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row)
+      kernels::weighted_sum(weights + row % bins * mels, from + row / bins * mels * frames, mels,
+                            frames, to + row * frames);
+  });
+  return power;
+}
+
+}  // namespace sda::engine
