@@ -1,4 +1,5 @@
-import { badArgument, show } from "../../base/check.js";
+import { show } from "../../base/brief.js";
+import { badArgument } from "../../base/check.js";
 import type { ModelMetadata } from "../../format/metadata.js";
 import { ENTRY_NAMES } from "../../format/names.js";
 import { isInsideByName } from "./folder.js";
