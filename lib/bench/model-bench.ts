@@ -1,7 +1,7 @@
 /** How fast a model opens and sounds on this machine: what `sda bench` measures. */
 import { Bench } from "tinybench";
 import { SdaError } from "../base/errors.js";
-import { readMetadata } from "../format/metadata.js";
+import { readMetadata } from "../format/read-metadata.js";
 import { type Device, loadModel } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
 import { load } from "../torch/load.js";

@@ -47,7 +47,7 @@ function parseName(text: string): string {
 async function importFile(file: string, settings: Settings, io: Io): Promise<void> {
   const [{ importModel }, { readMetadata }] = await Promise.all([
     import("../library/writes/add.js"),
-    import("../format/metadata.js"),
+    import("../format/read-metadata.js"),
   ]);
   const { description, tag: tags, datasetName } = settings;
   const name = settings.name ?? ((await isModel(file)) ? undefined : parse(file).name);
