@@ -104,11 +104,11 @@ function readingWorks(path: string, options: { signal?: AbortSignal }): Work[] {
 }
 
 function soundWorks(model: LoadedModel, abort: { signal?: AbortSignal }): Work[] {
-  const { latentDim } = model.model;
+  const { latentDim } = model.vae;
   const z = new Tensor("float32", [1, latentDim], new Float32Array(latentDim));
   const sound = (durationS: number) => () => model.generate({ durationS, seed: 1, ...abort });
   return [
-    { key: "decode", name: "decode one latent", run: () => model.model.decode(z) },
+    { key: "decode", name: "decode one latent", run: () => model.vae.decode(z) },
     { key: "sound-1s", name: "1 s of sound", run: sound(1) },
     { key: "sound-10s", name: "10 s of sound", run: sound(10) },
   ];
