@@ -190,6 +190,29 @@ export interface NativeGenerateOptions {
   sampleRate: number;
 }
 
+/** Both ends are allowed. */
+export interface NativeRange {
+  min: number;
+  max: number;
+}
+
+/** The engine's own limits, in the form of `LIMITS` in lib/audio/limits.ts. */
+export interface NativeGenerationLimits {
+  durationS: { above: number; max: number };
+  seed: NativeRange;
+  drawnSeed: NativeRange;
+  stepsBetween: NativeRange;
+  chunks: NativeRange;
+  overlapSamples: NativeRange;
+  width: NativeRange;
+  depth: NativeRange;
+  sampleRates: number[];
+  concatModes: string[];
+  joints: string[];
+  spatialModes: string[];
+  loudnesses: string[];
+}
+
 export interface NativeQuality {
   snrDb: number;
   clippedSamples: number;
@@ -279,6 +302,8 @@ export interface EngineAddon {
     onProgress: ((done: number, total: number) => void) | undefined,
     cancel?: CancelToken,
   ): Promise<NativeGeneration>;
+  /** What the engine checks options against. test/audio/limits.test.ts compares it with `LIMITS`. */
+  generationLimits(): NativeGenerationLimits;
   /** Of what the options give. */
   audioFormat(
     model: ModelHandle,

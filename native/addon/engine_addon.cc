@@ -9,6 +9,7 @@
 #include "addon/engine_work.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "addon/generation_limits.h"
 #include "addon/handles.h"
 #include "addon/loaded_model.h"
 #include "addon/marshal/arguments.h"
@@ -241,6 +242,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("melToWaveform", mel_to_waveform);
   add("resample", resample);
   add("generate", generate);
+  add("generationLimits", generation_limits);
   add("audioFormat", audio_format);
   add("startStream", start_stream);
   add("nextPiece", next_piece);

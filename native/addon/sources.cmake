@@ -18,6 +18,7 @@ set(SDA_ENGINE_ADDON_SOURCES
   native/addon/engine_work.cc
   native/addon/marshal/float_tensors.cc
   native/addon/generate.cc
+  native/addon/generation_limits.cc
   native/addon/marshal/generate_options.cc
   native/addon/loaded_model.cc
   native/addon/resample.cc

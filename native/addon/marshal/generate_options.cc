@@ -7,6 +7,7 @@
 #include "addon/environment.h"
 #include "addon/marshal/arguments.h"
 #include "addon/marshal/float_tensors.h"
+#include "engine/generation/generation_limits.h"
 
 namespace sda::addon {
 
@@ -73,9 +74,9 @@ void close_progress(const std::shared_ptr<ProgressChannel>& channel) {
 
 namespace {
 
-template <typename T>
+template <typename T, std::size_t count>
 T choice(const Napi::Object& options, const char* name,
-         std::initializer_list<std::pair<const char*, T>> choices) {
+         const engine::limits::Choices<T, count>& choices) {
   const std::string text = string_argument(options.Get(name), name);
   for (const auto& [label, value] : choices)
     if (text == label) return value;
@@ -93,21 +94,12 @@ engine::GenerateOptions generate_options_argument(const Napi::Value& value) {
   GenerateOptions options;
   options.duration_s = number("durationS");
   options.seed = seed_argument(object.Get("seed"));
-  options.concat_mode =
-      choice<ConcatMode>(object, "concatMode",
-                         {{"crossfade", ConcatMode::kCrossfade},
-                          {"latent_interpolation", ConcatMode::kLatentInterpolation}});
-  options.joint = choice<Joint>(object, "joint",
-                                {{"python", Joint::kPython}, {"equal-power", Joint::kEqualPower}});
-  options.spatial_mode = choice<SpatialMode>(object, "spatialMode",
-                                             {{"mono", SpatialMode::kMono},
-                                              {"stereo", SpatialMode::kStereo},
-                                              {"dual_seed", SpatialMode::kDualSeed}});
+  options.concat_mode = choice(object, "concatMode", limits::kConcatModes);
+  options.joint = choice(object, "joint", limits::kJoints);
+  options.spatial_mode = choice(object, "spatialMode", limits::kSpatialModes);
   options.steps_between = integer("stepsBetween");
   options.overlap_samples = integer("overlapSamples");
-  options.loudness = choice<Loudness>(
-      object, "loudness",
-      {{"peak", Loudness::kPeak}, {"running", Loudness::kRunning}, {"none", Loudness::kNone}});
+  options.loudness = choice(object, "loudness", limits::kLoudnesses);
   options.width = number("width");
   options.depth = number("depth");
   options.sample_rate = integer("sampleRate");
