@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "addon/constants.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/library.h"
@@ -177,6 +178,7 @@ Napi::Value preload(const Napi::CallbackInfo& info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
   exports.Set("version", SDA_VERSION);
+  exports.Set("constants", Napi::Function::New(env, constants));
   exports.Set("registerClasses", Napi::Function::New(env, register_classes));
   exports.Set("createCancelToken", Napi::Function::New(env, create_cancel_token));
   exports.Set("read", Napi::Function::New(env, read));

@@ -32,7 +32,7 @@ Napi::Value current_error(Napi::Env env) {
     made.Set("details", details);
     return made.Value();
   } catch (const Cancelled&) {
-    return make(env, "ERR_SDA_ABORTED", "the operation was aborted").Value();
+    return make(env, kAbortedCode, "the operation was aborted").Value();
   } catch (const Napi::Error& error) {
     return error.Value();
   } catch (const std::bad_alloc&) {

@@ -3,9 +3,14 @@
 
 #include <napi.h>
 
+#include <string_view>
+
 #include "checkpoint/error.h"
 
 namespace sda::addon {
+
+// The code of a cancelled call. lib/native/call.ts turns such an error into the signal's reason.
+inline constexpr std::string_view kAbortedCode = "ERR_SDA_ABORTED";
 
 // The exception being handled, whatever it is, as an Error object. Only inside a catch block.
 Napi::Value current_error(Napi::Env env);

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "checkpoint/container/reader.h"
+#include "checkpoint/container/zip_format.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/pickle/construct.h"
 #include "checkpoint/pickle/globals.h"
@@ -96,12 +97,10 @@ FileKind sniff(const File& file) {
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), buffer.size()));
   file.read_at(0, buffer.data(), size);
   const std::string_view head(buffer.data(), size);
-  constexpr std::string_view kZipMagic = "PK\3\4";
   // A shorter file that agrees as far as it goes is a torch file cut off, not another format.
-  const std::string_view start = head.substr(0, kZipMagic.size());
-  if (start == kZipMagic.substr(0, start.size())) return FileKind::kZip;
+  const std::string_view start = head.substr(0, zip_format::kMagic.size());
+  if (start == zip_format::kMagic.substr(0, start.size())) return FileKind::kZip;
   // The legacy format begins with a pickled magic number, in whatever protocol was asked for.
-  constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
   constexpr std::size_t kMagicPickle = 25;
   if (head[0] == '\x80' &&
       (head.substr(0, kMagicPickle).find(kLegacyMagic) != std::string_view::npos ||

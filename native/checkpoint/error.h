@@ -13,20 +13,9 @@
 namespace sda {
 
 enum class ErrorCode {
-  kNotFound,
-  kFormat,
-  kCorrupt,
-  kUnsafe,
-  kVersion,
-  kSchema,
-  kLimit,
-  kArgument,
-  kDevice,
-  kLibTorch,
-  kNative,
-  kDisposed,
-  kLocked,
-  kIo,
+#define SDA_ERROR_CODE(name, text) name,
+#include "checkpoint/error_codes.def"
+#undef SDA_ERROR_CODE
 };
 
 // "ERR_SDA_NOT_FOUND" and so on: the name that JavaScript sees.

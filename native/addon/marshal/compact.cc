@@ -13,7 +13,11 @@
 namespace sda::addon {
 namespace {
 
-enum class Op { kNull, kTrue, kFalse, kNumber, kText, kList, kMap, kSame, kValue, kArray };
+enum class Op {
+#define SDA_COMPACT_OP(name) k##name,
+#include "addon/marshal/compact_ops.def"
+#undef SDA_COMPACT_OP
+};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "addon/marshal/arguments.h"
+#include "addon/marshal/numbers.h"
 #include "addon/marshal/values.h"
 #include "checkpoint/error.h"
 #include "checkpoint/pickle/construct.h"
@@ -13,39 +14,10 @@
 namespace sda::addon {
 namespace {
 
-// As in lib/torch/encode.ts.
 enum Code : std::uint32_t {
-  kNone,
-  kTrue,
-  kFalse,
-  kInt,          // number
-  kFloat,        // number
-  kStr,          // value
-  kBigInt,       // value
-  kBytes,        // value: Uint8Array
-  kByteArray,    // value: Uint8Array
-  kComplex,      // two numbers
-  kNumpyScalar,  // code: dtype; the value before it came as one
-  kList,
-  kTuple,
-  kDict,
-  kOrderedDict,
-  kSet,
-  kFrozenSet,
-  kFill,         // code: how many values go into the container below them
-  kFloats,       // code: how many numbers go into the list or tuple on top
-  kAttributes,   // the dict on top are the attributes of the one below
-  kGlobal,       // two values: module, name
-  kObject,       // two values: module, name; code: whether allocated
-  kObjectParts,  // two codes: items, entries; below them: the object, args, kwargs, state
-  kTensor,       // values: typed array, dtype; codes: marks, dimensions; numbers: sizes
-  kNdArray,      // values: typed array, dtype; codes: Fortran order, dimensions; numbers: sizes
-  kStorage,      // values: typed array, dtype; code: whether untyped
-  kRef,          // code: which of the objects made so far
-  kCarry,        // value: key of the dict that is carried over from; code: whether the value before
-                 // it is what to write when there is no such key
-  kCarryAll,     // the dict that is carried over from
-  kAmend,        // code: how many keys, each with its value, the dict below them has instead
+#define SDA_PLAN_CODE(name) k##name,
+#include "addon/marshal/plan_codes.def"
+#undef SDA_PLAN_CODE
 };
 
 [[noreturn]] void broken(const char* what) {
@@ -142,9 +114,9 @@ double ValueBuilder::number() {
 }
 
 std::int64_t ValueBuilder::integer() {
-  constexpr double kLargest = 9007199254740991;
+  constexpr auto kLargest = static_cast<double>(kSafeInteger);
   const double found = number();
-  if (!(found >= -kLargest && found <= kLargest)) broken("an integer is none");
+  if (!(found >= -kLargest && found <= kLargest)) broken("expected an integer");
   return static_cast<std::int64_t>(found);
 }
 

@@ -20,15 +20,23 @@ namespace {
 
 constexpr std::size_t kShortText = 24;
 
-// The typed array that holds a dtype's elements. What JavaScript has no type for comes as its
-// bits: half floats as Uint16Array, 8-bit floats and bools as Uint8Array; complex numbers come
-// as interleaved real and imaginary parts.
-struct Layout {
-  napi_typedarray_type type;
-  std::size_t bytes;
-};
+using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
 
-Layout layout_of(DType dtype) {
+void note_slot(Slots& slots, std::size_t index, const Value& value) {
+  std::uint8_t kind = 0;
+  if (value.numpy_dtype != 0) {
+    kind = static_cast<std::uint8_t>(kSlotScalar + value.numpy_dtype - 1);
+  } else if (value.kind == Kind::kFloat && value.real == std::trunc(value.real) &&
+             std::fabs(value.real) <= static_cast<double>(kSafeInteger) &&
+             !(value.real == 0 && std::signbit(value.real))) {
+    kind = kSlotFloat;  // JavaScript knows -0 from 0, Python's integers don't
+  }
+  if (kind != 0) slots.emplace_back(static_cast<std::uint32_t>(index), kind);
+}
+
+}  // namespace
+
+ArrayLayout array_layout(DType dtype) {
   switch (dtype) {
     case DType::kInt8:
       return {napi_int8_array, 1};
@@ -57,22 +65,6 @@ Layout layout_of(DType dtype) {
       return {napi_uint8_array, 1};
   }
 }
-
-using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
-
-void note_slot(Slots& slots, std::size_t index, const Value& value) {
-  std::uint8_t kind = 0;
-  if (value.numpy_dtype != 0) {
-    kind = static_cast<std::uint8_t>(kSlotScalar + value.numpy_dtype - 1);
-  } else if (value.kind == Kind::kFloat && value.real == std::trunc(value.real) &&
-             std::fabs(value.real) <= static_cast<double>(kSafeInteger) &&
-             !(value.real == 0 && std::signbit(value.real))) {
-    kind = kSlotFloat;  // JavaScript knows -0 from 0, Python's integers don't
-  }
-  if (kind != 0) slots.emplace_back(static_cast<std::uint32_t>(index), kind);
-}
-
-}  // namespace
 
 ValueConverter::ValueConverter(Napi::Env env, std::shared_ptr<const Document> document,
                                Purpose purpose)
@@ -334,7 +326,7 @@ napi_value ValueConverter::buffer_of(std::byte* data, std::uint64_t size,
 
 napi_value ValueConverter::view(DType dtype, napi_value buffer, std::uint64_t offset,
                                 std::uint64_t count) {
-  const Layout layout = layout_of(dtype);
+  const ArrayLayout layout = array_layout(dtype);
   const std::size_t per_element = item_size(dtype) / layout.bytes;
   napi_value array;
   check(napi_create_typedarray(env_, layout.type, count * per_element, buffer,

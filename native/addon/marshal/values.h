@@ -19,7 +19,17 @@ namespace sda::addon {
 // such. Of other buffers only the parts are saved that tensors show.
 inline constexpr napi_type_tag kStorageBufferTag = {0x4d1c40f3a0b84c0e, 0x9f2f6a5be77d1ac6};
 
-// How a value came whose JavaScript form doesn't tell: see lib/values/provenance.ts.
+// The typed array that holds the elements of a dtype. JavaScript has no type for some of them:
+// float16, bfloat16 and complex32 come as bits in a Uint16Array, 8-bit floats and bools as bits in
+// a Uint8Array. Complex numbers are interleaved real and imaginary parts.
+struct ArrayLayout {
+  napi_typedarray_type type;
+  std::size_t bytes;  // of one element of the typed array
+};
+ArrayLayout array_layout(DType dtype);
+
+// Facts about a value that its JavaScript form does not show; lib/values/provenance.ts keeps them
+// and has the same bits as MARK.
 enum Mark : std::uint32_t {
   kMarkFrozenSet = 1,
   kMarkByteArray = 2,

@@ -9,9 +9,14 @@
 namespace sda {
 namespace {
 
-const std::vector<std::uint64_t> kMagic = {0xa86a20f9469cfc6c, 0x1950};  // 0x1950a86a20f9469cfc6c
 constexpr std::int64_t kProtocol = 1001;
 constexpr std::size_t kFirstPrefix = std::size_t{1} << 18;
+
+bool is_magic(const BigInt& number) {
+  std::vector<std::uint64_t> words(2);
+  std::memcpy(words.data(), kLegacyMagic.data(), kLegacyMagic.size());
+  return !number.negative && number.magnitude == words;
+}
 
 [[noreturn]] void corrupt(const std::string& what, std::uint64_t offset) {
   throw Error(ErrorCode::kCorrupt, what).with("offset", static_cast<std::int64_t>(offset));
@@ -66,7 +71,7 @@ bool LegacyReader::parse(std::size_t prefix) {
   try {
     const Value magic = next(nullptr);
     const auto* number = magic.as<BigInt>();
-    if (number == nullptr || number->negative || number->magnitude != kMagic)
+    if (number == nullptr || !is_magic(*number))
       throw Error(ErrorCode::kFormat, "a pickle, but not one of torch.save")
           .with("offset", std::int64_t{0});
     const std::size_t protocol_at = at;

@@ -16,6 +16,9 @@ class ImageReader;
 
 enum class FileKind { kZip, kLegacy };
 
+// The number 0x1950a86a20f9469cfc6c, little-endian, which a legacy file holds in its first pickle.
+inline constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
 // By the first bytes; kFormat, naming what it looks like, for anything else.
 FileKind sniff(const File& file);
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace sda::zip_format {
 
@@ -12,6 +13,11 @@ inline constexpr std::uint32_t kCentralSignature = 0x02014b50;
 inline constexpr std::uint32_t kEndSignature = 0x06054b50;
 inline constexpr std::uint32_t kEnd64Signature = 0x06064b50;
 inline constexpr std::uint32_t kLocator64Signature = 0x07064b50;
+
+// kLocalSignature as the bytes that a file begins with.
+inline constexpr std::string_view kMagic = "PK\3\4";
+static_assert(kMagic[0] == (kLocalSignature & 0xFF) && kMagic[1] == (kLocalSignature >> 8 & 0xFF) &&
+              kMagic[2] == (kLocalSignature >> 16 & 0xFF) && kMagic[3] == kLocalSignature >> 24);
 
 // Bytes of each structure without its names, extra fields and comments.
 inline constexpr std::size_t kLocalSize = 30;

@@ -121,7 +121,7 @@ void ZipWriter::finish() {
   }
   const std::uint64_t end = out_.position();
   const std::uint64_t count = records_.size();
-  constexpr std::uint64_t kEnd64Rest = 44;
+  constexpr std::uint64_t kEnd64Rest = kEnd64Size - 12;  // without the signature and this number
   out_.write(Fields()
                  .add(kEnd64Signature, kEnd64Rest, kMadeBy, kZip64Version, u32(0), u32(0), count,
                       count, end - start, start)

@@ -15,19 +15,6 @@ namespace {
 
 [[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorCode::kCorrupt, what); }
 
-struct TypeCode {
-  std::string_view code;
-  DType dtype;
-};
-
-constexpr TypeCode kTypeCodes[] = {
-    {"b1", DType::kBool},      {"i1", DType::kInt8},        {"i2", DType::kInt16},
-    {"i4", DType::kInt32},     {"i8", DType::kInt64},       {"u1", DType::kUint8},
-    {"u2", DType::kUint16},    {"u4", DType::kUint32},      {"u8", DType::kUint64},
-    {"f2", DType::kFloat16},   {"f4", DType::kFloat32},     {"f8", DType::kFloat64},
-    {"c8", DType::kComplex64}, {"c16", DType::kComplex128},
-};
-
 const NumpyDType& as_dtype(const Value& value) {
   const auto* dtype = value.as<NumpyDType>();
   if (dtype == nullptr) corrupt("a numpy dtype is a " + describe(value));
@@ -53,10 +40,9 @@ Value Constructor::numpy_dtype(const Tuple& args) {
     big_endian = name[0] == '>';
     name.remove_prefix(1);
   }
-  for (const TypeCode& known : kTypeCodes) {
-    if (known.code != name) continue;
+  if (const auto known = dtype_from_numpy_code(name)) {
     auto* dtype = arena_.make<NumpyDType>();
-    dtype->dtype = known.dtype;
+    dtype->dtype = *known;
     dtype->big_endian = big_endian;
     return Value::of(dtype);
   }
