@@ -1,13 +1,16 @@
-# LibTorch as one imported target, sda::libtorch, of torch_cpu and c10 only.
+# The target sda::libtorch: the libraries torch_cpu and c10 of LibTorch, and its headers.
 #
-# Not find_package(Torch): with a CUDA build of LibTorch its config asks for the CUDA toolkit. The headers used
-# here are the same in the CPU and CUDA builds, and torch_cuda is opened at run time, so one binary serves both.
+# This is not find_package(Torch), which needs the CUDA toolkit when LibTorch is a CUDA build. The
+# headers are the same in CPU and CUDA builds, and torch_cuda is opened at run time, so one binary
+# works with both.
 set(SDA_LIBTORCH_MIN 2.11)
-set(SDA_LIBTORCH_BELOW 2.15) # lib/native/libtorch.ts has the same range
+set(SDA_LIBTORCH_BELOW 2.15) # as LIBTORCH_RANGE of lib/native/libtorch.ts
 
 if(NOT SDA_LIBTORCH)
-  message(FATAL_ERROR "SDA_LIBTORCH is not set. `npm run build` finds or fetches LibTorch; "
-                      "by hand: -DSDA_LIBTORCH=/path/to/libtorch, or -DSDA_BUILD_ENGINE=OFF for the file reader only.")
+  message(
+    FATAL_ERROR
+      "SDA_LIBTORCH is not set. `npm run build` finds or fetches LibTorch. With plain CMake, pass "
+      "-DSDA_LIBTORCH=/path/to/libtorch, or -DSDA_BUILD_ENGINE=OFF to build without the engine.")
 endif()
 
 set(version_header ${SDA_LIBTORCH}/include/torch/headeronly/version.h)
@@ -18,21 +21,24 @@ endif()
 file(STRINGS ${version_header} version_parts REGEX "^#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
 list(TRANSFORM version_parts REPLACE "^[^ ]+ [^ ]+ " "")
 list(JOIN version_parts "." SDA_LIBTORCH_VERSION)
-if(SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_MIN OR NOT SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_BELOW)
-  message(FATAL_ERROR "LibTorch ${SDA_LIBTORCH_VERSION} in ${SDA_LIBTORCH}: "
-                      "supported are >= ${SDA_LIBTORCH_MIN} and < ${SDA_LIBTORCH_BELOW}.")
+if(SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_MIN
+   OR NOT SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_BELOW)
+  message(FATAL_ERROR "${SDA_LIBTORCH} has LibTorch ${SDA_LIBTORCH_VERSION}. Supported versions: "
+                      ">= ${SDA_LIBTORCH_MIN} and < ${SDA_LIBTORCH_BELOW}.")
 endif()
 message(STATUS "LibTorch ${SDA_LIBTORCH_VERSION}: ${SDA_LIBTORCH}")
 
 add_library(sda_libtorch INTERFACE)
 add_library(sda::libtorch ALIAS sda_libtorch)
 target_include_directories(
-  sda_libtorch SYSTEM INTERFACE ${SDA_LIBTORCH}/include ${SDA_LIBTORCH}/include/torch/csrc/api/include)
+  sda_libtorch SYSTEM INTERFACE ${SDA_LIBTORCH}/include
+                                ${SDA_LIBTORCH}/include/torch/csrc/api/include)
 foreach(name torch_cpu c10)
   find_library(SDA_LIB_${name} ${name} PATHS ${SDA_LIBTORCH}/lib NO_DEFAULT_PATH NO_CACHE REQUIRED)
   target_link_libraries(sda_libtorch INTERFACE ${SDA_LIB_${name}})
 endforeach()
 if(UNIX AND NOT APPLE)
-  # What torch_cpu itself needs (a CUDA build wants libcudart) is the loader's business, not this link's.
+  # torch_cpu needs further libraries, such as libcudart in a CUDA build. The loader finds them at
+  # run time; this link ignores them.
   target_link_options(sda_libtorch INTERFACE -Wl,--allow-shlib-undefined)
 endif()

@@ -1,5 +1,5 @@
 /** What C++ and TypeScript both state: each test fails when one side changes without the other. */
-import { utimesSync, writeFileSync } from "node:fs";
+import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { SdaErrorCode } from "../../lib/base/errors.js";
@@ -8,6 +8,7 @@ import { entryText, FIELDS } from "../../lib/library/index/entry.js";
 import { fileIdentity } from "../../lib/library/index/folder.js";
 import { LAYOUT } from "../../lib/library/index/index-image.js";
 import { ABORTED } from "../../lib/native/call.js";
+import { LIBTORCH_RANGE } from "../../lib/native/libtorch.js";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { Code, MAX_DEPTH } from "../../lib/torch/encode.js";
 import { OP } from "../../lib/values/compact.js";
@@ -99,6 +100,12 @@ describe("the addon and TypeScript agree on", () => {
   test("the limits on nesting and dimensions", () => {
     expect(native.limits).toEqual({ depth: MAX_DEPTH, dimensions: MAX_DIMENSIONS });
   });
+});
+
+test("CMake and TypeScript accept the same versions of LibTorch", () => {
+  const definition = readFileSync(new URL("../../cmake/libtorch.cmake", import.meta.url), "utf8");
+  const versions = [...definition.matchAll(/^set\(SDA_LIBTORCH_(?:MIN|BELOW) ([\d.]+)\)/gm)];
+  expect(versions.map(([, version]) => version)).toEqual([...LIBTORCH_RANGE]);
 });
 
 describe("the index", () => {

@@ -16,7 +16,8 @@ struct Entry {
   DType dtype = DType::kBool;
 };
 
-// builtins is __builtin__ in protocol 2, where Python keeps to Python 2's names.
+// Protocol 2 uses Python 2's names, in which builtins is __builtin__. The torch storages and most
+// torch dtypes are not listed here: look_up_global() finds them in the table of dtypes.
 constexpr Entry kEntries[] = {
     {"builtins dict", Known::kDict},
     {"builtins list", Known::kList},
@@ -120,8 +121,8 @@ GlobalFacts look_up_global(std::string_view module, std::string_view name) noexc
         return {Known::kTorchStorage, static_cast<std::uint8_t>(*dtype)};
     }
   }
-  // A dotted name would be a path through attributes ("config.os.system"), which no class of the
-  // program needs and which Python would follow when it reads a file that we wrote back.
+  // A dotted name is a path through attributes ("config.os.system"). No class of the program needs
+  // one, and Python would follow it when it reads a file that this library wrote.
   if (is_program_module(module) && name.find('.') == std::string_view::npos)
     return {Known::kProgramClass, 0};
   return {};
