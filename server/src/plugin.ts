@@ -132,7 +132,10 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
   scope.addHook("onRoute", (route) => {
     route.bodyLimit ??= service.options.limits.maxBodyBytes;
   });
-  scope.removeContentTypeParser("text/plain");
+  // The application's parsers must not read bodies of this API, and may have taken its types.
+  scope.removeAllContentTypeParsers();
+  const parseJson = scope.getDefaultJsonParser("error", "error");
+  scope.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
   scope.setValidatorCompiler(validatorCompiler);
   scope.setSerializerCompiler(() => (value) => JSON.stringify(value));
   scope.setNotFoundHandler(() => {

@@ -1,4 +1,7 @@
-/** Bytes of which a client may ask for a part: RFC 9110, section 14. */
+/**
+ * Byte ranges of a response (RFC 9110, section 14). range-parser 1.3 was tried: it refuses a suffix
+ * longer than the content ("bytes=-9999"), which the RFC answers with all of it; 2.x needs Node 22.
+ */
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { notModified } from "./etag.js";

@@ -403,6 +403,50 @@ describe("POST /api/models", () => {
     expect((await fetch(`${server.url}api/health`)).status).toBe(200);
   });
 
+  const { headers: formHeaders, payload: formBytes } = form(bytesOf(plucks), [["name", "Slow"]]);
+  const contentOf = (folder: string) =>
+    readdirSync(folder).flatMap((name) => readdirSync(join(folder, name)));
+
+  test.each([
+    ["in a field", formBytes.indexOf("Slow") + 2],
+    ["in the file", 1_000_000],
+  ])("a sender that stalls %s is answered, and its place is free", async (_, sent) => {
+    const uploadDir = modelsFolder({});
+    const modelsDir = modelsFolder({});
+    const limits = { uploadTimeoutMs: 500, maxUploads: 1 };
+    // Without a `requestTimeout`, so that only the plugin can end the request.
+    const app = await application({ modelsDir, uploadDir, limits });
+    const address = await app.listen({ port: 0, host: "127.0.0.1" });
+    const socket = await rawConnection(address);
+    socket.write(
+      "POST /api/models HTTP/1.1\r\nHost: localhost\r\n" +
+        `Content-Type: ${formHeaders["content-type"]}\r\n` +
+        `Content-Length: ${formBytes.length}\r\n\r\n`,
+    );
+    socket.write(formBytes.subarray(0, sent));
+    const [answer] = await once(socket, "data");
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 503 /);
+    expect(contentOf(uploadDir)).toEqual([]);
+    expect((await upload(app, bytesOf(tiny))).statusCode).toBe(201);
+    expect(visible(modelsDir)).toHaveLength(1);
+  });
+
+  test("an endless file is refused as soon as it is too large", async () => {
+    const uploadDir = modelsFolder({});
+    const limits = { maxUploadBytes: 100_000 };
+    const server = await running({ modelsDir: modelsFolder({}), uploadDir, limits });
+    const socket = await rawConnection(server.url);
+    socket.write(
+      "POST /api/models HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n" +
+        `Content-Type: ${formHeaders["content-type"]}\r\n\r\n`,
+    );
+    const part = formBytes.subarray(0, 200_000);
+    socket.write(Buffer.concat([Buffer.from(`${part.length.toString(16)}\r\n`), part]));
+    const [answer] = await once(socket, "data"); // the body has not ended
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 413 /);
+    expect(contentOf(uploadDir)).toEqual([]);
+  });
+
   test("what a killed server left goes with the next one", async () => {
     const modelsDir = modelsFolder({});
     const first = await running({ modelsDir });

@@ -2,6 +2,7 @@
 
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
+import multipart from "@fastify/multipart";
 import swagger from "@fastify/swagger";
 import Fastify from "fastify";
 import { describe, expect, test } from "vitest";
@@ -10,7 +11,9 @@ import { pageFolder } from "../src/page.js";
 import {
   afterTest,
   application,
+  bytesOf,
   checkProblem,
+  form,
   modelsFolder,
   PLUCKS_ID,
   plucks,
@@ -18,6 +21,7 @@ import {
   running,
   TINY_ID,
   tiny,
+  upload,
 } from "./support.js";
 
 function host() {
@@ -96,6 +100,55 @@ test("beside plugins of the same kind that the application uses for itself", asy
   );
   expect(response.headers["access-control-allow-origin"]).toBe("https://theirs.example");
 });
+
+/** Parsers as @fastify/multipart and other plugins register them for a whole application. */
+const PARSED_TYPES = ["multipart/form-data", "audio/wav", "application/json", "text/plain", "*"];
+
+test("the application's body parsers neither stop the plugin nor read its bodies", async () => {
+  const app = host();
+  const types = PARSED_TYPES.filter((type) => type !== "application/json");
+  app.addContentTypeParser(types, (_request, _payload, done) => done(null, "theirs"));
+  app.addContentTypeParser(
+    "application/json",
+    { parseAs: "buffer", bodyLimit: 5 },
+    (_request, _body, done) => done(null, "theirs"),
+  );
+  await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }) });
+  app.post("/theirs", async (request) => request.body);
+
+  const added = await upload(app, bytesOf(tiny));
+  expect([added.statusCode, added.json().modelId]).toEqual([201, TINY_ID]);
+  const url = `/api/models/${TINY_ID}`;
+  const changed = await app.inject({ method: "PATCH", url, payload: { name: "New" } });
+  expect([changed.statusCode, changed.json().name]).toEqual([200, "New"]);
+  for (const type of ["text/plain", "application/x-other"]) {
+    const headers = { "content-type": type };
+    const { status } = await problemOf(app, { method: "PATCH", url, headers, payload: "text" });
+    expect(status).toBe(415);
+  }
+  for (const type of PARSED_TYPES.slice(0, 2)) {
+    const headers = { "content-type": `${type}; boundary=x` };
+    const response = await app.inject({ method: "POST", url: "/theirs", headers, payload: "x" });
+    expect(response.body).toBe("theirs");
+  }
+});
+
+test.each([{}, { attachFieldsToBody: true }])(
+  "an application with @fastify/multipart, options %j, takes uploads of both",
+  async (options) => {
+    const app = host();
+    await app.register(multipart, options);
+    await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }) });
+    app.post("/theirs", async (request) => {
+      if (!request.body) return (await request.file())?.fieldname;
+      return Object.keys(request.body);
+    });
+    const added = await upload(app, bytesOf(tiny));
+    expect([added.statusCode, added.json().modelId]).toEqual([201, TINY_ID]);
+    const theirs = await app.inject({ method: "POST", url: "/theirs", ...form(bytesOf(tiny)) });
+    expect([theirs.statusCode, theirs.body]).toEqual([200, expect.stringContaining("file")]);
+  },
+);
 
 test("two of them, each with its own", async () => {
   const app = host();

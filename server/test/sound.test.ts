@@ -158,6 +158,12 @@ describe.skipIf(!engineBuilt)("sound", () => {
     ["text/html, audio/*;q=0.5", "audio/wav"],
     ["*/*", "audio/wav"],
     ["audio/wav;q=0, application/json", "application/json; charset=utf-8"],
+    ["audio/wav;q=0.1, application/json;q=0.9", "application/json; charset=utf-8"],
+    ["audio/wav;q=0, */*;q=0.5", "application/json; charset=utf-8"],
+    ["audio/*;q=0.2, application/*;q=0.3", "application/json; charset=utf-8"],
+    ["*/*;q=0.1, application/octet-stream;q=0.2", "application/octet-stream"],
+    ["Audio/X-WAV, application/json;q=0.5", "audio/wav"],
+    ["audio/x-wav;q=0.4, application/json;q=0.5", "application/json; charset=utf-8"],
   ])("Accept: %s", async (accept, type) => {
     const app = await application();
     const response = await app.inject({ method: "POST", url, headers: { accept } });
@@ -172,6 +178,9 @@ describe.skipIf(!engineBuilt)("sound", () => {
       headers: { accept: "text/html" },
     });
     expect(status).toBe(406);
+    for (const accept of ["", ";;;", "audio", "audio/wav;q=0", "*/*;q=0"]) {
+      expect((await problemOf(app, { method: "POST", url, headers: { accept } })).status).toBe(406);
+    }
   });
 
   test.each<[string, object]>([

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { addAbortSignal, Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import Negotiator from "negotiator";
 import {
   type BitDepth,
   type GenerateOptions,
@@ -36,12 +37,14 @@ const CLIENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 type Format = "wav" | "float32" | "json";
 
-/** Formats by their media types, in the order of preference where a client takes several. */
-const MEDIA_TYPES: readonly (readonly [Format, readonly string[]])[] = [
-  ["wav", ["audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/*", "*/*"]],
-  ["json", ["application/json"]],
-  ["float32", ["application/octet-stream"]],
-];
+/** Formats by media type. The first one wins where a client prefers none. */
+const FORMATS: Readonly<Record<string, Format>> = {
+  "audio/wav": "wav",
+  "application/json": "json",
+  "application/octet-stream": "float32",
+};
+/** Older names of audio/wav, which clients still send in `Accept`. */
+const OTHER_WAV_TYPES = /\baudio\/(x-wav|wave|vnd\.wave)(?=\s*(;|,|$))/gi;
 
 interface Job {
   service: Service;
@@ -253,17 +256,12 @@ function checkPoint({ sliders, latent }: GenerateOptions, model: LoadedModel): v
 
 /** @throws Problem 406 */
 function acceptedFormat(accept = "*/*"): Format {
-  const wanted = accept
-    .split(",")
-    .map((part) => part.split(";") as [string, ...string[]])
-    .filter(([, ...parameters]) => !parameters.some((p) => /^\s*q=0(\.0*)?\s*$/.test(p)))
-    .map(([type]) => type.trim().toLowerCase());
-  for (const type of wanted) {
-    const found = MEDIA_TYPES.find(([, types]) => types.includes(type));
-    if (found) return found[0];
-  }
-  const offered = "audio/wav, application/json, application/octet-stream";
-  throw new Problem(406, "ERR_NOT_ACCEPTABLE", `What can be had is ${offered}.`);
+  const headers = { accept: accept.replace(OTHER_WAV_TYPES, "audio/wav") };
+  const type = new Negotiator({ headers }).mediaType(Object.keys(FORMATS));
+  const format = type === undefined ? undefined : FORMATS[type];
+  if (format !== undefined) return format;
+  const offered = Object.keys(FORMATS).join(", ");
+  throw new Problem(406, "ERR_NOT_ACCEPTABLE", `The response can be ${offered}.`);
 }
 
 async function* rawStream(pieces: AsyncIterable<Float32Array>): AsyncGenerator<Uint8Array> {
