@@ -1,7 +1,7 @@
 import { availableParallelism, tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { FastifyRequest } from "fastify";
-import { type Device, SdaError } from "small-dataset-audio";
+import { type Device, GENERATION_LIMITS, SdaError } from "small-dataset-audio";
 
 /** How much a server takes on. Bytes, milliseconds, and counts. */
 export interface ServerLimits {
@@ -101,7 +101,7 @@ export function defaultLimits(): ServerLimits {
     maxQueued: 64,
     timeoutMs: 120_000,
     stallTimeoutMs: 30_000,
-    maxDurationS: 60,
+    maxDurationS: GENERATION_LIMITS.durationS.max,
     maxBodyBytes: MIB,
     maxWavBytes: 64 * MIB,
     maxUploadBytes: 1024 * MIB,
@@ -164,12 +164,16 @@ function checkLimits(given: Partial<ServerLimits>): ServerLimits {
     if (!Object.hasOwn(limits, name))
       throw refuse(`limits.${name}`, "absent: there is no such limit");
     if (value === undefined) continue;
-    const most = name === "maxDurationS" ? 60 : name.endsWith("Ms") ? MAX_TIMEOUT_MS : Infinity;
-    limits[name as keyof ServerLimits] = checkRange(`limits.${name}`, value, 0, most);
+    limits[name as keyof ServerLimits] = checkRange(`limits.${name}`, value, 0, largest(name));
   }
   if (limits.maxRunning < 1) throw refuse("limits.maxRunning", "1 or more");
   if (limits.maxUploads < 1) throw refuse("limits.maxUploads", "1 or more");
   return limits;
+}
+
+function largest(limit: string): number {
+  if (limit === "maxDurationS") return GENERATION_LIMITS.durationS.max;
+  return limit.endsWith("Ms") ? MAX_TIMEOUT_MS : Number.POSITIVE_INFINITY;
 }
 
 function checkRange(option: string, value: unknown, least: number, most: number): number {

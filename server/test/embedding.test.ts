@@ -5,6 +5,7 @@ import helmet from "@fastify/helmet";
 import multipart from "@fastify/multipart";
 import swagger from "@fastify/swagger";
 import Fastify from "fastify";
+import { GENERATION_LIMITS } from "small-dataset-audio";
 import { describe, expect, test } from "vitest";
 import sdaServer, { sdaServer as named, serve } from "../src/index.js";
 import { pageFolder } from "../src/page.js";
@@ -310,6 +311,32 @@ test("the description names every route, and can be followed", async () => {
   expect(generate.requestBody.content["application/json"].schema.properties.durationS.maximum).toBe(
     60,
   );
+});
+
+test("the description has the limits of generation that the library has", async () => {
+  const app = await application();
+  const { paths } = (await app.inject("/openapi.json")).json();
+  const { post } = paths["/api/models/{id}/generate"];
+  const { properties } = post.requestBody.content["application/json"].schema;
+  const range = ({ min, max }: { min: number; max: number }) => ({ minimum: min, maximum: max });
+  const values = ({ anyOf }: { anyOf: { enum: unknown[] }[] }) => anyOf.flatMap((one) => one.enum);
+  const limits = GENERATION_LIMITS;
+  const { above, max } = limits.durationS;
+  expect(properties.durationS).toMatchObject({ exclusiveMinimum: above, maximum: max });
+  for (const name of ["seed", "stepsBetween", "overlapSamples"] as const) {
+    expect(properties[name]).toMatchObject(range(limits[name]));
+  }
+  const { mode, width, depth } = properties.spatial.properties;
+  expect(width).toMatchObject(range(limits.width));
+  expect(depth).toMatchObject(range(limits.depth));
+  expect(values(mode)).toEqual(limits.spatialModes);
+  expect(values(properties.concatMode)).toEqual(limits.concatModes);
+  expect(values(properties.joint)).toEqual(limits.joints);
+  expect(values(properties.loudness)).toEqual(limits.loudnesses);
+  expect(values(properties.sampleRate)).toEqual(limits.sampleRates);
+  // The default limit of this server is the library's own.
+  const session = (await app.inject("/api/session")).json();
+  expect(session.maxDurationS).toBe(max);
 });
 
 describe.skipIf(pageFolder() === undefined)("the page", () => {

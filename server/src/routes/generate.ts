@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import Negotiator from "negotiator";
 import {
   type BitDepth,
+  GENERATION_LIMITS,
   type GenerateOptions,
   type LoadedModel,
   melPicture,
@@ -31,8 +32,6 @@ import type { Api } from "./api.js";
 const SPANS = 1000;
 /** Wide enough for a page, and small enough for many in memory. */
 const MEL_WIDTH = 1024;
-/** Seeds that are drawn here are easy to read, type and say. */
-const SEED_RANGE = 2 ** 32;
 const CLIENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 type Format = "wav" | "float32" | "json";
@@ -216,7 +215,7 @@ function withProgress({ service, request, reply, options }: Job): GenerateOption
 }
 
 function toOptions(
-  { latent, seed = randomInt(SEED_RANGE), ...asked }: Omit<GenerateRequest, "bitDepth">,
+  { latent, seed = drawSeed(), ...asked }: Omit<GenerateRequest, "bitDepth">,
   maxDurationS: number,
 ): GenerateOptions & { seed: number } {
   const { durationS = 1, sliders } = asked;
@@ -233,6 +232,11 @@ function toOptions(
     throw badRequest("latent", "latent must be numbers that a float32 can hold.");
   }
   return { ...options, latent: point };
+}
+
+function drawSeed(): number {
+  const { min, max } = GENERATION_LIMITS.drawnSeed;
+  return randomInt(min, max + 1);
 }
 
 /** What only the model can tell, in words. */
