@@ -73,7 +73,8 @@ async function receiveTo(
     saved.catch((error) => fail(problemOf(error)));
   });
   try {
-    // A failed pipeline destroys its streams. The PassThrough keeps the request alive for the answer.
+    // A failed pipeline destroys its streams. The PassThrough protects the request, which must stay
+    // open for the response.
     await pipeline(request.pipe(new PassThrough()), form, { signal: stop });
     await saved;
     stop.throwIfAborted();

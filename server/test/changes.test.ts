@@ -240,6 +240,9 @@ describe("POST /api/models", () => {
       response.body,
     );
     expect([problem.status, problem.code]).toEqual([status, code]);
+    if (code === "ERR_SDA_UNSAFE") {
+      expect(problem.detail).toBe("Blocked: this file tries to run code (posix.system).");
+    }
     expect(visible(modelsDir).sort()).toEqual(["plucks.sda", "tiny.sda"]);
     expect(readdirSync(modelsDir).filter((name) => /tmp|upload|updat/.test(name))).toEqual([]);
     for (const folder of uploadsOf()) expect(readdirSync(join(tmpdir(), folder))).toEqual([]);
