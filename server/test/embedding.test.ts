@@ -1,4 +1,4 @@
-/** The plugin in somebody's application. */
+/** The plugin in an application, and `serve`. */
 
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
@@ -31,7 +31,7 @@ function host() {
   return app;
 }
 
-test("three lines embed it", async () => {
+test("three lines embed the plugin", async () => {
   const app = Fastify();
   app.register(sdaServer, { modelsDir: modelsFolder() });
   const address = await app.listen({ port: 0 });
@@ -41,7 +41,7 @@ test("three lines embed it", async () => {
   expect(named).toBe(sdaServer);
 });
 
-test("the application's own routes stay as they are", async () => {
+test("the application's own routes do not change", async () => {
   const plain = host();
   const app = host();
   await app.register(sdaServer, { modelsDir: modelsFolder() });
@@ -76,7 +76,7 @@ test("the application's own routes stay as they are", async () => {
   }
 });
 
-test("what the application has at an address stays there", async () => {
+test("the application's routes win where paths are equal", async () => {
   const app = host();
   app.register(sdaServer, { modelsDir: modelsFolder() });
   app.get("/", async () => "home");
@@ -87,7 +87,7 @@ test("what the application has at an address stays there", async () => {
   expect((await app.inject("/api/openapi.json")).json().openapi).toBe("3.1.0");
 });
 
-test("beside plugins of the same kind that the application uses for itself", async () => {
+test("works beside helmet, swagger and cors of the application", async () => {
   const app = host();
   await app.register(helmet);
   await app.register(swagger, { openapi: { info: { title: "Theirs", version: "1" } } });
@@ -151,7 +151,7 @@ test.each([{}, { attachFieldsToBody: true }])(
   },
 );
 
-test("two of them, each with its own", async () => {
+test("two registrations are independent of each other", async () => {
   const app = host();
   await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }), prefix: "/one" });
   await app.register(sdaServer, {
@@ -197,7 +197,7 @@ test.each([
   ["pollMs", { pollMs: 0 }],
   ["uploadDir", { uploadDir: 5 }],
   ["uploadDir", { uploadDir: "/no/such/folder" }],
-])("a bad %s is refused", async (option, options) => {
+])("an invalid %s is refused", async (option, options) => {
   const modelsDir = option === "modelsDir" ? {} : { modelsDir: modelsFolder() };
   const app = host();
   const registered = app.register(sdaServer, { ...modelsDir, ...options } as never);
@@ -212,7 +212,7 @@ test.each([
   ["port", { port: 1.5 }],
   ["host", { host: "" }],
   ["maxConnections", { maxConnections: 0 }],
-])("serve: a bad %s is refused", async (option, options) => {
+])("serve: an invalid %s is refused", async (option, options) => {
   await expect(serve({ modelsDir: modelsFolder(), ...options })).rejects.toMatchObject({
     code: "ERR_SDA_ARGUMENT",
     details: { option },
@@ -220,7 +220,7 @@ test.each([
 });
 
 describe("serve", () => {
-  test("a port that is taken is told, and nothing stays open", async () => {
+  test("a port that is in use is an error", async () => {
     const first = await running();
     const port = Number(new URL(first.url).port);
     await expect(serve({ modelsDir: modelsFolder(), port })).rejects.toMatchObject({
@@ -228,7 +228,7 @@ describe("serve", () => {
     });
   });
 
-  test("listens on loopback, and ends with its signal", async () => {
+  test("listens on loopback and closes when its signal aborts", async () => {
     const stop = new AbortController();
     const server = await running({ signal: stop.signal });
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
@@ -241,7 +241,7 @@ describe("serve", () => {
     );
   });
 
-  test("what is nowhere is a problem, too", async () => {
+  test("unknown and malformed addresses are problems", async () => {
     const server = await running();
     for (const path of [
       "nothing",
@@ -258,7 +258,7 @@ describe("serve", () => {
   });
 });
 
-test("an address tells what it takes", async () => {
+test("405 names the allowed methods", async () => {
   const app = await application();
   for (const [method, url, allow] of [
     ["PUT", `/api/models/${PLUCKS_ID}`, "DELETE, GET, HEAD, PATCH"],
@@ -275,7 +275,7 @@ test("an address tells what it takes", async () => {
   expect((await problemOf(app, { url: "/api/nothing" })).status).toBe(404);
 });
 
-test("the description names every route, and can be followed", async () => {
+test("the OpenAPI document names every route, each with a unique operation id", async () => {
   const app = await application();
   const description = (await app.inject("/openapi.json")).json();
   expect(description.openapi).toBe("3.1.0");
@@ -313,7 +313,7 @@ test("the description names every route, and can be followed", async () => {
   );
 });
 
-test("the description has the limits of generation that the library has", async () => {
+test("the OpenAPI document has the library's limits of generation", async () => {
   const app = await application();
   const { paths } = (await app.inject("/openapi.json")).json();
   const { post } = paths["/api/models/{id}/generate"];
@@ -334,13 +334,13 @@ test("the description has the limits of generation that the library has", async 
   expect(values(properties.joint)).toEqual(limits.joints);
   expect(values(properties.loudness)).toEqual(limits.loudnesses);
   expect(values(properties.sampleRate)).toEqual(limits.sampleRates);
-  // The default limit of this server is the library's own.
+  // The server's own limit has the library's value by default.
   const session = (await app.inject("/api/session")).json();
   expect(session.maxDurationS).toBe(max);
 });
 
 describe.skipIf(pageFolder() === undefined)("the page", () => {
-  test("is filled in for where it is, under a policy of its own", async () => {
+  test("has the API's path, a nonce and its own content security policy", async () => {
     const app = await application({ prefix: "/studio/api" });
     const page = await app.inject("/studio/");
     expect(page.headers["content-type"]).toBe("text/html; charset=utf-8");
@@ -362,7 +362,7 @@ describe.skipIf(pageFolder() === undefined)("the page", () => {
     expect(asset.headers["x-content-type-options"]).toBe("nosniff");
   });
 
-  test("can be left out", async () => {
+  test("can be disabled", async () => {
     const app = await application({ page: false, metrics: false });
     expect((await app.inject("/")).statusCode).toBe(404);
     expect((await app.inject("/metrics")).statusCode).toBe(404);
@@ -376,7 +376,7 @@ describe.skipIf(pageFolder() === undefined)("the page", () => {
     "/assets/%00",
     "/.env",
     "/assets/",
-  ])("no way leads out of its folder: %s", async (path) => {
+  ])("no path leads out of its folder: %s", async (path) => {
     const app = await application();
     expect((await app.inject(path)).statusCode).toBe(404);
   });
