@@ -7,6 +7,7 @@ export { type WriteWavOptions, writeWav } from "./audio/wav.js";
 export type { BitDepth } from "./audio/wav-format.js";
 export { type WavFormat, wavBytes, wavStream } from "./audio/wav-stream.js";
 export { SdaError, type SdaErrorCode } from "./base/errors.js";
+export { fileIdentity } from "./base/file-identity.js";
 export { describeModel, type ModelDescription } from "./format/describe.js";
 export type { ModelMetadata } from "./format/metadata.js";
 export { readMetadata } from "./format/read-metadata.js";
