@@ -1,5 +1,5 @@
-# sda_add_native_tests(LAYER LIBRARY): every native/LAYER/test/*_test.cc becomes a doctest program
-# linked to LIBRARY, and a test of ctest.
+# sda_add_native_tests(LAYER LIBRARY...): every native/LAYER/test/*_test.cc becomes a doctest
+# program linked to the libraries, and a test of ctest.
 find_package(doctest CONFIG QUIET)
 if(NOT TARGET doctest::doctest)
   message(
@@ -12,13 +12,13 @@ endif()
 add_library(sda_test_main STATIC ${CMAKE_SOURCE_DIR}/native/test/main.cc)
 target_link_libraries(sda_test_main PUBLIC sda_options doctest::doctest)
 
-function(sda_add_native_tests layer library)
+function(sda_add_native_tests layer)
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/native/${layer}/test/*_test.cc)
   foreach(source ${tests})
     get_filename_component(name ${source} NAME_WE)
-    set(target ${layer}_${name})
+    string(REPLACE "/" "_" target ${layer}_${name})
     add_executable(${target} ${source})
-    target_link_libraries(${target} PRIVATE ${library} sda_test_main)
+    target_link_libraries(${target} PRIVATE ${ARGN} sda_test_main)
     add_test(NAME ${layer}/${name} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endforeach()
 endfunction()
