@@ -1,7 +1,7 @@
 /**
  * Three places must agree: lib/audio/limits.ts, the checks in lib/audio/options.ts, and the
  * engine's table in native/engine/generation/generation_limits.h. The engine's own checks are
- * compared with its table in native/engine/test/options_test.cc.
+ * compared with its table in native/engine/test/generation_test.cc.
  */
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../lib/audio/limits.js";
