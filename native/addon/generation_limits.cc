@@ -45,9 +45,9 @@ Napi::Value generation_limits(const Napi::CallbackInfo& info) {
     result.Set("durationS", duration);
     // seed_argument checks the first range and draws from the second.
     result.Set("seed", range<std::int64_t>(env, {0, kSafeInteger}));
-    result.Set("drawnSeed",
-               range<std::int64_t>(
-                   env, {0, std::numeric_limits<std::random_device::result_type>::max()}));
+    result.Set(
+        "drawnSeed",
+        range<std::int64_t>(env, {0, std::numeric_limits<std::random_device::result_type>::max()}));
     result.Set("stepsBetween", range(env, limits::kStepsBetween));
     result.Set("chunks", range(env, limits::kChunks));
     result.Set("overlapSamples", range(env, limits::kOverlapSamples));

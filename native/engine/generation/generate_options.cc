@@ -34,8 +34,7 @@ void check_sample_rate(std::int64_t rate) {
     if (!allowed.empty()) allowed += known == rates.back() ? " or " : ", ";
     allowed += text(known);
   }
-  bad_argument("sample_rate",
-               "sample_rate must be " + allowed + ", found " + text(rate));
+  bad_argument("sample_rate", "sample_rate must be " + allowed + ", found " + text(rate));
 }
 
 void check_latent(const std::vector<float>& latent, std::int64_t latent_dim) {
@@ -54,10 +53,9 @@ void check_options(const GenerateOptions& options, std::int64_t latent_dim) {
   // Written so that NaN is refused too.
   if (!(options.duration_s > limits::kDurationAbove &&
         options.duration_s <= limits::kDurationMax)) {
-    bad_argument("duration_s", "duration_s must be above " +
-                                   text(limits::kDurationAbove) + " and at most " +
-                                   text(limits::kDurationMax) + " seconds, found " +
-                                   text(options.duration_s));
+    bad_argument("duration_s", "duration_s must be above " + text(limits::kDurationAbove) +
+                                   " and at most " + text(limits::kDurationMax) +
+                                   " seconds, found " + text(options.duration_s));
   }
   check_sample_rate(options.sample_rate);
   check_range("overlap_samples", options.overlap_samples, limits::kOverlapSamples);
