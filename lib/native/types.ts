@@ -87,9 +87,25 @@ export interface SourceHandle {
   readonly [sourceBrand]: true;
 }
 
+/** Numbers and names that the addon and TypeScript both state; a test compares them. */
+export interface NativeConstants {
+  errorCodes: string[];
+  abortedCode: string;
+  /** In the order of their numbers; likewise `compactOps` and `dtypes`. */
+  planCodes: string[];
+  compactOps: string[];
+  /** `perElement`: elements of the typed array for each element of the tensor. */
+  dtypes: { name: string; array: string; perElement: number; numpy: boolean }[];
+  marks: Record<string, number>;
+  slots: Record<string, number>;
+  indexLayout: Record<string, number>;
+  limits: Record<string, number>;
+}
+
 export interface CheckpointAddon {
   /** Of the package that it was built for. */
   readonly version: string;
+  constants(): NativeConstants;
   /** Once per environment, before anything is read. */
   registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;

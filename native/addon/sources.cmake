@@ -11,6 +11,7 @@ set(SDA_ADDON_COMMON_SOURCES
 )
 set(SDA_CHECKPOINT_ADDON_SOURCES
   native/addon/checkpoint_addon.cc
+  native/addon/constants.cc
   native/addon/library.cc
 )
 set(SDA_ENGINE_ADDON_SOURCES

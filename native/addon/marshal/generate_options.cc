@@ -15,13 +15,13 @@ class ProgressChannel : public std::enable_shared_from_this<ProgressChannel> {
  public:
   ProgressChannel(Environment& environment, const Napi::Function& callback)
       : environment_(environment), callback_(Napi::Persistent(callback)) {
-    // The last owner may be a pool thread, where a reference must not be touched.
+    // An engine thread may be the last owner, and it must not touch a JavaScript reference.
     callback_.SuppressDestruct();
   }
 
   void report(std::int64_t done, std::int64_t total) {
     total_ = total;
-    // Several threads report, and not in the order of their numbers.
+    // Several threads report, so numbers may arrive out of order. Keeps the largest.
     for (std::int64_t known = done_; known < done && !done_.compare_exchange_weak(known, done);) {
     }
     if (posted_.exchange(true)) return;
@@ -45,7 +45,8 @@ class ProgressChannel : public std::enable_shared_from_this<ProgressChannel> {
       callback_.Call({Napi::Number::New(env, static_cast<double>(done)),
                       Napi::Number::New(env, static_cast<double>(total))});
     } catch (const Napi::Error& error) {
-      // TypeScript's callback keeps what the user's throws; only a worker that ends comes here.
+      // TypeScript's callback catches errors of the user's callback. Only a worker thread that is
+      // being terminated throws here.
     }
   }
 
@@ -80,7 +81,7 @@ T choice(const Napi::Object& options, const char* name,
   const std::string text = string_argument(options.Get(name), name);
   for (const auto& [label, value] : choices)
     if (text == label) return value;
-  throw Error(ErrorCode::kArgument, "'" + text + "' is no " + name)
+  throw Error(ErrorCode::kArgument, std::string("unknown ") + name + " '" + text + "'")
       .with("option", std::string(name));
 }
 
