@@ -1,11 +1,13 @@
 import type { NativeQuality } from "../native/types.js";
 
 /**
- * How clean a sound is: its signal-to-noise ratio in dB over frames of 10 ms, its clipped samples (|x|
- * ≥ 0.999), and a rating made of both.
+ * How clean a sound is: its signal-to-noise ratio in dB over frames of 10 ms, its clipped samples
+ * (|x| ≥ 0.999), and a rating made of both.
  */
 export interface QualityReport {
-  /** dB between frames with signal and frames without: Infinity when none is silent, 0 when all are */
+  /**
+   * dB between frames with signal and frames without: Infinity when none is silent, 0 when all are
+   */
   snrDb: number;
   clipping: {
     /** Samples with |x| ≥ 0.999, over all channels */

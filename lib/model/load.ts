@@ -59,9 +59,9 @@ export async function loadModel(
   );
 
   const native = new NativeModel(addon, created.model, created.spectrogram);
-  return new LoadedModel(native, {
-    model: new ConvVae(native, latentDim, created.hasEncoder, config),
-    spectrogram: new AudioSpectrogram(native, config),
+  return LoadedModel.create(native, {
+    model: ConvVae.create(native, latentDim, created.hasEncoder, config),
+    spectrogram: AudioSpectrogram.create(native, config),
     analysis: content.analysis,
     metadata: content.metadata,
     trainingConfig: content.trainingConfig,

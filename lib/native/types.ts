@@ -7,6 +7,7 @@
  * same place turns into the signal's reason.
  */
 import type { BitDepth } from "../audio/wav-format.js";
+import type { Bytes, Floats } from "../values/arrays.js";
 import type { readCompact } from "../values/compact.js";
 import type { Tensor, ValueFactories } from "../values/values.js";
 
@@ -200,7 +201,7 @@ export interface NativeQuality {
 }
 
 export interface NativeGeneration {
-  audio: Float32Array[];
+  audio: Floats[];
   sampleRate: number;
   quality: NativeQuality;
 }
@@ -272,7 +273,7 @@ export interface EngineAddon {
     fromRate: number,
     toRate: number,
     cancel?: CancelToken,
-  ): Promise<FloatTensor>;
+  ): Promise<FloatTensor & { data: Floats }>;
   generate(
     model: ModelHandle,
     spectrogram: SpectrogramHandle,
@@ -294,9 +295,9 @@ export interface EngineAddon {
     cancel?: CancelToken,
   ): StreamHandle;
   /** The next samples, interleaved; null after the last. Not before the one before it has come. */
-  nextPiece(stream: StreamHandle): Promise<Float32Array | null>;
+  nextPiece(stream: StreamHandle): Promise<Floats | null>;
   /** The same as a WAV file of so many bits a sample has them. */
-  nextPiece(stream: StreamHandle, bits: BitDepth): Promise<Uint8Array | null>;
+  nextPiece(stream: StreamHandle, bits: BitDepth): Promise<Bytes | null>;
   /** Stops the work, if it still runs. */
   closeStream(stream: StreamHandle): void;
   /** The engine's threads and how many requests they take, for the whole process; returns what is in force. */
