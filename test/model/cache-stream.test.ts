@@ -70,7 +70,13 @@ describe.skipIf(!engineBuilt)("ModelCache.stream", () => {
       ["throw", (sound) => sound.throw(new Error("mine")).catch((error) => error)],
       ["await using", (sound) => sound[Symbol.asyncDispose]()],
       ["the return of its WAV file", (sound) => wavStream(sound).return()],
-      ["the throw of its WAV file", (sound) => wavStream(sound).throw(0).catch(() => {})],
+      [
+        "the throw of its WAV file",
+        (sound) =>
+          wavStream(sound)
+            .throw(0)
+            .catch(() => {}),
+      ],
       ["the cancelled body of a response", (sound) => body(sound).cancel()],
     ])("is left unread, by %s", async (_, leave) => {
       const sound = await cache.stream(TINY, LONG);
