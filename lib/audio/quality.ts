@@ -1,8 +1,8 @@
 import type { NativeQuality } from "../native/types.js";
 
 /**
- * How clean a sound is: its signal-to-noise ratio in dB over frames of 10 ms, its clipped samples
- * (|x| ≥ 0.999), and a rating made of both.
+ * How clean a sound is: its signal-to-noise ratio over frames of 10 ms, its clipped samples
+ * (|x| ≥ 0.999), and a rating derived from both.
  */
 export interface QualityReport {
   /**
@@ -10,7 +10,7 @@ export interface QualityReport {
    */
   snrDb: number;
   clipping: {
-    /** Samples with |x| ≥ 0.999, over all channels */
+    /** Samples with |x| ≥ 0.999, in all channels */
     clippedSamples: number;
     clippedPercentage: number;
     peakValue: number;
@@ -19,7 +19,7 @@ export interface QualityReport {
     hasClipping: boolean;
   };
   rating: "green" | "yellow" | "red";
-  /** The rating in words */
+  /** The rating and its reasons as a sentence */
   ratingReason: string;
 }
 
