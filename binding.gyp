@@ -1,4 +1,4 @@
-# No list of sources: node-gyp and prebuildify drive the CMake build by this one action.
+# No list of sources: this one action has node-gyp and prebuildify start the CMake build.
 {
   "targets": [
     {

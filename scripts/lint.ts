@@ -1,4 +1,4 @@
-// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is installed.
+// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON; clang-format, if installed, for C++.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { packageRoot } from "../lib/native/package-root.js";

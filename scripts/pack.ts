@@ -1,5 +1,5 @@
 // tsx scripts/pack.ts [--no-build]: makes the tarballs that are published, in out/packages/.
-// Everything is built in out/build/: the checkout's own build/, dist/ and server/dist/ stay as they are.
+// Everything is built in out/build/: the checkout's build/, dist/ and server/dist/ stay untouched.
 //   --no-build  packs what the last `npm run pack` has built
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";

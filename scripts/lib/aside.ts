@@ -1,6 +1,7 @@
 /**
  * Builds everything that is published in a folder of its own, so that a checkout stays usable while its
- * packages are made: nothing here writes to the checkout's build/, dist/, prebuilds/ or server/dist/.
+ * packages are made. Nothing here writes to the checkout's build/, dist/, prebuilds/ or server/dist/.
+ * The folder lies inside of the checkout, whose node_modules the build uses.
  *
  *   FOLDER/dist/                     the library
  *   FOLDER/server/dist/              the server and its page
@@ -59,8 +60,9 @@ export function buildServer(folder: string): void {
 }
 
 /**
- * Builds both addons by way of prebuildify, node-gyp, binding.gyp and the CMake build. prebuildify and
- * node-gyp work in FOLDER/native, which has a binding.gyp that starts the checkout's build script.
+ * Builds both addons by way of prebuildify, node-gyp, binding.gyp and the CMake build. prebuildify
+ * and node-gyp work in FOLDER/native, which has a binding.gyp that starts the checkout's build
+ * script.
  */
 export function buildAddons(folder: string): void {
   const native = startAfresh(folder, "native");

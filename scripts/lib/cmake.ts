@@ -38,7 +38,7 @@ export function requireBuildTools(): void {
   );
 }
 
-/** Configures the build folder and builds `target`. Without `libtorch` there is no engine target. */
+/** Configures the build folder and builds `target`. The engine needs `libtorch`. */
 export function buildAddon(target: "sda_checkpoint" | "sda_engine", libtorch?: string): void {
   forgetMovedBuild();
   const options = [
@@ -59,7 +59,7 @@ function jobs(): number {
   return Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / MEMORY_PER_JOB)));
 }
 
-/** Removes a build folder of another checkout, which CMake refuses, as after moving the checkout. */
+/** Removes a build folder that CMake refuses because the checkout was moved or copied. */
 function forgetMovedBuild(): void {
   const cache = join(BUILD, "CMakeCache.txt");
   if (!existsSync(cache)) return;

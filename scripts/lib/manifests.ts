@@ -33,8 +33,8 @@ export function readManifest(folder: string): Manifest {
 /**
  * The manifest of small-dataset-audio.
  *
- * @param libtorchVersion version of the LibTorch package. The dependency is optional: npm installs it
- *   on the platforms that it fits; `--omit=optional` leaves it out where no sound is made.
+ * @param libtorchVersion version of the LibTorch package. The dependency is optional: npm installs
+ *   it on the platforms that it fits; `--omit=optional` leaves it out where no sound is made.
  * @param requirements by addon; see lib/native/system.ts
  */
 export function mainManifest(

@@ -22,7 +22,9 @@ import {
 } from "./manifests.js";
 import { BuildError } from "./process.js";
 
-/** The LibTorch package's version: major and minor are LibTorch's, the last number is the package's. */
+/**
+ * The LibTorch package's version: major and minor are LibTorch's, the last number is the package's.
+ */
 export const LIBTORCH_PACKAGE_VERSION = LIBTORCH_PINNED;
 
 const ADDONS = ["sda_checkpoint", "sda_engine"] as const;
@@ -60,7 +62,7 @@ export function stageServer(folder: string, built: string): void {
   writeManifest(folder, serverManifest(readManifest(server)));
 }
 
-/** The libraries of `libtorch` that the addon `engine` needs, each under the name that it is asked for. */
+/** The libraries of `libtorch` that the addon `engine` needs, each under its SONAME. */
 export function stageLibtorch(folder: string, libtorch: Libtorch, engine: string): void {
   startAfresh(folder);
   const lib = join(folder, "lib");
@@ -87,8 +89,8 @@ export function stageLibtorch(folder: string, libtorch: Libtorch, engine: string
 }
 
 /**
- * The names of the libraries in `folder` that `library` needs, directly or through others. Libraries
- * elsewhere belong to the system.
+ * The names of the libraries in `folder` that `library` needs, directly or through others.
+ * Libraries elsewhere belong to the system.
  */
 export function neededFrom(folder: string, library: string): string[] {
   const found = new Set<string>();
@@ -135,8 +137,8 @@ function writeManifest(folder: string, manifest: Manifest): void {
 function notice(version: string): string {
   return `# ${LIBTORCH_PACKAGE}
 
-The libraries of LibTorch ${version} that small-dataset-audio makes sound with. They are unchanged files
-of the wheel for Python that PyTorch publishes.
+The libraries of LibTorch ${version} that small-dataset-audio makes sound with. They are unchanged
+files of the wheel for Python that PyTorch publishes.
 
 - LibTorch (libtorch_cpu.so, libc10.so): licenses/LICENSE (BSD-3-Clause). Licences of the projects
   that it contains: licenses/third_party.

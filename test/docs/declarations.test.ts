@@ -1,4 +1,4 @@
-/** The declarations that users compile against, emitted from the sources as `npm run build` does. */
+/** The declarations that users compile against, emitted from the sources as by `npm run build`. */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -70,7 +70,7 @@ test("compile by themselves, without skipLibCheck, and refuse the rest", {
     expect.stringMatching(/^bad.mts: .* is private/),
   ]);
   expect(used.length).toBeGreaterThan(20);
-  // TypeScript 5.6 and older don't know typed arrays with a type argument; see lib/values/arrays.ts.
+  // Typed arrays take no type argument in TypeScript 5.6 and older; see lib/values/arrays.ts.
   for (const name of used) {
     const text = declarations.get(name)?.replace(/\/\*.*?\*\//gs, "");
     expect(text, name).not.toMatch(/\b(\w+Array|Buffer|ArrayBufferView)</);

@@ -1,7 +1,7 @@
 /**
- * The package's declarations in an application that has the web's types as well (Next.js, Hono): what
- * the package returns goes into `Blob`, `Response` and `AudioBuffer` without a cast. `npm run typecheck`
- * compiles this file; it is never run.
+ * The package's declarations in an application with the web's types (Next.js, Hono). Results go into
+ * `Blob`, `Response` and `AudioBuffer` without a cast. `npm run typecheck` compiles this file; it is
+ * never run.
  */
 import {
   type LoadedModel,
