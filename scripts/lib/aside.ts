@@ -1,7 +1,7 @@
 /**
- * Builds everything that is published in a folder of its own, so that a checkout stays usable while its
- * packages are made. Nothing here writes to the checkout's build/, dist/, prebuilds/ or server/dist/.
- * The folder lies inside of the checkout, whose node_modules the build uses.
+ * Builds everything that is published in a folder of its own, so that a checkout stays usable while
+ * its packages are made. Nothing here writes to the checkout's build/, dist/, prebuilds/ or
+ * server/dist/. The folder lies inside of the checkout, whose node_modules the build uses.
  *
  *   FOLDER/dist/                     the library
  *   FOLDER/server/dist/              the server and its page
