@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { count } from "../../test/support/effort.js";
 import { engineBuilt } from "../../test/support/native.js";
 import type { RunningServer } from "../src/index.js";
 import { WorkQueue } from "../src/work.js";
@@ -200,9 +201,9 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
 
 describe("connections", () => {
   /** 10,000 where the system lets a process have both ends of them. */
-  const COUNT = 2000;
+  const COUNT = count({ quick: 200, full: 2000 });
 
-  test("thousands that do nothing leave room for those that do", async () => {
+  test(`${COUNT} that do nothing leave room for those that do`, async () => {
     const server = await running();
     const { port } = new URL(server.url);
     const sockets = Array.from({ length: COUNT }, () => connect(Number(port), "127.0.0.1"));
