@@ -1,7 +1,10 @@
-// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is installed.
+// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is
+// installed, GitHub's workflows, and the form of CHANGELOG.md.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../lib/native/package-root.js";
+import { changelogProblems } from "./lib/changelog.js";
 import { BuildError, mainProgram, run, runs, say } from "./lib/process.js";
 
 const write = process.argv.includes("--write");
@@ -11,6 +14,9 @@ await mainProgram(() => {
   const biome = join(packageRoot, "node_modules/@biomejs/biome/bin/biome");
   const colors = process.stdout.isTTY ? [] : ["--colors=off"];
   run(process.execPath, [biome, ...(write ? ["check", "--write"] : ["ci"]), ...colors], options);
+
+  run(process.execPath, ["--import", "tsx", "scripts/workflows.ts"], options);
+  checkChangelog();
 
   const listed = [
     "ls-files",
@@ -34,3 +40,12 @@ await mainProgram(() => {
   }
   run("clang-format", [...(write ? ["-i"] : ["--dry-run", "--Werror"]), ...sources], options);
 });
+
+function checkChangelog(): void {
+  const read = (name: string) => readFileSync(join(packageRoot, name), "utf8");
+  const problems = changelogProblems(
+    read("CHANGELOG.md"),
+    JSON.parse(read("package.json")).version,
+  );
+  if (problems.length > 0) throw new BuildError(`CHANGELOG.md:\n  ${problems.join("\n  ")}`);
+}
