@@ -2,7 +2,7 @@ import { useId } from "preact/hooks";
 
 interface SeedInputProps {
   label: string;
-  /** null: none yet */
+  /** null: no seed chosen yet */
   value: number | null;
   onSeed: (seed: number) => void;
 }

@@ -18,7 +18,7 @@ import {
 const MODE_TEXT = { crossfade: "Crossfade", latent_interpolation: "Interpolation" };
 const SPATIAL_TEXT = { mono: "Mono", stereo: "Stereo", dual_seed: "Two seeds" };
 
-/** On a phone the sliders are what should be near. */
+/** On narrow screens the settings start closed, so that the sliders are in reach. */
 const isWide = matchMedia("(min-width: 60rem)").matches;
 
 export function SettingsForm({ desk }: { desk: Desk }) {
@@ -31,7 +31,7 @@ export function SettingsForm({ desk }: { desk: Desk }) {
       </summary>
       <Duration value={s.durationS} onDuration={(durationS) => change({ durationS })} />
       <Choice
-        label="Joined by"
+        label="Join chunks by"
         value={s.mode}
         options={MODES.map((value) => ({ value, text: MODE_TEXT[value] }))}
         onChoice={(mode) => change({ mode })}
@@ -69,8 +69,8 @@ export function SettingsForm({ desk }: { desk: Desk }) {
         <button
           type="button"
           class="quiet icon-only"
-          aria-label="Another seed"
-          title="Another seed"
+          aria-label="New random seed"
+          title="New random seed"
           onClick={() => change({ seed: randomSeed() })}
         >
           <Icon name="dice" />
@@ -82,7 +82,7 @@ export function SettingsForm({ desk }: { desk: Desk }) {
           checked={desk.previews.value}
           onChange={({ currentTarget }) => desk.setPreviews(currentTarget.checked)}
         />
-        Play a second of it while sliders move
+        Play a 1 s preview after each change
       </label>
     </details>
   );

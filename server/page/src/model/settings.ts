@@ -1,4 +1,4 @@
-/** What sound to make, and its place in an address. */
+/** The settings of a sound and their form in the URL. */
 import type { GenerateRequest } from "../types.js";
 
 export const MODES = ["crossfade", "latent_interpolation"] as const;
@@ -8,7 +8,7 @@ export const MAX_WIDTH = 1.5;
 export const MAX_DEPTH = 1;
 export const MIN_DURATION_S = 0.1;
 
-/** All but the positions of the sliders. */
+/** All settings except the slider positions. */
 export interface Settings {
   seed: number;
   durationS: number;
@@ -28,7 +28,10 @@ export const DEFAULTS: Omit<Settings, "seed"> = {
   sampleRate: 48000,
 };
 
-/** The settings of an address. What is missing or makes no sense takes its default, the seed `freshSeed`. */
+/**
+ * Reads the settings from a URL's query. Missing and invalid values take their defaults; the seed
+ * defaults to `freshSeed`.
+ */
 export function settingsOf(
   query: URLSearchParams,
   freshSeed: number,
@@ -48,7 +51,7 @@ export function settingsOf(
   };
 }
 
-/** The positions of an address: null when it has none, or none for this many sliders within ±half. */
+/** Reads the slider positions from a URL's query: `count` integers in ±`half`, or else null. */
 export function positionsOf(query: URLSearchParams, count: number, half: number): number[] | null {
   const text = query.get("sliders");
   if (text === null || count === 0) return null;
@@ -56,7 +59,7 @@ export function positionsOf(query: URLSearchParams, count: number, half: number)
   return positions.length === count && positions.every((p) => p !== null) ? positions : null;
 }
 
-/** The address of a model with these settings. Only what isn't the default is said, but the seed always. */
+/** Writes a model's URL query. Default values are left out, except the seed. */
 export function queryOf(
   modelId: string,
   positions: readonly number[],
@@ -81,14 +84,14 @@ export function queryOf(
 
 export type SlotName = "A" | "B";
 
-/** Positions and settings, to be heard one against the other. */
+/** The two slots to compare: which one is active, and the other one's settings. */
 export interface Compared {
   active: SlotName;
-  /** The address of the slot that isn't played with; null when there is none */
+  /** URL query of the inactive slot; null without a second slot */
   other: URLSearchParams | null;
 }
 
-/** The two slots of an address, which itself speaks of the active one. */
+/** Reads both slots from a URL's query. The query's own settings are those of the active slot. */
 export function comparedOf(query: URLSearchParams): Compared {
   const other = query.get("other");
   return {
@@ -97,18 +100,18 @@ export function comparedOf(query: URLSearchParams): Compared {
   };
 }
 
-/** An address with what there is to compare. */
+/** Adds the inactive slot to a URL's query. */
 export function comparing(query: URLSearchParams, { active, other }: Compared): URLSearchParams {
   const both = new URLSearchParams(query);
   if (other === null) return both;
   const rest = new URLSearchParams(other);
-  rest.delete("model"); // the same
+  rest.delete("model"); // both slots have the same model
   if (active === "B") both.set("slot", active);
   both.set("other", rest.toString().replaceAll("%2C", ","));
   return both;
 }
 
-/** What to ask the server for. Without sliders the seed alone chooses the points that are played. */
+/** The body of a generate request. A model without sliders is controlled by the seed alone. */
 export function generateBody(
   positions: readonly number[],
   s: Settings,
