@@ -1,0 +1,32 @@
+/**
+ * The limits of generation, in one place. Every check, schema, form and help text in TypeScript
+ * takes them from here. The engine has a table of its own in C++
+ * (native/engine/generation/generation_limits.h); test/audio/limits.test.ts compares the two.
+ *
+ * A range is inclusive: `min` and `max` are both allowed. `above` excludes its own value. This
+ * file imports nothing, so that the web page can bundle it.
+ */
+export const LIMITS = {
+  /** Seconds of sound that one request makes. */
+  durationS: { above: 0, max: 60 },
+  /** What a caller may pass as a seed: every whole number that a JavaScript number holds exactly. */
+  seed: { min: 0, max: 2 ** 53 - 1 },
+  /** What is drawn where the caller passes no seed: 32 bits, which are easy to read and to type. */
+  drawnSeed: { min: 0, max: 2 ** 32 - 1 },
+  /** Points between two anchors of "latent_interpolation". */
+  stepsBetween: { min: 1, max: 1000 },
+  /** Chunks of one channel. "peak" holds every chunk until the peak is known. */
+  chunks: { min: 1, max: 1024 },
+  /** Length of a crossfade, in samples at 48 kHz: at most half of a chunk, which is one second. */
+  overlapSamples: { min: 0, max: 24000 },
+  /** Strength of the side signal of "stereo". */
+  width: { min: 0, max: 1.5 },
+  /** Strength of the reflection of "stereo" and "dual_seed". */
+  depth: { min: 0, max: 1 },
+  /** Sample rates of the result, in Hz. */
+  sampleRates: [44100, 48000, 96000],
+  concatModes: ["crossfade", "latent_interpolation"],
+  joints: ["python", "equal-power"],
+  spatialModes: ["mono", "stereo", "dual_seed"],
+  loudnesses: ["peak", "running", "none"],
+} as const;
