@@ -21,7 +21,7 @@ export const LIMITS = {
   overlapSamples: { min: 0, max: 24000 },
   /** Strength of the side signal of "stereo". */
   width: { min: 0, max: 1.5 },
-  /** Strength of the reflection of "stereo" and "dual_seed". */
+  /** Strength of the reflection of "stereo"; "dual_seed" always has 0.3. */
   depth: { min: 0, max: 1 },
   /** Sample rates of the result, in Hz. */
   sampleRates: [44100, 48000, 96000],
