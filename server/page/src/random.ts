@@ -5,7 +5,7 @@ export function randomId(): string {
   ).join("");
 }
 
-/** A random 32-bit seed, like the library's own. */
+/** A random seed within LIMITS.drawnSeed, which is the range of a Uint32Array. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] as number;
 }

@@ -1,9 +1,8 @@
 /** The rights of this browser on the server. */
 import { computed, signal } from "@preact/signals";
+import { LIMITS } from "../../../lib/audio/limits.js";
 import { getSession } from "./api.js";
 import type { Session } from "./types.js";
-
-const FALLBACK_MAX_DURATION_S = 60;
 
 export const session = signal<Session | null>(null);
 
@@ -12,7 +11,7 @@ export const canWrite = computed(
   () => session.value !== null && (session.value.writable || session.value.tokenRequired),
 );
 
-export const maxDurationS = computed(() => session.value?.maxDurationS ?? FALLBACK_MAX_DURATION_S);
+export const maxDurationS = computed(() => session.value?.maxDurationS ?? LIMITS.durationS.max);
 
 /** Fetches the rights. On failure the page offers no changes; the model list shows the error. */
 export async function fetchSession(): Promise<void> {

@@ -43,9 +43,7 @@ export function LibraryPage() {
 function Found() {
   const page = found.value;
   if (problem.value) {
-    return (
-      <Failure title="Cannot load the library" problem={problem.value} onRetry={refresh} />
-    );
+    return <Failure title="Cannot load the library" problem={problem.value} onRetry={refresh} />;
   }
   if (page === null) return <Waiting />;
   if (page.total === 0) return <Nothing />;

@@ -10,11 +10,12 @@ import type { OpenModel } from "./load.js";
 /** The page's head. The h1 always exists, because it gets the focus after navigation. */
 export function Head({ model }: { model: OpenModel }) {
   const detail = model.detail.value?.value;
+  const placeholder = model.problem.value ? "Model" : "Opening model…";
   const isShown = detail !== undefined && model.problem.value === null;
   return (
     <div class="model-head">
       <div>
-        <h1 tabIndex={-1}>{detail?.name ?? (model.problem.value ? "Model" : "Opening model…")}</h1>
+        <h1 tabIndex={-1}>{detail?.name ?? placeholder}</h1>
         {isShown && detail.description !== "" && <p class="lead">{detail.description}</p>}
         {isShown && detail.tags.length > 0 && (
           <ul class="tags" aria-label="Tags">

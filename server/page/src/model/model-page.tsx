@@ -68,7 +68,7 @@ function Opened({ model }: { model: OpenModel }) {
   const isAsked = session.value !== null;
   const desk = useMemo(
     () => (sliders === null ? null : new Desk(model.id, sliders, maxDurationS.peek())),
-    // Renaming keeps the desk; other sliders need a new one. The session tells the maximum duration.
+    // Renaming keeps the desk; other sliders need a new one. The session states the maximum length.
     [model, sliders?.half, sliders?.sliders.length, isAsked],
   );
   useEffect(() => () => desk?.dispose(), [desk]);

@@ -1,22 +1,19 @@
 /** The settings of a sound and their form in the URL. */
+import { LIMITS } from "../../../../lib/audio/limits.js";
 import type { GenerateRequest } from "../types.js";
 
-export const MODES = ["crossfade", "latent_interpolation"] as const;
-export const SPATIAL_MODES = ["mono", "stereo", "dual_seed"] as const;
-export const SAMPLE_RATES = [44100, 48000, 96000] as const;
-export const MAX_WIDTH = 1.5;
-export const MAX_DEPTH = 1;
-export const MIN_DURATION_S = 0.1;
+/** The shortest duration in the form. LIMITS excludes its own lower bound. */
+export const MIN_DURATION_S = LIMITS.durationS.above + 0.1;
 
 /** All settings except the slider positions. */
 export interface Settings {
   seed: number;
   durationS: number;
-  mode: (typeof MODES)[number];
-  spatial: (typeof SPATIAL_MODES)[number];
+  mode: (typeof LIMITS.concatModes)[number];
+  spatial: (typeof LIMITS.spatialModes)[number];
   width: number;
   depth: number;
-  sampleRate: (typeof SAMPLE_RATES)[number];
+  sampleRate: (typeof LIMITS.sampleRates)[number];
 }
 
 export const DEFAULTS: Omit<Settings, "seed"> = {
@@ -38,17 +35,22 @@ export function settingsOf(
   maxDurationS: number,
 ): Settings {
   return {
-    seed: integerIn(query.get("seed"), 0, Number.MAX_SAFE_INTEGER) ?? freshSeed,
+    seed: parseSeed(query.get("seed")) ?? freshSeed,
     durationS:
       numberIn(query.get("duration"), MIN_DURATION_S, maxDurationS) ??
       Math.min(DEFAULTS.durationS, maxDurationS),
-    mode: oneOf(query.get("mode"), MODES) ?? DEFAULTS.mode,
-    spatial: oneOf(query.get("stereo"), SPATIAL_MODES) ?? DEFAULTS.spatial,
-    width: numberIn(query.get("width"), 0, MAX_WIDTH) ?? DEFAULTS.width,
-    depth: numberIn(query.get("depth"), 0, MAX_DEPTH) ?? DEFAULTS.depth,
+    mode: oneOf(query.get("mode"), LIMITS.concatModes) ?? DEFAULTS.mode,
+    spatial: oneOf(query.get("stereo"), LIMITS.spatialModes) ?? DEFAULTS.spatial,
+    width: numberIn(query.get("width"), LIMITS.width.min, LIMITS.width.max) ?? DEFAULTS.width,
+    depth: numberIn(query.get("depth"), LIMITS.depth.min, LIMITS.depth.max) ?? DEFAULTS.depth,
     sampleRate:
-      SAMPLE_RATES.find((rate) => String(rate) === query.get("rate")) ?? DEFAULTS.sampleRate,
+      LIMITS.sampleRates.find((rate) => String(rate) === query.get("rate")) ?? DEFAULTS.sampleRate,
   };
+}
+
+/** The seed in `text`, or null. */
+export function parseSeed(text: string | null): number | null {
+  return integerIn(text, LIMITS.seed.min, LIMITS.seed.max);
 }
 
 /** Reads the slider positions from a URL's query: `count` integers in ±`half`, or else null. */

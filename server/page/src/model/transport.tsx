@@ -53,14 +53,8 @@ function Working({ desk }: { desk: Desk }) {
     <div class={isShown ? "working" : "working is-idle"}>
       {isShown && (
         <>
-          <progress
-            aria-label="Rendering"
-            max={1}
-            {...(share !== null && { value: share })}
-          />
-          <span class="muted">
-            {share === null ? "Queued" : `${work.done} of ${work.total}`}
-          </span>
+          <progress aria-label="Rendering" max={1} {...(share !== null && { value: share })} />
+          <span class="muted">{share === null ? "Queued" : `${work.done} of ${work.total}`}</span>
           <button type="button" class="quiet" onClick={() => desk.maker.cancel()}>
             Cancel
           </button>
