@@ -1,4 +1,4 @@
-/** "drums,  warm , Drums" → ["drums", "warm"]: drops empty tags and case-insensitive duplicates. */
+/** "drums,  warm , Drums" → ["drums", "warm"]: drops empty tags and duplicates in any case. */
 export function parseTags(text: string): string[] {
   const tags = new Map<string, string>();
   for (const part of text.split(",")) {

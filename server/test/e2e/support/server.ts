@@ -1,4 +1,4 @@
-/** Starts servers in child processes, so that tests can kill them or start them without an engine. */
+/** Starts servers in child processes: tests can kill them or start them without an engine. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
