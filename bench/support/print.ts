@@ -77,5 +77,7 @@ export function printComparison({ incomparable, notes, changes }: Comparison): v
     1,
   );
   if (changes.some(({ verdict }) => verdict === "unclear"))
-    console.log(`\nunclear: with fewer than ${LEAST_RUNS} runs or rounds, changes cannot be told from noise`);
+    console.log(
+      `\nunclear: with fewer than ${LEAST_RUNS} runs or rounds, changes cannot be told from noise`,
+    );
 }
