@@ -1,5 +1,4 @@
-// node server.mjs FOLDER PORT: serves sound of the models in FOLDER.
-// GET /NAME.wav?seed=1&duration=10&sliders=0,5,-3 plays FOLDER/NAME.sda
+// node server.mjs FOLDER PORT: GET /NAME.wav?seed=1&duration=10&sliders=0,5,-3 plays FOLDER/NAME.sda
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -15,7 +14,7 @@ const server = createServer(async ({ url }, response) => {
   response.on("close", () => left.abort());
   try {
     const { pathname, searchParams } = new URL(`http://localhost${url}`);
-    const name = /^\/([\w-]{1,100})\.wav$/.exec(pathname)?.[1]; // cannot leave the folder
+    const name = /^\/([\w-]{1,100})\.wav$/.exec(pathname)?.[1]; // can't lead out of the folder
     if (name === undefined) return response.writeHead(404).end();
     const { seed, duration, sliders } = Object.fromEntries(searchParams);
     const options = {
@@ -27,7 +26,7 @@ const server = createServer(async ({ url }, response) => {
     await cache.use(join(folder, `${name}.sda`), async (model) => {
       const format = model.audioFormat(options);
       const wav = wavStream(model.stream(options), format);
-      const head = await wav.next(); // errors before the first sample can still set the status
+      const head = await wav.next(); // what fails at once fails here
       response.writeHead(200, { "Content-Type": "audio/wav", "Content-Length": wavBytes(format) });
       response.write(head.value);
       await pipeline(wav, response);

@@ -12,6 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import { LIBTORCH_PACKAGE, LIBTORCH_PINNED, type Libtorch } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
+import { copyDocuments } from "./documents.js";
 import { readSharedLibrary, systemRequirements } from "./elf.js";
 import { libtorchManifest, type Manifest, mainManifest, serverManifest } from "./manifests.js";
 import { BuildError } from "./process.js";
@@ -24,18 +25,12 @@ const ADDONS = ["sda_checkpoint", "sda_engine"] as const;
 /** small-dataset-audio: needs dist/ and prebuilds/. */
 export function stageMain(folder: string): void {
   startAfresh(folder);
-  for (const name of [
-    "dist",
-    "prebuilds",
-    "assets/models",
-    "LICENSE",
-    "README.md",
-    "CHANGELOG.md",
-  ]) {
+  for (const name of ["dist", "prebuilds", "assets/models"]) {
     const source = join(packageRoot, name);
-    if (existsSync(source)) cpSync(source, join(folder, name), { recursive: true, filter: notMap });
-    else if (name !== "CHANGELOG.md") throw new BuildError(`${source} is not there`);
+    if (!existsSync(source)) throw new BuildError(`${source} is not there`);
+    cpSync(source, join(folder, name), { recursive: true, filter: notMap });
   }
+  copyDocuments(packageRoot, folder);
   dropMapComments(join(folder, "dist"));
 
   const prebuilds = join(folder, "prebuilds", `${process.platform}-${process.arch}`);
