@@ -1,29 +1,55 @@
 /** Checks of arguments that come from the caller: every failure is ERR_SDA_ARGUMENT with `details.option`. */
 import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import leven from "leven";
+import { brief, show } from "./brief.js";
 import { SdaError } from "./errors.js";
 
 /** Seeds drawn here fit 32 bits, so that they are easy to read, type and say. */
 const SEED_RANGE = 2 ** 32;
 
+/** No option has a longer name; the distance to a longer key would take too long. */
+const LONGEST_NAME = 64;
+
 export function badArgument(option: string, expected: string, value: unknown): SdaError {
   return new SdaError("ERR_SDA_ARGUMENT", `${option} must be ${expected}, got ${show(value)}`, {
     option,
-    value,
+    value: brief(value),
   });
 }
 
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "number" || typeof value === "boolean" || value == null)
-    return String(value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === "object") {
-    const name = value.constructor?.name ?? "object";
-    return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+/**
+ * Checks that `options` is an object without unknown keys: a misspelt option must not be ignored.
+ * An absent object counts as an empty one.
+ *
+ * @param name of the argument, such as "options" or "spatial"
+ * @param known the names of all options
+ * @throws SdaError ERR_SDA_ARGUMENT: `details.option` is the unknown key, `details.nearest` the known
+ *   name that is nearest to it, when one is near
+ */
+export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw badArgument(name, "an object", options);
   }
-  return `a ${typeof value}`;
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue;
+    const nearest = nearestOf(key, known);
+    const hint =
+      nearest === undefined ? `known are ${known.join(", ")}` : `did you mean ${nearest}?`;
+    throw new SdaError("ERR_SDA_ARGUMENT", `unknown option ${show(key)} in ${name}; ${hint}`, {
+      option: key,
+      ...(nearest !== undefined && { nearest }),
+    });
+  }
+}
+
+/** The name that takes the fewest edits (Levenshtein 1966) to make of `key`; undefined when none is near. */
+function nearestOf(key: string, known: readonly string[]): string | undefined {
+  const plain = key.slice(0, LONGEST_NAME).replace(/[-_]/g, "").toLowerCase();
+  const edits = (name: string) => leven(plain, name.toLowerCase());
+  const [first] = [...known].sort((a, b) => edits(a) - edits(b));
+  return first !== undefined && edits(first) <= Math.max(2, plain.length / 3) ? first : undefined;
 }
 
 export function checkInteger(option: string, value: unknown, min: number, max: number): number {

@@ -1,3 +1,8 @@
+import { type BriefLimits, brief } from "./brief.js";
+
+/** Details are logged as JSON: a path fits, a file's content does not. */
+const DETAIL_LIMITS: BriefLimits = { text: 4096, items: 100, depth: 4 };
+
 /**
  * What went wrong, by kind; stable, and meant to be tested for.
  *
@@ -50,6 +55,6 @@ export class SdaError extends Error {
   ) {
     super(message, options);
     this.code = code;
-    if (details !== undefined) this.details = details;
+    if (details !== undefined) this.details = brief(details, DETAIL_LIMITS) as typeof details;
   }
 }

@@ -1,7 +1,7 @@
 /** How fast a model opens and sounds on this machine: what `sda bench` measures. */
 import { Bench } from "tinybench";
 import { SdaError } from "../base/errors.js";
-import { readMetadata } from "../format/metadata.js";
+import { readMetadata } from "../format/read-metadata.js";
 import { type Device, loadModel } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
 import { load } from "../torch/load.js";
@@ -104,11 +104,11 @@ function readingWorks(path: string, options: { signal?: AbortSignal }): Work[] {
 }
 
 function soundWorks(model: LoadedModel, abort: { signal?: AbortSignal }): Work[] {
-  const { latentDim } = model.model;
+  const { latentDim } = model.vae;
   const z = new Tensor("float32", [1, latentDim], new Float32Array(latentDim));
   const sound = (durationS: number) => () => model.generate({ durationS, seed: 1, ...abort });
   return [
-    { key: "decode", name: "decode one latent", run: () => model.model.decode(z) },
+    { key: "decode", name: "decode one latent", run: () => model.vae.decode(z) },
     { key: "sound-1s", name: "1 s of sound", run: sound(1) },
     { key: "sound-10s", name: "10 s of sound", run: sound(10) },
   ];

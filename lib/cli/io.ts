@@ -1,17 +1,11 @@
 import { inspect } from "node:util";
 import { CommanderError } from "commander";
 import { SdaError, type SdaErrorCode } from "../base/errors.js";
+import type { Output } from "./output.js";
 import { printableLines } from "./text.js";
 
 export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
-
-export interface Output {
-  write(text: string): unknown;
-  isTTY?: boolean;
-  /** Of a terminal */
-  columns?: number;
-}
 
 /** What a command may touch of the process. Results for programs go to stdout, everything for people to stderr. */
 export interface Io {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { fstatSync, writeSync } from "node:fs";
-import { Interrupted, type Output, SIGNALS, Stopped } from "./io.js";
+import { Interrupted, SIGNALS, Stopped } from "./io.js";
+import type { Output } from "./output.js";
 import { run } from "./program.js";
 import { printableLines } from "./text.js";
 

@@ -46,8 +46,7 @@ async function remove(ref: string, settings: Settings, io: Io): Promise<void> {
       throw new Failed();
     }
   }
-  const { deleteModel } = await import("../library/writes/delete.js");
-  const deleted = await deleteModel(entry.modelId, library.modelsDir, { signal: io.signal });
+  const deleted = await library.delete(entry.modelId, { signal: io.signal });
   if (!deleted) {
     throw new SdaError("ERR_SDA_NOT_FOUND", `${what} has been deleted by another process`, { ref });
   }

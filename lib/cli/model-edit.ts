@@ -67,9 +67,7 @@ async function edit(ref: string, settings: Settings, io: Io): Promise<void> {
     const problem = "nothing to change: give --name, --description, --tag, --no-tags or --label";
     throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--name" });
   }
-  const { updateModel } = await import("../library/writes/update.js");
-  const { signal } = io;
-  const updated = await updateModel(modelId, library.modelsDir, changes, { signal });
+  const updated = await library.update(modelId, changes, { signal: io.signal });
   if (settings.json) return writeJson(io, { updated });
   io.stderr.write(`Updated ${printable(updated.name)} (${updated.modelId}).\n`);
 }

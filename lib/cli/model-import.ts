@@ -45,9 +45,9 @@ function parseName(text: string): string {
 }
 
 async function importFile(file: string, settings: Settings, io: Io): Promise<void> {
-  const [{ importModel }, { readMetadata }] = await Promise.all([
-    import("../library/writes/add.js"),
-    import("../format/metadata.js"),
+  const [{ ModelLibrary }, { readMetadata }] = await Promise.all([
+    import("../library/model-library.js"),
+    import("../format/read-metadata.js"),
   ]);
   const { description, tag: tags, datasetName } = settings;
   const name = settings.name ?? ((await isModel(file)) ? undefined : parse(file).name);
@@ -57,8 +57,8 @@ async function importFile(file: string, settings: Settings, io: Io): Promise<voi
     ...(tags && { tags }),
     ...(datasetName !== undefined && { datasetName }),
   };
-  const { signal } = io;
-  const { filePath } = await importModel(file, settings.modelsDir, metadata, { signal });
+  const library = await ModelLibrary.open(settings.modelsDir, { create: true });
+  const { filePath } = await library.import(file, { metadata, signal: io.signal });
   const path = join(settings.modelsDir, filePath);
   const saved = await readMetadata(path);
   if (settings.json) return writeJson(io, { path, metadata: saved });

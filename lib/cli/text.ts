@@ -1,7 +1,7 @@
 /** Text for people: what files say made safe to print, columns, sizes, dates, colours. */
 import { createRequire } from "node:module";
 import pc from "picocolors";
-import type { Io, Output } from "./io.js";
+import type { Output } from "./output.js";
 
 /**
  * Text from a file, safe to print: control characters, which could move a terminal's cursor or change its title, and those
@@ -104,8 +104,8 @@ function cut(text: string, width: number): string {
 }
 
 /** How wide a table may be: a terminal's columns; without one, as wide as it needs. */
-export function tableWidth(io: Io): number | undefined {
-  return io.stderr.isTTY ? io.stderr.columns : undefined;
+export function tableWidth({ stderr }: { stderr: Output }): number | undefined {
+  return stderr.isTTY ? stderr.columns : undefined;
 }
 
 const SIZES = ["bytes", "kB", "MB", "GB", "TB"];

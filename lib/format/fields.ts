@@ -1,4 +1,4 @@
-import { show } from "../base/check.js";
+import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
 
 /**

@@ -6,7 +6,7 @@ import type { AnalysisResult } from "../latent/analysis.js";
 import { markFloat, markFloats } from "../values/provenance.js";
 import { NdArray, type Tensor } from "../values/values.js";
 import { FORMAT, FORMAT_VERSION } from "./header.js";
-import type { ModelMetadata } from "./metadata.js";
+import { METADATA_DEFAULTS, type ModelMetadata } from "./metadata.js";
 import { ANALYSIS_NAMES, METADATA_NAMES, SPECTROGRAM_NAMES } from "./names.js";
 import { SPECTROGRAM_DEFAULTS, type SpectrogramConfig } from "./spectrogram-config.js";
 
@@ -34,23 +34,6 @@ export function fileContent(parts: FileParts): Map<string, unknown> {
   ]);
 }
 
-const METADATA_DEFAULTS: ModelMetadata = {
-  modelId: "",
-  name: "Untitled Model",
-  description: "",
-  datasetName: "",
-  datasetFileCount: 0,
-  datasetTotalDurationS: 0,
-  trainingDate: "",
-  saveDate: "",
-  trainingEpochs: 0,
-  finalTrainLoss: 0,
-  finalValLoss: 0,
-  tags: [],
-  hasAnalysis: false,
-  nActiveComponents: 0,
-};
-
 /**
  * The 14 fields of a new file: what is given, then what `base` has, then the defaults; with an id and a date of its
  * own, and telling truly whether there is an analysis.
@@ -65,6 +48,7 @@ export function completeMetadata(
   const checked = checkMetadata(given);
   return {
     ...METADATA_DEFAULTS,
+    tags: [...METADATA_DEFAULTS.tags],
     ...base,
     ...checked,
     modelId: checked.modelId || randomUUID(),

@@ -3,11 +3,10 @@
  * The order of each table is the order of the keys in a file.
  */
 import type { AnalysisResult } from "../latent/analysis.js";
-import type { ModelEntry } from "../library/index/entry.js";
 import type { ModelMetadata } from "./metadata.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 
-type Names<T> = { readonly [K in keyof T]-?: string };
+export type Names<T> = { readonly [K in keyof T]-?: string };
 
 export const METADATA_NAMES = {
   modelId: "model_id",
@@ -25,26 +24,6 @@ export const METADATA_NAMES = {
   hasAnalysis: "has_analysis",
   nActiveComponents: "n_active_components",
 } as const satisfies Names<ModelMetadata>;
-
-/** `native/library/index_scanner.cc` has the same names in the same order. */
-export const ENTRY_NAMES = {
-  modelId: "model_id",
-  name: "name",
-  description: "description",
-  filePath: "file_path",
-  fileSizeBytes: "file_size_bytes",
-  datasetName: "dataset_name",
-  datasetFileCount: "dataset_file_count",
-  datasetTotalDurationS: "dataset_total_duration_s",
-  trainingDate: "training_date",
-  saveDate: "save_date",
-  trainingEpochs: "training_epochs",
-  finalTrainLoss: "final_train_loss",
-  finalValLoss: "final_val_loss",
-  hasAnalysis: "has_analysis",
-  nActiveComponents: "n_active_components",
-  tags: "tags",
-} as const satisfies Names<ModelEntry>;
 
 export const SPECTROGRAM_NAMES = {
   sampleRate: "sample_rate",

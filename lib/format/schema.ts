@@ -3,7 +3,7 @@ import type { AnalysisResult } from "../latent/analysis.js";
 import { parseAnalysis } from "./analysis-schema.js";
 import { Fields } from "./fields.js";
 import { parseHeader } from "./header.js";
-import type { ModelMetadata } from "./metadata.js";
+import { METADATA_DEFAULTS, type ModelMetadata } from "./metadata.js";
 import { METADATA_NAMES, SPECTROGRAM_NAMES } from "./names.js";
 import { SPECTROGRAM_DEFAULTS, type SpectrogramConfig } from "./spectrogram-config.js";
 import { parseTrainingConfig } from "./training-config.js";
@@ -76,21 +76,25 @@ export function parseSpectrogramConfig(fields: Fields): SpectrogramConfig {
 export function parseMetadata(top: Fields): ModelMetadata {
   const fields = top.has("metadata") ? top.dict("metadata") : EMPTY;
   const names = METADATA_NAMES;
+  const defaults = METADATA_DEFAULTS;
   return {
-    modelId: fields.string(names.modelId, ""),
-    name: fields.string(names.name, "Untitled Model"),
-    description: fields.string(names.description, ""),
-    datasetName: fields.string(names.datasetName, ""),
-    datasetFileCount: fields.integer(names.datasetFileCount, 0),
-    datasetTotalDurationS: fields.float(names.datasetTotalDurationS, 0),
-    trainingDate: fields.string(names.trainingDate, ""),
-    saveDate: fields.string(names.saveDate, ""),
-    trainingEpochs: fields.integer(names.trainingEpochs, 0),
-    finalTrainLoss: fields.float(names.finalTrainLoss, 0),
-    finalValLoss: fields.float(names.finalValLoss, 0),
-    tags: fields.strings(names.tags, []),
-    hasAnalysis: fields.boolean(names.hasAnalysis, false),
-    nActiveComponents: fields.integer(names.nActiveComponents, 0),
+    modelId: fields.string(names.modelId, defaults.modelId),
+    name: fields.string(names.name, defaults.name),
+    description: fields.string(names.description, defaults.description),
+    datasetName: fields.string(names.datasetName, defaults.datasetName),
+    datasetFileCount: fields.integer(names.datasetFileCount, defaults.datasetFileCount),
+    datasetTotalDurationS: fields.float(
+      names.datasetTotalDurationS,
+      defaults.datasetTotalDurationS,
+    ),
+    trainingDate: fields.string(names.trainingDate, defaults.trainingDate),
+    saveDate: fields.string(names.saveDate, defaults.saveDate),
+    trainingEpochs: fields.integer(names.trainingEpochs, defaults.trainingEpochs),
+    finalTrainLoss: fields.float(names.finalTrainLoss, defaults.finalTrainLoss),
+    finalValLoss: fields.float(names.finalValLoss, defaults.finalValLoss),
+    tags: fields.strings(names.tags, [...defaults.tags]),
+    hasAnalysis: fields.boolean(names.hasAnalysis, defaults.hasAnalysis),
+    nActiveComponents: fields.integer(names.nActiveComponents, defaults.nActiveComponents),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The tensors of a ConvVAE: names and shapes, as the engine wants them when it loads a file. */
-import { show } from "../base/check.js";
+import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
 import { type DType, Tensor } from "../values/values.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";

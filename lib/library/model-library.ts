@@ -1,10 +1,10 @@
-import { badArgument, checkInteger } from "../base/check.js";
+import { badArgument, checkInteger, checkOptions } from "../base/check.js";
+import type { ModelWeights } from "../format/new-file.js";
 import { checkEntry, checkId, isField, type ModelEntry } from "./index/entry.js";
-import { ModelsFolder } from "./index/folder.js";
 import type { IndexImage, Patch } from "./index/index-image.js";
 import { checkLockOptions, type LockOptions } from "./index/lock.js";
-import { IndexStore } from "./index/store.js";
-import { WriteQueue } from "./index/write-queue.js";
+import type { IndexStore } from "./index/store.js";
+import type { WriteQueue } from "./index/write-queue.js";
 import {
   checkSearchOptions,
   type ListOptions,
@@ -12,8 +12,17 @@ import {
   Search,
   type SearchOptions,
 } from "./search/search.js";
-import { hasLeftovers, settleLeftovers } from "./writes/leftovers.js";
+import type { ModelChanges } from "./writes/changes.js";
+import type { ImportOptions } from "./writes/convert.js";
+import { newOrOpenIndex, openIndex } from "./writes/open-index.js";
 import type { RepairOptions, RepairResult } from "./writes/repair.js";
+import type { SavableModel, SaveOptions } from "./writes/save.js";
+
+/** How to open a library. */
+export interface OpenOptions {
+  /** Make the folder when it is missing; default false */
+  create?: boolean;
+}
 
 /**
  * The models of a folder, as its index lists them. Reading needs no lock and never waits; it sees the folder as it was
@@ -29,9 +38,9 @@ export class ModelLibrary {
   readonly #queue: WriteQueue;
   #search: { image: IndexImage; search: Search } | undefined;
 
-  private constructor(store: IndexStore) {
-    this.#store = store;
-    this.#queue = new WriteQueue(store);
+  private constructor(queue: WriteQueue) {
+    this.#store = queue.store;
+    this.#queue = queue;
   }
 
   /**
@@ -40,12 +49,10 @@ export class ModelLibrary {
    *
    * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_VERSION: an index newer than supported; ERR_SDA_IO
    */
-  static async open(modelsDir: string | URL): Promise<ModelLibrary> {
-    const folder = await ModelsFolder.at(modelsDir);
-    const store = new IndexStore(folder);
-    const [leftovers] = await Promise.all([hasLeftovers(folder), store.refresh()]);
-    if (leftovers) await settleLeftovers(store);
-    return new ModelLibrary(store);
+  static async open(modelsDir: string | URL, options: OpenOptions = {}): Promise<ModelLibrary> {
+    checkOptions("options", options, ["create"]);
+    if (options.create) return new ModelLibrary(await newOrOpenIndex(modelsDir)());
+    return new ModelLibrary(await openIndex(modelsDir));
   }
 
   /** The folder's absolute path. */
@@ -162,6 +169,74 @@ export class ModelLibrary {
     checkId(id);
     checkLockOptions(options);
     return this.#queue.change((patch: Patch) => patch.remove(id), options);
+  }
+
+  /**
+   * Puts a model file or a training checkpoint into the library; its content tells which it is. A
+   * model file is copied value for value, under a name made from the model's name; a checkpoint
+   * becomes a model file without the optimizer's state. No model of the library is replaced: an id
+   * that the library has already is replaced by a new one.
+   *
+   * @returns the new entry; the file is `filePath` in the folder
+   * @throws SdaError as `importModel`. The library is unchanged then.
+   * @example
+   * ```js
+   * const library = await ModelLibrary.open("data/models");
+   * const entry = await library.import("checkpoint.pt", { metadata: { name: "Pads" } });
+   * ```
+   */
+  async import(file: string | URL, options: ImportOptions = {}): Promise<ModelEntry> {
+    const { importInto } = await import("./writes/add.js");
+    return importInto(async () => this.#queue, file, options);
+  }
+
+  /**
+   * Writes a new model file and adds its entry. What a loaded model's file held is carried over value
+   * for value, weights too. An entry with the same id is replaced.
+   *
+   * @param source a `LoadedModel`, or weights
+   * @returns the new entry; the file is `filePath` in the folder
+   * @throws SdaError as `saveModel`. The library is unchanged then.
+   * @example
+   * ```js
+   * using model = await loadModel("downloads/pads.sda");
+   * const entry = await library.save(model, { metadata: { name: "Pads, second take" } });
+   * ```
+   */
+  async save(source: SavableModel | ModelWeights, options: SaveOptions = {}): Promise<ModelEntry> {
+    const { saveInto } = await import("./writes/save.js");
+    return saveInto(async () => this.#queue, source, options);
+  }
+
+  /**
+   * Changes what a model says about itself: in its file, under the same name, and in its entry. See
+   * `updateModel`.
+   *
+   * @returns the entry as it is now; without any difference, nothing is written
+   * @throws SdaError as `updateModel`. Nothing has changed then.
+   * @example
+   * ```js
+   * await library.update(entry.modelId, { name: "Warm Pads", tags: ["warm"] });
+   * ```
+   */
+  async update(id: string, changes: ModelChanges, options: LockOptions = {}): Promise<ModelEntry> {
+    const { updateIn } = await import("./writes/update.js");
+    return updateIn(this.#store, id, changes, options);
+  }
+
+  /**
+   * Deletes a model: its file and its entry. See `deleteModel`.
+   *
+   * @returns false: there is no such model
+   * @throws SdaError as `deleteModel`. Nothing is deleted then.
+   * @example
+   * ```js
+   * const existed = await library.delete(entry.modelId);
+   * ```
+   */
+  async delete(id: string, options: LockOptions = {}): Promise<boolean> {
+    const { deleteFrom } = await import("./writes/delete.js");
+    return deleteFrom(this.#store, id, options);
   }
 
   /**

@@ -1,7 +1,7 @@
-import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { badArgument, checkNumber, checkSignal, toFilePath } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
+import { fileIdentity } from "../base/file-identity.js";
 import { checkDevice, type Device, loadModel } from "./load.js";
 import type { LoadedModel } from "./loaded-model.js";
 
@@ -83,7 +83,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
     checkSignal(signal);
     this.#check();
     for (;;) {
-      const identity = await unlessAborted(identityOf(file), signal);
+      const identity = await unlessAborted(fileIdentity(file), signal);
       const shared = this.#acquire(file, identity);
       try {
         const model = await unlessAborted(shared.loading, signal);
@@ -172,7 +172,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
     try {
       const model = await loadModel(path, { ...this.#loadOptions, signal: cancel.signal });
       const dispose = model.share();
-      const identity = await identityOf(path).catch(() => null);
+      const identity = await fileIdentity(path).catch(() => null);
       if (cancel.signal.aborted) await dispose();
       cancel.signal.throwIfAborted();
       if (identity !== shared.identity) {
@@ -240,19 +240,6 @@ class Shared {
     this.path = path;
     this.identity = identity;
     this.loading = load(this);
-  }
-}
-
-/** Changes with every change of the file at `path`; null when there is none. */
-async function identityOf(path: string): Promise<string | null> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-    return [dev, ino, size, mtimeNs, ctimeNs].join(":");
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    const details = { path, errno: code };
-    throw new SdaError("ERR_SDA_IO", `${path} can't be examined: ${message}`, details, { cause });
   }
 }
 

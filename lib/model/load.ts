@@ -60,7 +60,7 @@ export async function loadModel(
 
   const native = new NativeModel(addon, created.model, created.spectrogram);
   return new LoadedModel(native, {
-    model: new ConvVae(native, latentDim, created.hasEncoder, config),
+    vae: new ConvVae(native, latentDim, created.hasEncoder, config),
     spectrogram: new AudioSpectrogram(native, config),
     analysis: content.analysis,
     metadata: content.metadata,

@@ -5,23 +5,17 @@ import { qualityReport } from "../audio/quality.js";
 import { badArgument } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import type { ModelMetadata } from "../format/metadata.js";
+import { MODEL_SOURCE, type ModelSource } from "../format/model-source.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../latent/sliders.js";
 import { callNativeSync, callNativeUnder, stoppingProgress } from "../native/call.js";
-import type {
-  EngineAddon,
-  NativeGenerateOptions,
-  SavePlan,
-  SaveResult,
-  SaveTarget,
-  StreamHandle,
-} from "../native/types.js";
+import type { EngineAddon, NativeGenerateOptions, StreamHandle } from "../native/types.js";
 import type { AudioSpectrogram } from "./audio-spectrogram.js";
 import type { ConvVae } from "./conv-vae.js";
 import type { NativeModel } from "./native-model.js";
 
 export interface LoadedModelParts {
-  model: ConvVae;
+  vae: ConvVae;
   spectrogram: AudioSpectrogram;
   analysis: AnalysisResult | null;
   metadata: ModelMetadata;
@@ -35,7 +29,8 @@ export interface LoadedModelParts {
  * by `dispose()`, `using` or `await using`. Requests may run at the same time; each has its own random numbers.
  */
 export class LoadedModel implements Disposable, AsyncDisposable {
-  readonly model: ConvVae;
+  /** The network */
+  readonly vae: ConvVae;
   readonly spectrogram: AudioSpectrogram;
   /** null when the model was saved without one; then there are no sliders */
   readonly analysis: AnalysisResult | null;
@@ -52,13 +47,18 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   /** @internal */
   constructor(native: NativeModel, parts: LoadedModelParts) {
     this.#native = native;
-    this.model = parts.model;
+    this.vae = parts.vae;
     this.spectrogram = parts.spectrogram;
     this.analysis = parts.analysis;
     this.metadata = parts.metadata;
     this.trainingConfig = parts.trainingConfig;
     this.device = parts.device;
     this.byteLength = parts.byteLength;
+  }
+
+  /** The network; `vae` by its older name. */
+  get model(): ConvVae {
+    return this.vae;
   }
 
   /**
@@ -163,16 +163,24 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     this.#native.check();
     return resolveGenerateOptions(
       options,
-      { latentDim: this.model.latentDim, analysis: this.analysis },
+      { latentDim: this.vae.latentDim, analysis: this.analysis },
       loudness,
     );
   }
 
-  /** @internal What saving needs: the file's content is carried over natively. */
-  save(plan: SavePlan, target: SaveTarget, signal: AbortSignal | undefined): Promise<SaveResult> {
-    return this.#native.run(signal, (addon, cancel) =>
-      addon.save(plan, target, this.#native.model, cancel),
-    );
+  /** @internal What `saveModel` takes from this model; the file's content is carried over natively. */
+  get [MODEL_SOURCE](): ModelSource {
+    return {
+      latentDim: this.vae.latentDim,
+      spectrogramConfig: this.spectrogram.config,
+      analysis: this.analysis,
+      metadata: this.metadata,
+      stateDict: () => this.vae.stateDict(),
+      write: (plan, target, signal) =>
+        this.#native.run(signal, (addon, cancel) =>
+          addon.save(plan, target, this.#native.model, cancel),
+        ),
+    };
   }
 
   /** @internal For an owner who lends it: `dispose` does nothing from now on, only what is returned disposes of it. */

@@ -1,4 +1,5 @@
-import { badArgument, show } from "../base/check.js";
+import { show } from "../base/brief.js";
+import { badArgument } from "../base/check.js";
 import type { FloatTensor } from "../native/types.js";
 import type { Tensor } from "../values/values.js";
 

@@ -6,7 +6,6 @@
  * turns them into `SdaError`. A cancelled call rejects with code "ERR_SDA_ABORTED", which the
  * same place turns into the signal's reason.
  */
-import type { BitDepth } from "../audio/wav-format.js";
 import type { readCompact } from "../values/compact.js";
 import type { Tensor, ValueFactories } from "../values/values.js";
 
@@ -296,7 +295,7 @@ export interface EngineAddon {
   /** The next samples, interleaved; null after the last. Not before the one before it has come. */
   nextPiece(stream: StreamHandle): Promise<Float32Array | null>;
   /** The same as a WAV file of so many bits a sample has them. */
-  nextPiece(stream: StreamHandle, bits: BitDepth): Promise<Uint8Array | null>;
+  nextPiece(stream: StreamHandle, bits: 16 | 24 | 32): Promise<Uint8Array | null>;
   /** Stops the work, if it still runs. */
   closeStream(stream: StreamHandle): void;
   /** The engine's threads and how many requests they take, for the whole process; returns what is in force. */

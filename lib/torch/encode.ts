@@ -2,7 +2,7 @@
  * JavaScript values as a plan for the native writer: a row of codes for a stack machine, with the numbers and values
  * that they refer to beside them. Everything that can't be written is refused here, by the way that leads to it.
  */
-import { show } from "../base/check.js";
+import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
 import type { SavePlan } from "../native/types.js";
 import {

@@ -1,5 +1,5 @@
 /** How the elements of a tensor lie in JavaScript: the typed array of each dtype. */
-import { show } from "../base/check.js";
+import { show } from "../base/brief.js";
 import type { DType } from "./values.js";
 
 /** Array type, elements of it per element of the tensor, and whether numpy has the type. */

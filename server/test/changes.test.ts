@@ -284,7 +284,7 @@ describe("POST /api/models", () => {
     "a file whose own %s is too long is refused, unless another one is given",
     async (field, metadata) => {
       const elsewhere = modelsFolder({});
-      const { filePath } = await addModelFile(tiny, elsewhere, metadata);
+      const { filePath } = await addModelFile(tiny, elsewhere, { metadata });
       const file = readFileSync(join(elsewhere, filePath));
       const modelsDir = modelsFolder({});
       const app = await application({ modelsDir });

@@ -59,7 +59,7 @@ function load({ hasEncoder = true, changes = {} } = {}) {
   const { latentDim, spectrogramConfig } = content;
   const loaded = new LoadedModel(native, {
     ...content,
-    model: new ConvVae(native, latentDim, hasEncoder, spectrogramConfig),
+    vae: new ConvVae(native, latentDim, hasEncoder, spectrogramConfig),
     spectrogram: new AudioSpectrogram(native, spectrogramConfig),
     device: "cpu",
     byteLength: 0,

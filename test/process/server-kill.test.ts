@@ -146,7 +146,8 @@ describe("a server that is killed", () => {
       const folder = join(temporaryFolder(), "models");
       const temporary = temporaryFolder();
       mkdirSync(folder);
-      for (let i = 0; i <= KILLS; i++) await addModelFile(model, folder, { name: `model ${i}` });
+      for (let i = 0; i <= KILLS; i++)
+        await addModelFile(model, folder, { metadata: { name: `model ${i}` } });
       let acknowledged = 0;
       let wholeMs: number | null = null;
       let served = await Served.start(folder, temporary);

@@ -1,6 +1,6 @@
 /** Which files an index speaks of. */
 import { normalize } from "node:path";
-import { ENTRY_NAMES } from "../../format/names.js";
+import { ENTRY_NAMES } from "./entry.js";
 import type { IndexImage } from "./index-image.js";
 import { type PyDict, parsePythonJson } from "./python-json.js";
 

@@ -1,6 +1,7 @@
-import { badArgument, show } from "../../base/check.js";
+import { show } from "../../base/brief.js";
+import { badArgument } from "../../base/check.js";
 import type { ModelMetadata } from "../../format/metadata.js";
-import { ENTRY_NAMES } from "../../format/names.js";
+import type { Names } from "../../format/names.js";
 import { isInsideByName } from "./folder.js";
 import { type PyDict, type PyValue, pythonFloat, pythonString } from "./python-json.js";
 
@@ -28,6 +29,26 @@ export interface ModelEntry {
   nActiveComponents: number;
   tags: string[];
 }
+
+/** `native/library/index_scanner.cc` has the same names in the same order. */
+export const ENTRY_NAMES = {
+  modelId: "model_id",
+  name: "name",
+  description: "description",
+  filePath: "file_path",
+  fileSizeBytes: "file_size_bytes",
+  datasetName: "dataset_name",
+  datasetFileCount: "dataset_file_count",
+  datasetTotalDurationS: "dataset_total_duration_s",
+  trainingDate: "training_date",
+  saveDate: "save_date",
+  trainingEpochs: "training_epochs",
+  finalTrainLoss: "final_train_loss",
+  finalValLoss: "final_val_loss",
+  hasAnalysis: "has_analysis",
+  nActiveComponents: "n_active_components",
+  tags: "tags",
+} as const satisfies Names<ModelEntry>;
 
 type Kind = "text" | "int" | "float" | "boolean" | "texts";
 

@@ -1,5 +1,4 @@
 /** Names inside a models folder, and paths that stay inside it. */
-import type { BigIntStats } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { badArgument, toFilePath } from "../../base/check.js";
@@ -82,24 +81,4 @@ export function isInsideByName(filePath: string): boolean {
     return false;
   if (filePath.split(/[\\/]/).includes("..")) return false;
   return relative(".", filePath) !== ""; // "." and "../" name the folder itself
-}
-
-/** Changes with every change of the file; `native/library/index_file.cc` makes the same of the same file. */
-export function identityOf(file: BigIntStats): string {
-  return [file.dev, file.ino, file.size, file.mtimeNs, file.ctimeNs].join(":");
-}
-
-/** Whether two identities are of the same bytes: renaming a file changes nothing but its last time. */
-export function sameContent(a: string, b: string): boolean {
-  return a.slice(0, a.lastIndexOf(":")) === b.slice(0, b.lastIndexOf(":"));
-}
-
-/** The identity of the file at `path`, null when it is missing. */
-export async function fileIdentity(path: string): Promise<string | null> {
-  try {
-    return identityOf(await stat(path, { bigint: true }));
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return null;
-    throw ioError(error, path, `${path} can't be examined`);
-  }
 }

@@ -1,5 +1,5 @@
 /** Reading the index: the native scanner where the file has the usual layout, a real parser otherwise. */
-import { show } from "../../base/check.js";
+import { show } from "../../base/brief.js";
 import { SdaError } from "../../base/errors.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";

@@ -6,8 +6,14 @@
  * again is therefore a matter of a few large slices, however many entries there are.
  */
 import { badArgument } from "../../base/check.js";
-import { ENTRY_NAMES } from "../../format/names.js";
-import { entryFromJson, entryFromPython, entryText, FIELDS, type ModelEntry } from "./entry.js";
+import {
+  ENTRY_NAMES,
+  entryFromJson,
+  entryFromPython,
+  entryText,
+  FIELDS,
+  type ModelEntry,
+} from "./entry.js";
 import { parsePythonJson } from "./python-json.js";
 
 /** `"id": {…}` and what it means; `entry` is null when we can't make a ModelEntry of it. */

@@ -20,6 +20,9 @@ export interface LockOptions {
   signal?: AbortSignal;
 }
 
+/** The names of `LockOptions`. */
+export const LOCK_OPTIONS = ["lockTimeoutMs", "signal"] as const;
+
 export function checkLockOptions({ lockTimeoutMs, signal }: LockOptions): void {
   checkSignal(signal);
   if (lockTimeoutMs !== undefined && !(typeof lockTimeoutMs === "number" && lockTimeoutMs >= 0)) {

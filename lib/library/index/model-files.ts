@@ -1,7 +1,8 @@
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { SdaError } from "../../base/errors.js";
 import { ioError } from "../../base/io-error.js";
-import { type ModelMetadata, readMetadata } from "../../format/metadata.js";
+import type { ModelMetadata } from "../../format/metadata.js";
+import { readMetadata } from "../../format/read-metadata.js";
 import { entryFromMetadata, type ModelEntry } from "./entry.js";
 import { isInsideByName, MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
 

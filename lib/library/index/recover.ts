@@ -1,9 +1,10 @@
 import { link, rename } from "node:fs/promises";
 import { constants } from "node:os";
 import type { SdaError } from "../../base/errors.js";
+import { fileIdentity } from "../../base/file-identity.js";
 import { errnoOf, ioError, isSdaError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
-import { fileIdentity, type ModelsFolder } from "./folder.js";
+import type { ModelsFolder } from "./folder.js";
 import { DamagedIndex, type ReadIndex, readIndex } from "./index-file.js";
 import { IndexImage, Patch } from "./index-image.js";
 import { withLock } from "./lock.js";

@@ -1,7 +1,8 @@
 import { SdaError } from "../../base/errors.js";
+import { fileIdentity } from "../../base/file-identity.js";
 import { isSdaError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
-import { fileIdentity, type ModelsFolder } from "./folder.js";
+import type { ModelsFolder } from "./folder.js";
 import { DamagedIndex, readIndex } from "./index-file.js";
 import { IndexImage, Patch } from "./index-image.js";
 import { LOCK_TIMEOUT_MS } from "./lock.js";

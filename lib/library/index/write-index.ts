@@ -4,12 +4,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, open, rename, stat, unlink } from "node:fs/promises";
+import { fileIdentity, identityOf, sameContent } from "../../base/file-identity.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import type { RenameOutcome } from "../../native/types.js";
-import { fileIdentity, identityOf, type ModelsFolder, sameContent } from "./folder.js";
+import type { ModelsFolder } from "./folder.js";
 
 /** Written under the folder's lock only, so whoever holds the lock may remove those that it finds. */
 export const INDEX_TEMPORARY = /^\.model_library-\d+-[0-9a-f]+\.tmp$/;

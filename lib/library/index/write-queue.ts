@@ -11,14 +11,14 @@ interface Change {
 
 /** Changes of one library's index, in order. Those that come while others wait or are written go together in one write. */
 export class WriteQueue {
-  readonly #store: IndexStore;
+  readonly store: IndexStore;
   #waiting: Change[] = [];
   #isWriting = false;
   /** Ends the wait for the lock when nobody is left who wants it. */
   #abandon: AbortController | undefined;
 
   constructor(store: IndexStore) {
-    this.#store = store;
+    this.store = store;
   }
 
   /**
@@ -71,10 +71,10 @@ export class WriteQueue {
       const options = { signal, ...longestTimeout(this.#waiting) };
       const refused = new Map<Change, unknown>();
       try {
-        await withLock(this.#store.folder, options, async () => {
+        await withLock(this.store.folder, options, async () => {
           batch = this.#waiting;
           this.#waiting = [];
-          await this.#store.transact((patch) => {
+          await this.store.transact((patch) => {
             refused.clear();
             for (const change of batch) {
               try {

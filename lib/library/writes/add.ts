@@ -1,8 +1,7 @@
 /** Files from elsewhere as models of a library. */
 import { randomUUID } from "node:crypto";
-import { checkSignal, toFilePath } from "../../base/check.js";
+import { checkOptions, toFilePath } from "../../base/check.js";
 import { isSdaError } from "../../base/io-error.js";
-import { makeFolder } from "../../base/make-folder.js";
 import { changedMetadata, checkMetadata } from "../../format/file-content.js";
 import { FORMAT, parseHeader } from "../../format/header.js";
 import type { ModelMetadata } from "../../format/metadata.js";
@@ -12,90 +11,107 @@ import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import { Amended, Carried, encode } from "../../torch/encode.js";
 import type { ModelEntry } from "../index/entry.js";
-import { ModelLibrary } from "../model-library.js";
-import { convert, type OpenFile, useFile } from "./convert.js";
-import { addNewToIndex, TAKEN_ID, takenId } from "./indexing.js";
-import { publish } from "./save.js";
+import { checkLockOptions, type LockOptions } from "../index/lock.js";
+import type { WriteQueue } from "../index/write-queue.js";
+import { convert, IMPORT_OPTIONS, type ImportOptions } from "./convert.js";
+import { type OpenFile, useFile } from "./open-file.js";
+import { newOrOpenIndex, type Target } from "./open-index.js";
+import { publish, TAKEN_ID, takenId } from "./publish.js";
 
-/** Ids are parts of addresses: what no address can have, or only by being long, is not taken over from strangers. */
+/** Ids appear in URLs: an imported id is kept only if it is short and URL-safe. */
 const GOOD_ID = /^(?!\.{1,2}$)[\w.-]{1,200}$/;
 
 /**
- * Puts a copy of a model file (`.sda`) into a library: under a name of its own, made from the model's name, and with an
- * entry. The file is checked first, as `loadModel` does, every record's CRC-32 included; what it holds is copied value for
- * value, unknown keys too, and the weights by the kernel where it can. `hasAnalysis` and `nActiveComponents` follow the
- * analysis. The model keeps its id, unless that is none that an address can have, or the library has it already: then it gets a new one.
+ * Puts a copy of a model file (`.sda`) into a library: under a name of its own, made from the model's
+ * name, and with an entry. The file is checked first, as `loadModel` does, every record's CRC-32
+ * included; its content is copied value for value, unknown keys too, and the weights by the kernel
+ * where it can. `hasAnalysis` and `nActiveComponents` follow the analysis. The model keeps its id when
+ * the id is short and URL-safe and no model of the library has it; otherwise it gets a new one.
  *
- * @param metadata what is to be other than the file says
+ * @param path of the model file
+ * @param modelsDir the library's folder; made if it is missing
  * @returns the new entry; the file is `filePath` in the folder
- * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (no model file; a training checkpoint isn't one), ERR_SDA_CORRUPT,
- *   ERR_SDA_UNSAFE, ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or `details.tensor`), ERR_SDA_LIMIT,
- *   ERR_SDA_ARGUMENT (`details.option`; also a `metadata.modelId` that the library has), ERR_SDA_IO, ERR_SDA_LOCKED;
- *   `signal.reason`. The library is as it was then.
+ * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a model file; a training checkpoint is
+ *   not one), ERR_SDA_CORRUPT, ERR_SDA_UNSAFE, ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or
+ *   `details.tensor`), ERR_SDA_LIMIT, ERR_SDA_ARGUMENT (`details.option`; also a `metadata.modelId`
+ *   that the library has), ERR_SDA_IO, ERR_SDA_LOCKED; `signal.reason`. The library is unchanged then.
+ * @example
+ * ```js
+ * const entry = await addModelFile("downloads/pads.sda", "data/models");
+ * ```
  */
 export async function addModelFile(
   path: string | URL,
   modelsDir: string | URL,
-  metadata: Partial<ModelMetadata> = {},
-  options: { signal?: AbortSignal } = {},
+  options: ImportOptions = {},
 ): Promise<ModelEntry> {
-  const { folder, given, signal } = checkArguments(modelsDir, metadata, options);
-  return useFile(toFilePath(path), signal, (opened) => add(opened, folder, given, signal));
+  const { given, lock } = checkImport(options);
+  const target = newOrOpenIndex(modelsDir);
+  return useFile(toFilePath(path), lock.signal, (opened) => add(target, opened, given, lock));
 }
 
 /**
- * Puts a model file or a training checkpoint into a library, whichever it is by its content: as `addModelFile` and as
- * `saveModelFromCheckpoint`, but never in the place of a model that is there.
+ * Puts a model file or a training checkpoint into a library; its content tells which it is. A model
+ * file is copied as by `addModelFile`, a checkpoint converted as by `saveModelFromCheckpoint`; no
+ * model of the library is replaced. `ModelLibrary.import` does the same for a library that is open.
  *
  * @returns the new entry; the file is `filePath` in the folder
- * @throws SdaError as `addModelFile`; ERR_SDA_FORMAT: it is neither
+ * @throws SdaError as `addModelFile`; ERR_SDA_FORMAT: the file is neither
+ * @example
+ * ```js
+ * const entry = await importModel("checkpoint.pt", "data/models", { metadata: { name: "Pads" } });
+ * ```
  */
 export async function importModel(
   path: string | URL,
   modelsDir: string | URL,
-  metadata: Partial<ModelMetadata> = {},
-  options: { signal?: AbortSignal } = {},
+  options: ImportOptions = {},
 ): Promise<ModelEntry> {
-  const { folder, given, signal } = checkArguments(modelsDir, metadata, options);
-  return useFile(toFilePath(path), signal, async (opened) => {
+  return importInto(newOrOpenIndex(modelsDir), path, options);
+}
+
+/** As `importModel`, into an open index. */
+export async function importInto(
+  target: Target,
+  path: string | URL,
+  options: ImportOptions = {},
+): Promise<ModelEntry> {
+  const { given, lock } = checkImport(options);
+  return useFile(toFilePath(path), lock.signal, (opened) => {
     const { content } = opened;
-    if (content instanceof Map && content.get("format") === FORMAT) {
-      return add(opened, folder, given, signal);
-    }
-    const { entry } = await convert(opened, given, folder, { signal, enter: addNewToIndex });
-    return entry;
+    const isModel = content instanceof Map && content.get("format") === FORMAT;
+    return isModel
+      ? add(target, opened, given, lock)
+      : convert(target, opened, given, { ...lock, existing: "refuse" });
   });
 }
 
-function checkArguments(
-  modelsDir: string | URL,
-  metadata: Partial<ModelMetadata>,
-  { signal }: { signal?: AbortSignal },
-) {
-  checkSignal(signal);
-  return { folder: toFilePath(modelsDir), given: checkMetadata(metadata), signal };
+function checkImport(options: ImportOptions) {
+  checkOptions("options", options, IMPORT_OPTIONS);
+  const { metadata, ...lock } = options;
+  checkLockOptions(lock);
+  return { given: checkMetadata(metadata), lock };
 }
 
 async function add(
+  target: Target,
   opened: OpenFile,
-  folder: string,
   given: Partial<ModelMetadata>,
-  signal: AbortSignal | undefined,
+  lock: LockOptions,
 ): Promise<ModelEntry> {
   const model = checkModel(opened);
-  await makeFolder(folder);
-  const library = await ModelLibrary.open(folder);
-  const isTaken = (id: string) => library.get(id) !== null;
+  const queue = await target();
+  const isTaken = (id: string) => queue.store.image.get(id) !== null;
   if (given.modelId && isTaken(given.modelId)) throw takenId(given.modelId);
   const own = model.metadata.modelId;
   const modelId = given.modelId || (!GOOD_ID.test(own) || isTaken(own) ? randomUUID() : own);
   try {
-    return await addAs(modelId, opened, model, folder, given, signal);
+    return await addAs(modelId, queue, opened, model, given, lock);
   } catch (error) {
-    // Taken since, or by an entry that can't be read.
+    // The id was taken meanwhile, or belongs to an entry that can't be read.
     const isClash = isSdaError(error, "ERR_SDA_ARGUMENT") && error.details?.["option"] === TAKEN_ID;
     if (!isClash || given.modelId) throw error;
-    return addAs(randomUUID(), opened, model, folder, given, signal);
+    return addAs(randomUUID(), queue, opened, model, given, lock);
   }
 }
 
@@ -111,11 +127,11 @@ function checkModel({ content, path }: OpenFile): ModelContent {
 
 async function addAs(
   modelId: string,
+  queue: WriteQueue,
   { source }: OpenFile,
   { metadata: before, analysis }: ModelContent,
-  folder: string,
   given: Partial<ModelMetadata>,
-  signal: AbortSignal | undefined,
+  lock: LockOptions,
 ): Promise<ModelEntry> {
   const metadata: ModelMetadata = {
     ...before,
@@ -131,11 +147,11 @@ async function addAs(
   }
   const plan = encode(new Amended(null, changes));
   const addon = checkpointAddon();
-  const { entry } = await publish(
-    folder,
+  const { signal } = lock;
+  return publish(
+    queue,
     metadata,
-    (target) => callNative(addon, signal, (cancel) => addon.save(plan, target, source, cancel)),
-    addNewToIndex,
+    (to) => callNative(addon, signal, (cancel) => addon.save(plan, to, source, cancel)),
+    { ...lock, existing: "refuse" },
   );
-  return entry;
 }

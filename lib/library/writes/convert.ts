@@ -1,4 +1,5 @@
-import { checkSignal, toFilePath } from "../../base/check.js";
+import { join } from "node:path";
+import { checkOptions, toFilePath } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
 import { Fields } from "../../format/fields.js";
 import { completeMetadata, fileContent, spectrogramDict } from "../../format/file-content.js";
@@ -8,67 +9,77 @@ import { parseModel } from "../../format/schema.js";
 import { checkFileStateDict } from "../../format/state-dict.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
-import type { SourceHandle } from "../../native/types.js";
 import { Carried, encode } from "../../torch/encode.js";
 import type { Tensor } from "../../values/values.js";
-import type { Enter } from "./indexing.js";
-import { type Published, publish } from "./save.js";
+import type { ModelEntry } from "../index/entry.js";
+import { checkLockOptions, LOCK_OPTIONS, type LockOptions } from "../index/lock.js";
+import { type OpenFile, useFile } from "./open-file.js";
+import { newOrOpenIndex, type Target } from "./open-index.js";
+import { type PublishOptions, publish } from "./publish.js";
+
+/** How to make a model of a file. */
+export interface ImportOptions extends LockOptions {
+  /** Fields of the new model's metadata that differ from what the file says */
+  metadata?: Partial<ModelMetadata>;
+}
+
+export const IMPORT_OPTIONS = ["metadata", ...LOCK_OPTIONS];
 
 /**
- * Makes a model file of a training checkpoint (`.pt`) and enters it into a library: the weights, the configs and the
- * analysis, value for value as the checkpoint has them, and none of the optimizer's state. Epochs and losses go into the
- * metadata unless given. Weights go from file to file, by the kernel where it can; nothing of the checkpoint is executed.
+ * Makes a model file of a training checkpoint (`.pt`) and adds it to a library: the weights, the
+ * configs and the analysis, value for value as the checkpoint has them, and none of the optimizer's
+ * state. Epochs and losses go into the metadata unless given. Weights go from file to file, by the
+ * kernel where it can; nothing of the checkpoint is executed. An entry with the same id is replaced.
+ *
+ * The order `(path, metadata, modelsDir, options)` is accepted as well.
  *
  * @returns the new file's path
- * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (no training checkpoint), ERR_SDA_CORRUPT, ERR_SDA_UNSAFE,
- *   ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or `details.tensor`), ERR_SDA_ARGUMENT, ERR_SDA_IO, ERR_SDA_LOCKED; `signal.reason`
+ * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (no training checkpoint), ERR_SDA_CORRUPT,
+ *   ERR_SDA_UNSAFE, ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or `details.tensor`),
+ *   ERR_SDA_ARGUMENT, ERR_SDA_IO, ERR_SDA_LOCKED; `signal.reason`
+ * @example
+ * ```js
+ * const metadata = { name: "Pads", tags: ["warm"] };
+ * const path = await saveModelFromCheckpoint("checkpoint_epoch0200.pt", "data/models", { metadata });
+ * ```
  */
 export async function saveModelFromCheckpoint(
   path: string | URL,
+  modelsDir: string | URL,
+  options?: ImportOptions,
+): Promise<string>;
+export async function saveModelFromCheckpoint(
+  path: string | URL,
   metadata: Partial<ModelMetadata>,
-  modelsDir: string,
-  options: { signal?: AbortSignal } = {},
+  modelsDir: string | URL,
+  options?: LockOptions,
+): Promise<string>;
+export async function saveModelFromCheckpoint(
+  path: string | URL,
+  ...rest: [unknown, unknown?, unknown?]
 ): Promise<string> {
-  const file = toFilePath(path);
-  const folder = toFilePath(modelsDir);
-  const { signal } = options;
-  checkSignal(signal);
-  const { path: saved } = await useFile(file, signal, (opened) =>
-    convert(opened, metadata, folder, { signal }),
+  const isOldOrder = typeof rest[0] === "object" && !(rest[0] instanceof URL);
+  const [modelsDir, options] = isOldOrder
+    ? [rest[1], { ...(rest[2] as LockOptions), metadata: rest[0] }]
+    : [rest[0], rest[1] ?? {}];
+  checkOptions("options", options, IMPORT_OPTIONS);
+  const { metadata, ...lock } = options as ImportOptions;
+  checkLockOptions(lock);
+  const folder = toFilePath(modelsDir as string | URL);
+  const target = newOrOpenIndex(folder);
+  const { filePath } = await useFile(toFilePath(path), lock.signal, (opened) =>
+    convert(target, opened, metadata, { ...lock, existing: "replace" }),
   );
-  return saved;
+  return join(folder, filePath);
 }
 
-/** A file whose values can be carried over into a new one. */
-export interface OpenFile {
-  path: string;
-  /** The top-level dict, its tensors without data */
-  content: unknown;
-  source: SourceHandle;
-}
-
-/** Opens a file for as long as `f` takes. */
-export async function useFile<T>(
-  path: string,
-  signal: AbortSignal | undefined,
-  f: (opened: OpenFile) => Promise<T>,
-): Promise<T> {
-  const addon = checkpointAddon();
-  const opened = await callNative(addon, signal, (c) => addon.openSource(path, c));
-  try {
-    return await f({ path, ...opened });
-  } finally {
-    addon.closeSource(opened.source);
-  }
-}
-
-/** Makes a model of a checkpoint that is open. */
+/** Makes a model of a checkpoint that is open, and puts it into a library. */
 export async function convert(
+  target: Target,
   { path: file, content, source }: OpenFile,
-  metadata: Partial<ModelMetadata>,
-  modelsDir: string,
-  { signal, enter }: { signal: AbortSignal | undefined; enter?: Enter },
-): Promise<Published> {
+  metadata: Partial<ModelMetadata> | undefined,
+  options: PublishOptions,
+): Promise<ModelEntry> {
   const addon = checkpointAddon();
   const checkpoint = checkKind(content, file);
   checkVersion(checkpoint, "version", "version", 1, file);
@@ -108,11 +119,12 @@ export async function convert(
       metadata: complete,
     }),
   );
+  const { signal } = options;
   return publish(
-    modelsDir,
+    await target(),
     complete,
-    (target) => callNative(addon, signal, (cancel) => addon.save(plan, target, source, cancel)),
-    enter,
+    (to) => callNative(addon, signal, (cancel) => addon.save(plan, to, source, cancel)),
+    options,
   );
 }
 

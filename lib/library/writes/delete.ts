@@ -1,12 +1,14 @@
 import { lstat } from "node:fs/promises";
+import { checkOptions } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
 import { checkId } from "../index/entry.js";
-import { MODEL_SUFFIX, ModelsFolder } from "../index/folder.js";
-import { checkLockOptions, type LockOptions, withLock } from "../index/lock.js";
-import { IndexStore } from "../index/store.js";
+import { MODEL_SUFFIX, type ModelsFolder } from "../index/folder.js";
+import { checkLockOptions, LOCK_OPTIONS, type LockOptions, withLock } from "../index/lock.js";
+import type { IndexStore } from "../index/store.js";
 import { hideFile } from "./leftovers.js";
+import { openIndex } from "./open-index.js";
 
 /**
  * Deletes a model: its file and its entry. A deletion that is interrupted is finished or undone, never half of each,
@@ -23,13 +25,25 @@ export async function deleteModel(
   options: LockOptions = {},
 ): Promise<boolean> {
   checkId(modelId);
+  checkOptions("options", options, LOCK_OPTIONS);
   checkLockOptions(options);
-  const folder = await ModelsFolder.at(modelsDir);
-  const store = new IndexStore(folder);
+  const { store } = await openIndex(modelsDir);
+  return deleteFrom(store, modelId, options);
+}
+
+/** As `deleteModel`, from an open index. */
+export async function deleteFrom(
+  store: IndexStore,
+  modelId: string,
+  options: LockOptions = {},
+): Promise<boolean> {
+  checkId(modelId);
+  checkOptions("options", options, LOCK_OPTIONS);
+  checkLockOptions(options);
   // First without the lock: that an id is unknown needs no writing, not even of a lock file.
   await store.refresh();
   if (store.image.get(modelId) === null) return false;
-  return withLock(folder, options, () => deleteLocked(store, modelId));
+  return withLock(store.folder, options, () => deleteLocked(store, modelId));
 }
 
 async function deleteLocked(store: IndexStore, modelId: string): Promise<boolean> {

@@ -8,11 +8,12 @@ import { createHash, randomBytes } from "node:crypto";
 import { chmod, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { SdaError } from "../../base/errors.js";
+import { fileIdentity } from "../../base/file-identity.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
 import type { SaveTarget } from "../../native/types.js";
 import { entryText, type ModelEntry } from "../index/entry.js";
-import { fileIdentity, type ModelsFolder } from "../index/folder.js";
+import type { ModelsFolder } from "../index/folder.js";
 import type { IndexStore } from "../index/store.js";
 import { syncFolder } from "../index/write-index.js";
 

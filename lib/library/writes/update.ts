@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { badArgument } from "../../base/check.js";
+import { badArgument, checkOptions } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
 import { warn } from "../../base/warnings.js";
 import { changedMetadata } from "../../format/file-content.js";
@@ -9,12 +9,20 @@ import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import { Amended, Carried, encode } from "../../torch/encode.js";
 import { checkEntry, checkId, entryText, type ModelEntry } from "../index/entry.js";
-import { ModelsFolder } from "../index/folder.js";
-import { checkLockOptions, LOCK_TIMEOUT_MS, type LockOptions, withLock } from "../index/lock.js";
-import { IndexStore } from "../index/store.js";
+import type { ModelsFolder } from "../index/folder.js";
+import {
+  checkLockOptions,
+  LOCK_OPTIONS,
+  LOCK_TIMEOUT_MS,
+  type LockOptions,
+  withLock,
+} from "../index/lock.js";
+import type { IndexStore } from "../index/store.js";
 import { checkChanges, type ModelChanges } from "./changes.js";
-import { type OpenFile, useFile } from "./convert.js";
+
 import { settleLocked } from "./leftovers.js";
+import { type OpenFile, useFile } from "./open-file.js";
+import { openIndex } from "./open-index.js";
 import { currentFile, Revision, type WriteFile } from "./revision.js";
 
 /**
@@ -35,15 +43,45 @@ import { currentFile, Revision, type WriteFile } from "./revision.js";
  */
 export async function updateModel(
   modelId: string,
+  changes: ModelChanges,
   modelsDir: string | URL,
+  options?: LockOptions,
+): Promise<ModelEntry>;
+export async function updateModel(
+  modelId: string,
+  modelsDir: string | URL,
+  changes: ModelChanges,
+  options?: LockOptions,
+): Promise<ModelEntry>;
+export async function updateModel(
+  modelId: string,
+  first: unknown,
+  second: unknown,
+  options: LockOptions = {},
+): Promise<ModelEntry> {
+  const isOldOrder = typeof first === "string" || first instanceof URL;
+  const [changes, modelsDir] = isOldOrder ? [second, first] : [first, second];
+  checkUpdate(modelId, changes, options);
+  const { store } = await openIndex(modelsDir as string | URL);
+  return updateIn(store, modelId, changes as ModelChanges, options);
+}
+
+function checkUpdate(modelId: unknown, changes: unknown, options: LockOptions): ModelChanges {
+  checkId(modelId);
+  checkOptions("options", options, LOCK_OPTIONS);
+  checkLockOptions(options);
+  return checkChanges(changes);
+}
+
+/** As `updateModel`, in an open index. */
+export async function updateIn(
+  store: IndexStore,
+  modelId: string,
   changes: ModelChanges,
   options: LockOptions = {},
 ): Promise<ModelEntry> {
-  checkId(modelId);
-  checkLockOptions(options);
-  const wanted = checkChanges(changes);
-  const folder = await ModelsFolder.at(modelsDir);
-  const store = new IndexStore(folder);
+  const wanted = checkUpdate(modelId, changes, options);
+  const { folder } = store;
   // First without the lock: what is refused or changes nothing needs no writing, not even of a lock file.
   await store.refresh();
   const entry = known(store.image.get(modelId), modelId, folder);

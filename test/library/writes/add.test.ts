@@ -64,10 +64,10 @@ describe("a model file", () => {
   it("may be called and described otherwise", async () => {
     const folder = temporaryFolder();
     const metadata = { name: "Küche", tags: ["new"], finalTrainLoss: 1, modelId: "my-id" };
-    const entry = await addModelFile(TINY, folder, metadata);
+    const entry = await addModelFile(TINY, folder, { metadata });
     expect(entry).toMatchObject({ ...metadata, filePath: "k_che.sda" });
     expect(await readMetadata(join(folder, "k_che.sda"))).toMatchObject(metadata);
-    const again = await addModelFile(TINY, folder, { name: "Küche" });
+    const again = await addModelFile(TINY, folder, { metadata: { name: "Küche" } });
     expect(again.filePath).toBe("k_che_1.sda");
   });
 
@@ -101,7 +101,7 @@ describe("a model file", () => {
     const folder = temporaryFolder();
     const path = join(folder, "mine.sda");
     copyFileSync(TINY, path);
-    const entry = await addModelFile(path, folder, { name: "mine" });
+    const entry = await addModelFile(path, folder, { metadata: { name: "mine" } });
     expect(entry.filePath).toBe("mine_1.sda");
     await deleteModel(entry.modelId, folder);
     expect(filesIn(folder)).toEqual(["mine.sda"]);
@@ -152,19 +152,21 @@ describe("what is refused leaves the library as it was", () => {
 
   it("an id that is taken, and metadata that is none", async () => {
     const folder = temporaryFolder();
-    const { modelId } = await addModelFile(TINY, folder, { modelId: "mine" });
+    const { modelId } = await addModelFile(TINY, folder, { metadata: { modelId: "mine" } });
     for (const [metadata, option] of [
       [{ modelId }, "metadata.modelId"],
       [{ name: 1 }, "metadata.name"],
       [{ nome: "x" }, "metadata.nome"],
     ] as const) {
       for (const add of [addModelFile, importModel]) {
-        const { code, details } = await sdaError(() => add(TINY, folder, metadata as object));
+        const { code, details } = await sdaError(() =>
+          add(TINY, folder, { metadata: metadata as object }),
+        );
         expect([code, details?.["option"]]).toEqual(["ERR_SDA_ARGUMENT", option]);
       }
     }
     const { code } = await sdaError(() =>
-      importModel(fixture("checkpoints/tiny.pt"), folder, { modelId }),
+      importModel(fixture("checkpoints/tiny.pt"), folder, { metadata: { modelId } }),
     );
     expect(code).toBe("ERR_SDA_ARGUMENT");
     expect(filesIn(folder)).toHaveLength(1);
@@ -174,8 +176,8 @@ describe("what is refused leaves the library as it was", () => {
     const folder = temporaryFolder();
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
-    await expect(addModelFile(TINY, folder, {}, { signal })).rejects.toBe(reason);
-    await expect(importModel(TINY, folder, {}, { signal })).rejects.toBe(reason);
+    await expect(addModelFile(TINY, folder, { signal })).rejects.toBe(reason);
+    await expect(importModel(TINY, folder, { signal })).rejects.toBe(reason);
     expect(readdirSync(folder)).toEqual([]);
   });
 });
@@ -189,7 +191,7 @@ describe("importModel", () => {
     copyFileSync(TINY, model);
     copyFileSync(fixture("checkpoints/tiny.pt"), checkpoint);
     const added = await importModel(model, folder);
-    const converted = await importModel(checkpoint, folder, { name: "Converted" });
+    const converted = await importModel(checkpoint, folder, { metadata: { name: "Converted" } });
     expect(added.modelId).toBe((await readMetadata(TINY)).modelId);
     expect(converted.modelId).toMatch(UUID4);
     expect(converted).toMatchObject({ name: "Converted", filePath: "converted.sda" });

@@ -235,7 +235,7 @@ test("a model that gets no entry leaves no file", async () => {
 describe("an update that was interrupted", () => {
   /** A library of one model, with the file beside it that an update would have put there. */
   async function interrupted(): Promise<{ before: ModelEntry; after: ModelEntry }> {
-    const before = await addModelFile(TINY, folder, { name: "Kitchen" });
+    const before = await addModelFile(TINY, folder, { metadata: { name: "Kitchen" } });
     const file = path(before.filePath);
     const other = temporaryFolder();
     for (const name of readdirSync(folder)) copyFileSync(path(name), join(other, name));

@@ -43,7 +43,7 @@ let entry: ModelEntry;
 let path: string;
 beforeEach(async () => {
   folder = temporaryFolder();
-  entry = await addModelFile(fixture("models/tiny.sda"), folder, { name: "Kitchen" });
+  entry = await addModelFile(fixture("models/tiny.sda"), folder, { metadata: { name: "Kitchen" } });
   path = join(folder, entry.filePath);
 });
 
@@ -192,7 +192,9 @@ describe("an update", () => {
   });
 
   it("of many at once loses none", async () => {
-    const other = await addModelFile(fixture("models/tiny.sda"), folder, { name: "Other" });
+    const other = await addModelFile(fixture("models/tiny.sda"), folder, {
+      metadata: { name: "Other" },
+    });
     const ids = [entry.modelId, other.modelId];
     await Promise.all(
       ids.flatMap((id) => [

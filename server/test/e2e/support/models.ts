@@ -28,9 +28,11 @@ export async function modelsFolder(): Promise<{ folder: string; plucks: ModelEnt
   const folder = emptyFolder();
   const plucks = await importModel(bundledModel, folder);
   await importModel(fixture("models/tiny.sda"), folder, {
-    name: "Tiny Bells",
-    description: "Bells in a small room, recorded with one microphone",
-    tags: ["bells", "demo"],
+    metadata: {
+      name: "Tiny Bells",
+      description: "Bells in a small room, recorded with one microphone",
+      tags: ["bells", "demo"],
+    },
   });
   using tiny = await loadModel(fixture("models/tiny.sda"));
   await saveModel(tiny, {
@@ -46,8 +48,10 @@ export async function manyModels(): Promise<string> {
   const { folder } = await modelsFolder();
   for (let i = 1; i <= 30; i++) {
     await importModel(fixture("models/tiny.sda"), folder, {
-      name: `Series ${String(i).padStart(2, "0")}`,
-      tags: [i % 2 === 0 ? "even" : "odd", `tag-${i}`],
+      metadata: {
+        name: `Series ${String(i).padStart(2, "0")}`,
+        tags: [i % 2 === 0 ? "even" : "odd", `tag-${i}`],
+      },
     });
   }
   return folder;

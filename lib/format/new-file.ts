@@ -1,0 +1,129 @@
+/** The content of a new model file: from a model in memory, or from weights. */
+import { badArgument, checkInteger } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
+import type { AnalysisResult } from "../latent/analysis.js";
+import { Carried } from "../torch/encode.js";
+import { OrderedDict, type Tensor } from "../values/values.js";
+import { parseAnalysis } from "./analysis-schema.js";
+import { Fields } from "./fields.js";
+import { analysisDict, completeMetadata, fileContent, spectrogramDict } from "./file-content.js";
+import type { ModelMetadata } from "./metadata.js";
+import { type ModelSource, modelSourceOf } from "./model-source.js";
+import { MAX_LATENT_DIM, parseSpectrogramConfig } from "./schema.js";
+import type { SpectrogramConfig } from "./spectrogram-config.js";
+import { checkStateDict } from "./state-dict.js";
+
+/** The weights of a model, without a file that they came from. */
+export interface ModelWeights {
+  /** Name → tensor, as `ConvVae.stateDict()` has them */
+  stateDict: Map<string, Tensor>;
+  latentDim: number;
+}
+
+/** What goes into a new model file beside the weights. */
+export interface NewFileOptions {
+  /**
+   * Fields that differ from the loaded model's, or from the defaults. `modelId` and `saveDate` are
+   * new unless given; `hasAnalysis` and `nActiveComponents` follow the analysis.
+   */
+  metadata?: Partial<ModelMetadata>;
+  /** Default: the loaded model's, or the format's defaults; it must fit the weights */
+  spectrogramConfig?: Partial<SpectrogramConfig>;
+  /** Default: the loaded model's, value for value, or {} */
+  trainingConfig?: Record<string, unknown>;
+  /** Default: the loaded model's; null: none */
+  analysis?: AnalysisResult | null;
+}
+
+/**
+ * @param source a `LoadedModel`, whose file's values are carried over in the file's own types, or weights
+ * @throws SdaError ERR_SDA_ARGUMENT (`details.option` or `details.tensor`), ERR_SDA_SCHEMA (an analysis
+ *   or config that does not fit)
+ */
+export function newFile(source: unknown, options: NewFileOptions): NewFile {
+  const model = modelSourceOf(source);
+  return model ? fromModel(model, options) : fromTensors(source as ModelWeights, options);
+}
+
+export interface NewFile {
+  /** The top-level dict */
+  content: Map<string, unknown>;
+  metadata: ModelMetadata;
+}
+
+function fromModel(model: ModelSource, options: NewFileOptions): NewFile {
+  const { latentDim } = model;
+  const { spectrogramConfig, trainingConfig, analysis } = options;
+  let config: unknown = new Carried("spectrogram_config");
+  if (spectrogramConfig !== undefined) {
+    config = configDict({ ...model.spectrogramConfig, ...spectrogramConfig });
+    checkWeights(model.stateDict(), latentDim, config as Map<string, unknown>);
+  }
+  const metadata = completeMetadata(
+    options.metadata,
+    model.metadata,
+    analysis === undefined ? model.analysis : analysis,
+  );
+  const content = fileContent({
+    stateDict: new Carried("model_state_dict"),
+    latentDim,
+    spectrogramConfig: config,
+    analysis:
+      analysis === undefined
+        ? new Carried("latent_analysis", null)
+        : checkedAnalysis(analysis, latentDim),
+    trainingConfig: trainingConfig ?? new Carried("training_config", new Map()),
+    metadata,
+  });
+  return { content, metadata };
+}
+
+function fromTensors(source: ModelWeights, options: NewFileOptions): NewFile {
+  if (!(source?.stateDict instanceof Map)) {
+    throw badArgument("source", "a LoadedModel or { stateDict: Map, latentDim }", source);
+  }
+  const latentDim = checkInteger("latentDim", source.latentDim, 1, MAX_LATENT_DIM);
+  const config = configDict(options.spectrogramConfig ?? {});
+  checkWeights(source.stateDict, latentDim, config);
+  const stateDict = new OrderedDict<unknown, unknown>(source.stateDict);
+  if (source.stateDict instanceof OrderedDict) stateDict.attributes = source.stateDict.attributes;
+  const analysis = options.analysis ?? null;
+  const metadata = completeMetadata(options.metadata, {}, analysis);
+  const content = fileContent({
+    stateDict,
+    latentDim,
+    spectrogramConfig: config,
+    analysis: checkedAnalysis(analysis, latentDim),
+    trainingConfig: options.trainingConfig ?? new Map(),
+    metadata,
+  });
+  return { content, metadata };
+}
+
+function configDict(config: Partial<SpectrogramConfig>): Map<string, unknown> {
+  if (typeof config !== "object" || config === null) {
+    throw badArgument("spectrogramConfig", "an object", config);
+  }
+  return spectrogramDict(config);
+}
+
+function checkWeights(
+  tensors: ReadonlyMap<unknown, unknown>,
+  latentDim: number,
+  config: Map<string, unknown>,
+): void {
+  const fields = new Fields(config, "the new file", "spectrogram_config");
+  checkStateDict(tensors, latentDim, parseSpectrogramConfig(fields), (tensor, problem) => {
+    return new SdaError("ERR_SDA_ARGUMENT", `tensor ${tensor} ${problem}`, { tensor });
+  });
+}
+
+/** The analysis as it goes into the file, checked as it will be when the file is read. */
+function checkedAnalysis(analysis: AnalysisResult | null, latentDim: number): unknown {
+  if (analysis === null) return null;
+  if (typeof analysis !== "object") throw badArgument("analysis", "an object or null", analysis);
+  const dict = analysisDict(analysis);
+  const top = new Fields(new Map([["latent_analysis", dict]]), "the new file", "");
+  parseAnalysis(top, latentDim, "the new file");
+  return dict;
+}

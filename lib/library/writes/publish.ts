@@ -1,0 +1,56 @@
+/** A new model file and its entry in the index. */
+import { unlink } from "node:fs/promises";
+import { basename } from "node:path";
+import { badArgument } from "../../base/check.js";
+import type { SdaError } from "../../base/errors.js";
+import { fileStem } from "../../base/file-stem.js";
+import type { ModelMetadata } from "../../format/metadata.js";
+import type { SaveResult, SaveTarget } from "../../native/types.js";
+import { entryFromMetadata, type ModelEntry } from "../index/entry.js";
+import { MODEL_SUFFIX } from "../index/folder.js";
+import type { LockOptions } from "../index/lock.js";
+import type { WriteQueue } from "../index/write-queue.js";
+
+/** The option that an error of `takenId` names */
+export const TAKEN_ID = "metadata.modelId";
+
+export function takenId(modelId: string): SdaError {
+  return badArgument(TAKEN_ID, "an id that no model of the library has", modelId);
+}
+
+export interface PublishOptions extends LockOptions {
+  /** When an entry has the same id: "replace" takes its place, "refuse" throws `takenId` */
+  existing: "replace" | "refuse";
+}
+
+/**
+ * Writes the file under a name that is not taken, then its entry. When the entry can't be written,
+ * the file is removed again.
+ *
+ * @param write writes the file, synced, under a free name made of the target's stem
+ * @throws SdaError ERR_SDA_ARGUMENT (`takenId`), ERR_SDA_LOCKED, ERR_SDA_IO; `signal.reason`
+ */
+export async function publish(
+  queue: WriteQueue,
+  metadata: ModelMetadata,
+  write: (target: SaveTarget) => Promise<SaveResult>,
+  { existing, ...lock }: PublishOptions,
+): Promise<ModelEntry> {
+  const { path: folder } = queue.store.folder;
+  const stem = fileStem(metadata.name);
+  const { path, bytes } = await write({ folder, stem, extension: MODEL_SUFFIX });
+  try {
+    const { modelId } = metadata;
+    const file = { modelId, filePath: basename(path), fileSizeBytes: bytes };
+    const entry = entryFromMetadata(metadata, file);
+    await queue.change((patch) => {
+      if (existing === "refuse" && patch.has(modelId)) throw takenId(modelId);
+      patch.checkAdding(modelId);
+      patch.add(entry);
+    }, lock);
+    return entry;
+  } catch (error) {
+    await unlink(path).catch(() => {}); // repair would add it to the index
+    throw error;
+  }
+}
