@@ -1,7 +1,10 @@
-// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is installed.
+// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is
+// installed, and the length of lines in Markdown and comments.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../lib/native/package-root.js";
+import { lineLengthProblems, MAX_COLUMNS } from "./lib/line-length.js";
 import { BuildError, mainProgram, run, runs, say } from "./lib/process.js";
 
 const write = process.argv.includes("--write");
@@ -12,19 +15,9 @@ await mainProgram(() => {
   const colors = process.stdout.isTTY ? [] : ["--colors=off"];
   run(process.execPath, [biome, ...(write ? ["check", "--write"] : ["ci"]), ...colors], options);
 
-  const listed = [
-    "ls-files",
-    "--cached",
-    "--others",
-    "--exclude-standard",
-    "native/*.h",
-    "native/*.cc",
-    "test/*.h",
-    "test/*.cc",
-  ];
-  const { status, stdout } = spawnSync("git", listed, { ...options, encoding: "utf8" });
-  if (status !== 0) throw new BuildError("git ls-files failed: lint runs in a clone");
-  const sources = stdout.split("\n").filter(Boolean);
+  checkLineLengths();
+
+  const sources = listFiles("native/*.h", "native/*.cc", "test/*.h", "test/*.cc");
   if (sources.length === 0) return;
   if (!runs("clang-format")) {
     if (process.env["CI"])
@@ -34,3 +27,17 @@ await mainProgram(() => {
   }
   run("clang-format", [...(write ? ["-i"] : ["--dry-run", "--Werror"]), ...sources], options);
 });
+
+/** The repository's files, those not yet committed included. */
+function listFiles(...patterns: string[]): string[] {
+  const args = ["ls-files", "--cached", "--others", "--exclude-standard", ...patterns];
+  const { status, stdout } = spawnSync("git", args, { ...options, encoding: "utf8" });
+  if (status !== 0) throw new BuildError("git ls-files failed: lint runs in a clone");
+  return stdout.split("\n").filter((name) => name !== "" && existsSync(join(packageRoot, name)));
+}
+
+function checkLineLengths(): void {
+  const problems = lineLengthProblems(packageRoot, listFiles());
+  if (problems.length === 0) return;
+  throw new BuildError(`longer than ${MAX_COLUMNS} columns:\n  ${problems.join("\n  ")}`);
+}

@@ -39,7 +39,7 @@ export function brokenLinks(root: string, names: readonly string[]): Link[] {
     });
 }
 
-/** The START documents of the checkout at `root`, and all files that they link to, directly or not. */
+/** The START documents of the checkout at `root`, and all files that they link to, in any depth. */
 export function publishedDocuments(root: string): string[] {
   const found = new Set<string>();
   const follow = (name: string) => {

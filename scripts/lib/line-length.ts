@@ -1,6 +1,26 @@
 /** Finds lines that are too long in Markdown and in comments. Biome and clang-format wrap code. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 export const MAX_COLUMNS = 100;
+
+/** Files that still have long lines. Remove an entry once its files are clean; add none. */
+const NOT_YET = [
+  /^\.ci\//,
+  /^CHANGELOG\.md$/,
+  /^CMakeLists\.txt$/,
+  /^cmake\//,
+  /^doc\/serving\.md$/,
+  /^examples\/server\.mjs$/,
+  /^lib\//,
+  /^native\//,
+  /^scripts\/(?!python\/README|screenshot|lib\/(documents|line-length)\.)/,
+  /^server\/README\.md$/,
+  /^server\/src\//,
+  /^server\/test\/(?!e2e\/|page\/)/,
+  /^test\/(?!bench\/|docs\/readme|scripts\/(documents|line-length)\.)/,
+  /^vitest\./,
+];
 
 export interface LongLine {
   /** From 1 */
@@ -15,6 +35,22 @@ const PLAIN = /\.(py|sh|cmake|css|html|ya?ml|dict)$|(^|\/)(CMakeLists\.txt|\.ci\
 
 /** Generated files, data, and texts that are not ours. */
 const LEFT_OUT = [/^test\/fixtures\//, /^bench\/results\//, /^assets\//, /^test\/fuzz\/corpus\//];
+
+/**
+ * Checks the given files of the checkout at `root`.
+ *
+ * @param names paths relative to `root`
+ * @returns a line "NAME:LINE: COLUMNS columns" for each line that is too long
+ */
+export function lineLengthProblems(root: string, names: readonly string[]): string[] {
+  return names
+    .filter((name) => isChecked(name) && !NOT_YET.some((pattern) => pattern.test(name)))
+    .flatMap((name) =>
+      longLines(name, readFileSync(join(root, name), "utf8")).map(
+        ({ line, columns }) => `${name}:${line}: ${columns} columns`,
+      ),
+    );
+}
 
 /** Whether the file's lines are checked. */
 export function isChecked(name: string): boolean {
