@@ -1,4 +1,4 @@
-# No list of sources: node-gyp and prebuildify drive the CMake build by this one action.
+# node-gyp and prebuildify run the CMake build as one action, so there is no list of sources here.
 {
   "targets": [
     {

@@ -1,5 +1,5 @@
-# Compiles through ccache where it is installed. BASEDIR lets two checkouts share results; the sloppiness is what
-# ccache's manual asks for with precompiled headers.
+# Compiles through ccache if it is installed. CCACHE_BASEDIR lets two checkouts share results.
+# ccache's manual asks for CCACHE_SLOPPINESS with precompiled headers.
 find_program(SDA_CCACHE ccache)
 if(SDA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER

@@ -1,5 +1,6 @@
-# Every test/fuzz/NAME_fuzz.cc is a libFuzzer program, in a build folder of its own: the fuzzer has to see the branches
-# of the code it drives, so all of ours is compiled for it, with AddressSanitizer and UBSan.
+# sda_add_fuzzers(): every test/fuzz/NAME_fuzz.cc becomes a libFuzzer program. libFuzzer must see
+# the branches of the code under test, so all code is instrumented for it, with AddressSanitizer and
+# UBSan. That needs a build folder of its own.
 if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   message(FATAL_ERROR "SDA_BUILD_FUZZERS needs Clang: -DCMAKE_CXX_COMPILER=clang++")
 endif()

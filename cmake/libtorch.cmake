@@ -1,13 +1,26 @@
-# LibTorch as one imported target, sda::libtorch, of torch_cpu and c10 only.
+# LibTorch as one imported target, sda::libtorch, with torch_cpu and c10 only.
 #
-# Not find_package(Torch): with a CUDA build of LibTorch its config asks for the CUDA toolkit. The headers used
-# here are the same in the CPU and CUDA builds, and torch_cuda is opened at run time, so one binary serves both.
-set(SDA_LIBTORCH_MIN 2.11)
-set(SDA_LIBTORCH_BELOW 2.15) # lib/native/libtorch.ts has the same range
+# find_package(Torch) is not used: the configuration of a CUDA build of LibTorch demands the CUDA
+# toolkit. The headers used here are the same in CPU and CUDA builds, and torch_cuda is opened at
+# run time, so one binary serves both.
+
+# The supported versions are stated in lib/native/libtorch.ts only, and read from there.
+set(range_source ${CMAKE_SOURCE_DIR}/lib/native/libtorch.ts)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${range_source})
+set(range_pattern "^export const LIBTORCH_RANGE = \\[\"([0-9.]+)\", \"([0-9.]+)\"\\] as const")
+file(STRINGS ${range_source} range_line REGEX "${range_pattern}")
+if(NOT range_line MATCHES "${range_pattern}")
+  message(FATAL_ERROR "${range_source} has no line of the form "
+                      "'export const LIBTORCH_RANGE = [\"2.11\", \"2.15\"] as const;'.")
+endif()
+set(SDA_LIBTORCH_MIN ${CMAKE_MATCH_1})
+set(SDA_LIBTORCH_BELOW ${CMAKE_MATCH_2})
 
 if(NOT SDA_LIBTORCH)
-  message(FATAL_ERROR "SDA_LIBTORCH is not set. `npm run build` finds or fetches LibTorch; "
-                      "by hand: -DSDA_LIBTORCH=/path/to/libtorch, or -DSDA_BUILD_ENGINE=OFF for the file reader only.")
+  message(
+    FATAL_ERROR
+      "SDA_LIBTORCH is not set. `npm run build` finds or fetches LibTorch. By hand: "
+      "-DSDA_LIBTORCH=/path/to/libtorch, or -DSDA_BUILD_ENGINE=OFF for the file reader only.")
 endif()
 
 set(version_header ${SDA_LIBTORCH}/include/torch/headeronly/version.h)
@@ -18,21 +31,24 @@ endif()
 file(STRINGS ${version_header} version_parts REGEX "^#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
 list(TRANSFORM version_parts REPLACE "^[^ ]+ [^ ]+ " "")
 list(JOIN version_parts "." SDA_LIBTORCH_VERSION)
-if(SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_MIN OR NOT SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_BELOW)
-  message(FATAL_ERROR "LibTorch ${SDA_LIBTORCH_VERSION} in ${SDA_LIBTORCH}: "
-                      "supported are >= ${SDA_LIBTORCH_MIN} and < ${SDA_LIBTORCH_BELOW}.")
+if(SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_MIN
+   OR NOT SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_BELOW)
+  message(FATAL_ERROR "LibTorch ${SDA_LIBTORCH_VERSION} in ${SDA_LIBTORCH} is not supported: "
+                      "it must be >= ${SDA_LIBTORCH_MIN} and < ${SDA_LIBTORCH_BELOW}.")
 endif()
 message(STATUS "LibTorch ${SDA_LIBTORCH_VERSION}: ${SDA_LIBTORCH}")
 
 add_library(sda_libtorch INTERFACE)
 add_library(sda::libtorch ALIAS sda_libtorch)
 target_include_directories(
-  sda_libtorch SYSTEM INTERFACE ${SDA_LIBTORCH}/include ${SDA_LIBTORCH}/include/torch/csrc/api/include)
+  sda_libtorch SYSTEM INTERFACE ${SDA_LIBTORCH}/include
+                                ${SDA_LIBTORCH}/include/torch/csrc/api/include)
 foreach(name torch_cpu c10)
   find_library(SDA_LIB_${name} ${name} PATHS ${SDA_LIBTORCH}/lib NO_DEFAULT_PATH NO_CACHE REQUIRED)
   target_link_libraries(sda_libtorch INTERFACE ${SDA_LIB_${name}})
 endforeach()
 if(UNIX AND NOT APPLE)
-  # What torch_cpu itself needs (a CUDA build wants libcudart) is the loader's business, not this link's.
+  # The loader finds the libraries that torch_cpu itself needs (libcudart in a CUDA build), so this
+  # link may leave their symbols undefined.
   target_link_options(sda_libtorch INTERFACE -Wl,--allow-shlib-undefined)
 endif()

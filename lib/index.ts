@@ -1,4 +1,5 @@
 export type { AudioFormat, GenerationResult } from "./audio/generation.js";
+export { LIMITS as GENERATION_LIMITS } from "./audio/limits.js";
 export type { GenerateOptions, SpatialOptions } from "./audio/options.js";
 export type { QualityReport } from "./audio/quality.js";
 export { resample } from "./audio/resample.js";

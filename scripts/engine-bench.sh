@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds native/engine/bench in the build folder of `npm run build` and runs it on a model (by default the bundled one):
-# prints JSON, milliseconds of each part of one second of sound.
+# Builds native/engine/bench in the build folder of `npm run build` and runs it on a model (default:
+# the bundled one). Prints JSON: the milliseconds of each part of making one second of sound.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[[ -f build/CMakeCache.txt ]] || { echo "Nothing is built: npm run build" >&2; exit 1; }
+[[ -f build/CMakeCache.txt ]] || { echo "Nothing is built yet. Run: npm run build" >&2; exit 1; }
 cmake -S . -B build -DSDA_BUILD_ENGINE=ON -DSDA_BUILD_BENCH=ON >/dev/null
 cmake --build build --target engine_bench >/dev/null
 exec build/engine_bench "${1:-assets/models/synthetic-plucks.sda}" "${@:2}"

@@ -1,9 +1,11 @@
 // tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is
-// installed, and the length of lines in Markdown and comments.
+// installed, GitHub's workflows, the form of CHANGELOG.md, and the length of lines in Markdown and
+// comments.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../lib/native/package-root.js";
+import { changelogProblems } from "./lib/changelog.js";
 import { lineLengthProblems, MAX_COLUMNS } from "./lib/line-length.js";
 import { BuildError, mainProgram, run, runs, say } from "./lib/process.js";
 
@@ -15,6 +17,8 @@ await mainProgram(() => {
   const colors = process.stdout.isTTY ? [] : ["--colors=off"];
   run(process.execPath, [biome, ...(write ? ["check", "--write"] : ["ci"]), ...colors], options);
 
+  run(process.execPath, ["--import", "tsx", "scripts/workflows.ts"], options);
+  checkChangelog();
   checkLineLengths();
 
   const sources = listFiles("native/*.h", "native/*.cc", "test/*.h", "test/*.cc");
@@ -27,6 +31,15 @@ await mainProgram(() => {
   }
   run("clang-format", [...(write ? ["-i"] : ["--dry-run", "--Werror"]), ...sources], options);
 });
+
+function checkChangelog(): void {
+  const read = (name: string) => readFileSync(join(packageRoot, name), "utf8");
+  const problems = changelogProblems(
+    read("CHANGELOG.md"),
+    JSON.parse(read("package.json")).version,
+  );
+  if (problems.length > 0) throw new BuildError(`CHANGELOG.md:\n  ${problems.join("\n  ")}`);
+}
 
 /** The repository's files, those not yet committed included. */
 function listFiles(...patterns: string[]): string[] {

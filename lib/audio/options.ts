@@ -1,29 +1,24 @@
 import {
   badArgument,
+  checkCallback,
   checkInteger,
   checkNumber,
   checkOneOf,
-  checkSignal,
+  checkOptions,
+  optionNames,
   seedOrRandom,
 } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { slidersToLatent } from "../latent/sliders.js";
 import type { NativeGenerateOptions } from "../native/types.js";
+import { LIMITS } from "./limits.js";
 
-export const SAMPLE_RATES = [44100, 48000, 96000] as const;
-export const CONCAT_MODES = ["crossfade", "latent_interpolation"] as const;
-export const SPATIAL_MODES = ["mono", "stereo", "dual_seed"] as const;
-export const JOINTS = ["python", "equal-power"] as const;
-export const LOUDNESSES = ["peak", "running", "none"] as const;
-export const MAX_DURATION_S = 60;
-export const MAX_WIDTH = 1.5;
-export const MAX_DEPTH = 1;
-const MAX_STEPS_BETWEEN = 1000;
-/** Chunks are all held until the peak is known; the engine has the same bound. */
-const MAX_CHUNKS = 1024;
-/** Half a second at 48 kHz: an overlap of more would reach past the middle of its one-second chunks. */
-const MAX_OVERLAP_SAMPLES = 24000;
+export const SAMPLE_RATES = LIMITS.sampleRates;
+export const CONCAT_MODES = LIMITS.concatModes;
+export const SPATIAL_MODES = LIMITS.spatialModes;
+export const JOINTS = LIMITS.joints;
+export const LOUDNESSES = LIMITS.loudnesses;
 
 /** How one channel becomes two, if at all. */
 export interface SpatialOptions {
@@ -89,6 +84,22 @@ export interface GenerateOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
+const OPTIONS = optionNames<GenerateOptions>({
+  durationS: true,
+  seed: true,
+  concatMode: true,
+  sliders: true,
+  latent: true,
+  stepsBetween: true,
+  overlapSamples: true,
+  joint: true,
+  loudness: true,
+  spatial: true,
+  sampleRate: true,
+  signal: true,
+  onProgress: true,
+});
+
 /**
  * Checks every option and fills in the defaults.
  *
@@ -99,33 +110,34 @@ export function resolveGenerateOptions(
   model: { latentDim: number; analysis: AnalysisResult | null },
   defaultLoudness: (typeof LOUDNESSES)[number] = "peak",
 ): NativeGenerateOptions {
-  if (typeof options !== "object" || options === null) {
-    throw badArgument("options", "an object", options);
-  }
+  checkOptions("options", options, OPTIONS);
   const { durationS = 1, concatMode = "crossfade", stepsBetween = 10 } = options;
   const { overlapSamples = 2400, sampleRate = 48000, onProgress } = options;
   const { joint = "python", loudness = defaultLoudness } = options;
-  if (typeof durationS !== "number" || !(durationS > 0 && durationS <= MAX_DURATION_S)) {
-    throw badArgument("durationS", `above 0 and at most ${MAX_DURATION_S} seconds`, durationS);
+  const { above, max } = LIMITS.durationS;
+  if (typeof durationS !== "number" || !(durationS > above && durationS <= max)) {
+    throw badArgument("durationS", `above ${above} and at most ${max} seconds`, durationS);
   }
-  checkSignal(options.signal);
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw badArgument("onProgress", "a function", onProgress);
-  }
-  checkInteger("stepsBetween", stepsBetween, 1, MAX_STEPS_BETWEEN);
+  checkCallback("onProgress", onProgress);
+  checkInteger("stepsBetween", stepsBetween, LIMITS.stepsBetween.min, LIMITS.stepsBetween.max);
   const latent = resolveLatent(options, model);
   const chunks = (Math.ceil(durationS) - 1) * stepsBetween + 1;
-  if (concatMode === "latent_interpolation" && latent === undefined && chunks > MAX_CHUNKS) {
-    const expected = `fewer for ${durationS} s, so that the chunks are at most ${MAX_CHUNKS}`;
+  if (concatMode === "latent_interpolation" && latent === undefined && chunks > LIMITS.chunks.max) {
+    const expected = `fewer for ${durationS} s, so that the chunks are at most ${LIMITS.chunks.max}`;
     throw badArgument("stepsBetween", expected, stepsBetween);
   }
   return {
     durationS,
-    seed: seedOrRandom(options.seed),
+    seed: seedOrRandom(options.seed, LIMITS),
     concatMode: checkOneOf("concatMode", concatMode, CONCAT_MODES),
     ...(latent && { latent }),
     stepsBetween,
-    overlapSamples: checkInteger("overlapSamples", overlapSamples, 0, MAX_OVERLAP_SAMPLES),
+    overlapSamples: checkInteger(
+      "overlapSamples",
+      overlapSamples,
+      LIMITS.overlapSamples.min,
+      LIMITS.overlapSamples.max,
+    ),
     joint: checkOneOf("joint", joint, JOINTS),
     loudness: checkOneOf("loudness", loudness, LOUDNESSES),
     ...resolveSpatial(options.spatial),
@@ -138,11 +150,12 @@ function resolveSpatial(spatial: unknown) {
   if (typeof spatial !== "object" || spatial === null) {
     throw badArgument("spatial", "an object with a mode", spatial);
   }
+  checkOptions("spatial", spatial, ["mode", "width", "depth"]);
   const { mode, width = 0.5, depth = 0.3 } = spatial as SpatialOptions;
   return {
     spatialMode: checkOneOf("spatial.mode", mode, SPATIAL_MODES),
-    width: checkNumber("spatial.width", width, 0, MAX_WIDTH),
-    depth: checkNumber("spatial.depth", depth, 0, MAX_DEPTH),
+    width: checkNumber("spatial.width", width, LIMITS.width.min, LIMITS.width.max),
+    depth: checkNumber("spatial.depth", depth, LIMITS.depth.min, LIMITS.depth.max),
   };
 }
 

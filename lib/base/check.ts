@@ -5,9 +5,6 @@ import leven from "leven";
 import { brief, show } from "./brief.js";
 import { SdaError } from "./errors.js";
 
-/** Seeds drawn here fit 32 bits, so that they are easy to read, type and say. */
-const SEED_RANGE = 2 ** 32;
-
 /** No option has a longer name; the distance to a longer key would take too long. */
 const LONGEST_NAME = 64;
 
@@ -19,8 +16,16 @@ export function badArgument(option: string, expected: string, value: unknown): S
 }
 
 /**
+ * The names of all options of `T`. The compiler refuses a list that lacks an option, so an option
+ * that is added to `T` can't be forgotten here.
+ */
+export function optionNames<T>(names: { readonly [K in keyof Required<T>]: true }): string[] {
+  return Object.keys(names);
+}
+
+/**
  * Checks that `options` is an object without unknown keys: a misspelt option must not be ignored.
- * An absent object counts as an empty one.
+ * An absent object counts as an empty one. A `signal` must be an AbortSignal.
  *
  * @param name of the argument, such as "options" or "spatial"
  * @param known the names of all options
@@ -42,6 +47,7 @@ export function checkOptions(name: string, options: unknown, known: readonly str
       ...(nearest !== undefined && { nearest }),
     });
   }
+  checkSignal((options as { signal?: unknown }).signal);
 }
 
 /** The name that takes the fewest edits (Levenshtein 1966) to make of `key`; undefined when none is near. */
@@ -78,16 +84,33 @@ export function checkOneOf<T extends string | number>(
   return value as T;
 }
 
+export function checkBoolean(option: string, value: unknown): asserts value is boolean {
+  if (typeof value !== "boolean") throw badArgument(option, "true or false", value);
+}
+
+/** A function to call with the progress of work, or nothing. */
+export function checkCallback(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") {
+    throw badArgument(option, "a function", value);
+  }
+}
+
 export function checkSignal(signal: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw badArgument("signal", "an AbortSignal", signal);
   }
 }
 
-/** A seed as `torch.manual_seed` and numpy take it: 0 to 2^53 - 1; drawn from the system when undefined. */
-export function seedOrRandom(seed: unknown): number {
-  if (seed === undefined) return randomInt(SEED_RANGE);
-  return checkInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER);
+/** The seed, or one drawn from the system when undefined. */
+export function seedOrRandom(seed: unknown, limits: SeedLimits): number {
+  if (seed === undefined) return randomInt(limits.drawnSeed.max + 1);
+  return checkInteger("seed", seed, limits.seed.min, limits.seed.max);
+}
+
+/** Which seeds a caller may pass, and which are drawn. */
+export interface SeedLimits {
+  readonly seed: { readonly min: number; readonly max: number };
+  readonly drawnSeed: { readonly max: number };
 }
 
 /** The path of a file given as a string or as a `file:` URL. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { GenerationResult } from "../audio/generation.js";
+import { LIMITS } from "../audio/limits.js";
 import {
   type GenerateOptions,
   resolveGenerateOptions,
@@ -63,7 +64,11 @@ export function addGenerateCommand(program: Command, io: Io): void {
     .summary("make sounds with a model")
     .description("Make sounds with a model and write them as WAV files.")
     .argument("<ref>", "id, name, part of a name, or path of an .sda file")
-    .option("-d, --duration <seconds>", "length, up to 60 (default: 1)", parseNumber)
+    .option(
+      "-d, --duration <seconds>",
+      `length, up to ${LIMITS.durationS.max} (default: 1)`,
+      parseNumber,
+    )
     .option(
       "-s, --seed <number>",
       "the same seed gives the same sound (default: random)",
@@ -83,8 +88,8 @@ export function addGenerateCommand(program: Command, io: Io): void {
         .choices(SPATIAL_MODES)
         .default("mono"),
     )
-    .option("--width <number>", "of stereo, 0 to 1.5", parseNumber)
-    .option("--depth <number>", "of the reflection in stereo, 0 to 1", parseNumber)
+    .option("--width <number>", `of stereo, ${range(LIMITS.width)}`, parseNumber)
+    .option("--depth <number>", `of the reflection in stereo, ${range(LIMITS.depth)}`, parseNumber)
     .option("--device <name>", "auto, cpu, cuda, cuda:N or mps", "auto")
     .option("--plot", "write a picture of the waveform and the mel spectrogram, too (SVG)")
     .addHelpText("after", EXAMPLES)
@@ -93,12 +98,16 @@ export function addGenerateCommand(program: Command, io: Io): void {
   addCommonOptions(command);
 }
 
+function range({ min, max }: { min: number; max: number }): string {
+  return `${min} to ${max}`;
+}
+
 async function generate(ref: string, settings: Settings, io: Io): Promise<void> {
   const { path: file, entry } = await resolveModel(ref, settings.modelsDir);
   const { loadModel } = await import("../model/load.js");
   const device = settings.device as Device; // loadModel checks it
   await using loaded = await loadModel(file, { device, signal: io.signal });
-  const firstSeed = seedOrRandom(settings.seed);
+  const firstSeed = seedOrRandom(settings.seed, LIMITS);
   const options = generateOptions(settings, loaded);
   checkOptions(options, firstSeed + settings.count - 1);
   await makeFolder(settings.outputDir);

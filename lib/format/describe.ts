@@ -1,4 +1,4 @@
-import { toFilePath } from "../base/check.js";
+import { checkOptions, toFilePath } from "../base/check.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos } from "../latent/sliders.js";
 import { callNative } from "../native/call.js";
@@ -53,6 +53,7 @@ export async function describeModel(
   options: { signal?: AbortSignal } = {},
 ): Promise<ModelDescription> {
   const file = toFilePath(path);
+  checkOptions("options", options, ["signal"]);
   const addon = checkpointAddon();
   const { signal } = options;
   const content = await callNative(addon, signal, (c) => addon.read(file, ALL_BUT_WEIGHTS, c));

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { badArgument, checkSignal, toFilePath } from "../base/check.js";
+import { checkCallback, checkOptions, optionNames, toFilePath } from "../base/check.js";
 import { ioError } from "../base/io-error.js";
 import { callNative, stoppingProgress } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
@@ -26,6 +26,7 @@ export interface VerifyOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
+const OPTIONS = optionNames<VerifyOptions>({ signal: true, onProgress: true });
 const PROGRESS_MS = 100;
 
 /**
@@ -40,10 +41,8 @@ export async function verifyFile(
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   const file = toFilePath(path);
-  checkSignal(options.signal);
-  if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
-    throw badArgument("onProgress", "a function", options.onProgress);
-  }
+  checkOptions("options", options, OPTIONS);
+  checkCallback("onProgress", options.onProgress);
   const addon = checkpointAddon();
   const { signal, onProgress } = stoppingProgress(options.signal, options.onProgress);
   if (onProgress === undefined) {

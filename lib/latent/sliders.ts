@@ -1,4 +1,4 @@
-import { badArgument, seedOrRandom } from "../base/check.js";
+import { badArgument, type SeedLimits, seedOrRandom } from "../base/check.js";
 import type { Tensor } from "../values/values.js";
 import type { AnalysisResult } from "./analysis.js";
 import { Pcg64 } from "./pcg64.js";
@@ -121,6 +121,9 @@ export function centerSliders(analysis: AnalysisResult): number[] {
   return new Array<number>(analysis.nActiveComponents).fill(0);
 }
 
+/** Seeds of numpy's generator: whole numbers that JavaScript holds exactly; 32 bits where one is drawn. */
+const SEEDS: SeedLimits = { seed: { min: 0, max: 2 ** 53 - 1 }, drawnSeed: { max: 2 ** 32 - 1 } };
+
 /**
  * A random position for each slider, uniform within its safe range.
  * The same seed gives the same positions as numpy's `default_rng(seed).integers` in the Python program.
@@ -134,7 +137,7 @@ export function centerSliders(analysis: AnalysisResult): number[] {
  * @throws SdaError ERR_SDA_ARGUMENT for a bad seed
  */
 export function randomizeSliders(analysis: AnalysisResult, seed?: number): number[] {
-  return randomPositions(sliderInfos(analysis), new Pcg64(seedOrRandom(seed)));
+  return randomPositions(sliderInfos(analysis), new Pcg64(seedOrRandom(seed, SEEDS)));
 }
 
 function checkPositions(analysis: AnalysisResult, positions: unknown): void {

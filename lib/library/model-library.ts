@@ -2,7 +2,7 @@ import { badArgument, checkInteger, checkOptions } from "../base/check.js";
 import type { ModelWeights } from "../format/new-file.js";
 import { checkEntry, checkId, isField, type ModelEntry } from "./index/entry.js";
 import type { IndexImage, Patch } from "./index/index-image.js";
-import { checkLockOptions, type LockOptions } from "./index/lock.js";
+import { checkLockOptions, LOCK_OPTIONS, type LockOptions } from "./index/lock.js";
 import type { IndexStore } from "./index/store.js";
 import type { WriteQueue } from "./index/write-queue.js";
 import {
@@ -80,6 +80,7 @@ export class ModelLibrary {
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
    */
   listAll(options: ListOptions = {}): ModelEntry[] {
+    checkOptions("options", options, ["sortBy", "reverse"]);
     return this.search({ ...options, query: "", tags: [] });
   }
 
@@ -124,14 +125,14 @@ export class ModelLibrary {
     const { offset = 0, limit } = options;
     checkInteger("offset", offset, 0, Number.MAX_SAFE_INTEGER);
     checkInteger("limit", limit, 0, Number.MAX_SAFE_INTEGER);
-    const found = this.#searching(options).slots(options);
+    const found = this.#searching(options, true).slots(options);
     const { image } = this.#store;
     const entries = Array.from(found.slice(offset, offset + limit), (slot) => image.entry(slot));
     return { entries, total: found.length };
   }
 
-  #searching(options: SearchOptions): Search {
-    checkSearchOptions(options);
+  #searching(options: SearchOptions, isPage = false): Search {
+    checkSearchOptions(options, isPage);
     const { image } = this.#store;
     if (this.#search?.image !== image) this.#search = { image, search: new Search(image) };
     return this.#search.search;
@@ -150,6 +151,7 @@ export class ModelLibrary {
 
   /** Adds all of them or, when one is refused or they can't be written, none. Throws as `addEntry`. */
   async addEntries(entries: ModelEntry[], options: LockOptions = {}): Promise<void> {
+    checkOptions("options", options, LOCK_OPTIONS);
     checkLockOptions(options);
     if (!Array.isArray(entries)) throw badArgument("entries", "an array", entries);
     const checked = entries.map(checkEntry);
@@ -167,6 +169,7 @@ export class ModelLibrary {
    */
   async remove(id: string, options: LockOptions = {}): Promise<boolean> {
     checkId(id);
+    checkOptions("options", options, LOCK_OPTIONS);
     checkLockOptions(options);
     return this.#queue.change((patch: Patch) => patch.remove(id), options);
   }

@@ -1,4 +1,5 @@
-import { checkInteger } from "../base/check.js";
+import { LIMITS } from "../audio/limits.js";
+import { checkInteger, checkOptions } from "../base/check.js";
 import type { SpectrogramConfig } from "../format/spectrogram-config.js";
 import type { Tensor } from "../values/values.js";
 import type { OperationOptions } from "./conv-vae.js";
@@ -43,8 +44,10 @@ export class AudioSpectrogram {
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`) for another shape or dtype; ERR_SDA_LIMIT when the engine has too
    *   many requests; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
    */
-  async waveformToMel(waveform: Tensor, { signal }: OperationOptions = {}): Promise<Tensor> {
+  async waveformToMel(waveform: Tensor, options: OperationOptions = {}): Promise<Tensor> {
     this.#native.check();
+    checkOptions("options", options, ["signal"]);
+    const { signal } = options;
     const samples = longerThan("samples", this.#halfWindow);
     const input = checkTensor("waveform", waveform, [BATCH, 1, samples]);
     const mel = await this.#native.run(signal, (addon, cancel) =>
@@ -65,9 +68,11 @@ export class AudioSpectrogram {
    *   between windows; ERR_SDA_LIMIT when the engine has too many requests; ERR_SDA_DISPOSED. An aborted call rejects
    *   with the signal's reason.
    */
-  async melToWaveform(mel: Tensor, { seed, signal }: MelToWaveformOptions = {}): Promise<Tensor> {
+  async melToWaveform(mel: Tensor, options: MelToWaveformOptions = {}): Promise<Tensor> {
     this.#native.check();
-    if (seed !== undefined) checkInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER);
+    checkOptions("options", options, ["seed", "signal"]);
+    const { seed, signal } = options;
+    if (seed !== undefined) checkInteger("seed", seed, LIMITS.seed.min, LIMITS.seed.max);
     const { nMels, hopLength } = this.config;
     const frames = longerThan("frames", Math.floor(this.#halfWindow / hopLength) + 1);
     const input = checkTensor("mel", mel, [BATCH, 1, nMels, frames]);

@@ -1,4 +1,4 @@
-import { badArgument } from "../base/check.js";
+import { badArgument, checkOptions } from "../base/check.js";
 import type { SpectrogramConfig } from "../format/spectrogram-config.js";
 import { callNativeSync } from "../native/call.js";
 import type { Tensor } from "../values/values.js";
@@ -45,9 +45,11 @@ export class ConvVae {
    */
   async encode(
     mel: Tensor,
-    { signal }: OperationOptions = {},
+    options: OperationOptions = {},
   ): Promise<{ mu: Tensor; logvar: Tensor }> {
     this.#native.check();
+    checkOptions("options", options, ["signal"]);
+    const { signal } = options;
     if (!this.hasEncoder) throw badArgument("model", "one with an encoder", "a decoder-only model");
     const { nMels, sampleRate, hopLength } = this.#config;
     const time = Math.floor(sampleRate / hopLength) + 1;
@@ -66,8 +68,10 @@ export class ConvVae {
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype, not finite); ERR_SDA_LIMIT when the engine has
    *   too many requests; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
    */
-  async decode(z: Tensor, { signal }: OperationOptions = {}): Promise<Tensor> {
+  async decode(z: Tensor, options: OperationOptions = {}): Promise<Tensor> {
     this.#native.check();
+    checkOptions("options", options, ["signal"]);
+    const { signal } = options;
     const input = checkTensor("z", z, [BATCH, this.latentDim]);
     if (!input.data.every(Number.isFinite)) throw badArgument("z", "finite", "NaN or infinity");
     const mel = await this.#native.run(signal, (addon, cancel) =>

@@ -1,4 +1,4 @@
-import { badArgument, checkSignal, toFilePath } from "../base/check.js";
+import { badArgument, checkBoolean, checkOptions, optionNames, toFilePath } from "../base/check.js";
 import { parseModel } from "../format/schema.js";
 import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
@@ -25,6 +25,8 @@ export interface LoadModelOptions {
   signal?: AbortSignal;
 }
 
+const OPTIONS = optionNames<LoadModelOptions>({ device: true, verify: true, signal: true });
+
 const DEVICE = /^(auto|cpu|cuda|cuda:\d{1,3}|mps)$/;
 
 /**
@@ -39,10 +41,10 @@ export async function loadModel(
   options: LoadModelOptions = {},
 ): Promise<LoadedModel> {
   const file = toFilePath(path);
+  checkOptions("options", options, OPTIONS);
   const { device: wanted = "auto", verify = true, signal } = options;
   checkDevice(wanted);
-  if (typeof verify !== "boolean") throw badArgument("verify", "true or false", verify);
-  checkSignal(signal);
+  checkBoolean("verify", verify);
 
   const addon = engineAddon();
   const opened = await callNative(

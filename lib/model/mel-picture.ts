@@ -1,6 +1,6 @@
 import { encode } from "fast-png";
 import type { GenerationResult } from "../audio/generation.js";
-import { checkInteger } from "../base/check.js";
+import { checkInteger, checkOptions } from "../base/check.js";
 import { Tensor } from "../values/values.js";
 import type { LoadedModel } from "./loaded-model.js";
 
@@ -48,6 +48,7 @@ export async function melPicture(
   model: LoadedModel,
   options: MelPictureOptions = {},
 ): Promise<MelPicture> {
+  checkOptions("options", options, ["maxWidth", "signal"]);
   const { maxWidth = MAX_WIDTH, signal } = options;
   checkInteger("maxWidth", maxWidth, 1, MAX_WIDTH);
   const samples = mono(sound);

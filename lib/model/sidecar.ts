@@ -3,7 +3,7 @@ import type { GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
 import type { BitDepth } from "../audio/wav-format.js";
 import { writeFileAtomically } from "../base/atomic-file.js";
-import { toFilePath } from "../base/check.js";
+import { checkOptions, toFilePath } from "../base/check.js";
 import type { LoadedModel } from "./loaded-model.js";
 
 /** What a sidecar tells beside the sound itself. */
@@ -26,8 +26,10 @@ export async function writeSidecar(
   path: string | URL,
   result: GenerationResult,
   model: Pick<LoadedModel, "metadata">,
-  { options = {}, bitDepth = 24 }: SidecarOptions = {},
+  sidecar: SidecarOptions = {},
 ): Promise<string> {
+  checkOptions("options", sidecar, ["options", "bitDepth"]);
+  const { options = {}, bitDepth = 24 } = sidecar;
   const { dir, name, base } = parse(toFilePath(path));
   const file = join(dir, `${name}.json`);
   const text = JSON.stringify(content(base, result, model, options, bitDepth), null, 2);

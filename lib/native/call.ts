@@ -2,7 +2,7 @@
 import { SdaError, type SdaErrorCode } from "../base/errors.js";
 import type { CancelToken } from "./types.js";
 
-const ABORTED = "ERR_SDA_ABORTED";
+export const ABORTED = "ERR_SDA_ABORTED";
 
 /**
  * Runs one native call that `signal` can stop.

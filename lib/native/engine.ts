@@ -1,4 +1,4 @@
-import { badArgument, checkInteger } from "../base/check.js";
+import { checkInteger, checkOptions, optionNames } from "../base/check.js";
 import { callNativeSync } from "./call.js";
 import { engineAddon } from "./load.js";
 
@@ -10,6 +10,7 @@ export interface EngineOptions {
   maxRequests?: number;
 }
 
+const OPTIONS = optionNames<EngineOptions>({ threads: true, maxRequests: true });
 const MAX_THREADS = 64;
 const MAX_REQUESTS = 100_000;
 
@@ -21,9 +22,7 @@ const MAX_REQUESTS = 100_000;
  * @throws SdaError ERR_SDA_ARGUMENT; ERR_SDA_LIBTORCH or ERR_SDA_NATIVE where there is no engine
  */
 export function configureEngine(options: EngineOptions = {}): Required<EngineOptions> {
-  if (typeof options !== "object" || options === null) {
-    throw badArgument("options", "an object", options);
-  }
+  checkOptions("options", options, OPTIONS);
   const { threads, maxRequests } = options;
   if (threads !== undefined) checkInteger("threads", threads, 1, MAX_THREADS);
   if (maxRequests !== undefined) checkInteger("maxRequests", maxRequests, 1, MAX_REQUESTS);

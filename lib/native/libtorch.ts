@@ -12,7 +12,7 @@ import { packageRoot } from "./package-root.js";
 
 /** The version that a checkout fetches, and that the published packages are built with. */
 export const LIBTORCH_PINNED = "2.13.0";
-/** Versions that the sources compile with: at least the first, below the second. cmake/libtorch.cmake has the same. */
+/** The supported versions: at least the first, below the second. cmake/libtorch.cmake reads this line. */
 export const LIBTORCH_RANGE = ["2.11", "2.15"] as const;
 
 const PLATFORM = `${process.platform}-${process.arch}`;

@@ -86,9 +86,25 @@ export interface SourceHandle {
   readonly [sourceBrand]: true;
 }
 
+/** Numbers and names that the addon and TypeScript both state; a test compares them. */
+export interface NativeConstants {
+  errorCodes: string[];
+  abortedCode: string;
+  /** In the order of their numbers; likewise `compactOps` and `dtypes`. */
+  planCodes: string[];
+  compactOps: string[];
+  /** `perElement`: elements of the typed array for each element of the tensor. */
+  dtypes: { name: string; array: string; perElement: number; numpy: boolean }[];
+  marks: Record<string, number>;
+  slots: Record<string, number>;
+  indexLayout: Record<string, number>;
+  limits: Record<string, number>;
+}
+
 export interface CheckpointAddon {
   /** Of the package that it was built for. */
   readonly version: string;
+  constants(): NativeConstants;
   /** Once per environment, before anything is read. */
   registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;
@@ -190,6 +206,29 @@ export interface NativeGenerateOptions {
   sampleRate: number;
 }
 
+/** Both ends are allowed. */
+export interface NativeRange {
+  min: number;
+  max: number;
+}
+
+/** The engine's own limits, in the form of `LIMITS` in lib/audio/limits.ts. */
+export interface NativeGenerationLimits {
+  durationS: { above: number; max: number };
+  seed: NativeRange;
+  drawnSeed: NativeRange;
+  stepsBetween: NativeRange;
+  chunks: NativeRange;
+  overlapSamples: NativeRange;
+  width: NativeRange;
+  depth: NativeRange;
+  sampleRates: number[];
+  concatModes: string[];
+  joints: string[];
+  spatialModes: string[];
+  loudnesses: string[];
+}
+
 export interface NativeQuality {
   snrDb: number;
   clippedSamples: number;
@@ -279,6 +318,8 @@ export interface EngineAddon {
     onProgress: ((done: number, total: number) => void) | undefined,
     cancel?: CancelToken,
   ): Promise<NativeGeneration>;
+  /** What the engine checks options against. test/audio/limits.test.ts compares it with `LIMITS`. */
+  generationLimits(): NativeGenerationLimits;
   /** Of what the options give. */
   audioFormat(
     model: ModelHandle,

@@ -27,10 +27,10 @@ import {
 } from "../values/values.js";
 
 /** Containers within containers, as when reading. */
-const MAX_DEPTH = 1000;
+export const MAX_DEPTH = 1000;
 
-/** As in native/addon/marshal/from_js.cc. */
-enum Code {
+/** The order of native/addon/marshal/plan_codes.def, which says what each code takes. */
+export enum Code {
   None,
   True,
   False,

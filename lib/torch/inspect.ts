@@ -1,4 +1,4 @@
-import { toFilePath } from "../base/check.js";
+import { checkOptions, toFilePath } from "../base/check.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import type { GlobalKind, InspectResult } from "../native/types.js";
@@ -18,6 +18,7 @@ export async function inspect(
   options: { signal?: AbortSignal } = {},
 ): Promise<InspectResult> {
   const file = toFilePath(path);
+  checkOptions("options", options, ["signal"]);
   const addon = checkpointAddon();
   return callNative(addon, options.signal, (cancel) => addon.inspect(file, cancel));
 }

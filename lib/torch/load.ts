@@ -1,4 +1,4 @@
-import { checkOneOf, toFilePath } from "../base/check.js";
+import { checkBoolean, checkOneOf, checkOptions, optionNames, toFilePath } from "../base/check.js";
 import { atOnce } from "../native/at-once.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
@@ -23,6 +23,13 @@ export interface LoadOptions {
   signal?: AbortSignal;
 }
 
+const OPTIONS = optionNames<LoadOptions>({
+  verify: true,
+  unknownGlobals: true,
+  weights: true,
+  signal: true,
+});
+
 /**
  * Reads a file written by `torch.save`: zip or legacy container, pickle protocols 2 to 5.
  *
@@ -40,10 +47,13 @@ export interface LoadOptions {
  */
 export async function load(path: string | URL, options: LoadOptions = {}): Promise<unknown> {
   const file = toFilePath(path);
+  checkOptions("options", options, OPTIONS);
   const { verify = true, unknownGlobals = "reject", weights = true, signal } = options;
   checkOneOf("unknownGlobals", unknownGlobals, ["reject", "inert"]);
+  checkBoolean("verify", verify);
+  checkBoolean("weights", weights);
   const addon = checkpointAddon();
-  const native = { verify: Boolean(verify), unknownGlobals, weights: Boolean(weights) };
+  const native = { verify, unknownGlobals, weights };
   return callNative(
     addon,
     signal,

@@ -1,4 +1,4 @@
-import { checkSignal, toFilePath } from "../base/check.js";
+import { checkOptions, toFilePath } from "../base/check.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import { encode } from "./encode.js";
@@ -37,7 +37,7 @@ export async function save(
 ): Promise<void> {
   const file = toFilePath(path);
   const { signal } = options;
-  checkSignal(signal);
+  checkOptions("options", options, ["signal"]);
   const plan = encode(value);
   const addon = checkpointAddon();
   await callNative(addon, signal, (cancel) => addon.save(plan, { path: file }, undefined, cancel));

@@ -5,7 +5,7 @@
  */
 import { NdArray } from "./values.js";
 
-const OP = {
+export const OP = {
   null: 0,
   true: 1,
   false: 2,

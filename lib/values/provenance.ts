@@ -9,7 +9,7 @@ export const SLOT_FLOAT = 1;
 export const SLOT_NUMPY_SCALAR = 2;
 
 /** A slot is index * SLOT_KINDS + kind, in one number. */
-const SLOT_KINDS = 32;
+export const SLOT_KINDS = 32;
 
 /** Bits of `mark`, as in native/addon/marshal/values.h. */
 export const MARK = {

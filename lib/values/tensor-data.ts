@@ -27,7 +27,7 @@ const LAYOUTS: Record<DType, [array: string, perElement: number, numpy: boolean]
   float8_e8m0fnu: ["Uint8Array", 1, false],
 };
 
-const MAX_DIMENSIONS = 64;
+export const MAX_DIMENSIONS = 64;
 
 export function isNumpyType(dtype: DType): boolean {
   return LAYOUTS[dtype][2];

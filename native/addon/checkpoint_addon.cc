@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "addon/constants.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/library.h"
@@ -75,7 +76,7 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   });
 }
 
-// readAtOnce(path, options): what read() resolves to, or undefined.
+// readAtOnce(path, options) → the value that read() resolves to, or undefined; see open_at_once().
 Napi::Value read_at_once(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const std::string path = string_argument(call[0], "path");
@@ -86,7 +87,7 @@ Napi::Value read_at_once(const Napi::CallbackInfo& info) {
   });
 }
 
-// lib/native/types.ts says what these mean.
+// lib/native/types.ts documents these names.
 const char* global_kind(std::string_view full_name, Known known) {
   if (known == Known::kForeign) return "unknown";
   if (known != Known::kProgramClass) return "known";
@@ -159,14 +160,14 @@ Napi::Value verify(const Napi::CallbackInfo& info) {
   });
 }
 
-// preload(paths): opens shared libraries so that an addon loaded later finds them by their names.
+// preload(paths): opens shared libraries, so that an addon that is loaded later finds them by name.
 Napi::Value preload(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     if (!call[0].IsArray()) throw Error(ErrorCode::kArgument, "paths must be an array");
     const auto paths = call[0].As<Napi::Array>();
     for (std::uint32_t i = 0; i < paths.Length(); ++i) {
       const std::string path = string_argument(paths.Get(i), "path");
-      // Never closed: code of LibTorch stays referenced until the process ends.
+      // Never closed: LibTorch's code stays in use until the process ends.
       if (::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
         throw Error(ErrorCode::kLibTorch, ::dlerror()).with("path", path);
     }
@@ -177,6 +178,7 @@ Napi::Value preload(const Napi::CallbackInfo& info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
   exports.Set("version", SDA_VERSION);
+  exports.Set("constants", Napi::Function::New(env, constants));
   exports.Set("registerClasses", Napi::Function::New(env, register_classes));
   exports.Set("createCancelToken", Napi::Function::New(env, create_cancel_token));
   exports.Set("read", Napi::Function::New(env, read));

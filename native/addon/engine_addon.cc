@@ -1,5 +1,5 @@
-// sda_engine.node: opening models and running them. Needs LibTorch to be open already (see
-// preload in the checkpoint addon).
+// sda_engine.node: opens and runs models. LibTorch must be open before this addon is loaded; see
+// preload() of the checkpoint addon.
 #include <napi.h>
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "addon/engine_work.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "addon/generation_limits.h"
 #include "addon/handles.h"
 #include "addon/loaded_model.h"
 #include "addon/marshal/arguments.h"
@@ -30,7 +31,7 @@ namespace {
 
 constexpr std::string_view kStateDict = "model_state_dict";
 
-// What open() resolves to.
+// The value that open() resolves to.
 Napi::Value opened(Napi::Env env, const std::shared_ptr<const Document>& document,
                    const std::string& path) {
   try {
@@ -64,7 +65,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   });
 }
 
-// openAtOnce(path): what open(path, { verify: false }) resolves to, or undefined.
+// openAtOnce(path) → the value that open(path, { verify: false }) resolves to, or undefined; see
+// Document::open_at_once().
 Napi::Value open_at_once(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const std::string path = string_argument(call[0], "path");
@@ -99,12 +101,14 @@ Napi::Value model_object(Napi::Env env, const std::shared_ptr<LoadedModel>& load
   return result;
 }
 
-// createModel(file, { latentDim, config, device }, cancel?): takes the file from its handle, so
-// that disposing of the model frees the file's memory, and not the next garbage collection.
+// createModel(file, { latentDim, config, device }, cancel?): moves the file out of its handle. The
+// model then owns the file's memory, and dispose() frees it without waiting for a garbage
+// collection.
 Napi::Value create_model(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const auto document = std::exchange(unwrap_handle<const Document>(call[0]), nullptr);
-    if (!document) throw Error(ErrorCode::kDisposed, "this file has become a model already");
+    if (!document)
+      throw Error(ErrorCode::kDisposed, "a model has been created from this file already");
     const Napi::Object options = object_argument(call[1], "options");
     const std::int64_t latent_dim = integer_argument(options.Get("latentDim"), "latentDim");
     const auto config = config_argument(object_argument(options.Get("config"), "config"));
@@ -118,7 +122,7 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
       loaded->spectrogram = engine::Spectrogram::create(config, device);
       return [loaded](Napi::Env env) { return model_object(env, loaded); };
     };
-    // A switch to another thread and back would take longer than this does.
+    // Faster on this thread than a switch to another thread and back.
     if (engine::Model::is_instant(weights, config, requested)) {
       const auto deferred = Napi::Promise::Deferred::New(call.Env());
       deferred.Resolve(build()(call.Env()));
@@ -138,7 +142,7 @@ Napi::Value state_dict_of(const Napi::CallbackInfo& info) {
   });
 }
 
-// save(plan, target, model, cancel?): the plan may carry what the model's file held.
+// save(plan, target, model, cancel?): the plan may carry over values from the model's file.
 Napi::Value save_model(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     return start_save(call, {model_argument(call[2])->document, nullptr});
@@ -241,6 +245,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("melToWaveform", mel_to_waveform);
   add("resample", resample);
   add("generate", generate);
+  add("generationLimits", generation_limits);
   add("audioFormat", audio_format);
   add("startStream", start_stream);
   add("nextPiece", next_piece);

@@ -10,7 +10,7 @@
 namespace sda::addon {
 namespace {
 
-// One task, and then its result.
+// A request of one task.
 class SingleTask final : public engine::Request {
  public:
   SingleTask(std::shared_ptr<CancelToken> cancel, Work work, Complete complete)

@@ -16,8 +16,8 @@ struct Environment::Job {
   std::shared_ptr<CancelToken> cancel;
   std::function<void()> settled;
   std::optional<Napi::Promise::Deferred> deferred;
-  Finish finish;               // set when the work succeeded
-  std::exception_ptr failure;  // set when it threw
+  Finish finish;               // set if the work succeeded
+  std::exception_ptr failure;  // set if the work threw
 };
 
 void Environment::install(Napi::Env env) { env.SetInstanceData(new Environment(env)); }
@@ -29,9 +29,9 @@ Environment::Environment(Napi::Env env) {
   const napi_status status = napi_create_threadsafe_function(
       env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &Environment::deliver, &channel_);
   if (status != napi_ok) throw Napi::Error::New(env, "cannot create a thread-safe function");
-  // Pending work keeps the process alive; an idle addon must not.
+  // Only pending work may keep the process alive; see retain().
   napi_unref_threadsafe_function(env, channel_);
-  // After the channel's own hook, so that this one runs before it: hooks run in reverse.
+  // Added after the channel's own hook and so called before it: hooks run in reverse order.
   napi_add_env_cleanup_hook(env, &Environment::shut_down, this);
 }
 
@@ -50,7 +50,7 @@ Napi::Promise Environment::run_elsewhere(
   }
   try {
     start(job->cancel, [this, job](Finish finish, std::exception_ptr failure) {
-      // What came of the work goes in settle(), on the environment's thread.
+      // settle() frees the result and the failure on the environment's thread.
       job->finish = std::move(finish);
       job->failure = std::move(failure);
       leave(job, [this, job](Napi::Env on) { settle(on, *job); });
@@ -78,7 +78,8 @@ Napi::Promise Environment::run(Napi::Env env, std::shared_ptr<CancelToken> cance
       } catch (...) {
         failure = std::current_exception();
       }
-      // While this environment is sure to be there: it may be gone as soon as the job has left.
+      // Frees the work's captures while the environment exists. It may be gone once complete()
+      // returns.
       work = nullptr;
       complete(std::move(finish), std::move(failure));
     });
@@ -103,7 +104,7 @@ void Environment::leave(const std::shared_ptr<Job>& job, std::function<void(Napi
 void Environment::post(std::function<void(Napi::Env)> f) {
   auto message = std::make_unique<Message>(std::move(f));
   if (napi_call_threadsafe_function(channel_, message.get(), napi_tsfn_nonblocking) == napi_ok)
-    message.release();  // deliver() owns it now
+    message.release();  // deliver() frees it
 }
 
 void Environment::deliver(napi_env env, napi_value, void*, void* data) {
@@ -113,7 +114,7 @@ void Environment::deliver(napi_env env, napi_value, void*, void* data) {
   try {
     (*message)(env);
   } catch (const Napi::Error&) {
-    // A worker that is being terminated takes no more values; nobody waits for them either.
+    // A worker thread that is being terminated refuses values. No code waits for them.
   }
 }
 
@@ -138,7 +139,7 @@ void Environment::release(Napi::Env env) {
 
 void Environment::settle(Napi::Env env, Job& job) {
   release(env);
-  // Taken from the job, which a pool thread may be the last to let go of.
+  // Moved out of the job, because a pool thread may free the job.
   const Finish finish = std::exchange(job.finish, nullptr);
   const auto settled = std::exchange(job.settled, nullptr);
   const auto failure = std::exchange(job.failure, nullptr);
@@ -156,7 +157,7 @@ void Environment::shut_down(void* self) {
   std::unique_lock lock(environment.mutex_);
   environment.closing_ = true;
   const std::vector<std::shared_ptr<Job>> jobs(environment.jobs_.begin(), environment.jobs_.end());
-  lock.unlock();  // a job that nobody works on ends inside of cancel()
+  lock.unlock();  // cancel() itself ends a job that no thread works on
   for (const auto& job : jobs) job->cancel->cancel();
   lock.lock();
   environment.job_ended_.wait(lock, [&] { return environment.jobs_.empty(); });

@@ -1,9 +1,10 @@
-// What an addon keeps per Node environment (the main thread and each worker has one), and how its
-// promises are kept: work runs on the pool, results come back to the environment's thread.
+// The state of an addon in one Node environment; the main thread and each worker thread have one.
+// Work runs on the pool, and its result comes back to the environment's thread, which settles the
+// promise there.
 //
-// Lifetime: an environment that goes away cancels its jobs and waits for them; nothing of it is
-// touched afterwards. process.exit() ends the main thread's environment without its cleanup hooks,
-// so lib/native calls stopWork() on Node's "exit" event as well.
+// Lifetime: an environment that ends cancels its jobs and waits for them, so that no thread uses it
+// afterwards. process.exit() ends the main thread's environment without its cleanup hooks, so
+// lib/native also calls stopWork() on Node's "exit" event.
 #pragma once
 
 #include <napi.h>
@@ -19,50 +20,52 @@
 
 namespace sda::addon {
 
-// Makes the promise's value; runs on the environment's thread.
+// Makes the value of the promise, on the environment's thread.
 using Finish = std::function<Napi::Value(Napi::Env)>;
-// Runs on a pool thread and must not touch JavaScript.
+// Runs on a pool thread and must not use JavaScript values.
 using Work = std::function<Finish(const CancelToken&)>;
-// Called once, from any thread, when work has ended: with what makes the value, or with a failure.
-// The work must have let go of all that it held.
+// Called once, from any thread, when work has ended: with a Finish or with a failure. The work must
+// have freed everything that it holds before the call.
 using Complete = std::function<void(Finish finish, std::exception_ptr failure)>;
 
 class Environment {
  public:
-  // Called once from the addon's init function.
+  // Called once, from the addon's init function. Node owns and deletes the environment.
   static void install(Napi::Env env);
   static Environment& of(Napi::Env env);
 
-  // Queues the work and returns its promise. `cancel` may be shared with a CancelToken object.
-  // `settled` runs on the environment's thread just before the promise is settled, for what must
-  // be released there; never, if the environment goes away first.
+  // Queues the work on the pool and returns its promise. `cancel` may be shared with a CancelToken
+  // object of JavaScript. `settled` runs on the environment's thread just before the promise is
+  // settled, to release things there. It does not run if the environment ends first.
   Napi::Promise run(Napi::Env env, std::shared_ptr<CancelToken> cancel, Work work,
                     std::function<void()> settled = nullptr);
 
-  // The same for work that runs elsewhere: `start` gets it going, or throws.
+  // The same for work on other threads: `start` starts the work, or throws.
   Napi::Promise run_elsewhere(
       Napi::Env env, std::shared_ptr<CancelToken> cancel,
       const std::function<void(std::shared_ptr<CancelToken>, Complete)>& start,
       std::function<void()> settled = nullptr);
 
-  // For work with no promise of its own: its end is waited for when the environment goes away, but
-  // it doesn't keep the process alive. The function is to be called when it has ended.
+  // For work without a promise: the environment waits for it before it ends, but the work does not
+  // keep the process alive. The caller must call the returned function when the work has ended.
   std::function<void()> watch(std::shared_ptr<CancelToken> cancel);
 
-  // A promise of undefined and the function that resolves it: to be called once, from this thread
-  // or from a job of this environment.
+  // A promise of undefined, and the function that resolves it. The caller calls that function once,
+  // on this thread or in a job of this environment.
   std::pair<Napi::Promise, std::function<void()>> pending(Napi::Env env);
 
-  // From any thread, while a job of this environment runs: calls `f` on the environment's thread.
+  // Calls `f` on the environment's thread. Callable from any thread while a job of this environment
+  // runs.
   void post(std::function<void(Napi::Env)> f);
 
-  // Between them the process stays alive; on the environment's thread.
+  // Keep the process alive between a call of retain() and one of release(). Only on the
+  // environment's thread.
   void retain(Napi::Env env);
   void release(Napi::Env env);
 
-  // Functions that build JavaScript values, handed over by registerClasses.
+  // The functions that build JavaScript values; registerClasses() sets them.
   Napi::ObjectReference factories;
-  // buffer.constants.MAX_LENGTH of this Node.
+  // Node's buffer.constants.MAX_LENGTH; registerClasses() sets it.
   double max_buffer_bytes = 0;
 
  private:
@@ -81,7 +84,8 @@ class Environment {
   bool closing_ = false;
 };
 
-// stopWork(): ends all work of this addon in this process, for good.
+// stopWork(): cancels all work of this addon in this process and waits for it. No work runs
+// afterwards.
 Napi::Value stop_work(const Napi::CallbackInfo& info);
 
 }  // namespace sda::addon

@@ -32,13 +32,13 @@ Napi::Value current_error(Napi::Env env) {
     made.Set("details", details);
     return made.Value();
   } catch (const Cancelled&) {
-    return make(env, "ERR_SDA_ABORTED", "the operation was aborted").Value();
+    return make(env, kAbortedCode, "the operation was aborted").Value();
   } catch (const Napi::Error& error) {
     return error.Value();
   } catch (const std::bad_alloc&) {
     return make(env, code_name(ErrorCode::kLimit), "not enough memory").Value();
   } catch (const std::exception& error) {
-    // LibTorch appends a stack trace of its own; the first line says what happened.
+    // LibTorch appends a stack trace. The first line has the reason.
     const std::string what = error.what();
     return make(env, code_name(ErrorCode::kNative), what.substr(0, what.find('\n'))).Value();
   } catch (...) {

@@ -1,16 +1,22 @@
-// Native failures as JavaScript errors with `code` and `details`.
+// Converts C++ exceptions to JavaScript errors with `code` and `details`.
 #pragma once
 
 #include <napi.h>
+
+#include <string_view>
 
 #include "checkpoint/error.h"
 
 namespace sda::addon {
 
-// The exception being handled, whatever it is, as an Error object. Only inside a catch block.
+// The code of a cancelled call. lib/native/call.ts turns such an error into the signal's reason.
+inline constexpr std::string_view kAbortedCode = "ERR_SDA_ABORTED";
+
+// The exception that is being handled, of any type, as an Error object. Only inside a catch block,
+// on the environment's thread.
 Napi::Value current_error(Napi::Env env);
 
-// Runs a synchronous function body; whatever it throws becomes a JavaScript exception.
+// Runs the body of a native function. An exception of any type becomes a JavaScript exception.
 template <typename F>
 auto guarded(const Napi::CallbackInfo& info, F&& body) {
   try {

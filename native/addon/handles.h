@@ -1,5 +1,6 @@
-// Native objects behind opaque JavaScript objects: type-tagged, so that handing the wrong one over
-// is an error and not a crash, and shared, so that running work outlives the JavaScript object.
+// Native objects behind opaque JavaScript objects. A type tag makes passing the wrong one an error
+// and not a crash. The handle shares the object, so that running work may outlive the JavaScript
+// object. Only on the environment's thread.
 #pragma once
 
 #include <napi.h>
@@ -10,7 +11,7 @@
 
 namespace sda::addon {
 
-// Each T that is used as a handle specialises this with a random 128-bit number.
+// Each T behind a handle specialises this with a random 128-bit number.
 template <typename T>
 struct HandleTag;
 
@@ -21,8 +22,8 @@ Napi::Object wrap_handle(Napi::Env env, std::shared_ptr<T> value) {
   const auto release = [](napi_env, void* data, void*) {
     delete static_cast<std::shared_ptr<T>*>(data);
   };
-  // The wrap comes last: once it has succeeded the object owns the holder, and a worker that is
-  // being terminated may refuse any call after it.
+  // The wrap comes last: once it succeeds, the object owns the holder. A worker thread that is
+  // being terminated may refuse every call.
   if (napi_type_tag_object(env, object, &HandleTag<T>::kTag) != napi_ok ||
       napi_wrap(env, object, holder.get(), release, nullptr, nullptr) != napi_ok)
     throw Error(ErrorCode::kNative, "cannot make a native handle");
@@ -30,6 +31,7 @@ Napi::Object wrap_handle(Napi::Env env, std::shared_ptr<T> value) {
   return object;
 }
 
+// The pointer in the handle, which the caller may change. Throws kArgument for any other value.
 template <typename T>
 std::shared_ptr<T>& unwrap_handle(const Napi::Value& value) {
   bool tagged = false;

@@ -39,7 +39,7 @@ const char* name_of(library::Renamed outcome) {
   return "unsupported";
 }
 
-// The bytes as JavaScript's own, without a copy where the host allows that.
+// An ArrayBuffer over the bytes, without a copy where the runtime allows that. It keeps them alive.
 Napi::ArrayBuffer array_buffer(Napi::Env env, std::shared_ptr<PageBuffer> bytes) {
   if (bytes->size() == 0) return Napi::ArrayBuffer::New(env, 0);
   auto keeper = std::make_unique<std::shared_ptr<PageBuffer>>(bytes);
@@ -76,7 +76,7 @@ Napi::Value read_index(const Napi::CallbackInfo& info) {
               return result;
             }
             auto layout = Napi::Uint32Array::New(env, file->layout->size());
-            // Not memcpy: of an index without entries both are null.
+            // Not memcpy(), whose pointers must not be null: an index without entries has none.
             std::copy(file->layout->begin(), file->layout->end(), layout.Data());
             result.Set("layout", layout);
             return result;

@@ -8,8 +8,8 @@
 namespace sda::addon {
 namespace {
 
-// Tells V8 of memory that it cannot see, so that forgotten models make it collect. Lives and dies
-// on the environment's thread.
+// Reports the model's memory to V8, so that forgotten models lead to a garbage collection. Created
+// and destroyed on the environment's thread.
 class ModelHandle {
  public:
   ModelHandle(napi_env env, std::shared_ptr<LoadedModel> loaded)
@@ -76,14 +76,15 @@ Napi::Promise dispose_model(Napi::Env env, const Napi::Value& model,
   auto& spectrogram_handle = unwrap_handle<SpectrogramHandle>(spectrogram);
   spectrogram_handle->loaded.reset();
   std::shared_ptr<LoadedModel> loaded = handle->take();
-  if (loaded.use_count() <= 1) {  // no job has it
+  if (loaded.use_count() <= 1) {  // no job uses it
     loaded.reset();
     const auto deferred = Napi::Promise::Deferred::New(env);
     deferred.Resolve(env.Undefined());
     return deferred.Promise();
   }
   auto [promise, resolve] = Environment::of(env).pending(env);
-  loaded->destroyed = std::move(resolve);  // by the last of us and the jobs that run
+  loaded->destroyed =
+      std::move(resolve);  // called when `loaded` and all running jobs have released it
   return promise;
 }
 

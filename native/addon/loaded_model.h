@@ -1,7 +1,7 @@
-// A model that JavaScript holds: the file's bytes, the network on them and its spectrogram.
+// A loaded model: the file's bytes, the network that uses them, and its spectrogram.
 //
-// Lifetime: the JavaScript handle and every job in flight share it. dispose() takes it from the
-// handle, so that new work is refused at once, while work that runs keeps it to its end.
+// Lifetime: the JavaScript handle and every running job share the model. dispose() takes it from
+// the handle, so new work is refused at once; running work keeps it until it ends.
 #pragma once
 
 #include <napi.h>
@@ -25,18 +25,18 @@ struct LoadedModel {
   std::shared_ptr<const Document> document;
   std::shared_ptr<const engine::Model> model;
   std::shared_ptr<const engine::Spectrogram> spectrogram;
-  // Called when the last user lets go, on whatever thread that is.
+  // Called when the last user releases the model, on that user's thread.
   std::function<void()> destroyed;
 };
 
 Napi::Object wrap_model(Napi::Env env, std::shared_ptr<LoadedModel> loaded);
 Napi::Object wrap_spectrogram(Napi::Env env, const std::shared_ptr<LoadedModel>& loaded);
 
-// What a handle holds; kDisposed after dispose.
+// The model behind a handle; throws kDisposed after dispose().
 std::shared_ptr<LoadedModel> model_argument(const Napi::Value& value);
 std::shared_ptr<LoadedModel> spectrogram_argument(const Napi::Value& value);
 
-// Takes the model from both handles; resolves when its memory is free.
+// Takes the model from both handles. The promise resolves when its memory is free.
 Napi::Promise dispose_model(Napi::Env env, const Napi::Value& model,
                             const Napi::Value& spectrogram);
 

@@ -14,7 +14,7 @@
 namespace sda::addon {
 namespace {
 
-// Between two looks at whether anybody still wants it.
+// Samples between two checks of the cancel token.
 constexpr std::size_t kAtOnce = std::size_t{1} << 16;
 
 engine::FloatTensor resampled(const engine::FloatTensor& waveform, std::int64_t from,

@@ -36,7 +36,7 @@ Target target_argument(const Napi::Object& object) {
     const std::string name = target.path.substr(slash == std::string::npos ? 0 : slash + 1);
     const std::size_t dot = name.rfind('.');
     target.stem = dot == std::string::npos ? name : name.substr(0, dot);
-    // What PyTorch calls what has no name.
+    // PyTorch's name for an archive without a name.
     if (target.stem.empty()) target.stem = "archive";
   } else {
     target.folder = string_argument(object.Get("folder"), "folder");
@@ -70,14 +70,14 @@ Saved write(const Value& root, const Target& target, const WriteOptions& options
   return {target.path, out.position()};
 }
 
-// Keeps the plan, and with it the memory of its typed arrays, until the file is written.
+// Keeps the plan and the memory of its typed arrays alive until the file is written.
 class Keeper {
  public:
   Keeper(napi_env env, napi_value plan) : env_(env) {
     if (napi_create_reference(env, plan, 1, &reference_) != napi_ok)
       throw Error(ErrorCode::kNative, "cannot keep a JavaScript value");
   }
-  // On the environment's thread; when the environment goes away first, so does the reference.
+  // On the environment's thread. If the environment ends first, the reference ends with it.
   void release() { napi_delete_reference(env_, std::exchange(reference_, nullptr)); }
 
  private:
@@ -138,7 +138,8 @@ Napi::Value open_source(const Napi::CallbackInfo& info) {
         .run(call.Env(), cancel_argument(call[1]), [path](const CancelToken& cancel) -> Finish {
           auto source = SourceFile::open(path, &cancel);
           return [source = std::move(source)](Napi::Env env) -> Napi::Value {
-            // An optimizer has two tensors for each weight and is of no interest here.
+            // Leaves out state that only training needs: an optimizer has two tensors for each
+            // weight.
             const auto wanted = [](std::string_view key) {
               return key != "optimizer_state_dict" && key != "scheduler_state_dict" &&
                      key != "metrics_history";
@@ -156,7 +157,7 @@ Napi::Value open_source(const Napi::CallbackInfo& info) {
 
 Napi::Value close_source(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    unwrap_handle<const SourceFile>(call[0]).reset();  // what is being saved has its own share
+    unwrap_handle<const SourceFile>(call[0]).reset();  // running saves share the source
     return call.Env().Undefined();
   });
 }

@@ -1,4 +1,4 @@
-// save(): a plan of values to a file, on the pool.
+// save(): writes a plan's values to a file, on the pool.
 #pragma once
 
 #include <napi.h>
@@ -10,22 +10,24 @@
 
 namespace sda::addon {
 
-// What a plan may carry values over from: one or both may be null.
+// Where a plan may carry values over from. Either may be null.
 struct SaveSource {
   std::shared_ptr<const Document> document;
-  std::shared_ptr<const SourceFile> file;  // of weights that are not in memory
+  std::shared_ptr<const SourceFile> file;  // holds weights that are not in memory
 };
 
-// (plan, target, _, cancel?) → Promise<{ path, bytes }>. The target is { path }, whose file is
-// replaced, or { folder, stem, extension }, which gets a name that is not taken.
+// Takes the arguments (plan, target, _, cancel?) and returns Promise<{ path, bytes }>. The target
+// is { path }, whose file is replaced, or { folder, stem, extension } for a new file under a free
+// name.
 Napi::Value start_save(const Napi::CallbackInfo& call, SaveSource source);
 
 // save(plan, target, source?, cancel?)
 Napi::Value save(const Napi::CallbackInfo& info);
 
-// openSource(path, cancel?) → Promise<{ content, source }>: the top-level dict without weights.
+// openSource(path, cancel?) → Promise<{ content, source }>. `content` is the top-level dict; its
+// tensors have no data.
 Napi::Value open_source(const Napi::CallbackInfo& info);
-// closeSource(source): lets go of the file.
+// closeSource(source): closes the file once no save uses it.
 Napi::Value close_source(const Napi::CallbackInfo& info);
 
 // removeStaleTemps(folder) → Promise<number>

@@ -11,6 +11,7 @@ set(SDA_ADDON_COMMON_SOURCES
 )
 set(SDA_CHECKPOINT_ADDON_SOURCES
   native/addon/checkpoint_addon.cc
+  native/addon/constants.cc
   native/addon/library.cc
 )
 set(SDA_ENGINE_ADDON_SOURCES
@@ -18,6 +19,7 @@ set(SDA_ENGINE_ADDON_SOURCES
   native/addon/engine_work.cc
   native/addon/marshal/float_tensors.cc
   native/addon/generate.cc
+  native/addon/generation_limits.cc
   native/addon/marshal/generate_options.cc
   native/addon/loaded_model.cc
   native/addon/resample.cc

@@ -1,7 +1,7 @@
-// Sound that is taken while it is made.
+// Generated sound that JavaScript takes in pieces while the engine makes it.
 //
-// Lifetime: the JavaScript handle and the request share the stream. Closing the handle, or losing
-// it, cancels the request; the environment waits for its end before it goes away.
+// Lifetime: the JavaScript handle and the request share the stream. Closing the handle, or its
+// garbage collection, cancels the request. The environment waits for the request before it ends.
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -45,16 +45,16 @@ class Stream : public std::enable_shared_from_this<Stream> {
                                          std::move(events), std::move(owner));
       engine::Scheduler::shared().start(request_);
     } catch (...) {
-      request_ = nullptr;  // it holds this stream, until it ends
+      request_ = nullptr;  // the request shares this stream, so the cycle is cut here
       left();
       throw;
     }
   }
 
-  // On the environment's thread. Without a format, the samples themselves.
+  // On the environment's thread. The piece is encoded in `format`; without one, it is a
+  // Float32Array.
   Napi::Promise next(Napi::Env env, std::optional<engine::PcmFormat> format) {
-    if (waiting_)
-      throw Error(ErrorCode::kArgument, "the last piece that was asked for has not come yet");
+    if (waiting_) throw Error(ErrorCode::kArgument, "the previous piece is still pending");
     waiting_.emplace(Waiting{Napi::Promise::Deferred::New(env), format});
     const Napi::Promise promise = waiting_->promise.Promise();
     environment_.retain(env);
@@ -71,7 +71,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     std::optional<engine::PcmFormat> format;
   };
 
-  // These two come from engine threads, while the request is watched.
+  // Engine threads call these two while the environment watches the request.
   void arrived(Piece piece) {
     {
       const std::lock_guard lock(mutex_);
@@ -92,7 +92,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     });
   }
 
-  // On the environment's thread: keeps the promise that is waited for, if it can be kept.
+  // On the environment's thread: settles the waiting promise if a piece or the end has arrived.
   void deliver(Napi::Env env) {
     if (!waiting_) return;
     Piece piece;
@@ -122,7 +122,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   static Napi::Value value_of(Napi::Env env, const Piece& piece,
                               std::optional<engine::PcmFormat> format) {
     if (!format) return float_array(env, piece->data(), piece->size(), piece);
-    // Memory of V8's own: it may be passed on to other threads.
+    // In V8's own memory, so that JavaScript may transfer it to other threads.
     auto bytes = Napi::Uint8Array::New(env, piece->size() * engine::bytes_per_sample(*format));
     if (!engine::encode_pcm(piece->data(), piece->size(), *format, bytes.Data()))
       throw Error(ErrorCode::kSchema, "the model makes samples that are not numbers");
@@ -131,16 +131,16 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   Environment& environment_;
   const std::shared_ptr<CancelToken> cancel_;
-  std::shared_ptr<engine::GenerationRequest> request_;  // the environment's thread only
-  std::optional<Waiting> waiting_;                      // likewise
+  std::shared_ptr<engine::GenerationRequest> request_;  // only on the environment's thread
+  std::optional<Waiting> waiting_;                      // only on the environment's thread
 
-  std::mutex mutex_;  // of what follows
+  std::mutex mutex_;  // guards the members below
   std::deque<Piece> pieces_;
   bool ended_ = false;
   std::exception_ptr failure_;
 };
 
-// What JavaScript holds.
+// The object behind the JavaScript handle.
 struct StreamHandle {
   explicit StreamHandle(std::shared_ptr<Stream> held) : stream(std::move(held)) {}
   ~StreamHandle() { stream->close(); }
@@ -150,7 +150,7 @@ struct StreamHandle {
   const std::shared_ptr<Stream> stream;
 };
 
-// Bits a sample; undefined: none.
+// The format for a number of bits per sample; nullopt for undefined.
 std::optional<engine::PcmFormat> format_argument(const Napi::Value& value) {
   if (value.IsUndefined()) return std::nullopt;
   const std::int64_t bits = integer_argument(value, "bits");

@@ -24,12 +24,12 @@ void ThreadPool::queue(std::shared_ptr<CancelToken> cancel, std::function<void()
     wake_.notify_one();
     return;
   }
-  // Under the lock, so that the task is still the last one if there is no thread for it.
+  // Under the lock, so that the task is still the last one if no thread can be started.
   try {
     std::thread([this] { run(); }).detach();
     ++started_;
   } catch (const std::system_error&) {
-    if (started_ > 0) return;  // the others will come to it
+    if (started_ > 0) return;  // the other threads will run the task
     tasks_.pop_back();
     throw;
   }
@@ -46,7 +46,7 @@ void ThreadPool::run() {
     const auto running = running_.insert(running_.end(), task.cancel);
     lock.unlock();
     task.job();
-    task.job = nullptr;  // what it held goes without the lock
+    task.job = nullptr;  // frees the job's captures without the lock
     lock.lock();
     running_.erase(running);
     ended_.notify_all();

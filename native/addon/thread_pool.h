@@ -1,5 +1,6 @@
-// The project's own threads, so that long work occupies neither Node's main thread nor libuv's
-// pool. One pool per addon and process, shared by all its environments.
+// The addon's own threads, so that long work occupies neither Node's main thread nor libuv's pool.
+// All environments of a process share one pool per addon. All functions may be called from any
+// thread.
 #pragma once
 
 #include <condition_variable>
@@ -16,16 +17,16 @@ namespace sda::addon {
 
 class ThreadPool {
  public:
-  // Started on first use and never destroyed.
+  // Created on first use and never destroyed.
   static ThreadPool& shared();
 
-  // Jobs begin in the order they were queued. A job must not throw. Throws std::system_error when
-  // there is no thread for it and none can be started. After stop() the job runs here and now, with
-  // its token cancelled, so that it can tell whoever waits for it.
+  // Jobs begin in the order in which they are queued. A job must not throw. Throws
+  // std::system_error when the pool has no thread and cannot start one. After stop(), the job runs
+  // at once on the calling thread with its token cancelled, so that it can settle its promise.
   void queue(std::shared_ptr<CancelToken> cancel, std::function<void()> job);
 
-  // Cancels what is queued or runs and waits for it. For the end of the process: its exit
-  // handlers take LibTorch's static objects away, under any thread that still uses them.
+  // Cancels all queued and running jobs and waits for them. Called at the end of the process,
+  // before exit handlers destroy LibTorch's static objects, which a running job could still use.
   void stop();
 
   std::size_t size() const noexcept { return size_; }

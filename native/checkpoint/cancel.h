@@ -1,4 +1,5 @@
-// A request's off switch, set from any thread and looked at by long loops; and how far its work is.
+// Cancels one request and reports its progress. Any thread may cancel and read the progress; long
+// loops check the token.
 #pragma once
 
 #include <atomic>
@@ -27,14 +28,15 @@ class CancelToken {
     if (cancelled()) throw Cancelled();
   }
 
-  // Called once, by whoever cancels, for work that waits and so doesn't look; null: nobody waits
-  // any more. Not called for a token that is cancelled already.
+  // For work that waits and so cannot check the token: the thread that cancels calls `hook` once.
+  // Null removes the hook. A token that is cancelled already never calls it.
   void when_cancelled(std::function<void()> hook) {
     const std::lock_guard lock(mutex_);
     hook_ = std::move(hook);
   }
 
-  // By the one thread that does the work; in the work's own units.
+  // Adds to the progress, in units that the work chooses. Only the thread that does the work calls
+  // this.
   void advance(std::uint64_t amount) const noexcept {
     done_.fetch_add(amount, std::memory_order_relaxed);
   }

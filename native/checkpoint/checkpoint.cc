@@ -6,6 +6,7 @@
 #include <new>
 
 #include "checkpoint/container/reader.h"
+#include "checkpoint/container/zip_format.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/pickle/construct.h"
 #include "checkpoint/pickle/globals.h"
@@ -59,7 +60,7 @@ std::shared_ptr<std::byte> aligned_memory(std::size_t size) {
   return {memory, [](std::byte* p) { ::operator delete (p, std::align_val_t{kAlignment}); }};
 }
 
-// x → -x for `negate`, imaginary part → -imaginary part for `conjugate`.
+// `negate` changes the sign of every element, `conjugate` that of every imaginary part.
 void flip_signs(std::byte* data, std::uint64_t numel, DType dtype, bool conjugate, bool negate) {
   const std::size_t scalar = scalar_size(dtype);
   const std::size_t parts = item_size(dtype) / scalar;
@@ -96,12 +97,12 @@ FileKind sniff(const File& file) {
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), buffer.size()));
   file.read_at(0, buffer.data(), size);
   const std::string_view head(buffer.data(), size);
-  constexpr std::string_view kZipMagic = "PK\3\4";
-  // A shorter file that agrees as far as it goes is a torch file cut off, not another format.
-  const std::string_view start = head.substr(0, kZipMagic.size());
-  if (start == kZipMagic.substr(0, start.size())) return FileKind::kZip;
-  // The legacy format begins with a pickled magic number, in whatever protocol was asked for.
-  constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
+  // A file shorter than the signature that agrees with its beginning counts as a truncated torch
+  // file, not as another format.
+  const std::string_view start = head.substr(0, zip_format::kMagic.size());
+  if (start == zip_format::kMagic.substr(0, start.size())) return FileKind::kZip;
+  // A legacy file begins with a pickled magic number. Its first bytes depend on the pickle
+  // protocol.
   constexpr std::size_t kMagicPickle = 25;
   if (head[0] == '\x80' &&
       (head.substr(0, kMagicPickle).find(kLegacyMagic) != std::string_view::npos ||
@@ -165,7 +166,8 @@ void Document::allocate_arena(std::uint64_t pickle_size, Waiting waiting) {
 void Document::finish_tensors(bool swap_bytes, const File& file) {
   if (swap_bytes) {
     file.before_waiting();
-    // An untyped storage has the byte order of the first tensor that lies in it.
+    // An untyped storage takes the dtype, and so the width of its scalars, from the first tensor in
+    // it.
     arena_->for_each<Tensor>([](Tensor& tensor) {
       if (!tensor.storage->dtype) tensor.storage->dtype = tensor.dtype;
     });
@@ -216,7 +218,7 @@ StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
   const auto& items = tuple->items;
   if (items.size() < min_items || items.size() > max_items)
     throw Error(ErrorCode::kCorrupt,
-                "a storage is described by " + std::to_string(items.size()) + " values");
+                "a storage's persistent id has " + std::to_string(items.size()) + " values");
   const auto* cls = items[1].as<Global>();
   if (cls == nullptr ||
       (cls->known != Known::kTorchStorage && cls->known != Known::kTorchUntypedStorage))
@@ -225,7 +227,7 @@ StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
   const auto location = items[3].as_str();
   const auto count = items[4].as_int();
   if (!key || !location || !count)
-    throw Error(ErrorCode::kCorrupt, "a storage is described wrongly");
+    throw Error(ErrorCode::kCorrupt, "a storage's persistent id has values of the wrong types");
   if (key->size() > limits::kMaxNameBytes)
     throw Error(ErrorCode::kLimit,
                 "a storage with a key of " + std::to_string(key->size()) + " bytes");

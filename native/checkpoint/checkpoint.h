@@ -1,4 +1,4 @@
-// Opens a torch.save file: container, pickle and weights, as one immutable document.
+// Opens a torch.save file: container, pickle and weights become one immutable document.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ enum class Container { kZip, kLegacy };
 
 // How a document holds the bytes of its storages.
 enum class Hold {
-  kNothing,  // reads none: for metadata and inspection
-  kMemory,   // its own memory, every record's CRC-32 checked while it is read
-  kMapping,  // the file mapped copy-on-write, weights unchecked; see MappedFile on truncation
+  kNothing,  // reads no storages: for metadata and inspection
+  kMemory,   // in memory of the document's own; checks every record's CRC-32 while reading
+  kMapping,  // maps the file copy-on-write and checks no weights; see MappedFile about truncation
 };
 
 struct OpenOptions {
@@ -29,16 +29,18 @@ struct OpenOptions {
   const CancelToken* cancel = nullptr;
 };
 
-// Values point into the document; the bytes of storages and arrays have owners of their own and
-// may outlive it. Immutable once open, so any thread may read it.
+// An open file. Its values point into the document and must not outlive it. The bytes of storages
+// and arrays have owners of their own, which may outlive the document. A document never changes, so
+// any number of threads may read it.
 class Document {
  public:
   static std::shared_ptr<const Document> open(const std::string& path, const OpenOptions& options);
-  // The document if that takes no waiting and well under a millisecond: a small pickle, all in the
-  // kernel's caches, and weights mapped or not wanted. Null for every other file, sound or not.
+  // Opens the file on the calling thread if that takes well under a millisecond and never waits for
+  // the disk: the pickle is small, the file is in the kernel's caches, and weights are mapped or
+  // not read. Returns null for every other file, sound or damaged.
   static std::shared_ptr<const Document> open_at_once(const std::string& path,
                                                       const OpenOptions& options) noexcept;
-  // Of an open file, which is not needed afterwards.
+  // The same for a file that is open already. The document does not use `file` afterwards.
   static std::shared_ptr<const Document> open(const File& file, const OpenOptions& options);
 
   Container container() const noexcept { return container_; }
@@ -53,7 +55,8 @@ class Document {
   Document() = default;
 
   void allocate_arena(std::uint64_t pickle_size, Waiting waiting);
-  // Brings storages into host byte order and makes tensors row-major where they aren't.
+  // Converts storages to host byte order and makes a row-major copy of each tensor that is not
+  // row-major.
   void finish_tensors(bool swap_bytes, const File& file);
 
   Container container_ = Container::kZip;
@@ -65,18 +68,18 @@ class Document {
 };
 
 struct TensorInfo {
-  std::string name;  // the keys on the way to it, joined by dots
+  std::string name;  // the keys that lead to the tensor, joined by dots
   DType dtype;
   std::vector<std::int64_t> shape;
   std::uint64_t bytes;
 };
 
-// Every tensor and array of the document, in the order of the file; one that is reached twice is
-// listed where it is reached first.
+// Every tensor and array of the document, in the order of the file. A tensor that is reached twice
+// is listed once, where it is reached first.
 std::vector<TensorInfo> list_tensors(const Document& document);
 
-// The tensors of a dict of the top-level dict; kFormat when it isn't there, kSchema when it holds
-// anything but tensors with string keys.
+// The tensors of the dict that the top-level dict holds under `key`. Throws kFormat when there is
+// no such dict, and kSchema when it holds anything but tensors with string keys.
 StateDict state_dict(const std::shared_ptr<const Document>& document, std::string_view key);
 
 struct FileReport {
@@ -85,8 +88,8 @@ struct FileReport {
   std::vector<std::string> problems;  // empty: the file is sound
 };
 
-// Checks each record's headers and CRC and the pickle, and goes on after the first problem.
-// Throws only when the file cannot be read at all.
+// Checks the pickle and each record's headers and CRC. It collects problems instead of stopping at
+// the first one, and throws only when the system cannot read the file.
 FileReport verify_file(const std::string& path, const CancelToken* cancel);
 
 }  // namespace sda

@@ -1,5 +1,5 @@
-// Errors of the native layers. They carry a stable code and what the failing layer knew;
-// nobody above parses the message.
+// Errors of the native layers: a stable code, a message for people, and details (path, offset, …)
+// that the failing layer adds. Callers use the code and the details; nothing parses the message.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +13,9 @@
 namespace sda {
 
 enum class ErrorCode {
-  kNotFound,
-  kFormat,
-  kCorrupt,
-  kUnsafe,
-  kVersion,
-  kSchema,
-  kLimit,
-  kArgument,
-  kDevice,
-  kLibTorch,
-  kNative,
-  kDisposed,
-  kLocked,
-  kIo,
+#define SDA_ERROR_CODE(name, text) name,
+#include "checkpoint/error_codes.def"
+#undef SDA_ERROR_CODE
 };
 
 // "ERR_SDA_NOT_FOUND" and so on: the name that JavaScript sees.
@@ -38,7 +27,7 @@ class Error : public std::exception {
  public:
   Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
 
-  // Adds a detail unless an inner layer has already given one of that name.
+  // Adds a detail, unless an inner layer has added one of that name already.
   Error& with(std::string_view key, DetailValue value) &;
   Error&& with(std::string_view key, DetailValue value) &&;
 
@@ -55,7 +44,7 @@ class Error : public std::exception {
   std::vector<std::pair<std::string, DetailValue>> details_;
 };
 
-// Thrown by a loop that found its CancelToken set.
+// Thrown by work whose CancelToken has been cancelled.
 class Cancelled : public std::exception {
  public:
   const char* what() const noexcept override { return "cancelled"; }

@@ -6,55 +6,57 @@
 
 namespace sda::limits {
 
-// Entries of a zip's central directory, and its size.
+// The entries of a zip archive's central directory, and its size in bytes.
 inline constexpr std::uint64_t kMaxRecords = 200'000;
 inline constexpr std::uint64_t kMaxDirectoryBytes = std::uint64_t{256} << 20;
 
-// data.pkl; also where the reader stops looking for the end of a legacy file's pickle.
+// The size of data.pkl. In a legacy file, the reader looks for the end of the pickles up to here.
 inline constexpr std::uint64_t kMaxPickleBytes = std::uint64_t{1} << 30;
 
-// What a pickle's values may cost, here and as JavaScript values, beyond what the rest of the file
-// has in bytes.
+// Memory for a pickle's values, in C++ and as JavaScript values together. The size of the file
+// without its pickle is added to this limit.
 inline constexpr std::uint64_t kPickleHeapBytes = std::uint64_t{48} << 20;
 
-// Bytes that are decoded or copied out of the pickle, beyond twice the file's own size (a Fortran-
-// ordered array in protocol 2 is decoded first and then reordered).
+// Bytes that are decoded or copied out of the pickle. Twice the size of the file is added to this
+// limit: a Fortran-ordered array in protocol 2 is decoded first and reordered then.
 inline constexpr std::uint64_t kPickleDataBytes = std::uint64_t{16} << 20;
 
-// Dicts, lists, tensors and other objects of one pickle.
+// The dicts, lists, tensors and other objects of one pickle.
 inline constexpr std::size_t kMaxObjects = 2'000'000;
 
-// Containers within containers.
+// How deep containers nest. lib/torch/encode.ts has the same limit for writing.
 inline constexpr int kMaxDepth = 1000;
 
-// Memo indices may run ahead of the number of memo writes by this much; Python's pickler never
-// does.
+// How far a memo index may exceed the number of memo entries written so far. Python's pickler never
+// exceeds it at all.
 inline constexpr std::uint64_t kMemoSlack = 65'536;
 
-// What is read on the caller's own thread where nothing has to be waited for: directories, pickles
-// and what becomes of them. PyTorch's own models have a few kilobytes of each.
+// What a read on the caller's own thread may take: the size of a zip directory or a pickle, and the
+// memory of the pickle's values. Typical models need a few kilobytes of each.
 inline constexpr std::uint64_t kAtOnceBytes = 64 << 10;
 inline constexpr std::uint64_t kAtOnceHeapBytes = 1 << 20;
 
-// Digits are quadratic to print: an integer longer than this is no configuration value.
+// The size of an integer. Printing one takes time quadratic in its digits.
 inline constexpr std::size_t kMaxIntegerBytes = 8192;
 
 inline constexpr std::size_t kMaxDimensions = 64;
 
-// Names are looked up and compared wherever they are referred to, which takes two bytes of pickle.
+// The length of a global's or storage's name. A two-byte reference in the pickle is enough to have
+// a name looked up and compared again.
 inline constexpr std::size_t kMaxNameBytes = 1024;
 
-// Entries of a tensor's metadata; PyTorch writes two.
+// The entries of a tensor's metadata dict. PyTorch writes at most two.
 inline constexpr std::size_t kMaxTensorMetadata = 64;
 
-// All names of a list of tensors together, beyond the file's own size.
+// The total length of the names that list_tensors() makes. The size of the file is added to this
+// limit.
 inline constexpr std::uint64_t kTensorNameBytes = std::uint64_t{16} << 20;
 
-// Problems that a report lists; the others are counted.
+// The problems that a report lists. It only counts the others.
 inline constexpr std::size_t kMaxProblems = 1000;
 
-// Bytes that non-contiguous or expanded tensors may take when made contiguous, beyond the file's
-// own size.
+// The bytes of row-major copies of expanded and transposed tensors. The size of the file is added
+// to this limit.
 inline constexpr std::uint64_t kMaterializeBytes = std::uint64_t{16} << 20;
 
 }  // namespace sda::limits

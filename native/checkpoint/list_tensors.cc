@@ -38,21 +38,23 @@ class Walk {
   }
 
  private:
-  // A key may be a megabyte long, and a reference to it takes two bytes of pickle.
-  void pay(std::size_t bytes) {
+  // Limits the total length of the names: a key may be a megabyte long, and each further use of it
+  // takes only two bytes of pickle.
+  void charge(std::size_t bytes) {
     if (bytes > name_budget_)
-      throw Error(ErrorCode::kLimit, "the names of the tensors are longer than the file justifies");
+      throw Error(ErrorCode::kLimit,
+                  "the tensors' names are longer than the size of the file allows");
     name_budget_ -= bytes;
   }
 
   void add(DType dtype, std::span<const std::int64_t> shape, std::uint64_t bytes) {
-    pay(name_.size());
+    charge(name_.size());
     out_.push_back({name_, dtype, {shape.begin(), shape.end()}, bytes});
   }
 
   void visit_below(std::string_view key, const Value& value, int depth) {
     const std::size_t length = name_.size();
-    pay(key.size());
+    charge(key.size());
     if (length > 0) name_ += '.';
     name_ += key;
     visit(value, depth + 1);
@@ -76,7 +78,7 @@ class Walk {
 
   std::vector<TensorInfo>& out_;
   std::uint64_t name_budget_;
-  std::string name_;  // of what is visited
+  std::string name_;  // of the value that is visited
   std::unordered_set<const Object*> seen_;
 };
 

@@ -18,8 +18,8 @@ StateDict state_dict(const std::shared_ptr<const Document>& document, std::strin
   for (const auto& [name, value] : dict->entries) {
     const auto* tensor = value.as<Tensor>();
     if (!name.as_str() || tensor == nullptr)
-      throw Error(ErrorCode::kSchema,
-                  "'" + std::string(key) + "' holds a " + describe(value) + " where tensors belong")
+      throw Error(ErrorCode::kSchema, "'" + std::string(key) + "' holds a " + describe(value) +
+                                          "; expected tensors only")
           .with("field", std::string(key) + "." +
                              (name.as_str() ? std::string(name.view()) : describe(name)));
     NamedTensor& named = tensors.emplace_back();

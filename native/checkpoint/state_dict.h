@@ -1,4 +1,5 @@
-// A model's weights as the engine takes them: names, shapes and memory that somebody keeps alive.
+// A model's weights as the engine takes them: names, shapes and memory. Each tensor shares the
+// ownership of its memory.
 #pragma once
 
 #include <cstddef>

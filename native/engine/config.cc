@@ -28,9 +28,9 @@ void check_config(const SpectrogramConfig& config) {
   check_range("hop_length", config.hop_length, 1, config.n_fft);
   check_range("n_mels", config.n_mels, 1, kMaxMels);
   const double top = upper_frequency(config);
-  // Negated so that NaN is refused too.
+  // Written so that NaN is refused too.
   if (!(config.f_min >= 0.0 && std::isfinite(config.f_min))) {
-    refuse("f_min", "a frequency from 0 Hz up", std::to_string(config.f_min));
+    refuse("f_min", "a frequency of at least 0 Hz", std::to_string(config.f_min));
   }
   if (!(top > config.f_min && top <= static_cast<double>(kMaxSampleRate))) {
     refuse("f_max", "above f_min and at most " + std::to_string(kMaxSampleRate) + " Hz",

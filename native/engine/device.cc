@@ -16,7 +16,7 @@ namespace {
 
 std::filesystem::path libtorch_folder() {
   Dl_info found{};
-  // Any function that libtorch_cpu defines out of line tells where it was loaded from.
+  // The address of any function that libtorch_cpu exports gives the path of the library.
   if (dladdr(reinterpret_cast<const void*>(&at::globalContext), &found) == 0) return {};
   return std::filesystem::path(found.dli_fname).parent_path();
 }
@@ -29,17 +29,17 @@ CudaState open_cuda() {
     state.reason = "this LibTorch is a CPU build: there is no " + library.string();
     return state;
   }
-  // Its static initialisers register the CUDA kernels and hooks; it is never closed.
+  // Its static initialisers register the CUDA kernels and hooks, so it is never closed.
   if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     const char* why = dlerror();
-    state.reason = "LibTorch's CUDA library can't be opened: " +
+    state.reason = "LibTorch's CUDA library cannot be opened: " +
                    std::string(why == nullptr ? "unknown reason" : why);
     return state;
   }
   const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();
   state.devices = hooks.hasCUDA() ? hooks.deviceCount() : 0;
   if (state.devices == 0) {
-    state.reason = "LibTorch has CUDA, but no driver with a GPU answers";
+    state.reason = "LibTorch has CUDA, but no driver finds a GPU";
   }
   return state;
 }
@@ -72,7 +72,8 @@ c10::Device choose_device(const std::string& requested) {
     return at::hasMPS() ? c10::DeviceType::MPS : c10::DeviceType::CPU;
   }
   if (requested == "mps") {
-    if (!at::hasMPS()) unavailable(requested, "this LibTorch has no Metal, or it doesn't answer");
+    if (!at::hasMPS())
+      unavailable(requested, "this LibTorch has no Metal support, or Metal does not respond");
     return c10::DeviceType::MPS;
   }
   if (requested == "cuda") return choose_cuda(requested, 0);

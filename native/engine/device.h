@@ -1,4 +1,4 @@
-// Which device a name stands for, and LibTorch's CUDA half, which is opened only when asked about.
+// Device names, and LibTorch's CUDA library, which is opened only when a caller asks for CUDA.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -7,18 +7,17 @@
 
 namespace sda::engine {
 
-// What may be wrong between here and a CUDA device; empty when one answers.
 struct CudaState {
   int devices = 0;
-  std::string reason;
+  std::string reason;  // why there is no device; empty when there is one
 };
 
-// Opens libtorch_cuda beside libtorch_cpu on the first call, when it is there. Hundreds of
-// milliseconds then, nothing later; any thread.
+// On the first call, opens libtorch_cuda from the folder of libtorch_cpu, if it exists: this takes
+// hundreds of milliseconds. Later calls return the same object. From any thread.
 const CudaState& cuda_state();
 
-// The meaning of "auto", "cpu", "cuda", "cuda:N", "mps": kArgument for another text, kDevice with
-// the reason for a device that isn't there.
+// Takes "auto", "cpu", "cuda", "cuda:N" or "mps". Throws kArgument for any other text, and kDevice
+// with the reason when the device is not available.
 c10::Device choose_device(const std::string& requested);
 
 }  // namespace sda::engine

@@ -1,4 +1,4 @@
-// The facade: what engine.h promises, by way of the parts.
+// Implements engine.h with the parts in the folders below.
 #include "engine/engine.h"
 
 #include <ATen/Version.h>
@@ -16,8 +16,8 @@
 namespace sda::engine {
 namespace {
 
-// Of the library that is loaded, which needn't be the one compiled against: its build settings read
-// "…, TORCH_VERSION=2.13.0, …".
+// The version of the loaded library, which may differ from the version of the headers. Its build
+// settings contain "…, TORCH_VERSION=2.13.0, …".
 std::string libtorch_version() {
   const std::string settings = at::show_config();
   const std::string key = "TORCH_VERSION=";

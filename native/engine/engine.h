@@ -1,5 +1,7 @@
-// The sound engine as the rest of the house sees it: no LibTorch header is needed to use it.
-// Model and Spectrogram are immutable after creation and may be used from any number of threads.
+// The sound engine's public interface. Using it needs no LibTorch header.
+// Model and Spectrogram are immutable after creation: any number of threads may use one at once.
+// create(), encode(), decode(), waveform_to_mel() and mel_to_waveform() work on the calling thread.
+// On an engine thread (threads/scheduler.h), other engine threads help with their loops.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +27,7 @@ struct SpectrogramConfig {
   bool operator==(const SpectrogramConfig&) const = default;
 };
 
-// Row-major float32. The memory belongs to whoever holds the pointer.
+// Row-major float32. `data` owns the memory.
 struct FloatTensor {
   std::vector<std::int64_t> shape;
   std::shared_ptr<float[]> data;
@@ -34,25 +36,25 @@ struct FloatTensor {
 
 struct EngineInfo {
   std::string libtorch;  // "2.13.0"
-  bool cuda;             // this LibTorch has CUDA and a driver answers
+  bool cuda;             // this LibTorch has CUDA and its driver finds a device
   int cuda_devices;
-  int threads;  // of the engine's
+  int threads;  // number of engine threads
 };
 EngineInfo info();
 
-// "auto", "cpu", "cuda", "cuda:1", "mps" → the device that will be used ("cpu", "cuda:0"); throws
-// kDevice with the reason.
+// "auto", "cpu", "cuda", "cuda:1", "mps" → the device that will be used ("cpu", "cuda:0"). Throws
+// kDevice with the reason when the device is not available.
 std::string resolve_device(const std::string& requested);
 
 class Model {
  public:
-  // Checks every name and shape (kSchema, detail "tensor"), converts other float types to float32,
-  // and on the CPU uses float32 weights where they lie.
+  // Checks every name and shape (kSchema, detail "tensor"). Converts other float types to float32.
+  // On the CPU, float32 weights are not copied: the model shares ownership of their memory.
   static std::shared_ptr<const Model> create(const StateDict& weights, std::int64_t latent_dim,
                                              const SpectrogramConfig& config,
                                              const std::string& device);
-  // Whether create() and Spectrogram::create() would only point at what is there already: float32
-  // weights, used on the CPU, and a configuration that has been used before.
+  // Whether create() and Spectrogram::create() take no noticeable time: the weights are float32 and
+  // stay on the CPU, and the tables of this configuration are already cached.
   static bool is_instant(const StateDict& weights, const SpectrogramConfig& config,
                          const std::string& device);
   virtual ~Model() = default;
@@ -118,9 +120,10 @@ struct Generation {
 struct AudioFormat {
   std::int64_t sample_rate;
   std::int64_t channels;
-  std::int64_t frames;  // samples a channel
+  std::int64_t frames;  // samples per channel
 };
-// Of what the options give: known before any work. Throws kArgument with detail "option".
+// The format of the sound that the options ask for, known before any work. Throws kArgument with
+// detail "option".
 AudioFormat audio_format(const Model& model, const Spectrogram& spectrogram,
                          const GenerateOptions& options);
 

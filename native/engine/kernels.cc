@@ -31,8 +31,8 @@ SDA_MULTIVERSION void scale_spectrum(const float* __restrict magnitude,
 namespace {
 
 // e^x for |x| ≤ kFarthest, to about a unit in the last place: x = n·ln 2 + r, and the series of e^r
-// (Cody and Waite 1980, "Software Manual for the Elementary Functions"). Not the C library's, which
-// has other roundings on other processors, and takes one value at a time.
+// (Cody and Waite 1980, "Software Manual for the Elementary Functions"). The C library's exp rounds
+// differently on different processors, and takes one value at a time.
 constexpr double kFarthest = 700.0;
 constexpr double kShifter = 6755399441055744.0;  // 1.5 · 2^52: adding it rounds to a whole number
 constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
@@ -57,7 +57,7 @@ SDA_INLINE double exponential(double x) {
   const double r = x - n * kLn2High - n * kLn2Low;
   double sum = kSeries[13];
   for (int i = 12; i >= 0; --i) sum = sum * r + kSeries[i];
-  // The whole number is in the low bits of the shifted value; as an exponent it scales by 2^n.
+  // The low bits of the shifted value hold n. Added to the exponent bits, it scales by 2^n.
   const auto bits = std::bit_cast<std::int64_t>(shifted) << 52;
   return std::bit_cast<double>(std::bit_cast<std::int64_t>(sum) + bits);
 }
@@ -84,7 +84,7 @@ SDA_MULTIVERSION void squared_magnitude_lanes(const float* __restrict spectra,
 SDA_MULTIVERSION void sigmoid(const float* x, float bias, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
     const double wide = -static_cast<double>(x[i] + bias);
-    // Comparisons that a NaN passes through.
+    // Clamped by comparisons that leave a NaN as it is.
     const double low = wide > kFarthest ? kFarthest : wide;
     const double near = low < -kFarthest ? -kFarthest : low;
     out[i] = static_cast<float>(1.0 / (1.0 + exponential(near)));
@@ -93,7 +93,7 @@ SDA_MULTIVERSION void sigmoid(const float* x, float bias, float* out, std::int64
 
 SDA_MULTIVERSION_FMA void weighted_sum(const double* weights, const double* rows,
                                        std::int64_t count, std::int64_t length, float* out) {
-  constexpr std::int64_t kTile = 32;  // sums that fit the registers
+  constexpr std::int64_t kTile = 32;  // as many sums as fit into the registers
   for (std::int64_t first = 0; first < length; first += kTile) {
     double sums[kTile] = {};
     if (length - first >= kTile) {
@@ -128,8 +128,8 @@ SDA_MULTIVERSION void advance_phase(const std::complex<float>* __restrict rebuil
   for (std::int64_t i = 0; i < count; ++i) {
     const float real = now[2 * i] - momentum * before[2 * i];
     const float imag = now[2 * i + 1] - momentum * before[2 * i + 1];
-    // torch's |a| is right to half a unit in the last place, which takes a wider sum of squares;
-    // its division multiplies by the reciprocal.
+    // torch's |a| is correct to half a unit in the last place, so the squares are summed in double.
+    // torch's division multiplies by the reciprocal.
     const double square = double{real} * real + double{imag} * imag;
     const float reciprocal = 1.0F / (static_cast<float>(std::sqrt(square)) + 1e-16F);
     before[2 * i] = magnitude[i] * (real * reciprocal);

@@ -1,5 +1,5 @@
-// The inner loops of the short-time Fourier transform, compiled once per instruction set and chosen
-// at load time. No allocation, no threads.
+// The inner loops of the spectrogram and the decoder, compiled once per instruction set; the loader
+// chooses. They allocate nothing and run on the calling thread.
 #pragma once
 
 #include <complex>
@@ -19,18 +19,18 @@ void accumulate(const float* a, float* out, std::int64_t count);
 // spectrum[i] *= magnitude[i]
 void scale_spectrum(const float* magnitude, std::complex<float>* spectrum, std::int64_t count);
 
-// out[i] = max(0, Σ weights[k] · rows[k][i]) over `count` rows of `length`, in double precision and
-// in the order of k.
+// out[i] = max(0, Σ weights[k] · rows[k][i]) over `count` rows of `length` values, in double
+// precision, summed in the order of k.
 void weighted_sum(const double* weights, const double* rows, std::int64_t count,
                   std::int64_t length, float* out);
 
-// out[i] = 1 / (1 + e^-(x[i] + bias)), in double precision, and rounded to float.
+// out[i] = 1 / (1 + e^-(x[i] + bias)), computed in double precision and rounded to float.
 void sigmoid(const float* x, float bias, float* out, std::int64_t count);
 
-// out[lane] = Σ weights[k] · rows[k][lane] over eight lanes, in the order of k.
+// out[lane] = Σ weights[k] · rows[k][lane] for eight lanes, summed in the order of k.
 void weighted_lanes(const float* weights, const float* rows, std::int64_t count, float* out);
 
-// out[k][lane] = |spectra[k]|², of eight frames side by side: spectra [count][2][8].
+// out[k][lane] = |spectra[k]|² for eight frames side by side: spectra is [count][2][8].
 void squared_magnitude_lanes(const float* spectra, float* out, std::int64_t count);
 
 // out[i] = |spectrum[i]|²

@@ -1,5 +1,5 @@
-# The engine's sources and what they need beside LibTorch. Included by the root CMakeLists.txt, after
-# cmake/libtorch.cmake.
+# The engine's sources, and the libraries that they need beside LibTorch. The root CMakeLists.txt
+# includes this file after cmake/libtorch.cmake.
 set(SDA_ENGINE_DIR ${CMAKE_CURRENT_LIST_DIR})
 set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/sound/butterworth.cc
@@ -21,15 +21,14 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/kernels.cc
     ${SDA_ENGINE_DIR}/spectrum/lane_fft.cc
     ${SDA_ENGINE_DIR}/spectrum/lane_griffin_lim.cc
+    ${SDA_ENGINE_DIR}/libtorch_threads.cc
     ${SDA_ENGINE_DIR}/generation/latent_path.cc
     ${SDA_ENGINE_DIR}/generation/latent_source.cc
     ${SDA_ENGINE_DIR}/sound/loudness.cc
     ${SDA_ENGINE_DIR}/spectrum/mel_scale.cc
-    ${SDA_ENGINE_DIR}/threads/parallel.cc
     ${SDA_ENGINE_DIR}/sound/pcm.cc
     ${SDA_ENGINE_DIR}/sound/quality.cc
     ${SDA_ENGINE_DIR}/sound/resample.cc
-    ${SDA_ENGINE_DIR}/threads/scheduler.cc
     ${SDA_ENGINE_DIR}/sound/spatial.cc
     ${SDA_ENGINE_DIR}/spectrum/spectral_tables.cc
     ${SDA_ENGINE_DIR}/spectrum/spectrogram.cc
@@ -37,16 +36,18 @@ set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/tensors.cc
     ${SDA_ENGINE_DIR}/network/vae_weights.cc)
 
-# So that square roots vectorise; and no product may be fused with a sum, which would round otherwise on
-# processors that can: the same sound on all of them.
+# The math flags let the compiler vectorise square roots. -ffp-contract=off forbids it to fuse a
+# product with a sum: a fused operation rounds differently, and the sound must be the same on every
+# processor.
 set_source_files_properties(
-  ${SDA_ENGINE_DIR}/network/conv_kernels_plain.cc ${SDA_ENGINE_DIR}/kernels.cc ${SDA_ENGINE_DIR}/spectrum/lane_fft.cc
+  ${SDA_ENGINE_DIR}/network/conv_kernels_plain.cc ${SDA_ENGINE_DIR}/kernels.cc
+  ${SDA_ENGINE_DIR}/spectrum/lane_fft.cc
   PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math;-ffp-contract=off;-Wno-psabi")
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND SDA_ENGINE_SOURCES ${SDA_ENGINE_DIR}/network/conv_kernels_avx512.cc
        ${SDA_ENGINE_DIR}/network/conv_kernels_fma.cc)
-  # GCC 12 warns of what its own header leaves undefined.
+  # GCC 12 warns about variables that its own header leaves uninitialised.
   set_source_files_properties(
     ${SDA_ENGINE_DIR}/network/conv_kernels_avx512.cc
     PROPERTIES COMPILE_OPTIONS

@@ -37,7 +37,7 @@ at::Tensor view_of(const FloatTensor& tensor, at::IntArrayRef expected, const st
   if (!matches) {
     throw Error(ErrorCode::kArgument, what + " has shape " + shape_text(tensor.shape) +
                                           ", expected " + shape_text(expected) +
-                                          " with no axis empty")
+                                          ", every extent at least 1")
         .with("option", what)
         .with("expected", shape_text(expected))
         .with("found", shape_text(tensor.shape));
@@ -50,7 +50,7 @@ FloatTensor to_float_tensor(const at::Tensor& tensor) {
   FloatTensor result;
   result.shape = plain.sizes().vec();
   float* data = plain.data_ptr<float>();
-  // The deleter owns the tensor, and with it the memory.
+  // The deleter holds the tensor, which owns the memory.
   result.data = std::shared_ptr<float[]>(data, [plain = std::move(plain)](float*) {});
   return result;
 }

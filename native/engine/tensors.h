@@ -1,4 +1,4 @@
-// Between the public FloatTensor and ATen, and the checks that every entry point shares.
+// Conversions between the public FloatTensor and ATen, and checks that every entry point uses.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,12 +15,13 @@ std::string shape_text(at::IntArrayRef shape);
 // Throws kArgument with detail "option" = name.
 [[noreturn]] void bad_argument(const std::string& name, const std::string& message);
 
-// A float32 CPU tensor over the caller's memory: valid for as long as `tensor` lives. Every extent
-// must match `expected`, where -1 stands for any extent from 1 up; otherwise kArgument naming
-// `what`.
+// A float32 CPU tensor on the caller's memory, valid as long as `tensor` lives. Every extent must
+// match `expected`, where -1 stands for any extent of at least 1. Otherwise throws kArgument with
+// detail "option" = what.
 at::Tensor view_of(const FloatTensor& tensor, at::IntArrayRef expected, const std::string& what);
 
-// Row-major float32 on the CPU; shares the tensor's memory when it already is that.
+// Row-major float32 on the CPU. Shares the tensor's memory if it already has that form; copies
+// otherwise.
 FloatTensor to_float_tensor(const at::Tensor& tensor);
 
 }  // namespace sda::engine

@@ -1,4 +1,4 @@
-// What tells one state of a file from another, as lib/library/index/folder.ts writes it.
+// Identifies one state of a file, in the same form as identityOf() of lib/library/index/folder.ts.
 #pragma once
 
 #include <sys/stat.h>
@@ -8,10 +8,12 @@
 
 namespace sda::library {
 
-// Device, inode, size, time of the last change of its bytes, and of anything.
+// "device:inode:size:mtime:ctime", with times in nanoseconds. Changes whenever the file is replaced
+// or written to.
 std::string identity_of(const struct stat& info);
 
-// Whether two identities are of the same bytes: renaming a file changes nothing but its last time.
+// Whether two identities stand for the same bytes. Renaming a file changes only its ctime, which
+// this comparison ignores.
 bool same_content(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace sda::library

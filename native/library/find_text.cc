@@ -13,7 +13,7 @@ std::vector<std::uint32_t> find_text(std::string_view all, std::span<const std::
   auto next = starts.begin();
   std::size_t from = *next;
   while (from < all.size()) {
-    // The C library's, which goes by the machine's vector instructions.
+    // The C library's search uses the processor's vector instructions.
     const void* hit = ::memmem(all.data() + from, all.size() - from, sought.data(), sought.size());
     if (hit == nullptr) break;
     const auto at = static_cast<std::size_t>(static_cast<const char*>(hit) - all.data());

@@ -1,5 +1,5 @@
-// Finds which of many texts contain another. They lie one after the other in one piece of memory:
-// one search through all of it is many times as fast as one through each.
+// Finds which of many texts contain another text. The texts follow each other in one block of
+// memory: one search through the block is many times as fast as a search through each text.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 namespace sda::library {
 
-// `starts` has where each text begins, ascending. Returns the numbers of those with `sought` in
-// them, ascending, each once. No text contains what separates it from the next, and neither does
-// `sought`, so a match never spans two of them.
+// `starts` has the offset of each text in `all`, in ascending order. Returns the indices of the
+// texts that contain `sought`, in ascending order, each once. Neither the texts nor `sought` may
+// contain the separator between texts, so that no match spans two texts.
 std::vector<std::uint32_t> find_text(std::string_view all, std::span<const std::uint32_t> starts,
                                      std::string_view sought);
 

@@ -22,7 +22,7 @@ namespace {
       .with("errno", std::int64_t{number});
 }
 
-// Whether the path still names the file behind the descriptor. Somebody may have removed it.
+// Whether the path still names the file behind the descriptor. Another program may have removed it.
 bool still_named(int descriptor, const std::string& path) {
   struct stat held;
   struct stat named;
@@ -39,8 +39,8 @@ std::unique_ptr<FolderLock> FolderLock::try_acquire(const std::string& path) {
       if (errno == EINTR) continue;
       throw_errno(path, errno);
     }
-    // flock and not fcntl: it belongs to this descriptor alone, so two libraries in one process
-    // exclude each other, too, and closing any other descriptor of the file releases nothing.
+    // flock(), not fcntl(): the lock belongs to this descriptor alone. Two libraries in one process
+    // therefore exclude each other, and closing another descriptor of the file keeps the lock.
     if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
       const int number = errno;
       ::close(descriptor);

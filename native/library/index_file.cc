@@ -24,7 +24,8 @@ std::string identity_of(const File& file) {
   return library::identity_of(info);
 }
 
-// For a moment while it comes to its name, an index can't be opened without waiting, see rename.h.
+// While another process exchanges the index under a lease (see rename.h), opening it without
+// waiting fails with EWOULDBLOCK. This function then tries again for a short time.
 std::unique_ptr<const File> open_index(const std::string& path) {
   for (int attempt = 1;; ++attempt) {
     try {
@@ -54,7 +55,7 @@ IndexFile read_index(const std::string& path, const CancelToken& cancel) {
       file.read_at(0, bytes->data(), bytes->size());
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kCorrupt) throw;
-      whole = false;  // it became shorter
+      whole = false;  // the file became shorter meanwhile
     }
     cancel.throw_if_cancelled();
     if (whole && (identity_of(file) == before || attempt == kAttempts)) {
@@ -63,7 +64,8 @@ IndexFile read_index(const std::string& path, const CancelToken& cancel) {
       return {std::move(bytes), before, std::move(layout)};
     }
     if (attempt == kAttempts)
-      throw Error(ErrorCode::kIo, "'" + path + "' changes while it is read").with("path", path);
+      throw Error(ErrorCode::kIo, "'" + path + "' keeps changing while it is read")
+          .with("path", path);
     std::this_thread::sleep_for(kPause);
   }
 }

@@ -1,4 +1,4 @@
-// Reads a library's index whole, as one moment left it.
+// Reads a library's index as a consistent whole.
 #pragma once
 
 #include <memory>
@@ -13,13 +13,14 @@ namespace sda::library {
 
 struct IndexFile {
   std::shared_ptr<PageBuffer> bytes;
-  // Changes whenever the file is replaced or written to: device, inode, size and both times.
+  // The file's identity_of() at the time of reading.
   std::string identity;
+  // nullopt: the JSON parser must read the index; see scan_index().
   std::optional<IndexLayout> layout;
 };
 
-// Throws kNotFound, kIo, kFormat (not a regular file) and kLimit. A file that is being written in
-// place is read again until it holds still, a few times.
+// Throws kNotFound, kIo, kFormat (not a regular file) and kLimit. Reads the file again when it
+// changes meanwhile, up to 20 times, 10 ms apart. Runs on any thread.
 IndexFile read_index(const std::string& path, const CancelToken& cancel);
 
 }  // namespace sda::library

@@ -10,11 +10,12 @@ namespace {
 enum class Kind { kText, kInteger, kFloat, kBoolean, kTexts };
 
 struct Field {
-  std::string_view before;  // from the end of the previous value to this one
+  std::string_view before;  // the text between the previous value and this one
   Kind kind;
 };
 
-// lib/format/names.ts has the same names in the same order.
+// lib/format/names.ts has the same names in the same order; test/native/constants.test.ts compares
+// them.
 constexpr std::array<Field, kFieldCount> kFields = {{
     {": {\n      \"model_id\": ", Kind::kText},
     {",\n      \"name\": ", Kind::kText},
@@ -41,10 +42,12 @@ constexpr std::string_view kBeforeTag = "\n        ";
 constexpr std::string_view kAfterTags = "\n      ]";
 constexpr std::string_view kAfterEntry = "\n    }";
 
-// Whole numbers of this many digits are exact in a double; longer ones are for the JSON parser.
+// The longest integer, sign included, that the scanner accepts: a double holds it exactly. The JSON
+// parser handles longer ones.
 constexpr std::size_t kMaxDigits = 15;
 
-// Printable ASCII without the quote and the backslash: what stands for itself in a string.
+// The characters that stand for themselves in a JSON string: printable ASCII except quote and
+// backslash.
 constexpr std::array<bool, 256> kPlain = [] {
   std::array<bool, 256> plain{};
   for (std::size_t c = 0x20; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\';
@@ -57,7 +60,8 @@ int hex_digit(char c) {
   return -1;
 }
 
-// Each function moves past what it names, or returns false and leaves the position anywhere.
+// A position in the text. Each function below moves past the item that it is named after, or
+// returns false and leaves the position undefined. Only literal() leaves it unchanged then.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : text_(text) {}
@@ -75,7 +79,8 @@ class Cursor {
     return true;
   }
 
-  // As json.dump(ensure_ascii=True) writes strings, in which every text has one form only.
+  // A string as json.dump(ensure_ascii=True) writes it. That form is unique, so equal keys have
+  // equal bytes.
   bool text() {
     if (!literal("\"")) return false;
     for (;;) {
@@ -124,7 +129,7 @@ class Cursor {
     return position_ > start;
   }
 
-  // No digit follows a leading zero.
+  // An integer of any length, without leading zeros.
   bool whole_part() {
     literal("-");
     const std::size_t start = position_;
@@ -150,7 +155,7 @@ class Cursor {
   std::size_t position_ = 0;
 };
 
-// Fills the value ends and the flags of the entry whose key the cursor has just passed.
+// Scans an entry after its key. Sets its value ends and flags.
 bool regular_entry(Cursor& cursor, std::uint32_t* entry) {
   bool not_finite = false;
   for (std::size_t i = 0; i < kFieldCount; ++i) {
@@ -206,9 +211,9 @@ std::optional<IndexLayout> scan_index(std::string_view text, const CancelToken& 
     entry[kEntryStart] = static_cast<std::uint32_t>(start);
     entry[kKeyEnd] = static_cast<std::uint32_t>(key_end);
     if (!regular_entry(cursor, entry)) {
-      // No string holds a line break, so the next line that is indented as keys of entries are
-      // starts the next one, if this entry is indented as json.dump does it. The caller, who parses
-      // what lies between, finds out.
+      // Looks for the next line with the indentation of an entry's key. Strings hold no line
+      // breaks, so the next entry begins there if json.dump indented this one. The caller parses
+      // the text in between and detects any other case.
       for (std::size_t i = 0; i < kFieldCount; ++i) entry[kValueEnds + i] = 0;
       entry[kFlags] = kOdd;
       const std::size_t next = text.find("\n    \"", key_end);

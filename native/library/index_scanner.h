@@ -2,9 +2,9 @@
 //
 // The Python program writes the index with json.dump(indent=2), so in nearly every index each entry
 // has the same 16 lines in the same order. The scanner checks exactly that layout, byte by byte,
-// and notes where each value ends: what it accepts is valid JSON, and any value can be cut out
-// later. An entry of another shape is marked as odd and left to the caller, who has a real JSON
-// parser; so is a file whose frame differs.
+// and notes where each value ends. A regular entry is valid JSON, and any value can be cut out
+// later. An entry of another shape is marked as odd; the caller reads it with a JSON parser, and
+// likewise a whole file with another frame.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@
 
 namespace sda::library {
 
-// The numbers that describe one entry, one after the other:
-//   where its key's opening quote is, where the key ends, where each of the 16 values ends (0 in
-//   odd entries), where the entry ends, and its flags. An entry runs from its key to its closing
-//   brace.
+// kStride numbers describe one entry: the offset of its key's opening quote, the end of the key,
+// the end of each of the 16 values (0 in odd entries), the end of the entry, and its flags. An
+// entry reaches from its key to its closing brace. LAYOUT in lib/library/index/index-image.ts has
+// the same numbers.
 inline constexpr std::size_t kFieldCount = 16;
 inline constexpr std::size_t kEntryStart = 0;
 inline constexpr std::size_t kKeyEnd = 1;
@@ -28,14 +28,14 @@ inline constexpr std::size_t kEntryEnd = kValueEnds + kFieldCount;
 inline constexpr std::size_t kFlags = kEntryEnd + 1;
 inline constexpr std::size_t kStride = kFlags + 1;
 
+// Flags.
 inline constexpr std::uint32_t kOdd = 1;
-inline constexpr std::uint32_t kNotFinite =
-    2;  // holds NaN, Infinity or -Infinity, which is not JSON
+inline constexpr std::uint32_t kNotFinite = 2;  // has NaN or ±Infinity, which JSON lacks
 
 using IndexLayout = std::vector<std::uint32_t>;
 
-// Nothing when the frame isn't `json.dump`'s for version 1, when keys repeat, or when the text is
-// longer than 32-bit offsets reach.
+// The layout of all entries. nullopt when the frame is not the one that json.dump writes for
+// version 1, when a key repeats, or when the text is too long for 32-bit offsets.
 std::optional<IndexLayout> scan_index(std::string_view text, const CancelToken& cancel);
 
 }  // namespace sda::library

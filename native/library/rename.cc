@@ -26,8 +26,8 @@ enum class Mode { kExchange, kNoReplace };
 
 int rename_with(const std::string& from, const std::string& to, Mode mode) {
 #if defined(__linux__)
-  // By number, because older C libraries have no wrapper. The flags are the kernel's:
-  // RENAME_NOREPLACE is 1, RENAME_EXCHANGE is 2.
+  // Called by its number, because older C libraries have no wrapper. In the kernel,
+  // RENAME_NOREPLACE is 1 and RENAME_EXCHANGE is 2.
   const unsigned flags = mode == Mode::kExchange ? 2 : 1;
   return static_cast<int>(
       ::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags));
@@ -46,7 +46,7 @@ Renamed checked(const std::string& from, const std::string& to, Mode mode) {
   const int number = errno;
   switch (number) {
     case ENOSYS:
-    case EINVAL:  // the file system can't
+    case EINVAL:  // not supported by the file system
     case ENOTSUP:
       return Renamed::kUnsupported;
     case EEXIST:
@@ -61,7 +61,7 @@ Renamed checked(const std::string& from, const std::string& to, Mode mode) {
   }
 }
 
-// Empty: no such file.
+// The identity of the file at `path`; empty if there is none.
 std::string identity_at(const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) == 0) return identity_of(info);
@@ -72,13 +72,14 @@ std::string identity_at(const std::string& path) {
       .with("errno", std::int64_t{number});
 }
 
-// Whoever opens the file waits for as long as this lives, or gets EWOULDBLOCK if it doesn't wait.
+// A lease on an open file. While it lives, other programs that open the file wait; with O_NONBLOCK
+// they get EWOULDBLOCK instead.
 class Lease {
  public:
   explicit Lease([[maybe_unused]] int descriptor) {
 #if defined(__linux__)
-    // The kernel tells the holder that somebody waits: by SIGIO, which would end the process,
-    // unless another signal is asked for. This one is ignored.
+    // When a program waits, the kernel signals the holder. The default, SIGIO, would end the
+    // process; SIGURG is ignored by default.
     if (descriptor >= 0 && ::fcntl(descriptor, F_SETSIG, SIGURG) == 0 &&
         ::fcntl(descriptor, F_SETLEASE, F_WRLCK) == 0)
       descriptor_ = descriptor;
@@ -92,7 +93,8 @@ class Lease {
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
-  // Those who wait will read what is in the file at `path`. Best effort.
+  // Copies the content of the file at `path` into the leased file, so that waiting programs read
+  // it. Best effort.
   void answer_with(const std::string& path) const {
     if (descriptor_ < 0) return;
     std::ifstream file(path, std::ios::binary);
@@ -111,18 +113,20 @@ class Lease {
   int descriptor_ = -1;
 };
 
-// `from` is a file that was found as `to` by mistake, `to` is ours. Puts the latest of what others
-// have written there, which is what comes out if it is not ours.
+// Undoes an exchange that met another writer: `from` names that writer's file, and `to` names our
+// file, whose identity is `ours`. Swaps the two names until the file that comes out of `to` is the
+// one that the last swap put there, so that `to` keeps the newest file of the other writers.
 void put_back(const std::string& from, const std::string& to, std::string ours) {
   for (std::string last = identity_at(from);;) {
     const Renamed outcome = checked(from, to, Mode::kExchange);
-    if (outcome == Renamed::kMissing) {  // somebody has removed it, and nothing is lost
+    if (outcome == Renamed::kMissing) {  // another program has removed `to`; nothing is lost
       checked(from, to, Mode::kNoReplace);
       return;
     }
     const std::string out = identity_at(from);
     if (out.empty() || same_content(out, ours)) return;
-    // Somebody has replaced ours, so what had been before it is out of date.
+    // Another program has replaced the file at `to` in between. Its file, which came out, is newer
+    // than the one just put back, so swap again.
     ours = std::exchange(last, out);
   }
 }

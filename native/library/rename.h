@@ -1,4 +1,5 @@
-// The two renames that Node has no name for.
+// Two kinds of rename that Node lacks: exchanging two names, and renaming without replacing. Both
+// run on any thread.
 #pragma once
 
 #include <optional>
@@ -8,27 +9,28 @@ namespace sda::library {
 
 enum class Renamed { kDone, kTaken, kMissing, kUnsupported };
 
-// Swaps two names in one step, at no moment is either of them absent, if the file `to` is the one
-// that `expected` is the identity of; nullopt: whichever it is. Afterwards `from` is that file.
-// kTaken: it is another one, and nothing has changed. kMissing: `to` isn't there.
+// Swaps the names of two files in one step, so that each name exists at every moment. Afterwards
+// `from` names the file that `to` named. With `expected`, swaps only if the file at `to` has that
+// identity (see file_identity.h). Returns kTaken when it has another one; then nothing has changed.
+// Returns kMissing when there is no file at `to`.
 //
-// Programs that ask for no lock may replace `to` at any moment, and file systems can't swap on a
-// condition. So what came out is looked at, and put back if it is not what was expected; what comes
-// out then is looked at likewise, so that a file that somebody has written in between is never left
-// under the name `from`. All of that is one call without a pause: microseconds.
+// Programs that take no lock may replace `to` at any moment, and no file system swaps on a
+// condition. So this function checks the file that came out, and swaps back if it is not the
+// expected one. It checks the file that comes out of each further swap as well, so that a file
+// written in between never stays under the name `from`. All of this takes microseconds.
 //
-// `descriptor`: the open file `from`, for writing, which nobody else has open. With it, programs
-// that open the file in those microseconds wait (Linux; a lease), and when it has been taken back,
-// they get the content of the file that was put back instead, so that what they write next is made
-// from that. The file `from` is then no longer what it was.
+// `descriptor`: the file `from`, open for writing and open nowhere else. On Linux, a lease on it
+// makes programs wait that open the file in those microseconds. If the swap is undone, they read
+// the content of the file that was put back, so that their next write builds on it. The content of
+// the file `from` changes in that case. The caller keeps the descriptor.
 //
-// What remains: a process that ends (killed, power) between the two swaps leaves another's file as
-// `from`; and where there are no leases, a program that opens `to` between them reads ours. If it
-// had just written what is swapped back, its next file lacks that.
+// Two gaps remain. If this process is killed, or power fails, between two swaps, another program's
+// file stays under the name `from`. And without leases, a program that opens `to` between the swaps
+// reads our file; its next write then lacks the changes in the file that was put back.
 Renamed exchange_names(const std::string& from, const std::string& to,
                        const std::optional<std::string>& expected, int descriptor = -1);
 
-// Renames, unless `to` is there already (kTaken). kMissing: `from` isn't there.
+// Renames `from` to `to`. Returns kTaken when `to` exists, and kMissing when `from` does not.
 Renamed rename_without_replacing(const std::string& from, const std::string& to);
 
 }  // namespace sda::library

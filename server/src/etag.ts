@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Problem } from "./problem.js";
 
-/** A strong validator of these parts. */
+/** A strong ETag of these parts. */
 export function etagOf(...parts: string[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:`).update(part);
   return `"${hash.digest("base64url").slice(0, 27)}"`;
 }
 
-/** Whether `If-None-Match` or the like names `etag`; weak ones count where what is the same to a reader is enough. */
+/** Whether the list of ETags in `header` contains `etag`; `weak` also accepts `W/` of it. */
 function names(header: string, etag: string, weak: boolean): boolean {
   if (header.trim() === "*") return true;
   return header.split(",").some((tag) => {
@@ -18,7 +18,11 @@ function names(header: string, etag: string, weak: boolean): boolean {
   });
 }
 
-/** Sets the validator. @returns true: the client has it already, and has been told so */
+/**
+ * Sets the ETag of a response, and answers 304 when `If-None-Match` contains it.
+ *
+ * @returns whether 304 was sent
+ */
 export function notModified(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -32,14 +36,14 @@ export function notModified(
   return true;
 }
 
-/** @throws Problem 412 when the client wants to change what is no longer there */
+/** @throws Problem 412: `If-Match` names other versions than the current one */
 export function checkIfMatch(request: FastifyRequest, etag: string): void {
   const wanted = request.headers["if-match"];
   if (wanted === undefined || names(wanted, etag, false)) return;
-  throw new Problem(412, "ERR_STALE", "Somebody has changed this model since; look at it again.");
+  throw new Problem(412, "ERR_STALE", "The model has changed since; load it again.");
 }
 
-/** Sends JSON with its own validator. */
+/** Sends JSON with an ETag of its text. */
 export function sendJson(
   request: FastifyRequest,
   reply: FastifyReply,

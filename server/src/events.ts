@@ -2,12 +2,12 @@ import { Readable } from "node:stream";
 import { unavailable } from "./problem.js";
 
 const HEARTBEAT_MS = 15_000;
-/** Milliseconds after which a browser comes back. */
+/** After this time a browser connects again. */
 const RETRY_MS = 2000;
-/** What waits for a client that reads too slowly before it is let go; it comes back, and then looks anew. */
+/** A client with more unread bytes than this is disconnected. It connects again and reloads. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
-/** The clients that listen to server-sent events. */
+/** The open streams of server-sent events. */
 export class EventHub {
   readonly #max: number;
   readonly #streams = new Map<Readable, string | undefined>();
@@ -22,10 +22,10 @@ export class EventHub {
     return this.#streams.size;
   }
 
-  /** @throws Problem 503: too many listen already, or the server is closing */
+  /** @throws Problem 503: too many streams are open, or the server is closing */
   open(clientId: string | undefined): Readable {
     if (this.#closed || this.#streams.size >= this.#max) {
-      throw unavailable("ERR_BUSY", "Too many listen to events already; try again.", 10);
+      throw unavailable("ERR_BUSY", "Too many event streams are open; try again later.", 10);
     }
     const stream = new Readable({ read() {}, highWaterMark: MAX_WAITING_BYTES });
     stream.once("close", () => this.#forget(stream));
@@ -35,12 +35,12 @@ export class EventHub {
     return stream;
   }
 
-  /** To all, or to those with this id alone. */
+  /** Sends an event to all streams, or only to streams with this `clientId`. */
   send(event: string, data: unknown, clientId?: string): void {
     this.#write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`, clientId);
   }
 
-  /** Ends all streams. */
+  /** Ends all streams and accepts no new ones. */
   close(): void {
     this.#closed = true;
     for (const stream of [...this.#streams.keys()]) {

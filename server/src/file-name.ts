@@ -1,6 +1,6 @@
 const MAX_LENGTH = 80;
 
-/** A name for a download, made from a name that people gave: plain letters, whatever the name has. */
+/** A file name for a download: the ASCII letters and digits of a model's name. */
 export function fileName(name: string, extension: string): string {
   const plain = name
     .normalize("NFKD")

@@ -1,6 +1,9 @@
 import type { FastifyHelmetOptions } from "@fastify/helmet";
 
-/** What all answers say to browsers. HTTPS is for the proxy in front to insist on: it knows whether there is any. */
+/**
+ * Security headers of all responses. There is no Strict-Transport-Security: only the proxy in
+ * front knows whether the site uses HTTPS.
+ */
 export const SHARED_HEADERS = {
   strictTransportSecurity: false,
   referrerPolicy: { policy: "no-referrer" },
@@ -10,7 +13,7 @@ export const SHARED_HEADERS = {
   crossOriginResourcePolicy: { policy: "same-origin" },
 } as const satisfies FastifyHelmetOptions;
 
-/** Answers of the API show nothing by themselves. */
+/** Security headers of the API. Its responses are not pages, so they may load nothing. */
 export function apiHeaders(crossOrigin: boolean): FastifyHelmetOptions {
   return {
     ...SHARED_HEADERS,

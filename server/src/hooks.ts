@@ -1,4 +1,4 @@
-/** What all of the server's routes have in common. */
+/** Hooks that all routes of the server share. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { PROBLEM_TYPE, type Problem, toProblem } from "./problem.js";
 import { ClientLeft } from "./request-signal.js";
@@ -7,10 +7,11 @@ import type { Service } from "./service.js";
 import { closing } from "./work.js";
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/;
-/** As nginx has it in its logs: nobody reads the answer. */
+/** nginx's status for a client that has disconnected. The client never sees it; logs do. */
 const CLIENT_CLOSED = 499;
+/** How long the rest of a refused request body is read and discarded. */
 const LINGER_MS = 3000;
-/** Said of an answer that is not sent. */
+/** Headers that a handler may have set for its body. An error response has another body. */
 const CONTENT_HEADERS = [
   "accept-ranges",
   "cache-control",
@@ -20,7 +21,7 @@ const CONTENT_HEADERS = [
   "etag",
 ];
 
-/** Gives each request its id and counts its answer. */
+/** Gives each request an id and counts each response. */
 export function identifyRequests(scope: FastifyInstance, service: Service): void {
   scope.addHook("onRequest", async (request, reply) => {
     const given = request.headers["x-request-id"];
@@ -37,7 +38,10 @@ export function identifyRequests(scope: FastifyInstance, service: Service): void
   });
 }
 
-/** Refuses what a client may not do; after the headers that refusals have, too. */
+/**
+ * Refuses requests that a client may not make. Register it after the security headers, so that
+ * refusals have them as well.
+ */
 export function guard(scope: FastifyInstance, service: Service): void {
   scope.addHook("onRequest", async (request) => {
     const action = request.routeOptions.config.sdaAction ?? "read";
@@ -46,7 +50,7 @@ export function guard(scope: FastifyInstance, service: Service): void {
   });
 }
 
-/** Every error is a problem in this server's words. */
+/** Sends every error as a problem (RFC 9457) with this server's own text. */
 export function answerErrors(scope: FastifyInstance): void {
   scope.setErrorHandler((error: FastifyError, request, reply) => {
     for (const name of CONTENT_HEADERS) reply.removeHeader(name);
@@ -68,8 +72,8 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Prob
 }
 
 /**
- * Who still sends what has been refused should read the answer, which is lost when the connection is cut at once. The rest is
- * thrown away, but not for long.
+ * Discards the rest of a refused request body for a short time. If the connection closed at once,
+ * a client that is still sending would lose the response.
  */
 function linger({ raw }: FastifyRequest): void {
   if (raw.complete) return;

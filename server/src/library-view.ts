@@ -5,47 +5,48 @@ import { ModelLibrary, SdaError } from "small-dataset-audio";
 import { etagOf } from "./etag.js";
 import { type Problem, unavailable } from "./problem.js";
 
-/** What has come, gone or changed since the last one. */
+/** The differences between the library and its state at the last change. */
 export interface LibraryChange {
-  /** Ids */
+  /** Ids of new models */
   added: string[];
   removed: string[];
   changed: string[];
-  /** Whether these are all; if not, they are left out, and everything is to be looked up anew */
+  /** False when there are too many ids: then all three lists are empty, and clients reload */
   complete: boolean;
-  /** Models in the library now */
+  /** Number of models in the library now */
   total: number;
 }
 
-/** Every listener is told of each; beyond so many, that there are some is all that is of use. */
+/** A change with more ids than this names none. */
 const NAMED_AT_MOST = 1000;
 
 export interface LibraryViewOptions {
   pollMs: number;
   onChange(change: LibraryChange): void;
-  /** The folder has vanished, or is back. */
+  /** The models folder has disappeared or is back. */
   onAvailable(available: boolean): void;
 }
 
-/** Entries that are compared between two turns of the event loop. */
+/** Entries that are hashed before the event loop gets a turn. */
 const COMPARED_AT_ONCE = 500;
-/** How old a look may be for those who want a model's file alone, and look at that themselves. */
+/** `recent` accepts a library that was checked at most this long ago. */
 const RECENT_MS = 1000;
-/** A writer renames several files at once: one look for all of them. */
+/** A writer renames several files in a row: one check after this delay covers all of them. */
 const SETTLE_MS = 50;
 
 /**
- * The library as it is on disk now, whoever changes it. Each use looks whether the folder and its index are still the
- * same, which takes two `stat`s; between uses the file system's notices, and a look now and then, find changes.
+ * The library as it is on disk, whichever program changes it. Each use checks with two `stat` calls
+ * whether the folder and its index are still the same. Between uses, file system events and a
+ * regular check find changes.
  */
 export class LibraryView {
   readonly #path: string;
   readonly #options: LibraryViewOptions;
   #library: ModelLibrary;
-  /** Of the folder: another one under its name has another library. */
+  /** Identity of the folder. Another folder at the same path has another library. */
   #folder: string;
   #available = true;
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  #checkedAt = Number.NEGATIVE_INFINITY;
   #revision = 0;
   #known = new Map<string, string>();
   #comparing: Promise<void> | null = null;
@@ -68,7 +69,8 @@ export class LibraryView {
   }
 
   /**
-   * Opens the library and looks after it until `close`. Where there are model files, but no library yet, one is made.
+   * Opens the library and watches it until `close`. A folder of model files without an index gets
+   * an index.
    *
    * @throws SdaError as `ModelLibrary.open`
    */
@@ -78,12 +80,12 @@ export class LibraryView {
     await view.#enterFiles();
     view.#known = await fingerprints(library);
     view.#watch();
-    view.#timer = setInterval(() => view.#look(), options.pollMs);
+    view.#timer = setInterval(() => view.#check(), options.pollMs);
     view.#timer.unref();
     return view;
   }
 
-  /** Counts the changes: what was made of the library is good for as long as this stays. */
+  /** Counts the changes. A result computed from the library is valid while this stays the same. */
   get revision(): number {
     return this.#revision;
   }
@@ -92,12 +94,16 @@ export class LibraryView {
     return this.#available;
   }
 
-  /** As last seen; `current` looks. */
+  /** Number of models at the last check. */
   get count(): number {
     return this.#available ? this.#library.count() : 0;
   }
 
-  /** @throws Problem 503: the folder is not there; SdaError as `ModelLibrary.refresh` */
+  /**
+   * Checks the disk and returns the library.
+   *
+   * @throws Problem 503: the folder does not exist; SdaError as `ModelLibrary.refresh`
+   */
   async current(): Promise<ModelLibrary> {
     let folder: string;
     try {
@@ -115,17 +121,18 @@ export class LibraryView {
       this.#changed();
     }
     this.#setAvailable(true);
-    this.#lookedAt = performance.now();
+    this.#checkedAt = performance.now();
     return this.#library;
   }
 
   /**
-   * As `current`, but where the model is in the library, what was known a moment ago is enough.
+   * As `current`, but without a check of the disk when the model is in a library that was checked
+   * a moment ago.
    *
    * @throws as `current`
    */
   async recent(modelId: string): Promise<ModelLibrary> {
-    const isRecent = this.#available && performance.now() - this.#lookedAt < RECENT_MS;
+    const isRecent = this.#available && performance.now() - this.#checkedAt < RECENT_MS;
     return isRecent && this.#library.get(modelId) !== null ? this.#library : this.current();
   }
 
@@ -136,7 +143,7 @@ export class LibraryView {
     if (this.#settling) clearTimeout(this.#settling);
   }
 
-  /** Somebody with a folder of files wants to see them; where nothing can be written, they are not to be seen. */
+  /** Indexes a folder that has model files and no entries. A read-only library stays empty. */
   async #enterFiles(): Promise<void> {
     if (this.#library.count() > 0) return;
     const names = await readdir(this.#path);
@@ -149,18 +156,18 @@ export class LibraryView {
     }
   }
 
-  #look(): void {
+  #check(): void {
     if (!this.#watcher) this.#watch();
-    // What is wrong is told to whoever asks.
+    // The next request repeats this and reports the error.
     this.current().catch(() => {});
   }
 
   #watch(): void {
     try {
-      this.#watcher = watch(this.#path, { persistent: false }, () => this.#lookSoon());
+      this.#watcher = watch(this.#path, { persistent: false }, () => this.#checkSoon());
       this.#watcher.on("error", () => this.#unwatch());
     } catch {
-      this.#watcher = null; // where nothing can be watched, looking now and then is enough
+      this.#watcher = null; // the regular check finds changes as well
     }
   }
 
@@ -169,17 +176,17 @@ export class LibraryView {
     this.#watcher = null;
   }
 
-  #lookSoon(): void {
+  #checkSoon(): void {
     this.#settling ??= setTimeout(() => {
       this.#settling = null;
-      this.#look();
+      this.#check();
     }, SETTLE_MS).unref();
   }
 
   #setAvailable(available: boolean): void {
     if (available === this.#available) return;
     this.#available = available;
-    // What is watched may be a folder that has no name any more.
+    // The watcher may hold a folder that was renamed or deleted.
     this.#unwatch();
     if (available && !this.#closed) this.#watch();
     this.#options.onAvailable(available);
@@ -217,7 +224,7 @@ export class LibraryView {
 }
 
 export function folderMissing(): Problem {
-  return unavailable("ERR_SDA_NOT_FOUND", "The models folder is not there.", 5);
+  return unavailable("ERR_SDA_NOT_FOUND", "The models folder does not exist.", 5);
 }
 
 async function identityOf(path: string): Promise<string> {
@@ -226,12 +233,12 @@ async function identityOf(path: string): Promise<string> {
   return `${info.dev}:${info.ino}`;
 }
 
-/** What tells whether an entry has changed, without keeping the entries themselves. */
+/** A hash for each entry: finds changed entries without keeping the old ones in memory. */
 async function fingerprints(library: ModelLibrary): Promise<Map<string, string>> {
   const known = new Map<string, string>();
   for (const [i, { modelId }] of library.pick(["modelId"]).entries()) {
     if (i % COMPARED_AT_ONCE === COMPARED_AT_ONCE - 1) await nextTurn();
-    // Whole entries are made here, which is the longer part of it.
+    // `pick` built only the id. `get` builds the whole entry, which takes longer.
     const entry = library.get(modelId);
     if (entry !== null) known.set(modelId, etagOf(JSON.stringify(entry)));
   }

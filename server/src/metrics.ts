@@ -1,7 +1,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-/** What is looked up when somebody asks. */
+/** Values that are read when the metrics are requested. */
 export interface Measured {
   running: number;
   queued: number;
@@ -16,7 +16,7 @@ export interface Measured {
 const DURATIONS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const NS_PER_S = 1e9;
 
-/** This server's figures, in a registry of their own: a host application's stay as they are. */
+/** The server's metrics, in their own registry: those of the application are not touched. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 10 });
@@ -28,43 +28,51 @@ export class Metrics {
     const registers = [this.#registry];
     this.#requests = new Counter({
       name: "sda_http_requests_total",
-      help: "Requests that were answered",
+      help: "Responses sent",
       labelNames: ["method", "route", "status"],
       registers,
     });
     this.#durations = new Histogram({
       name: "sda_http_request_duration_seconds",
-      help: "From a request's head to its answer's end",
+      help: "Time from the request's head to the end of the response",
       labelNames: ["method", "route"],
       buckets: DURATIONS_S,
       registers,
     });
     this.#seconds = new Counter({
       name: "sda_generated_seconds_total",
-      help: "Seconds of sound that were made",
+      help: "Seconds of sound generated",
       registers,
     });
     const gauges: [name: string, help: string, value: () => number][] = [
-      ["sda_running", "Requests for sound or latents under way", () => measure().running],
-      ["sda_queued", "Requests for sound or latents that wait", () => measure().queued],
-      ["sda_uploads", "Model files and sounds that are taken in", () => measure().uploads],
-      ["sda_cache_bytes", "What the models in memory take", () => measure().cacheBytes],
-      ["sda_cached_models", "Models in memory", () => measure().cachedModels],
-      ["sda_sound_bytes", "What the sounds in memory take", () => measure().soundBytes],
-      ["sda_models", "Models in the library", () => measure().models],
-      ["sda_event_clients", "Clients that listen to events", () => measure().eventClients],
-      ["process_resident_memory_bytes", "Of the process", () => process.memoryUsage.rss()],
+      ["sda_running", "Requests for sound or latents that are running", () => measure().running],
+      ["sda_queued", "Requests for sound or latents that are waiting", () => measure().queued],
+      ["sda_uploads", "Model files and sounds that are being received", () => measure().uploads],
+      ["sda_cache_bytes", "Memory of the cached models", () => measure().cacheBytes],
+      ["sda_cached_models", "Number of cached models", () => measure().cachedModels],
+      ["sda_sound_bytes", "Memory of the finished sounds", () => measure().soundBytes],
+      ["sda_models", "Number of models in the library", () => measure().models],
+      ["sda_event_clients", "Open event streams", () => measure().eventClients],
+      [
+        "process_resident_memory_bytes",
+        "Resident memory of the process",
+        () => process.memoryUsage.rss(),
+      ],
       [
         "sda_event_loop_delay_p50_seconds",
-        "Since the last look",
+        "Median delay of the event loop since the last scrape",
         () => this.#delay.percentile(50) / NS_PER_S,
       ],
       [
         "sda_event_loop_delay_p99_seconds",
-        "Since the last look",
+        "99th percentile of the event loop's delay since the last scrape",
         () => this.#delay.percentile(99) / NS_PER_S,
       ],
-      ["sda_event_loop_delay_max_seconds", "Since the last look", () => this.#delay.max / NS_PER_S],
+      [
+        "sda_event_loop_delay_max_seconds",
+        "Longest delay of the event loop since the last scrape",
+        () => this.#delay.max / NS_PER_S,
+      ],
     ];
     for (const [name, help, value] of gauges) {
       new Gauge({

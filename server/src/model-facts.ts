@@ -11,29 +11,29 @@ import {
 import { etagOf } from "./etag.js";
 import { notFound, Problem } from "./problem.js";
 
-const KEPT = 500;
-/** Files may have much to say. */
-const KEPT_BYTES = 64 * 2 ** 20;
+const MAX_DESCRIPTIONS = 500;
+/** A description holds the training configuration, which can be large. */
+const MAX_BYTES = 64 * 2 ** 20;
 
-/** Where a model's file is, or was. */
+/** A model's entry and the path of its file, which may no longer exist. */
 export interface ModelPlace {
   entry: ModelEntry;
   path: string;
 }
 
-/** A model's file as it is now. */
+/** A model's file in its current state. */
 export interface ModelFile extends ModelPlace {
-  /** Changes with every change of the file */
+  /** Differs after every change of the file */
   identity: string;
-  /** Of the file and its entry together */
+  /** ETag of the file and its entry */
   etag: string;
 }
 
-/** What model files say of themselves, read once for each state of a file. */
+/** Descriptions of model files, read once for each state of a file. */
 export class ModelFacts {
   readonly #descriptions = new LRUCache<string, ModelDescription>({
-    max: KEPT,
-    maxSize: KEPT_BYTES,
+    max: MAX_DESCRIPTIONS,
+    maxSize: MAX_BYTES,
     sizeCalculation: (description) => serialize(description).byteLength,
   });
 
@@ -63,14 +63,14 @@ export class ModelFacts {
 }
 
 /**
- * Changes with every change of the file.
+ * A hash that differs after every change of the file.
  *
  * @throws Problem 404
  */
 export async function identityOf(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-    // Hashed, because it becomes part of what clients see.
+    // Hashed, because ETags and sound ids are made from it.
     return createHash("sha256").update([dev, ino, size, mtimeNs, ctimeNs].join(":")).digest("hex");
   } catch (error) {
     const missing = ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");

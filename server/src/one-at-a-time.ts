@@ -1,4 +1,4 @@
-/** Work under the same key follows one another, in order. */
+/** A queue for each key: work with the same key runs in order, one at a time. */
 export class OneAtATime {
   readonly #last = new Map<string, Promise<unknown>>();
 

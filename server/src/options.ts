@@ -1,46 +1,47 @@
 import { availableParallelism, tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { FastifyRequest } from "fastify";
-import { type Device, SdaError } from "small-dataset-audio";
+import { type Device, GENERATION_LIMITS, SdaError } from "small-dataset-audio";
 
-/** How much a server takes on. Bytes, milliseconds, and counts. */
+/** Limits of a server. Sizes are in bytes, times in milliseconds. */
 export interface ServerLimits {
-  /** Sounds that are made, or listened to, at once; default twice the processors, at least 4 */
+  /** Requests for sound or latents that run at once; default twice the processors, at least 4 */
   maxRunning: number;
-  /** Requests that wait for one of these; one more is 429. Default 64 */
+  /** Requests for sound or latents that wait; one more is refused with 429. Default 64 */
   maxQueued: number;
-  /** Longest a request for sound may take, its waiting included; default 120,000 */
+  /** Longest time of a request for sound or latents, waiting included; default 120,000 */
   timeoutMs: number;
-  /** Longest a client may take none of the sound that is ready for it; default 30,000 */
+  /** Longest pause of a client that reads or sends a sound; default 30,000 */
   stallTimeoutMs: number;
-  /** Longest sound, in seconds, up to 60, which is also the default */
+  /** Longest sound in seconds, at most 60; default 60 */
   maxDurationS: number;
-  /** Of a JSON body; default 1 MiB */
+  /** Largest JSON body; default 1 MiB */
   maxBodyBytes: number;
-  /** Of a WAV file to encode; default 64 MiB */
+  /** Largest WAV file to encode; default 64 MiB */
   maxWavBytes: number;
-  /** Of a model file to add; default 1 GiB */
+  /** Largest model file to upload; default 1 GiB */
   maxUploadBytes: number;
-  /** Uploads at once; default 4. As many again may wait */
+  /** Uploads at once; default 4. The same number may wait */
   maxUploads: number;
-  /** Longest an upload may take; default 600,000 */
+  /** Longest time of an upload; default 600,000 */
   uploadTimeoutMs: number;
-  /** What finished sounds may take in memory; default 256 MiB */
+  /** Memory for finished sounds; default 256 MiB */
   maxSoundBytes: number;
-  /** What models may take in memory, see `ModelCache`; default 1 GiB */
+  /** Memory for models, see `ModelCache`; default 1 GiB */
   maxModelBytes: number;
-  /** Event streams at once; default 1000 */
+  /** Open event streams; default 1000 */
   maxEventClients: number;
-  /** How long work may go on once the server closes; default 10,000 */
+  /** Time for running work to finish when the server closes; default 10,000 */
   shutdownTimeoutMs: number;
 }
 
-/** What a request wants to do: look, make sound or latents, or change the library. */
+/** Kind of a request: "read", "generate" (sound or latents) or "write" (change the library). */
 export type Action = "read" | "generate" | "write";
 
 /**
- * Who may do what. `false` refuses (403), `true` allows, and then no token is asked for; `undefined` leaves it to the token.
- * Throw an error with `statusCode` 401 or 403 for another refusal.
+ * Decides whether a request is allowed. `false` refuses it (403), `true` allows it without a token,
+ * `undefined` leaves the decision to the token. Throw an error with `statusCode` 401 or 403 to
+ * refuse with that status.
  */
 export type Authorize = (
   request: FastifyRequest,
@@ -49,34 +50,43 @@ export type Authorize = (
 
 /** Options of the plugin. */
 export interface SdaServerOptions {
-  /** The folder of the models; it must be there */
+  /** The models folder; it must exist */
   modelsDir: string | URL;
-  /** Where the API is; default "/api". `/metrics`, `/openapi.json` and the page are beside it */
+  /** Path of the API; default "/api". The page, `/metrics` and `/openapi.json` are beside it */
   prefix?: string;
   limits?: Partial<ServerLimits>;
   authorize?: Authorize;
-  /** What `Authorization: Bearer …` must have for writing. Without one, only connections accepted at a loopback address write */
+  /**
+   * Token that writing requires, as `Authorization: Bearer …`. Without a token, only connections to
+   * a loopback address may write
+   */
   token?: string;
-  /** Origins whose pages may use the API, such as "https://studio.example"; default none. true: all */
+  /** Origins whose pages may use the API, such as "https://studio.example"; true: all origins */
   cors?: readonly string[] | true;
-  /** Names that `Host` may have on loopback, beside localhost's own; true: any. For a proxy on the same machine */
+  /**
+   * Further names that `Host` may have on loopback, for a proxy on the same machine; true: any.
+   * Names of localhost are always allowed
+   */
   allowedHosts?: readonly string[] | true;
   /** Whether the page is served; default true */
   page?: boolean;
   /** Whether `/metrics` is served; default true */
   metrics?: boolean;
-  /** Where uploads are until they are whole: a folder that is there; default the system's for temporary files */
+  /** Folder for incomplete uploads; it must exist. Default: the system's temporary folder */
   uploadDir?: string | URL;
-  /** Where sound is made; default "auto" */
+  /** Device of the sound engine; default "auto" */
   device?: Device;
-  /** Milliseconds between two looks at the library's index, for file systems that tell of no changes; default 2000 */
+  /**
+   * Milliseconds between two checks of the library's index, for file systems without change
+   * events; default 2000
+   */
   pollMs?: number;
 }
 
 export interface ResolvedOptions {
   modelsDir: string;
   prefix: string;
-  /** What the prefix lies in, ending in "/" */
+  /** The prefix without its last segment, ending in "/" */
   base: string;
   limits: ServerLimits;
   authorize: Authorize | undefined;
@@ -92,7 +102,7 @@ export interface ResolvedOptions {
 
 const MIB = 2 ** 20;
 
-/** Timers take no more. */
+/** The longest delay of a timer in Node. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export function defaultLimits(): ServerLimits {
@@ -101,7 +111,7 @@ export function defaultLimits(): ServerLimits {
     maxQueued: 64,
     timeoutMs: 120_000,
     stallTimeoutMs: 30_000,
-    maxDurationS: 60,
+    maxDurationS: GENERATION_LIMITS.durationS.max,
     maxBodyBytes: MIB,
     maxWavBytes: 64 * MIB,
     maxUploadBytes: 1024 * MIB,
@@ -162,14 +172,18 @@ function checkLimits(given: Partial<ServerLimits>): ServerLimits {
   const limits = defaultLimits();
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(limits, name))
-      throw refuse(`limits.${name}`, "absent: there is no such limit");
+      throw refuse(`limits.${name}`, "absent: no limit has this name");
     if (value === undefined) continue;
-    const most = name === "maxDurationS" ? 60 : name.endsWith("Ms") ? MAX_TIMEOUT_MS : Infinity;
-    limits[name as keyof ServerLimits] = checkRange(`limits.${name}`, value, 0, most);
+    limits[name as keyof ServerLimits] = checkRange(`limits.${name}`, value, 0, largest(name));
   }
   if (limits.maxRunning < 1) throw refuse("limits.maxRunning", "1 or more");
   if (limits.maxUploads < 1) throw refuse("limits.maxUploads", "1 or more");
   return limits;
+}
+
+function largest(limit: string): number {
+  if (limit === "maxDurationS") return GENERATION_LIMITS.durationS.max;
+  return limit.endsWith("Ms") ? MAX_TIMEOUT_MS : Number.POSITIVE_INFINITY;
 }
 
 function checkRange(option: string, value: unknown, least: number, most: number): number {

@@ -1,8 +1,8 @@
 import { ClientLeft } from "./request-signal.js";
 
 /**
- * The bytes as a client takes them. One that takes none of what is ready for as long as `stallTimeoutMs` is let go: it keeps a
- * place that others wait for.
+ * Passes the bytes of a sound to a client. A client that reads nothing for `stallTimeoutMs` is
+ * disconnected, because it occupies a place that other requests wait for.
  */
 export async function* paced(
   first: IteratorResult<Uint8Array>,

@@ -8,12 +8,12 @@ import { SHARED_HEADERS } from "./headers.js";
 import { guard } from "./hooks.js";
 import type { Service } from "./service.js";
 
-/** Beside the compiled server; from its sources, where the build puts it. */
+/** The built page: beside the compiled server, or in dist when the server runs from its sources. */
 const PLACES = ["./page/", "../dist/page/"].map((place) =>
   fileURLToPath(new URL(place, import.meta.url)),
 );
 
-/** What the page may load: what comes from this server, sounds and pictures that it makes itself, and nothing else. */
+/** The page may load files of this server, and sounds and pictures that it creates itself. */
 const POLICY = {
   useDefaults: false,
   directives: {
@@ -31,14 +31,15 @@ const POLICY = {
   },
 };
 
-/** @returns the folder of the built page; undefined where it isn't built */
+/** @returns the folder of the built page, or undefined when the page is not built */
 export function pageFolder(): string | undefined {
   return PLACES.find((place) => existsSync(join(place, "index.html")));
 }
 
 /**
- * The page and its files. The page itself is filled in for each request: where the API is, and the nonce of its styles, which
- * a component that makes style elements must have. Files whose names have a hash of their content never change.
+ * Serves the page and its files. Each request gets the page with the API's path and a nonce in meta
+ * elements; a component that creates style elements needs the nonce. Files in `assets` have a hash
+ * of their content in their name, so browsers may keep them for ever.
  */
 export async function servePage(
   scope: FastifyInstance,

@@ -1,11 +1,11 @@
-/** Values of a checkpoint as JSON has them: for people to read, and not to be read back. */
+/** Converts values of a checkpoint to JSON that people read. Programs cannot convert it back. */
 const MAX_DEPTH = 32;
-/** A file may refer to one value again and again, so that a few bytes of it are gigabytes of text. */
+/** A file may refer to one value many times: a few bytes could become gigabytes of JSON. */
 const MAX_VALUES = 10_000;
 const MAX_CHARACTERS = 1_000_000;
 const CUT = "…";
 
-/** What is deeper, or beyond the first 10,000 values or million characters, is "…". */
+/** Replaces deeper values, and values after 10,000 values or a million characters, by "…". */
 export function plainJson(value: unknown): unknown {
   let values = 0;
   let characters = 0;

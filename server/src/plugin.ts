@@ -44,13 +44,13 @@ const CORS_RESPONSE_HEADERS = [
   "X-Seed",
 ];
 const METHODS: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-/** Between two looks, while a server closes, for connections whose answer is complete by now. */
+/** While the server closes, idle connections are closed at this interval. */
 const CLOSE_IDLE_MS = 100;
-/** Between work that is stopped and the end of all connections. */
+/** Time for clients of stopped work to read their error before all connections close. */
 const LAST_WORD_MS = 1000;
 
 /**
- * Models over HTTP, as a Fastify plugin:
+ * A Fastify plugin that serves models over HTTP:
  *
  * ```js
  * const app = Fastify();
@@ -58,16 +58,16 @@ const LAST_WORD_MS = 1000;
  * await app.listen({ port: 8080 });
  * ```
  *
- * All routes are in scopes of their own: hooks, headers, parsers and error handling of the application's other routes stay as
- * they are. Where the application has a route at the address of the page, of `/metrics` or of `/openapi.json` already, that
- * stays; the last two are under the prefix, too.
+ * All routes are in their own scopes, so hooks, headers, parsers and error handlers of the
+ * application's other routes do not change. A route that the application already has at the path of
+ * the page, `/metrics` or `/openapi.json` keeps that path. The last two are also under the prefix.
  *
- * @throws SdaError ERR_SDA_ARGUMENT (`details.option`); ERR_SDA_NOT_FOUND: there is no such folder
+ * @throws SdaError ERR_SDA_ARGUMENT (`details.option`); ERR_SDA_NOT_FOUND: the folder is missing
  */
 export const sdaServer: FastifyPluginAsync<SdaServerOptions> = fp(
   async (app: FastifyInstance, given: SdaServerOptions) => {
     if (app.prefix !== "") {
-      throw refuse("prefix", "the whole address: register the plugin where there is no prefix yet");
+      throw refuse("prefix", "the whole path: register the plugin in a scope without a prefix");
     }
     const options = resolveOptions(given);
     const service = await Service.open(options);
@@ -99,16 +99,16 @@ export const sdaServer: FastifyPluginAsync<SdaServerOptions> = fp(
       }
     });
   },
-  // The prefix is not of these routes alone, so Fastify must not take it for its own.
+  // Some routes are outside `prefix`, so Fastify must not apply this option to the whole plugin.
   { name: "small-dataset-audio-server", fastify: "5.x", encapsulate: false },
 );
 
-/** @returns what makes the description of all of its routes */
+/** @returns a function that builds the OpenAPI document of the routes */
 async function registerApi(scope: FastifyInstance, service: Service): Promise<() => object> {
   const { options } = service;
   const isShared = options.cors === true || options.cors.length > 0;
   await scope.register(helmet, apiHeaders(isShared));
-  // An application that has set up cross-origin requests for all of its routes has done so for these.
+  // An application that has registered @fastify/cors for all routes has done so for these, too.
   if (isShared && !scope.hasRequestDecorator("corsPreflightEnabled")) {
     await scope.register(cors, corsOptions(options.cors));
   }
@@ -119,7 +119,7 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
       info: {
         title: "Small DataSet Audio",
         description:
-          "Models of small data sets of sound: their library, their sliders and their sound",
+          "Audio models trained on small data sets: the library, the sliders of a model, its sound",
         version: VERSION,
         license: { name: "MIT", identifier: "MIT" },
       },
@@ -132,11 +132,14 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
   scope.addHook("onRoute", (route) => {
     route.bodyLimit ??= service.options.limits.maxBodyBytes;
   });
-  scope.removeContentTypeParser("text/plain");
+  // The application's parsers must not read bodies of this API, and may have taken its types.
+  scope.removeAllContentTypeParsers();
+  const parseJson = scope.getDefaultJsonParser("error", "error");
+  scope.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
   scope.setValidatorCompiler(validatorCompiler);
   scope.setSerializerCompiler(() => (value) => JSON.stringify(value));
   scope.setNotFoundHandler(() => {
-    throw new Problem(404, "ERR_NOT_FOUND", "There is nothing at this address.");
+    throw new Problem(404, "ERR_NOT_FOUND", "Nothing exists at this address.");
   });
   const refuse = refuseOtherMethods(scope, isShared);
 
@@ -150,7 +153,7 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
   eventRoutes(api, service);
   healthRoutes(api, service);
   describeRoutes(scope, service, () => scope.swagger());
-  await scope.after(); // routes of scopes within
+  await scope.after(); // waits for the routes of inner scopes
   refuse();
   return () => scope.swagger();
 }
@@ -159,7 +162,7 @@ function isFree(app: FastifyInstance, url: string): boolean {
   return !app.hasRoute({ method: "GET", url });
 }
 
-/** What describes the server: addresses of its own in each scope that it is called for. */
+/** Adds `/openapi.json` and `/metrics` to the scope. */
 function describeRoutes(scope: FastifyInstance, service: Service, openapi: () => object): void {
   scope.get("/openapi.json", { schema: { hide: true } }, async (request, reply) =>
     sendJson(request, reply, openapi()),
@@ -174,7 +177,10 @@ function describeRoutes(scope: FastifyInstance, service: Service, openapi: () =>
   );
 }
 
-/** For each address that the scope is given from now on: what it does not do is 405, and Allow tells what it does. */
+/**
+ * Notes the methods of every route that the scope gets from now on. The returned function adds 405
+ * with `Allow` for all other methods.
+ */
 function refuseOtherMethods(scope: FastifyInstance, isShared: boolean): () => void {
   const known = new Map<string, Set<string>>();
   scope.addHook("onRoute", ({ routePath, method }) => {
@@ -192,7 +198,7 @@ function refuseOtherMethods(scope: FastifyInstance, isShared: boolean): () => vo
         url,
         schema: { hide: true },
         handler() {
-          const detail = `This address takes ${allow} alone.`;
+          const detail = `This address accepts only ${allow}.`;
           throw new Problem(405, "ERR_METHOD", detail, { headers: { allow } });
         },
       });
@@ -211,8 +217,8 @@ function corsOptions(origins: readonly string[] | true) {
 }
 
 /**
- * Closing finishes what runs. The listeners' streams would never end by themselves, so they are ended first; work that takes
- * longer than it may is stopped.
+ * Lets running work finish when the application closes. Event streams never end by themselves, so
+ * they end first. Work that is still running after `shutdownTimeoutMs` is stopped.
  */
 function closeWith(app: FastifyInstance, service: Service): void {
   let deadline: NodeJS.Timeout | undefined;
@@ -226,14 +232,15 @@ function closeWith(app: FastifyInstance, service: Service): void {
     });
     deadline = setTimeout(() => {
       service.requests.stopAll();
-      // Those that are told so get the time to read it; those that send or take nothing would stay for ever.
+      // Clients get time to read the error. Clients that neither send nor read would stay for ever.
       deadline = setTimeout(() => {
         over();
         app.server.closeAllConnections?.();
       }, LAST_WORD_MS);
     }, shutdownTimeoutMs);
-    // Connections that were busy when the server closed would be kept alive for as long as idle ones may be.
-    // What has been answered, but not sent, counts as idle from here on.
+    // Node closes idle connections only once. A connection that becomes idle later would stay open
+    // for its keep-alive time. Node counts a connection as idle even while the end of a response is
+    // still being sent, so the interval starts after all responses are sent.
     await Promise.race([service.requests.allSent(), timeIsOver]);
     closingIdle = setInterval(() => app.server.closeIdleConnections?.(), CLOSE_IDLE_MS).unref();
   });

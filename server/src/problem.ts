@@ -1,11 +1,11 @@
-/** What a client is told when something can't be done: RFC 9457, worded here, so that nothing of the host is in it. */
+/** Errors as responses (RFC 9457). The texts are this server's own, so that none names a path. */
 import { STATUS_CODES } from "node:http";
 import { getSystemErrorName } from "node:util";
 import type { FastifyError } from "fastify";
 import { SdaError, type SdaErrorCode } from "small-dataset-audio";
 
 export interface ProblemOptions {
-  /** The field at fault */
+  /** The field that is wrong */
   option?: string | undefined;
   headers?: Record<string, string>;
   cause?: unknown;
@@ -43,58 +43,61 @@ export function badRequest(option: string, detail: string): Problem {
   return new Problem(400, "ERR_SDA_ARGUMENT", detail, { option });
 }
 
-export function notFound(what: string): Problem {
-  return new Problem(404, "ERR_SDA_NOT_FOUND", `There is no such ${what}.`);
+export function notFound(what: string, hint = ""): Problem {
+  return new Problem(404, "ERR_SDA_NOT_FOUND", `The ${what} does not exist. ${hint}`.trimEnd());
 }
 
 export function unavailable(code: string, detail: string, retryAfterS = 2): Problem {
   return new Problem(503, code, detail, { headers: { "retry-after": String(retryAfterS) } });
 }
 
-/** By the code alone: messages of SdaErrors name files. */
+/** Texts by the code of an SdaError. Its own message may name files of the host. */
 const BY_CODE: Record<SdaErrorCode, readonly [status: number, detail: string]> = {
-  ERR_SDA_NOT_FOUND: [404, "The model's file, or the models folder, is not there."],
-  ERR_SDA_FORMAT: [422, "This is not a file of that kind."],
+  ERR_SDA_NOT_FOUND: [404, "The model's file or the models folder does not exist."],
+  ERR_SDA_FORMAT: [422, "The file has another format than expected."],
   ERR_SDA_CORRUPT: [422, "The file is damaged."],
-  ERR_SDA_UNSAFE: [422, "The file asks for something that is not safe, and was refused."],
-  ERR_SDA_VERSION: [422, "The file was written by something newer than this server."],
-  ERR_SDA_SCHEMA: [422, "The file's content doesn't make a model: a value or weight is wrong."],
-  ERR_SDA_LIMIT: [422, "That is more than this server's reader or engine takes."],
-  ERR_SDA_ARGUMENT: [400, "A value is not what is expected."],
-  ERR_SDA_DEVICE: [503, "The device that this server makes sound on is not there."],
+  ERR_SDA_UNSAFE: [422, "Blocked: the file or its path is not safe."],
+  ERR_SDA_VERSION: [422, "The file was written by a newer program than this server can read."],
+  ERR_SDA_SCHEMA: [422, "The file is not a valid model: a value or a weight is wrong."],
+  ERR_SDA_LIMIT: [422, "The request or the file exceeds a limit of this server."],
+  ERR_SDA_ARGUMENT: [400, "A value is not valid."],
+  ERR_SDA_DEVICE: [503, "The device of this server's sound engine is not available."],
   ERR_SDA_LIBTORCH: [
     503,
-    "This server has no sound engine: LibTorch is missing or another version.",
+    "This server has no sound engine: LibTorch is missing or has another version.",
   ],
-  ERR_SDA_NATIVE: [503, "This server's native part is missing or has failed."],
+  ERR_SDA_NATIVE: [503, "This server's native addon is missing or has failed."],
   ERR_SDA_DISPOSED: [503, "The server is shutting down."],
-  ERR_SDA_LOCKED: [503, "Another program is changing the library; try again."],
-  ERR_SDA_IO: [500, "The server's file system refused to read or write."],
+  ERR_SDA_LOCKED: [503, "Another program is changing the library; try again later."],
+  ERR_SDA_IO: [500, "The server could not read or write a file."],
 };
 
-/** By the system's code. */
+/** A name that is safe to repeat in a response. */
+const GLOBAL = /^[\w.]{1,100}$/;
+
+/** Texts by the error code of a system call. */
 const BY_ERRNO: Record<string, readonly [status: number, detail: string]> = {
   ENOSPC: [507, "The server's disk is full."],
   EDQUOT: [507, "The server's disk quota is used up."],
-  EROFS: [403, "The models folder can't be written to."],
-  EACCES: [403, "The models folder, or a file in it, may not be used by this server."],
-  EPERM: [403, "The models folder, or a file in it, may not be used by this server."],
-  EMFILE: [503, "The server has too many files and connections open; try again."],
-  ENFILE: [503, "The server has too many files and connections open; try again."],
+  EROFS: [403, "The models folder is read-only."],
+  EACCES: [403, "The server has no permission for the models folder or a file in it."],
+  EPERM: [403, "The server has no permission for the models folder or a file in it."],
+  EMFILE: [503, "The server has too many files and connections open; try again later."],
+  ENFILE: [503, "The server has too many files and connections open; try again later."],
 };
 
-/** What Fastify itself refuses, in this server's words. */
+/** Texts by the code of an error that Fastify itself throws. */
 const BY_FASTIFY_CODE: Record<string, readonly [status: number, detail: string]> = {
-  FST_ERR_CTP_EMPTY_JSON_BODY: [400, "The body is empty, but said to be JSON."],
-  FST_ERR_CTP_INVALID_JSON_BODY: [400, "The body is not JSON."],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, "The body is not as long as Content-Length says."],
+  FST_ERR_CTP_EMPTY_JSON_BODY: [400, "The body is empty; JSON is expected."],
+  FST_ERR_CTP_INVALID_JSON_BODY: [400, "The body is not valid JSON."],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, "The body's length differs from Content-Length."],
   FST_ERR_CTP_BODY_TOO_LARGE: [413, "The body is too large."],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, "This address doesn't take a body of that type."],
-  FST_ERR_BAD_URL: [400, "The address is not well-formed."],
-  FST_ERR_MAX_PARAM_LENGTH: [414, "A part of the address is too long."],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, "This address does not accept a body of this type."],
+  FST_ERR_BAD_URL: [400, "The address is malformed."],
+  FST_ERR_MAX_PARAM_LENGTH: [414, "A segment of the address is too long."],
 };
 
-/** Any error as what the client is told of it. */
+/** Converts any error to the problem that the client gets. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof SdaError) return fromSdaError(error);
@@ -103,13 +106,13 @@ export function toProblem(error: unknown): Problem {
   const known = code === undefined ? undefined : (BY_FASTIFY_CODE[code] ?? BY_ERRNO[code]);
   if (known !== undefined) return new Problem(known[0], code as string, known[1], { cause: error });
   if (error instanceof SyntaxError && statusCode === 400) {
-    return new Problem(400, "FST_ERR_CTP_INVALID_JSON_BODY", "The body is not JSON.");
+    return new Problem(400, "FST_ERR_CTP_INVALID_JSON_BODY", "The body is not valid JSON.");
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     const text = `${STATUS_CODES[statusCode] ?? "Refused"}.`;
     return new Problem(statusCode, code ?? "ERR_REFUSED", text, { cause: error });
   }
-  return new Problem(500, "ERR_INTERNAL", "The server has failed.", { cause: error });
+  return new Problem(500, "ERR_INTERNAL", "The server has an internal error.", { cause: error });
 }
 
 function fromSdaError(error: SdaError): Problem {
@@ -118,16 +121,23 @@ function fromSdaError(error: SdaError): Problem {
     (code === "ERR_SDA_IO" && BY_ERRNO[errnoName(details["errno"])]) ||
     BY_CODE[code] ||
     BY_CODE.ERR_SDA_NATIVE;
-  const { option } = details;
+  const { option, global } = details;
   const named = typeof option === "string" ? option : undefined;
-  return new Problem(status, code, named ? `${named} is not what is expected.` : detail, {
+  const text = named ? `${named} is not valid.` : (blockedText(global) ?? detail);
+  return new Problem(status, code, text, {
     option: named,
     cause: error,
     ...(status === 503 && { headers: { "retry-after": "5" } }),
   });
 }
 
-/** Node's own errors have the name, native ones the number. */
+/** @param global a Python global that a file refers to, such as "os.system"; any text */
+function blockedText(global: unknown): string | undefined {
+  if (typeof global !== "string" || !GLOBAL.test(global)) return undefined;
+  return `Blocked: this file tries to run code (${global}).`;
+}
+
+/** Errors of Node have a name as errno, errors of the addons a number. */
 function errnoName(errno: unknown): string {
   return typeof errno === "number" && errno > 0 ? getSystemErrorName(-errno) : String(errno);
 }
@@ -140,14 +150,14 @@ interface ValidationError {
 
 const MAX_NAME = 100;
 
-/** The most specific thing that is wrong: a missing or unknown field before the whole. */
+/** Names the field that is wrong, or missing, in the first validation error. */
 function fromValidation(errors: ValidationError[]): Problem {
   const [first] = errors;
   const missing = (first?.params["requiredProperties"] as string[] | undefined)?.[0];
   const path = `${first?.instancePath ?? ""}${missing === undefined ? "" : `/${missing}`}`;
   const option = path.slice(1).replaceAll("/", ".").slice(0, MAX_NAME);
-  const message = missing === undefined ? (first?.message ?? "is wrong") : "is missing";
-  const text = message === "schema is false" ? "is not known here" : message;
+  const message = missing === undefined ? (first?.message ?? "is not valid") : "is missing";
+  const text = message === "schema is false" ? "is unknown" : message;
   return new Problem(400, "ERR_SDA_ARGUMENT", `${option || "The body"} ${text}.`, {
     option: option || undefined,
   });

@@ -1,4 +1,7 @@
-/** Bytes of which a client may ask for a part: RFC 9110, section 14. */
+/**
+ * Byte ranges of a response (RFC 9110, section 14). range-parser 1.3 was tried: it refuses a suffix
+ * longer than the content ("bytes=-9999"), which the RFC answers with all of it; 2.x needs Node 22.
+ */
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { notModified } from "./etag.js";
@@ -8,15 +11,15 @@ export interface Content {
   type: string;
   size: number;
   etag: string;
-  /** Whether it never changes under its address */
+  /** Whether the content at this address never changes */
   immutable?: boolean;
-  /** The bytes from `start` up to, and without, `end` */
+  /** The bytes from `start` up to `end`, which is excluded */
   open(start: number, end: number): Readable | Buffer;
 }
 
 /**
- * Sends all of the content, or the one range that was asked for. Several ranges are answered with all of it, as is a range of
- * another version (If-Range).
+ * Sends the whole content, or one range of it. A request for several ranges, or for a range of
+ * another version (`If-Range`), gets the whole content.
  *
  * @throws Problem 416
  */
@@ -33,7 +36,7 @@ export function sendContent(
   const [start, end] = range ?? [0, size];
   reply.type(content.type).header("content-length", end - start);
   if (range) reply.code(206).header("content-range", `bytes ${start}-${end - 1}/${size}`);
-  // Fastify would take the length of a body that isn't there; of a stream it knows none.
+  // An empty stream keeps the content-length. Fastify would replace it for an empty body.
   if (request.method === "HEAD") return reply.send(Readable.from([]));
   return reply.send(content.open(start, end));
 }
@@ -49,7 +52,7 @@ function wantedRange(request: FastifyRequest, etag: string, size: number): [numb
   const end = first === "" || last === "" ? size : Math.min(size, Number(last) + 1);
   if (first !== "" && last !== "" && Number(last) < Number(first)) return null;
   if (start >= end) {
-    throw new Problem(416, "ERR_RANGE", "There are no such bytes.", {
+    throw new Problem(416, "ERR_RANGE", "The range is outside the content.", {
       headers: { "content-range": `bytes */${size}` },
     });
   }

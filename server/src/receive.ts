@@ -1,17 +1,21 @@
+/**
+ * Multipart forms. The parser is used directly, because @fastify/multipart was tried and cannot be
+ * registered again in an application that has registered it (FST_ERR_DEC_ALREADY_PRESENT).
+ */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { unlink } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
 import { badRequest, Problem } from "./problem.js";
 
 export interface Received {
-  /** Of the file as it was sent, in `folder` */
+  /** Path of the file as it was sent, in `folder` */
   path: string;
-  /** The file's name where it came from, whatever it was: for people alone */
+  /** The client's name for the file. Any text: never use it as a path */
   fileName: string;
   fields: Map<string, string[]>;
 }
@@ -20,9 +24,10 @@ const MAX_FIELDS = 110;
 const MAX_FIELD_BYTES = 64 * 1024;
 
 /**
- * Takes a form with one file from a request, the file to disk as it comes. Nothing of it is left when that fails.
+ * Reads a form with one file from a request and streams the file to disk. When that fails, the
+ * file is removed.
  *
- * @throws Problem 400, 413; the signal's reason; what the file system says
+ * @throws Problem 400, 413; the signal's reason; the file system's error
  */
 export async function receiveForm(
   request: IncomingMessage,
@@ -34,7 +39,7 @@ export async function receiveForm(
   try {
     return await receiveTo(path, request, maxBytes, signal);
   } catch (error) {
-    await unlink(path).catch(() => {}); // it may not have come to be
+    await unlink(path).catch(() => {}); // the file may not have been created yet
     throw error;
   }
 }
@@ -46,65 +51,46 @@ async function receiveTo(
   signal: AbortSignal,
 ): Promise<Received> {
   const fields = new Map<string, string[]>();
-  const form = parserOf(request, maxBytes);
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const refuse = (problem: Problem) => failed.abort(problem);
+  const fail = (error: unknown) => failed.abort(error);
   let fileName: string | undefined;
   let saved: Promise<void> = Promise.resolve();
 
+  const form = parserOf(request, maxBytes);
   form.on("field", (name, value, nameTruncated, valueTruncated) => {
-    if (nameTruncated || valueTruncated) refuse(badRequest(shown(name), "A field is too long."));
+    if (nameTruncated || valueTruncated) fail(badRequest(shown(name), "A field is too long."));
     else fields.set(name, [...(fields.get(name) ?? []), value]);
   });
-  form.on("fieldsLimit", () => refuse(badRequest("tags", "The form has too many fields.")));
-  form.on("filesLimit", () => refuse(badRequest("file", "Send one file at a time.")));
+  form.on("fieldsLimit", () => fail(badRequest("tags", "The form has too many fields.")));
+  form.on("filesLimit", () => fail(badRequest("file", "Send one file at a time.")));
   form.on("file", (name: string, stream: BusboyFileStream, given: string | undefined) => {
-    if (name !== "file") refuse(badRequest(shown(name), "The file must be in the field file."));
+    if (name !== "file") fail(badRequest(shown(name), "The file must be in the field `file`."));
     fileName = given ?? "";
-    stream.once("limit", () => refuse(tooLarge(maxBytes)));
-    saved = pipeline(stream, createWriteStream(path, { flags: "wx", mode: 0o600 }), {
-      signal: stop,
-    });
-    saved.catch((error) => failed.abort(told(error)));
+    stream.once("limit", () => fail(tooLarge(maxBytes)));
+    const target = createWriteStream(path, { flags: "wx", mode: 0o600 });
+    saved = pipeline(stream, target, { signal: stop });
+    saved.catch((error) => fail(problemOf(error)));
   });
   try {
-    await feed(request, form, stop);
+    // A failed pipeline destroys its streams. The PassThrough protects the request, which must stay
+    // open for the response.
+    await pipeline(request.pipe(new PassThrough()), form, { signal: stop });
     await saved;
     stop.throwIfAborted();
   } catch (error) {
+    fail(problemOf(error)); // ignored when `stop` is aborted already
     await saved.catch(() => {});
-    stop.throwIfAborted();
-    throw told(error);
+    throw stop.reason;
   }
   if (fileName === undefined) throw badRequest("file", "The form has no file.");
   return { path, fileName, fields };
 }
 
-/** What the system says is the server's trouble; all else is the form's. */
-function told(cause: unknown): unknown {
+/** An error of a system call is the server's. Any other error means that the form is damaged. */
+function problemOf(cause: unknown): unknown {
   if ((cause as NodeJS.ErrnoException).syscall !== undefined) return cause;
-  return new Problem(400, "ERR_FORM", "The form is damaged or was cut off.", { cause });
-}
-
-/** Leaves the request as it is when that fails: its sender is to be answered. */
-async function feed(
-  request: IncomingMessage,
-  form: BusboyInstance,
-  signal: AbortSignal,
-): Promise<void> {
-  const stopped = new AbortController();
-  signal.addEventListener("abort", () => stopped.abort(), { once: true, signal: stopped.signal });
-  try {
-    const finished = once(form, "finish", { signal: stopped.signal });
-    if (signal.aborted) stopped.abort();
-    request.pipe(form);
-    await finished;
-  } finally {
-    stopped.abort();
-    request.unpipe(form);
-    if (!form.writableFinished) form.destroy();
-  }
+  return new Problem(400, "ERR_FORM", "The form is damaged or incomplete.", { cause });
 }
 
 function parserOf(request: IncomingMessage, maxBytes: number): BusboyInstance {
@@ -120,16 +106,17 @@ function parserOf(request: IncomingMessage, maxBytes: number): BusboyInstance {
       },
     });
   } catch (cause) {
-    throw new Problem(400, "ERR_FORM", "The form does not say where its parts end.", { cause });
+    const detail = "The form's Content-Type has no usable boundary.";
+    throw new Problem(400, "ERR_FORM", detail, { cause });
   }
 }
 
 export function tooLarge(maxBytes: number): Problem {
-  const detail = `The file is too large: ${maxBytes} bytes are taken at most.`;
+  const detail = `The file is too large: the limit is ${maxBytes} bytes.`;
   return new Problem(413, "ERR_TOO_LARGE", detail, { option: "file" });
 }
 
-/** A name from a stranger, as far as it is a name. */
+/** A field's name from a client, safe to repeat in a response. */
 function shown(name: string): string {
   return name.replace(/[^\w.-]/g, "_").slice(0, 100);
 }

@@ -5,7 +5,10 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { unavailable } from "./problem.js";
 import { closing } from "./work.js";
 
-/** An answer that waits behind another of its connection is never told that the connection has gone. */
+/**
+ * Destroys the stream of a response when its connection closes. A response that is queued behind
+ * another one of its connection (pipelining) gets no close event.
+ */
 export function endWithConnection(stream: Readable, socket: Socket): void {
   const end = () => void stream.destroy();
   if (socket.destroyed) end();
@@ -13,53 +16,61 @@ export function endWithConnection(stream: Readable, socket: Socket): void {
   stream.once("close", () => socket.off("close", end));
 }
 
-/** Why the work of a client that has left stops. Nobody is told. */
+/** Abort reason when a client has disconnected. No response is sent. */
 export class ClientLeft extends Error {}
 
-/** What ends the work of requests: their clients leave, they take too long, or the server's time is over. */
+/** Abort signals of requests: the client disconnects, a timeout ends, or the server closes. */
 export class Requests {
   readonly #live = new Set<AbortController>();
-  /** Answers that have not reached the system as a whole. */
-  readonly #answers = new Map<ServerResponse, Promise<void>>();
+  /** Responses of which a part has not been handed to the system yet. */
+  readonly #responses = new Map<ServerResponse, Promise<void>>();
 
-  /** Keeps the request in mind until its answer has been sent, or can't be any more. */
+  /** Keeps track of a response until it is sent or its connection has closed. */
   follow(request: FastifyRequest, { raw }: FastifyReply): void {
     const { socket } = request.raw;
     const sent = new Promise<void>((done) => {
       const end = () => {
         socket.off("close", end);
-        this.#answers.delete(raw);
+        this.#responses.delete(raw);
         done();
       };
       finished(raw, end);
       socket.once("close", end);
     });
-    if (!socket.destroyed) this.#answers.set(raw, sent);
+    if (!socket.destroyed) this.#responses.set(raw, sent);
   }
 
-  /** When this answer has been sent or can't be any more, or after `timeoutMs`: who takes it slowly keeps no place any longer. */
+  /**
+   * Waits until this response is sent or its connection has closed, but at most `timeoutMs`: after
+   * that time a slow client loses its place.
+   */
   async sent({ raw }: FastifyReply, timeoutMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const timeIsOver = new Promise<void>((done) => {
       timer = setTimeout(done, timeoutMs);
     });
-    await Promise.race([this.#answers.get(raw), timeIsOver]);
+    await Promise.race([this.#responses.get(raw), timeIsOver]);
     clearTimeout(timer);
   }
 
-  /** When all that is being answered now has been sent. */
+  /** Waits until all current responses are sent. */
   async allSent(): Promise<void> {
-    await Promise.all(this.#answers.values());
+    await Promise.all(this.#responses.values());
   }
 
-  /** Aborted when the client's connection closes before its answer is complete, after `timeoutMs`, and by `stopAll`. */
+  /**
+   * A controller that is aborted when the connection closes before the response is complete, after
+   * `timeoutMs`, and by `stopAll`.
+   */
   signal(request: FastifyRequest, reply: FastifyReply, timeoutMs: number): AbortController {
     const controller = new AbortController();
     const { raw: response } = reply;
     const { socket } = request.raw;
     const timer = setTimeout(() => {
       const seconds = Math.round(timeoutMs / 1000);
-      controller.abort(unavailable("ERR_TIMEOUT", `This takes longer than ${seconds} seconds.`));
+      controller.abort(
+        unavailable("ERR_TIMEOUT", `The request took longer than ${seconds} seconds.`),
+      );
     }, timeoutMs);
     timer.unref();
     const left = () => {
@@ -67,10 +78,11 @@ export class Requests {
       this.#live.delete(controller);
       socket.off("close", left);
       response.off("close", left);
-      if (!response.writableFinished) controller.abort(new ClientLeft("the client has left"));
+      if (!response.writableFinished)
+        controller.abort(new ClientLeft("the client has disconnected"));
     };
     this.#live.add(controller);
-    // The response tells when it is done; that a connection is lost, it doesn't tell while it waits its turn in a pipeline.
+    // A queued pipelined response gets no close event, so its socket is watched as well.
     response.once("close", left);
     socket.once("close", left);
     if (socket.destroyed) left();

@@ -1,4 +1,4 @@
-/** Plain arithmetic on samples. */
+/** Functions on samples. */
 
 export function interleaved(audio: readonly Float32Array[]): Float32Array {
   const [first = new Float32Array()] = audio;
@@ -10,7 +10,11 @@ export function interleaved(audio: readonly Float32Array[]): Float32Array {
   return samples;
 }
 
-/** Smallest and largest sample of each of `spans` equal parts, by turns; a part without a sample has the one before it. */
+/**
+ * Splits the samples into `spans` equal parts. An empty part takes the sample before it.
+ *
+ * @returns the minimum and maximum of each part, as [min, max, min, max, …]
+ */
 export function peaksOf(samples: Float32Array, spans: number): number[] {
   const peaks: number[] = [];
   for (let span = 0; span < spans; span++) {

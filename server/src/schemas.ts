@@ -1,5 +1,8 @@
-/** What goes in and out, as TypeBox says it: checked at run time, typed, and published as OpenAPI. */
-import { CHANGE_LIMITS } from "small-dataset-audio";
+/**
+ * TypeBox schemas of requests and responses: they check requests, type the routes and become the
+ * OpenAPI document.
+ */
+import { CHANGE_LIMITS, GENERATION_LIMITS } from "small-dataset-audio";
 import { type Static, type TProperties, type TSchema, Type } from "typebox";
 
 const object = <T extends TProperties>(properties: T, description?: string) =>
@@ -8,92 +11,98 @@ const optional = Type.Optional;
 const text = (description: string) => Type.String({ description });
 const number = (description: string) => Type.Number({ description });
 const integer = (description: string) => Type.Integer({ description });
-/** JSON has no NaN and no infinity. */
+/** A number that may be NaN or infinite, which JSON writes as null. */
 const maybeNumber = (description: string) =>
   Type.Union([Type.Number(), Type.Null()], { description });
-const oneOf = <T extends (string | number)[]>(values: [...T], description: string) =>
+const oneOf = <const T extends readonly (string | number)[]>(values: T, description: string) =>
   Type.Union(
     values.map((value) => Type.Literal(value)),
     { description },
   ) as unknown as ReturnType<typeof Type.Unsafe<T[number]>>;
 
-/** Ids are UUIDs, or the names of files. */
+/** An id is a UUID or the name of a file. */
 export const ModelParams = object({ id: Type.String({ minLength: 1, maxLength: 500 }) });
 
 const ENTRY = {
   modelId: text("UUID, or the file's name"),
-  name: text("Given by people"),
-  description: text("Given by people"),
-  filePath: text("Of the file, relative to the models folder"),
-  fileSizeBytes: integer("Of the file"),
-  datasetName: text("What it was trained on"),
-  datasetFileCount: integer("Sounds that it was trained on"),
-  datasetTotalDurationS: maybeNumber("Seconds of sound that it was trained on"),
+  name: text("The model's name"),
+  description: text("The model's description"),
+  filePath: text("Path of the file, relative to the models folder"),
+  fileSizeBytes: integer("Size of the file"),
+  datasetName: text("Name of the training data set"),
+  datasetFileCount: integer("Number of sound files in the training data set"),
+  datasetTotalDurationS: maybeNumber("Length of the training data set in seconds"),
   trainingDate: text('ISO 8601 in UTC, or ""'),
   saveDate: text('ISO 8601 in UTC, or ""'),
-  trainingEpochs: integer("Of the training"),
-  finalTrainLoss: maybeNumber("Of the training; null: not a number"),
-  finalValLoss: maybeNumber("Of the training; null: not a number"),
-  hasAnalysis: Type.Boolean({ description: "Whether it has sliders" }),
-  nActiveComponents: integer("Its sliders"),
-  tags: Type.Array(Type.String(), { description: "Given by people" }),
+  trainingEpochs: integer("Number of training epochs"),
+  finalTrainLoss: maybeNumber("Training loss after the last epoch; null: not a number"),
+  finalValLoss: maybeNumber("Validation loss after the last epoch; null: not a number"),
+  hasAnalysis: Type.Boolean({ description: "Whether the model has an analysis, and so sliders" }),
+  nActiveComponents: integer("Number of sliders"),
+  tags: Type.Array(Type.String(), { description: "The model's tags" }),
 };
 export const SORT_FIELDS = Object.keys(ENTRY) as (keyof typeof ENTRY)[];
 
-export const ModelEntrySchema = object(ENTRY, "A model, as the library's index has it");
+export const ModelEntrySchema = object(ENTRY, "A model's entry in the library's index");
 
 export const ModelSchema = object(
   {
     ...ENTRY,
-    sampleRate: integer("Hz, of the sounds that it was trained on"),
+    sampleRate: integer("Sample rate of the training sounds, in Hz"),
     latentDim: integer("Dimensions of the latent space"),
-    hasEncoder: Type.Boolean({ description: "Whether sounds can be encoded" }),
-    parameters: integer("Weights and biases"),
-    tensors: integer("Of the state dict"),
-    bytes: integer("Of the file"),
+    hasEncoder: Type.Boolean({ description: "Whether the model can encode sounds" }),
+    parameters: integer("Number of weights and biases"),
+    tensors: integer("Number of tensors in the state dict"),
+    bytes: integer("Size of the file"),
     spectrogramConfig: object({
       sampleRate: integer("Hz"),
-      nFft: integer("Samples"),
-      hopLength: integer("Samples"),
-      nMels: integer("Bands"),
-      fMin: maybeNumber("Hz"),
-      fMax: maybeNumber("Hz; null: half the sample rate"),
-      power: maybeNumber("Of the magnitudes"),
+      nFft: integer("FFT size in samples"),
+      hopLength: integer("Hop length in samples"),
+      nMels: integer("Number of mel bands"),
+      fMin: maybeNumber("Lowest frequency in Hz"),
+      fMax: maybeNumber("Highest frequency in Hz; null: half the sample rate"),
+      power: maybeNumber("Exponent of the magnitudes"),
     }),
     trainingConfig: Type.Record(Type.String(), Type.Unknown(), {
-      description: "As the file has it",
+      description: "The training configuration in the file, shortened where it is very large",
     }),
-    componentLabels: Type.Array(Type.String(), { description: "Names given to the sliders" }),
+    componentLabels: Type.Array(Type.String(), { description: "Labels of the sliders" }),
   },
-  "A model, as its file and the library's index have it",
+  "A model: its index entry and facts from its file",
 );
 
 export const ListQuery = object({
   query: optional(
-    Type.String({ maxLength: 1000, description: "Part of a name or description, in any case" }),
+    Type.String({
+      maxLength: 1000,
+      description: "Part of a name or description; upper and lower case are equal",
+    }),
   ),
   tags: optional(
     Type.Array(Type.String({ maxLength: 1000 }), {
       maxItems: 100,
-      description: "Any of these, in any case; repeat the parameter for several",
+      description:
+        "Models with any of these tags; upper and lower case are equal. Repeat the parameter",
     }),
   ),
-  sort: optional(oneOf(SORT_FIELDS, "Default saveDate")),
-  order: optional(oneOf(["asc", "desc"], "Default desc")),
-  page: optional(Type.Integer({ minimum: 1, description: "Default 1" })),
-  pageSize: optional(Type.Integer({ minimum: 1, maximum: 200, description: "Default 50" })),
+  sort: optional(oneOf(SORT_FIELDS, "Field to sort by; default saveDate")),
+  order: optional(oneOf(["asc", "desc"], "Sort order; default desc")),
+  page: optional(Type.Integer({ minimum: 1, description: "Page, from 1; default 1" })),
+  pageSize: optional(
+    Type.Integer({ minimum: 1, maximum: 200, description: "Models per page; default 50" }),
+  ),
 });
 
 export const ListSchema = object({
   models: Type.Array(ModelEntrySchema),
-  total: integer("Models that match, on all pages"),
-  page: integer("As asked for"),
-  pageSize: integer("As asked for"),
+  total: integer("Number of matching models on all pages"),
+  page: integer("The requested page"),
+  pageSize: integer("Models per page"),
 });
 
 export const TagsSchema = object({
-  tags: Type.Array(object({ tag: text("As given"), count: integer("Models that have it") }), {
-    description: "The most frequent first",
+  tags: Type.Array(object({ tag: text("The tag"), count: integer("Number of models with it") }), {
+    description: "Sorted by count, highest first",
   }),
 });
 
@@ -103,7 +112,7 @@ const MetadataTexts = {
   tags: optional(
     Type.Array(Type.String({ minLength: 1, maxLength: CHANGE_LIMITS.tag }), {
       maxItems: CHANGE_LIMITS.tags,
-      description: "All of them",
+      description: "The new list of tags; it replaces the old one",
     }),
   ),
 };
@@ -115,144 +124,173 @@ export const ChangesBody = object({
   componentLabels: optional(
     Type.Array(Type.String({ maxLength: CHANGE_LIMITS.componentLabel }), {
       maxItems: 65_536,
-      description: "One a slider, in their order",
+      description: "One label for each slider, in order",
     }),
   ),
 });
 
 export const SlidersSchema = object({
-  modelId: text("The model's"),
+  modelId: text("The model's id"),
   half: integer("Positions go from -half to half; 0 without analysis"),
   sliders: Type.Array(
     object({
-      index: integer("Of the slider"),
-      label: text("Given by people"),
-      suggestedLabel: text("What follows this axis most closely"),
+      index: integer("Index of the slider, from 0"),
+      label: text("The label that a person gave the slider"),
+      suggestedLabel: text("The sound feature that correlates most with the slider"),
       minStep: integer("-half"),
       maxStep: integer("half"),
-      safeMinStep: integer("Where the training sounds begin"),
-      safeMaxStep: integer("Where the training sounds end"),
-      warningMinStep: integer("Where the warning zone begins"),
-      warningMaxStep: integer("Where the warning zone ends"),
-      varianceExplainedPct: maybeNumber("Percent of the latent space's variance"),
+      safeMinStep: integer("Lowest position within the range of the training sounds"),
+      safeMaxStep: integer("Highest position within the range of the training sounds"),
+      warningMinStep: integer(
+        "Lowest position of the lower warning zone, which ends below safeMinStep",
+      ),
+      warningMaxStep: integer(
+        "Highest position of the upper warning zone, which begins above safeMaxStep",
+      ),
+      varianceExplainedPct: maybeNumber("Share of the latent space's variance, in percent"),
     }),
   ),
 });
 
 const BIT_DEPTHS = [16, 24, 32] as const;
+const { durationS, seed, stepsBetween, overlapSamples, width, depth } = GENERATION_LIMITS;
 
 export const GenerateQuery = object({
-  format: optional(oneOf(["wav", "float32", "json"], "Default: as Accept says, or wav")),
+  format: optional(
+    oneOf(["wav", "float32", "json"], "Default: the best match of Accept, else wav"),
+  ),
 });
 
 export const GenerateBody = object(
   {
     durationS: optional(
-      Type.Number({ exclusiveMinimum: 0, maximum: 60, description: "Seconds; default 1" }),
+      Type.Number({
+        exclusiveMinimum: durationS.above,
+        maximum: durationS.max,
+        description: "Length in seconds; default 1",
+      }),
     ),
     seed: optional(
       Type.Integer({
-        minimum: 0,
-        maximum: Number.MAX_SAFE_INTEGER,
-        description: "The same seed gives the same sound; drawn when omitted",
+        minimum: seed.min,
+        maximum: seed.max,
+        description: "The same seed gives the same sound; default: a random seed",
       }),
     ),
-    concatMode: optional(oneOf(["crossfade", "latent_interpolation"], "Default crossfade")),
+    concatMode: optional(
+      oneOf(GENERATION_LIMITS.concatModes, "How chunks are joined; default crossfade"),
+    ),
     sliders: optional(
       Type.Array(Type.Integer(), {
         maxItems: 65_536,
-        description: "One position a slider, from -half to half; not together with latent",
+        description: "One position for each slider, from -half to half; excludes latent",
       }),
     ),
     latent: optional(
       Type.Array(Type.Number(), {
         maxItems: 65_536,
-        description: "A point of the latent space; not together with sliders",
+        description: "A point in the latent space; excludes sliders",
       }),
     ),
     stepsBetween: optional(
       Type.Integer({
-        minimum: 1,
-        maximum: 1000,
-        description: "Points between anchors of latent_interpolation; default 10",
+        minimum: stepsBetween.min,
+        maximum: stepsBetween.max,
+        description: "Points between two anchors of latent_interpolation; default 10",
       }),
     ),
     overlapSamples: optional(
       Type.Integer({
-        minimum: 0,
-        maximum: 24_000,
-        description: "Of a crossfade, in samples at 48 kHz; default 2400",
+        minimum: overlapSamples.min,
+        maximum: overlapSamples.max,
+        description: "Length of a crossfade, in samples at 48 kHz; default 2400",
       }),
     ),
-    joint: optional(oneOf(["python", "equal-power"], "How chunks are faded; default python")),
+    joint: optional(oneOf(GENERATION_LIMITS.joints, "Curve of a crossfade; default python")),
     loudness: optional(
       oneOf(
-        ["peak", "running", "none"],
-        "Default running for sound that is streamed, peak for json; peak is made whole and then sent",
+        GENERATION_LIMITS.loudnesses,
+        "Default: running for wav and float32, peak for json. With peak, the whole sound is " +
+          "generated before the first byte is sent",
       ),
     ),
     spatial: optional(
       object({
-        mode: oneOf(["mono", "stereo", "dual_seed"], "Channels"),
-        width: optional(Type.Number({ minimum: 0, maximum: 1.5, description: "Default 0.5" })),
-        depth: optional(Type.Number({ minimum: 0, maximum: 1, description: "Default 0.3" })),
+        mode: oneOf(GENERATION_LIMITS.spatialModes, "How channels are made; mono has one"),
+        width: optional(
+          Type.Number({
+            minimum: width.min,
+            maximum: width.max,
+            description: "Strength of the side signal of stereo; default 0.5",
+          }),
+        ),
+        depth: optional(
+          Type.Number({
+            minimum: depth.min,
+            maximum: depth.max,
+            description: "Strength of the reflection of stereo; default 0.3",
+          }),
+        ),
       }),
     ),
-    sampleRate: optional(oneOf([44_100, 48_000, 96_000], "Hz; default 48000")),
-    bitDepth: optional(oneOf([...BIT_DEPTHS], "Of the WAV file; 32 is float. Default 24")),
+    sampleRate: optional(
+      oneOf(GENERATION_LIMITS.sampleRates, "Sample rate of the sound in Hz; default 48000"),
+    ),
+    bitDepth: optional(oneOf(BIT_DEPTHS, "Bit depth of the WAV file; 32 is float. Default 24")),
   },
-  "What sound to make",
+  "Options of the sound to generate",
 );
 export type GenerateRequest = Static<typeof GenerateBody>;
 
 export const SoundSchema = object({
-  soundId: text("The same for the same request of the same file"),
-  url: text("Of the sound as a WAV file, as long as it is kept"),
+  soundId: text("Equal for equal requests of the same model file"),
+  url: text("Address of the sound as a WAV file, while the sound is in memory"),
   sampleRate: integer("Hz"),
   channels: integer("1 or 2"),
-  frames: integer("Samples a channel"),
-  durationS: number("Seconds"),
-  seed: integer("That was used"),
+  frames: integer("Samples per channel"),
+  durationS: number("Length in seconds"),
+  seed: integer("The seed of the sound"),
   quality: object({
-    snrDb: maybeNumber("dB; null: infinite, there is no silence"),
+    snrDb: maybeNumber("Signal-to-noise ratio in dB; null: infinite, the sound has no silence"),
     clipping: object({
-      clippedSamples: integer("Samples from 0.999 on"),
-      clippedPercentage: number("Percent"),
+      clippedSamples: integer("Number of samples with a magnitude of 0.999 or more"),
+      clippedPercentage: number("Share of these samples, in percent"),
       peakValue: number("The largest magnitude"),
-      maxConsecutiveClipped: integer("The longest run"),
+      maxConsecutiveClipped: integer("Length of the longest run of clipped samples"),
       hasClipping: Type.Boolean(),
     }),
-    rating: oneOf(["green", "yellow", "red"], "All in all"),
-    ratingReason: text("In words"),
+    rating: oneOf(["green", "yellow", "red"], "Overall rating"),
+    ratingReason: text("Reason of the rating, in words"),
   }),
   peaks: Type.Array(Type.Array(Type.Number()), {
-    description: "A channel: smallest and largest sample of each of 1000 spans, by turns",
+    description:
+      "For each channel: minimum and maximum of each of 1000 spans, as [min, max, min, max, …]",
   }),
   mel: object({
-    width: integer("Pixels"),
-    height: integer("Pixels: one a mel band"),
-    url: text("Of the picture"),
+    width: integer("Width of the picture in pixels"),
+    height: integer("Height of the picture in pixels: one for each mel band"),
+    url: text("Address of the picture"),
   }),
 });
 
 export const SoundQuery = object({
-  bitDepth: optional(oneOf([...BIT_DEPTHS], "32 is float. Default 24")),
+  bitDepth: optional(oneOf(BIT_DEPTHS, "32 is float. Default 24")),
 });
 export const SoundParams = object({
   soundId: Type.String({ minLength: 1, maxLength: 100 }),
 });
 
 const Latents = {
-  mu: Type.Array(maybeNumber("The mean"), { description: "[latentDim]" }),
-  logvar: Type.Array(maybeNumber("The variance's logarithm"), { description: "[latentDim]" }),
+  mu: Type.Array(maybeNumber("Mean"), { description: "Means, [latentDim]" }),
+  logvar: Type.Array(maybeNumber("Log variance"), { description: "Log variances, [latentDim]" }),
   positions: Type.Union([Type.Array(Type.Integer()), Type.Null()], {
     description: "The nearest slider positions; null without analysis",
   }),
 };
 export const EncodingSchema = object({
-  sampleRate: integer("Hz, the model's, to which the sound was converted"),
-  chunks: Type.Array(object({ startS: number("Seconds"), ...Latents }), {
-    description: "One a second of the sound, the last one filled up with silence",
+  sampleRate: integer("The model's sample rate in Hz; the sound is resampled to it"),
+  chunks: Type.Array(object({ startS: number("Start of the chunk in seconds"), ...Latents }), {
+    description: "One chunk for each second of the sound; silence fills the last one",
   }),
   ...Latents,
 });
@@ -261,48 +299,51 @@ export const EventsQuery = object({
   clientId: optional(
     Type.String({
       pattern: "^[A-Za-z0-9_-]{1,64}$",
-      description: "To be named in X-Client-Id by requests whose progress is wanted",
+      description: "A request with this id in X-Client-Id sends its progress to this stream",
     }),
   ),
 });
 
 export const HealthSchema = object({
   status: oneOf(["ok", "unavailable"], "Whether the library can be read"),
-  models: integer("In the library"),
-  engine: oneOf(["ready", "not loaded", "missing"], "Of what makes sound; loaded when first used"),
-  version: text("The server's"),
+  models: integer("Number of models in the library"),
+  engine: oneOf(
+    ["ready", "not loaded", "missing"],
+    "State of the sound engine, which is loaded on first use",
+  ),
+  version: text("The server's version"),
 });
 
 export const SessionSchema = object({
   writable: Type.Boolean({
-    description: "Whether this client, with what it sent, may change the library",
+    description: "Whether a request like this one may change the library",
   }),
-  tokenRequired: Type.Boolean({ description: "Whether changing it takes a token" }),
-  maxUploadBytes: integer("Of a model file"),
-  maxDurationS: number("Of a sound"),
-  version: text("The server's"),
+  tokenRequired: Type.Boolean({ description: "Whether a change of the library requires a token" }),
+  maxUploadBytes: integer("Largest model file in bytes"),
+  maxDurationS: number("Longest sound in seconds"),
+  version: text("The server's version"),
 });
 
 export const ProblemSchema = object(
   {
     type: text("about:blank"),
-    title: text("Of the status"),
+    title: text("Name of the HTTP status"),
     status: integer("The HTTP status"),
-    detail: text("What is wrong, for people"),
-    code: text("What is wrong, for programs: an SdaErrorCode, or the server's own"),
-    option: optional(text("The field at fault")),
+    detail: text("What is wrong, in words"),
+    code: text("What is wrong, as a code: an SdaErrorCode or a code of the server"),
+    option: optional(text("The field that is wrong")),
   },
   "RFC 9457",
 );
 
-/** Every route may answer so. */
+/** Error responses of every route. */
 export const problems = {
   "4xx": {
-    description: "The request can't be granted",
+    description: "The server refuses the request",
     content: { "application/problem+json": { schema: ProblemSchema as TSchema } },
   },
   "5xx": {
-    description: "The server can't do it now",
+    description: "The server cannot process the request now",
     content: { "application/problem+json": { schema: ProblemSchema as TSchema } },
   },
 };

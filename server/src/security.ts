@@ -1,4 +1,4 @@
-/** Who may do what: the token, the page that asks (Origin), and the name by which the server is called (Host). */
+/** Access control: `Host`, `Origin`, the `authorize` function and the token. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import type { Action, ResolvedOptions } from "./options.js";
@@ -16,17 +16,17 @@ export async function checkAccess(
   action: Action,
   rules: Rules,
 ): Promise<void> {
-  checkThere(request);
+  checkConnected(request);
   checkHost(request, rules);
   if (request.method !== "GET" && request.method !== "HEAD") checkOrigin(request, rules);
   const decided = await rules.authorize?.(request, action);
-  checkThere(request);
+  checkConnected(request);
   if (decided === true) return;
-  if (decided === false) throw new Problem(403, "ERR_FORBIDDEN", "You may not do that here.");
+  if (decided === false) throw new Problem(403, "ERR_FORBIDDEN", "This request is not allowed.");
   if (action === "write") checkToken(request, rules);
 }
 
-/** Whether this client may change the library, as far as that can be told without asking for it. */
+/** Whether a request like this one may change the library. */
 export async function mayWrite(request: FastifyRequest, rules: Rules): Promise<boolean> {
   try {
     await checkAccess(request, "write", rules);
@@ -36,29 +36,33 @@ export async function mayWrite(request: FastifyRequest, rules: Rules): Promise<b
   }
 }
 
-/** A connection that is gone has no addresses any more to tell where it came from. */
-function checkThere({ raw }: FastifyRequest): void {
-  if (raw.socket.destroyed) throw new ClientLeft("the client has left");
+/** A closed socket has no addresses, so a check of them would take the client for a local one. */
+function checkConnected({ raw }: FastifyRequest): void {
+  if (raw.socket.destroyed) throw new ClientLeft("the client has disconnected");
 }
 
-/** A page elsewhere may lead its own name to this machine (DNS rebinding); then that name is in Host. */
+/** A foreign site may resolve its name to this machine (DNS rebinding); `Host` shows that name. */
 function checkHost(request: FastifyRequest, { allowedHosts }: Rules): void {
   if (allowedHosts === true || !isLoopback(request)) return;
   const name = (hostOf(request) ?? "").replace(/:\d+$/, "").toLowerCase();
   if (OWN_NAMES.test(name) || allowedHosts.includes(name)) return;
-  throw new Problem(403, "ERR_HOST", "This server is not known by that name (see allowedHosts).");
+  throw new Problem(403, "ERR_HOST", "The name in Host is not allowed (see allowedHosts).");
 }
 
-/** Browsers send Origin with whatever another site's page makes them send. */
+/** Browsers send `Origin` with every request other than GET and HEAD that a page makes. */
 function checkOrigin(request: FastifyRequest, { cors }: Rules): void {
   const { origin } = request.headers;
   const host = hostOf(request);
   if (origin === undefined || cors === true || cors.includes(origin)) return;
   if (URL.canParse(origin) && new URL(origin).host === host) return;
-  throw new Problem(403, "ERR_ORIGIN", "Pages of other sites may not do that (see cors).");
+  throw new Problem(
+    403,
+    "ERR_ORIGIN",
+    "Pages of other sites may not make this request (see cors).",
+  );
 }
 
-/** HTTP/2 has it under another name. */
+/** The `Host` header; HTTP/2 names it `:authority`. */
 function hostOf({ headers }: FastifyRequest): string | undefined {
   const authority = headers[":authority"];
   return typeof authority === "string" ? authority : headers.host;
@@ -70,29 +74,29 @@ function checkToken(request: FastifyRequest, { token }: Rules): void {
     throw new Problem(
       403,
       "ERR_NO_TOKEN",
-      "Without a token, this server can be written to from its own machine alone.",
+      "Without a token, only clients on the server's own machine may write.",
     );
   }
   const [, given] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "") ?? [];
   if (given !== undefined && sameText(given, token)) return;
-  throw new Problem(401, "ERR_TOKEN", "This needs the server's token.", {
+  throw new Problem(401, "ERR_TOKEN", "This request requires the server's token.", {
     headers: { "www-authenticate": 'Bearer realm="small-dataset-audio"' },
   });
 }
 
-/** In a time that doesn't tell where they part. */
+/** Compares in constant time, so that the time does not reveal a correct beginning. */
 function sameText(a: string, b: string): boolean {
   const hash = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(hash(a), hash(b));
 }
 
-/** Through a proxy on this machine, anybody may come over loopback. */
+/** A proxy on this machine connects over loopback for any client; its headers reveal it. */
 function isLocal(request: FastifyRequest): boolean {
   const { headers } = request;
   return isLoopback(request) && !headers.forwarded && !headers["x-forwarded-for"];
 }
 
-/** By the address that took the connection; a pipe has none, and is of this machine. */
+/** Checks the server's side of the connection. A pipe has no address; it is local. */
 function isLoopback(request: FastifyRequest): boolean {
   const { localAddress } = request.raw.socket;
   return localAddress === undefined || LOOPBACK.test(localAddress);

@@ -5,36 +5,38 @@ import { refuse, type SdaServerOptions } from "./options.js";
 import { sdaServer } from "./plugin.js";
 import { PROBLEM_TYPE, Problem, toProblem } from "./problem.js";
 
-/** Options of a server of its own. */
+/** Options of `serve`. */
 export interface ServeOptions extends SdaServerOptions {
-  /** Address to listen at; default "127.0.0.1", which only this machine can reach */
+  /** Address to listen on; default "127.0.0.1", which only this machine can reach */
   host?: string;
-  /** Default 0: any that is free */
+  /** Port to listen on; default 0: any free port */
   port?: number;
-  /** Connections at once; default 10,000. More are closed at once */
+  /** Largest number of open connections; further ones are closed. Default 10,000 */
   maxConnections?: number;
   /** Aborting closes the server */
   signal?: AbortSignal;
 }
 
-/** A server that listens. */
+/** A listening server. */
 export interface RunningServer {
-  /** Where it is, ending in "/" */
+  /** Address of the server, ending in "/" */
   url: string;
-  /** Finishes what runs, then frees everything. Idempotent */
+  /** Finishes running work, then frees everything. Idempotent */
   close(): Promise<void>;
 }
 
-/** Connections that do nothing are closed after this long, but for event streams, which have heartbeats. */
+/** Connections without traffic are closed after this time. Event streams have heartbeats. */
 const IDLE_CONNECTION_MS = 120_000;
 const KEEP_ALIVE_MS = 5000;
+/** Time for a client to send the head of a request. */
 const HEAD_MS = 30_000;
 const MAX_PARAM_LENGTH = 1000;
 
 /**
- * Serves a folder of models, and the page, to browsers.
+ * Starts a server with the plugin and the page.
  *
- * @throws SdaError as `sdaServer`; the system's error (`code`: "EADDRINUSE", "EACCES", …) when it can't listen; `signal.reason`
+ * @throws SdaError as `sdaServer`; the system's error (`code`: "EADDRINUSE", "EACCES", …) when the
+ *   server cannot listen; `signal.reason`
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { host = "127.0.0.1", port = 0, maxConnections = 10_000, signal, ...own } = options;
@@ -78,12 +80,12 @@ function checkListening(host: unknown, port: unknown, maxConnections: unknown): 
 
 function createApp(uploadTimeoutMs = 600_000): FastifyInstance {
   const app = Fastify({
-    // New work while the server closes gets an answer of this server's own.
+    // While the server closes, the plugin refuses new work itself.
     return503OnClosing: false,
     forceCloseConnections: "idle",
     connectionTimeout: IDLE_CONNECTION_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // All of a request, its body included; uploads are the longest.
+    // Covers the whole request with its body. Uploads take longest.
     requestTimeout: uploadTimeoutMs,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors(error, _request, reply: FastifyReply) {
@@ -93,27 +95,30 @@ function createApp(uploadTimeoutMs = 600_000): FastifyInstance {
     clientErrorHandler: answerBadRequest,
   });
   app.setNotFoundHandler((_request, reply) => {
-    const problem = new Problem(404, "ERR_NOT_FOUND", "There is nothing at this address.");
+    const problem = new Problem(404, "ERR_NOT_FOUND", "Nothing exists at this address.");
     reply.code(404).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   });
   return app;
 }
 
 const STATUS_BY_ERROR: Record<string, readonly [status: number, detail: string]> = {
-  HPE_HEADER_OVERFLOW: [431, "The request's head is too large."],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not come in time."],
+  HPE_HEADER_OVERFLOW: [431, "The head of the request is too large."],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request was not complete in time."],
 };
 
-/** What is not HTTP at all has no request to answer, only a connection. */
+/** Answers bytes that are not valid HTTP. There is no request object, only a socket. */
 function answerBadRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const [status, detail] = STATUS_BY_ERROR[error.code ?? ""] ?? [400, "That is not HTTP."];
+  const [status, detail] = STATUS_BY_ERROR[error.code ?? ""] ?? [
+    400,
+    "The request is not valid HTTP.",
+  ];
   const body = JSON.stringify(new Problem(status, error.code ?? "ERR_HTTP", detail));
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n`;
   socket.end(`${head}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
 }
 
-/** For people to open: a name that stands for all addresses is none that one can go to. */
+/** A URL that a browser can open: not 0.0.0.0 or ::, which mean all addresses. */
 function urlOf(app: FastifyInstance, host: string): string {
   const { address, port } = app.server.address() as AddressInfo;
   const isAll = address === "0.0.0.0" || address === "::";

@@ -15,7 +15,7 @@ export const VERSION: string = manifest.version;
 
 export type EngineState = "ready" | "not loaded" | "missing";
 
-/** All that the routes of one server share. */
+/** State that the routes of one server share. */
 export class Service {
   readonly options: ResolvedOptions;
   readonly library: LibraryView;
@@ -24,7 +24,7 @@ export class Service {
   readonly events: EventHub;
   readonly sounds: SoundMemory;
   readonly work: WorkQueue;
-  /** Sounds on their way in: who sends slowly keeps nobody from making sound. */
+  /** Sounds that are being received. A separate queue: a slow sender does not block generation. */
   readonly received: WorkQueue;
   readonly uploads: WorkQueue;
   readonly uploadFolder: UploadFolder;
@@ -77,7 +77,7 @@ export class Service {
     return this.#closing;
   }
 
-  /** A model of the library, ready to make sound, for as long as `f` takes. */
+  /** Loads a model and keeps it in memory while `f` runs. */
   async use<T>(
     { path }: ModelPlace,
     signal: AbortSignal,
@@ -93,7 +93,7 @@ export class Service {
         { signal },
       );
     } catch (error) {
-      // Perhaps the whole folder has gone, which is another answer.
+      // If the whole folder is missing, `current` throws the more fitting 503.
       if (error instanceof SdaError && error.code === "ERR_SDA_NOT_FOUND") {
         await this.library.current();
       }
@@ -105,7 +105,7 @@ export class Service {
     }
   }
 
-  /** From now on, new work is refused; what runs goes on, until `stop`. */
+  /** Refuses new work from now on. Running work goes on until `close`. */
   drain(): void {
     this.#closing = true;
     this.work.close();

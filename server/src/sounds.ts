@@ -9,17 +9,17 @@ import {
 } from "small-dataset-audio";
 import { interleaved } from "./samples.js";
 
-/** A finished sound with its pictures. */
+/** A finished sound with its peaks and its mel picture. */
 export interface Sound extends GenerationResult {
   id: string;
-  /** Smallest and largest sample of each of 1000 spans, by turns, a channel */
+  /** For each channel: minimum and maximum of each of 1000 spans, as [min, max, min, max, …] */
   peaks: number[][];
   mel: { width: number; height: number; png: Uint8Array };
 }
 
 export const SOUND_ID = "^[0-9a-f]{32}$";
 
-/** What a sound is known by: the model's file and all that goes into it. */
+/** A hash of the model's file and of all options that affect the sound. */
 export function soundId(fileIdentity: string, options: GenerateOptions): string {
   const { durationS = 1, seed, concatMode = "crossfade", stepsBetween = 10 } = options;
   const {
@@ -41,13 +41,13 @@ export function soundId(fileIdentity: string, options: GenerateOptions): string 
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
-/** The last finished sounds and their WAV files, as many as fit. */
+/** The most recently used sounds and their WAV files, up to a number of bytes. */
 export class SoundMemory {
   readonly #kept: LRUCache<string, Sound | Buffer>;
 
   constructor(maxBytes: number) {
     this.#kept = new LRUCache({
-      // The library takes no 0 for nothing.
+      // LRUCache does not accept 0, so 1 stands for no memory.
       maxSize: Math.max(1, Math.floor(maxBytes)),
       sizeCalculation: bytesOf,
     });
@@ -66,7 +66,7 @@ export class SoundMemory {
     return Buffer.isBuffer(kept) ? undefined : kept;
   }
 
-  /** The sound as a WAV file, kept as long as there is room: players ask for it in parts. */
+  /** The sound as a WAV file. It is kept in memory, because players request it in ranges. */
   async wav(sound: Sound, bitDepth: BitDepth): Promise<Buffer> {
     const key = `${sound.id}:${bitDepth}`;
     const known = this.#kept.get(key) as Buffer | undefined;

@@ -1,4 +1,4 @@
-/** Where uploads are until they are whole: never in a models folder, which shows what is finished and nothing else. */
+/** The folder of incomplete uploads. A models folder never contains incomplete files. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -8,7 +8,7 @@ import { Problem } from "./problem.js";
 
 const PREFIX = `sda-upload-${hostname().replace(/[^\w.-]/g, "_")}-`;
 
-/** This process's folder for uploads; made when first asked for, after those of dead processes have been removed. */
+/** This process's upload folder, created on first use. */
 export class UploadFolder {
   readonly #parent: string;
   #path: string | null = null;
@@ -20,7 +20,7 @@ export class UploadFolder {
   get path(): string {
     this.#path ??= mkdtempSync(join(this.#parent, `${PREFIX}${process.pid}-`));
     live.add(this.#path);
-    // Systems clear their temporary folders now and then.
+    // The system may have removed it: it clears its temporary folder from time to time.
     mkdirSync(this.#path, { recursive: true, mode: 0o700 });
     return this.#path;
   }
@@ -33,13 +33,13 @@ export class UploadFolder {
   }
 }
 
-/** Folders of this process: another one had its number before, perhaps. */
+/** Upload folders of this process. An earlier process may have had the same id. */
 const live = new Set<string>();
 
 /**
- * Removes what processes of this machine, and of this user, left when they were killed.
+ * Removes upload folders that killed processes of this machine and this user left.
  *
- * @throws SdaError ERR_SDA_ARGUMENT: there is no such folder
+ * @throws SdaError ERR_SDA_ARGUMENT: `parent` does not exist
  */
 export function removeStaleUploads(parent: string): void {
   for (const name of namesIn(parent)) {
@@ -49,7 +49,7 @@ export function removeStaleUploads(parent: string): void {
     try {
       if (statSync(path).uid === (process.getuid?.() ?? 0)) rmSync(path, { recursive: true });
     } catch {
-      // Another process is removing it, too.
+      // Another process removes it at the same time.
     }
   }
 }
@@ -58,19 +58,19 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
-    throw refuse("uploadDir", "a folder that is there");
+    throw refuse("uploadDir", "an existing folder");
   }
 }
 
 /**
- * Refuses what will not fit before any of it is read.
+ * Refuses an upload that does not fit on the disk, before its body is read.
  *
  * @throws Problem 507
  */
 export async function checkRoom(folder: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   if (bytes <= bavail * bsize) return;
-  throw new Problem(507, "ENOSPC", "The server's disk has no room for a file of that size.");
+  throw new Problem(507, "ENOSPC", "The server's disk has no room for a file of this size.");
 }
 
 function isRunning(pid: number): boolean {

@@ -3,11 +3,11 @@ import type { FastifySchemaCompiler } from "fastify";
 import type { TSchema } from "typebox";
 
 /**
- * TypeBox's validator, for bodies as they are: what is no number is wrong. What an address says is text, of which numbers are
- * made where one is wanted and the text is one.
+ * TypeBox's validator without its conversions: in a body, "1" is not a number. Parameters of an
+ * address are always text, so text of digits is converted where the schema expects a number.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = (route) => {
-  // Of other parts it would make what it can: 1 of "true", and of "1.5".
+  // As "body", because for other parts the compiler converts too much: "true" and "1.5" become 1.
   const check = TypeBoxValidatorCompiler({ ...route, httpPart: "body" });
   if (route.httpPart === "body") return check;
   const { properties } = route.schema as unknown as { properties: Record<string, Shape> };

@@ -1,4 +1,7 @@
-/** WAV files from anybody. Samples are mixed as they are read, so that a file takes no more memory than its mono sound. */
+/**
+ * Reads untrusted WAV files. Channels are mixed while samples are read, so the result takes no more
+ * memory than a mono sound.
+ */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Problem } from "./problem.js";
 
@@ -22,17 +25,17 @@ export interface MonoSound {
   sampleRate: number;
 }
 
-/** More is no sound, but an attempt to keep the reader busy. */
+/** No real file has more chunks; a hostile one may, to keep the reader busy. */
 const MAX_CHUNKS = 1000;
 const PCM = 1;
 const IEEE_FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
-/** Samples that are read between two turns of the event loop. */
+/** Samples that are read before the event loop gets a turn. */
 const READ_AT_ONCE = 2 ** 16;
 
 type ReadSample = (bytes: Buffer, at: number) => number;
 
-/** What a sample means, by format and bits: integers as `writeWav` writes them, value / 2^(bits-1). 8 bits have no sign. */
+/** Sample readers by format and bits. Integers are divided by 2^(bits-1); 8 bits are unsigned. */
 const READERS: Record<number, Record<number, ReadSample>> = {
   [PCM]: {
     8: (bytes, at) => ((bytes[at] as number) - 0x80) / 0x80,
@@ -54,9 +57,9 @@ interface Format {
 }
 
 /**
- * A WAV file's sound, channels mixed.
+ * Reads a WAV file and mixes its channels.
  *
- * @throws Problem 415: it is no WAV file, or of a kind that isn't read; 400: damaged, or beyond the limits
+ * @throws Problem 415: not a WAV file, or an unsupported format; 400: damaged, or beyond the limits
  */
 export async function readWav(bytes: Buffer, limits: WavLimits = WAV_LIMITS): Promise<MonoSound> {
   const { fmt, data } = findChunks(bytes);
@@ -65,7 +68,7 @@ export async function readWav(bytes: Buffer, limits: WavLimits = WAV_LIMITS): Pr
   const { channels, sampleRate, bits } = format;
   const sampleBytes = bits / 8;
   const frames = Math.floor(data.length / (channels * sampleBytes));
-  if (frames === 0) throw damaged("has no sound in it");
+  if (frames === 0) throw damaged("contains no samples");
   if (frames > limits.maxSeconds * sampleRate) {
     throw refused(`is longer than ${limits.maxSeconds} seconds`);
   }
@@ -76,7 +79,7 @@ export async function readWav(bytes: Buffer, limits: WavLimits = WAV_LIMITS): Pr
     let sum = 0;
     for (let channel = 0; channel < channels; channel++, at += sampleBytes) sum += read(data, at);
     samples[frame] = sum / channels;
-    if (!Number.isFinite(samples[frame])) throw damaged("has samples that are not finite");
+    if (!Number.isFinite(samples[frame])) throw damaged("contains samples that are not finite");
   }
   return { samples, sampleRate };
 }
@@ -88,22 +91,22 @@ function findChunks(bytes: Buffer): { fmt: Buffer; data: Buffer } {
   let fmt: Buffer | undefined;
   let at = 12;
   for (let count = 0; at + 8 <= bytes.length; count++) {
-    if (count === MAX_CHUNKS) throw damaged("is in too many pieces");
+    if (count === MAX_CHUNKS) throw damaged("has too many chunks");
     const id = bytes.toString("latin1", at, at + 4);
     const size = bytes.readUInt32LE(at + 4);
     const chunk = bytes.subarray(at + 8, at + 8 + size);
-    // What was written as it was made has no size in its head: its sound goes up to the end, as does one that was cut off.
+    // Streamed and truncated WAV files state no valid size: read to the end of the file.
     if (id === "data" && fmt) return { fmt, data: chunk };
     if (id === "fmt ") fmt = chunk;
     at += 8 + size + (size % 2);
   }
-  throw damaged(fmt ? "has no sound in it" : "does not say what is in it");
+  throw damaged(fmt ? "contains no samples" : "has no valid format chunk");
 }
 
 function readFormat(fmt: Buffer): Format {
-  if (fmt.length < 16) throw damaged("does not say what is in it");
+  if (fmt.length < 16) throw damaged("has no valid format chunk");
   const tag = fmt.readUInt16LE(0);
-  // An extended head has its kind further on, at the beginning of a GUID.
+  // The extensible format has the actual format at the beginning of its GUID.
   const kind = tag === EXTENSIBLE && fmt.length >= 26 ? fmt.readUInt16LE(24) : tag;
   return {
     kind,
@@ -116,7 +119,7 @@ function readFormat(fmt: Buffer): Format {
 function checkFormat({ kind, channels, sampleRate, bits }: Format, limits: WavLimits): ReadSample {
   const read = READERS[kind]?.[bits];
   if (read === undefined) {
-    const detail = "This kind of WAV file isn't read: it must be PCM of 8 to 32 bits, or float.";
+    const detail = "The WAV file has an unsupported format: send PCM of 8 to 32 bits, or float.";
     throw new Problem(415, "ERR_SDA_FORMAT", detail);
   }
   const { maxChannels, minSampleRate, maxSampleRate } = limits;
@@ -124,7 +127,7 @@ function checkFormat({ kind, channels, sampleRate, bits }: Format, limits: WavLi
     throw refused(`must have 1 to ${maxChannels} channels`);
   }
   if (sampleRate < minSampleRate || sampleRate > maxSampleRate) {
-    throw refused(`must have ${minSampleRate} to ${maxSampleRate} samples a second`);
+    throw refused(`must have ${minSampleRate} to ${maxSampleRate} samples per second`);
   }
   return read;
 }

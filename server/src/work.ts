@@ -1,16 +1,16 @@
 import { Problem, unavailable } from "./problem.js";
 
 export interface WorkOptions {
-  /** At once */
+  /** Work that runs at once */
   maxRunning: number;
-  /** Waiting beside them */
+  /** Work that waits */
   maxQueued: number;
 }
 
-/** How much of the last work's time counts in the average. */
+/** Weight of the last work's time in the moving average. */
 const RECENT = 0.2;
 
-/** Work that takes its turn: a few at once, some wait in order, and more are turned away. */
+/** A bounded queue: some work runs, some waits in order, and further work is refused. */
 export class WorkQueue {
   readonly #options: WorkOptions;
   readonly #waiting = new Set<() => void>();
@@ -31,17 +31,17 @@ export class WorkQueue {
   }
 
   /**
-   * What `f` comes to, when its turn has come. Aborting while it waits rejects with the signal's reason; stopping what runs is
-   * up to `f`.
+   * Runs `f` when its turn comes, and returns its result. An abort while it waits rejects with the
+   * signal's reason. While `f` runs, only `f` itself can react to an abort.
    *
-   * @throws Problem 429 with Retry-After: there is no room; 503: closing
+   * @throws Problem 429 with `Retry-After`: the queue is full; 503: closing
    */
   async run<T>(signal: AbortSignal, f: () => Promise<T>): Promise<T> {
     this.admit();
     return this.runAdmitted(signal, f);
   }
 
-  /** As `run`, for what `admit` has let in before: it is never turned away. */
+  /** As `run`, but never refuses: call `admit` before. */
   async runAdmitted<T>(signal: AbortSignal, f: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#options.maxRunning) await this.#turn(signal);
     else this.#running++;
@@ -56,24 +56,29 @@ export class WorkQueue {
     }
   }
 
-  /** Refuses new work; what has been taken on goes on. */
+  /** Refuses new work. Running and waiting work goes on. */
   close(): void {
     this.#closing = true;
   }
 
-  /** @throws Problem as `run` */
+  /** Checks that there is room. @throws Problem as `run` */
   admit(): void {
     if (this.#closing) throw closing();
     const { maxRunning, maxQueued } = this.#options;
     if (this.#running < maxRunning || this.#waiting.size < maxQueued) return;
     const waitS = Math.ceil(((this.#waiting.size + 1) / maxRunning) * this.#averageS);
     const headers = { "retry-after": String(Math.min(60, Math.max(1, waitS))) };
-    throw new Problem(429, "ERR_BUSY", "The server has as much to do as it takes; try again.", {
-      headers,
-    });
+    throw new Problem(
+      429,
+      "ERR_BUSY",
+      "The queue is full; retry after the seconds in Retry-After.",
+      {
+        headers,
+      },
+    );
   }
 
-  /** Whoever ends hands its place on, so that nobody comes between. */
+  /** Waits for a place. Work that ends hands its place to the first in the queue. */
   #turn(signal: AbortSignal): Promise<void> {
     return new Promise((done, fail) => {
       const start = () => {

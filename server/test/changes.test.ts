@@ -33,6 +33,7 @@ import {
   tiny,
   until,
   upload,
+  uploadHead,
 } from "./support.js";
 
 const url = `/api/models/${PLUCKS_ID}`;
@@ -71,7 +72,7 @@ describe("PATCH /api/models/:id", () => {
     expect((await app.inject(`${url}/sliders`)).json().sliders[0].label).toBe("1");
   });
 
-  test("what is not named stays", async () => {
+  test("fields that the body does not name keep their values", async () => {
     const app = await application();
     const before = (await app.inject(url)).json();
     const { fileSizeBytes: _, bytes: __, ...after } = (await change(app, { name: "New" })).json();
@@ -95,7 +96,7 @@ describe("PATCH /api/models/:id", () => {
     ["componentLabels.0", { componentLabels: [{}] }],
     ["modelId", { modelId: "other" }],
     ["filePath", { filePath: "../x.sda" }],
-  ])("says what is wrong with %s", async (option, payload) => {
+  ])("names the wrong field %s", async (option, payload) => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     const problem = await problemOf(app, { method: "PATCH", url, payload });
@@ -109,12 +110,12 @@ describe("PATCH /api/models/:id", () => {
     expect((await problemOf(app, { method: "PATCH", url, headers, payload })).status).toBe(400);
   });
 
-  test("no body is no change", async () => {
+  test("a request without a body is refused", async () => {
     const app = await application();
     expect((await problemOf(app, { method: "PATCH", url })).status).toBe(400);
   });
 
-  test("of two that start from the same state, one is told", async () => {
+  test("of several changes with the same If-Match, all but one get 412", async () => {
     const app = await application();
     const etag = String((await app.inject(url)).headers["etag"]);
     const answers = await Promise.all([
@@ -129,7 +130,7 @@ describe("PATCH /api/models/:id", () => {
     expect((await app.inject(url)).json().name).toBe(winner?.json().name);
   });
 
-  test("what somebody else has changed since is not overwritten", async () => {
+  test("If-Match protects a change by another program", async () => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     const etag = String((await app.inject(url)).headers["etag"]);
@@ -145,7 +146,7 @@ describe("PATCH /api/models/:id", () => {
 });
 
 describe("DELETE /api/models/:id", () => {
-  test("the file and the entry go; the second time there is none", async () => {
+  test("removes the file and the entry; the second time it is 404", async () => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     const first = await app.inject({ method: "DELETE", url });
@@ -156,7 +157,7 @@ describe("DELETE /api/models/:id", () => {
     expect((await app.inject("/api/models")).json().total).toBe(1);
   });
 
-  test("only what was looked at", async () => {
+  test("If-Match protects a model that has changed", async () => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     const etag = String((await app.inject(url)).headers["etag"]);
@@ -170,7 +171,7 @@ describe("DELETE /api/models/:id", () => {
 });
 
 describe("POST /api/models", () => {
-  test("a model file is added under a name of its own", async () => {
+  test("a model file is added under a new file name", async () => {
     const modelsDir = modelsFolder({ plucks });
     const app = await application({ modelsDir });
     const fields: [string, string][] = [
@@ -198,7 +199,7 @@ describe("POST /api/models", () => {
     expect(second.json().name).toBe("Tiny");
   });
 
-  test("a checkpoint becomes a model, called as its file, whose sliders work", async () => {
+  test("a checkpoint becomes a model named after its file, with sliders", async () => {
     const modelsDir = modelsFolder({});
     const app = await application({ modelsDir });
     const response = await upload(
@@ -230,7 +231,7 @@ describe("POST /api/models", () => {
     ["a truncated checkpoint", bytesOf(checkpoint).subarray(0, 20_000), 422, "ERR_SDA_CORRUPT"],
     ["a damaged model", flipped, 422, "ERR_SDA_CORRUPT"],
     ["another torch file", bytesOf(join(tiny, "../../torch/nested.pt")), 415, "ERR_SDA_FORMAT"],
-  ])("%s is refused, and nothing of it stays", async (_, file, status, code) => {
+  ])("%s is refused and leaves no file", async (_, file, status, code) => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     const response = await upload(app, file);
@@ -240,6 +241,9 @@ describe("POST /api/models", () => {
       response.body,
     );
     expect([problem.status, problem.code]).toEqual([status, code]);
+    if (code === "ERR_SDA_UNSAFE") {
+      expect(problem.detail).toBe("Blocked: this file tries to run code (posix.system).");
+    }
     expect(visible(modelsDir).sort()).toEqual(["plucks.sda", "tiny.sda"]);
     expect(readdirSync(modelsDir).filter((name) => /tmp|upload|updat/.test(name))).toEqual([]);
     for (const folder of uploadsOf()) expect(readdirSync(join(tmpdir(), folder))).toEqual([]);
@@ -261,7 +265,7 @@ describe("POST /api/models", () => {
     ["tags", new Array(10_000).fill(["tags", "a"])],
     ["modelId", [["modelId", "other"]]],
     ["__proto__", [["__proto__", "other"]]],
-  ])("says what is wrong with the field %s", async (option, fields) => {
+  ])("names the wrong form field %s", async (option, fields) => {
     const modelsDir = modelsFolder({});
     const app = await application({ modelsDir });
     const response = await upload(app, bytesOf(tiny), fields);
@@ -281,7 +285,7 @@ describe("POST /api/models", () => {
     ["tags", { tags: new Array(101).fill("a") }],
     ["datasetName", { datasetName: "x".repeat(1001) }],
   ])(
-    "a file whose own %s is too long is refused, unless another one is given",
+    "a file with a too long %s is refused, unless the form has a shorter one",
     async (field, metadata) => {
       const elsewhere = modelsFolder({});
       const { filePath } = await addModelFile(tiny, elsewhere, { metadata });
@@ -294,20 +298,18 @@ describe("POST /api/models", () => {
       expect([problem.status, problem.code, problem.option]).toEqual([422, "ERR_SDA_LIMIT", field]);
       expect(visible(modelsDir)).toEqual([]);
       const given = await upload(app, file, [[field, "short"]]);
-      // A form can't say what the model was trained on.
+      // The form has no field for the data set.
       expect(given.statusCode).toBe(field === "datasetName" ? 400 : 201);
     },
   );
 
-  test("are kept in the folder that is given for them until they are whole", async () => {
+  test("uploadDir holds an upload until it is complete", async () => {
     const uploadDir = modelsFolder({});
     const modelsDir = modelsFolder({});
     const server = await running({ modelsDir, uploadDir: pathToFileURL(uploadDir) });
     const socket = await rawConnection(server.url);
     const { headers, payload } = form(bytesOf(plucks));
-    socket.write(
-      `POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${headers["content-type"]}\r\nContent-Length: ${payload.length}\r\n\r\n`,
-    );
+    socket.write(uploadHead(headers["content-type"], payload.length));
     socket.write(payload.subarray(0, 1_000_000));
     await until(() => readdirSync(uploadDir).some((name) => readdirSync(join(uploadDir, name))[0]));
     expect(readdirSync(modelsDir).filter((name) => name !== "model_library.json")).toEqual([]);
@@ -318,7 +320,7 @@ describe("POST /api/models", () => {
     expect(readdirSync(uploadDir)).toEqual([]);
   });
 
-  test("forms that are none", async () => {
+  test("malformed forms and other bodies are refused", async () => {
     const app = await application();
     const headers = { "content-type": "multipart/form-data; boundary=x" };
     const status = async (payload: string | Buffer, type = headers["content-type"]) =>
@@ -357,7 +359,7 @@ describe("POST /api/models", () => {
     expect(await status(twice, two["content-type"])).toBe(400);
   });
 
-  test("too much is 413, whether it says so or not", async () => {
+  test("a too large upload is 413, with and without Content-Length", async () => {
     const modelsDir = modelsFolder({});
     const limits = { maxUploadBytes: 50_000 };
     const app = await application({ modelsDir, limits });
@@ -366,9 +368,7 @@ describe("POST /api/models", () => {
 
     const server = await running({ modelsDir, limits });
     const socket = await rawConnection(server.url);
-    socket.write(
-      "POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 999999999\r\n\r\n",
-    );
+    socket.write(uploadHead("multipart/form-data; boundary=x", 999_999_999));
     expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 413 /);
     const { headers, payload } = form(bytesOf(tiny));
     const sent = await fetch(`${server.url}api/models`, {
@@ -386,14 +386,12 @@ describe("POST /api/models", () => {
     expect(visible(modelsDir)).toEqual([]);
   });
 
-  test("of a client that leaves half-way nothing stays", async () => {
+  test("an upload of a client that disconnects leaves no file", async () => {
     const modelsDir = modelsFolder({});
     const server = await running({ modelsDir });
     const socket = await rawConnection(server.url);
     const { headers, payload } = form(bytesOf(plucks));
-    socket.write(
-      `POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${headers["content-type"]}\r\nContent-Length: ${payload.length}\r\n\r\n`,
-    );
+    socket.write(uploadHead(headers["content-type"], payload.length));
     socket.write(payload.subarray(0, 1_000_000));
     const partial = () => uploadsOf().some((name) => readdirSync(join(tmpdir(), name)).length > 0);
     await until(partial);
@@ -403,14 +401,54 @@ describe("POST /api/models", () => {
     expect((await fetch(`${server.url}api/health`)).status).toBe(200);
   });
 
-  test("what a killed server left goes with the next one", async () => {
+  const { headers: formHeaders, payload: formBytes } = form(bytesOf(plucks), [["name", "Slow"]]);
+  const contentOf = (folder: string) =>
+    readdirSync(folder).flatMap((name) => readdirSync(join(folder, name)));
+
+  test.each([
+    ["in a field", formBytes.indexOf("Slow") + 2],
+    ["in the file", 1_000_000],
+  ])("a sender that stalls %s is answered, and its place is free", async (_, sent) => {
+    const uploadDir = modelsFolder({});
+    const modelsDir = modelsFolder({});
+    const limits = { uploadTimeoutMs: 500, maxUploads: 1 };
+    // Without a `requestTimeout`, so that only the plugin can end the request.
+    const app = await application({ modelsDir, uploadDir, limits });
+    const address = await app.listen({ port: 0, host: "127.0.0.1" });
+    const socket = await rawConnection(address);
+    socket.write(uploadHead(formHeaders["content-type"], formBytes.length));
+    socket.write(formBytes.subarray(0, sent));
+    const [answer] = await once(socket, "data");
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 503 /);
+    expect(contentOf(uploadDir)).toEqual([]);
+    expect((await upload(app, bytesOf(tiny))).statusCode).toBe(201);
+    expect(visible(modelsDir)).toHaveLength(1);
+  });
+
+  test("an endless file is refused as soon as it is too large", async () => {
+    const uploadDir = modelsFolder({});
+    const limits = { maxUploadBytes: 100_000 };
+    const server = await running({ modelsDir: modelsFolder({}), uploadDir, limits });
+    const socket = await rawConnection(server.url);
+    socket.write(
+      "POST /api/models HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n" +
+        `Content-Type: ${formHeaders["content-type"]}\r\n\r\n`,
+    );
+    const part = formBytes.subarray(0, 200_000);
+    socket.write(Buffer.concat([Buffer.from(`${part.length.toString(16)}\r\n`), part]));
+    const [answer] = await once(socket, "data"); // the body has not ended
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 413 /);
+    expect(contentOf(uploadDir)).toEqual([]);
+  });
+
+  test("a new server removes the upload folders of killed ones", async () => {
     const modelsDir = modelsFolder({});
     const first = await running({ modelsDir });
     await (
       await fetch(`${first.url}api/models`, { method: "POST", ...formOf(bytesOf(tiny)) })
     ).text();
     const [own] = uploadsOf();
-    // One of a process that is no longer there
+    // A folder of a process that does not exist
     const stale = join(tmpdir(), (own as string).replace(/-\d+-/, "-999999999-"));
     mkdirSync(stale);
     writeFileSync(join(stale, "half.tmp"), "half");
@@ -427,7 +465,7 @@ function formOf(file: Buffer): RequestInit {
   return { headers, body: payload };
 }
 
-test("a model that is being heard can be deleted", async () => {
+test("a model can be deleted while its sound is streamed", async () => {
   const modelsDir = modelsFolder();
   const server = await running({ modelsDir });
   const response = await fetch(`${server.url}api/models/${PLUCKS_ID}/generate`, {

@@ -1,16 +1,20 @@
-/** The plugin in somebody's application. */
+/** The plugin in an application, and `serve`. */
 
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
+import multipart from "@fastify/multipart";
 import swagger from "@fastify/swagger";
 import Fastify from "fastify";
+import { GENERATION_LIMITS } from "small-dataset-audio";
 import { describe, expect, test } from "vitest";
 import sdaServer, { sdaServer as named, serve } from "../src/index.js";
 import { pageFolder } from "../src/page.js";
 import {
   afterTest,
   application,
+  bytesOf,
   checkProblem,
+  form,
   modelsFolder,
   PLUCKS_ID,
   plucks,
@@ -18,6 +22,7 @@ import {
   running,
   TINY_ID,
   tiny,
+  upload,
 } from "./support.js";
 
 function host() {
@@ -26,7 +31,7 @@ function host() {
   return app;
 }
 
-test("three lines embed it", async () => {
+test("three lines embed the plugin", async () => {
   const app = Fastify();
   app.register(sdaServer, { modelsDir: modelsFolder() });
   const address = await app.listen({ port: 0 });
@@ -36,7 +41,7 @@ test("three lines embed it", async () => {
   expect(named).toBe(sdaServer);
 });
 
-test("the application's own routes stay as they are", async () => {
+test("the application's own routes do not change", async () => {
   const plain = host();
   const app = host();
   await app.register(sdaServer, { modelsDir: modelsFolder() });
@@ -71,7 +76,7 @@ test("the application's own routes stay as they are", async () => {
   }
 });
 
-test("what the application has at an address stays there", async () => {
+test("the application's routes win where paths are equal", async () => {
   const app = host();
   app.register(sdaServer, { modelsDir: modelsFolder() });
   app.get("/", async () => "home");
@@ -82,7 +87,7 @@ test("what the application has at an address stays there", async () => {
   expect((await app.inject("/api/openapi.json")).json().openapi).toBe("3.1.0");
 });
 
-test("beside plugins of the same kind that the application uses for itself", async () => {
+test("works beside helmet, swagger and cors of the application", async () => {
   const app = host();
   await app.register(helmet);
   await app.register(swagger, { openapi: { info: { title: "Theirs", version: "1" } } });
@@ -97,7 +102,56 @@ test("beside plugins of the same kind that the application uses for itself", asy
   expect(response.headers["access-control-allow-origin"]).toBe("https://theirs.example");
 });
 
-test("two of them, each with its own", async () => {
+/** Parsers as @fastify/multipart and other plugins register them for a whole application. */
+const PARSED_TYPES = ["multipart/form-data", "audio/wav", "application/json", "text/plain", "*"];
+
+test("the application's body parsers neither stop the plugin nor read its bodies", async () => {
+  const app = host();
+  const types = PARSED_TYPES.filter((type) => type !== "application/json");
+  app.addContentTypeParser(types, (_request, _payload, done) => done(null, "theirs"));
+  app.addContentTypeParser(
+    "application/json",
+    { parseAs: "buffer", bodyLimit: 5 },
+    (_request, _body, done) => done(null, "theirs"),
+  );
+  await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }) });
+  app.post("/theirs", async (request) => request.body);
+
+  const added = await upload(app, bytesOf(tiny));
+  expect([added.statusCode, added.json().modelId]).toEqual([201, TINY_ID]);
+  const url = `/api/models/${TINY_ID}`;
+  const changed = await app.inject({ method: "PATCH", url, payload: { name: "New" } });
+  expect([changed.statusCode, changed.json().name]).toEqual([200, "New"]);
+  for (const type of ["text/plain", "application/x-other"]) {
+    const headers = { "content-type": type };
+    const { status } = await problemOf(app, { method: "PATCH", url, headers, payload: "text" });
+    expect(status).toBe(415);
+  }
+  for (const type of PARSED_TYPES.slice(0, 2)) {
+    const headers = { "content-type": `${type}; boundary=x` };
+    const response = await app.inject({ method: "POST", url: "/theirs", headers, payload: "x" });
+    expect(response.body).toBe("theirs");
+  }
+});
+
+test.each([{}, { attachFieldsToBody: true }])(
+  "an application with @fastify/multipart, options %j, takes uploads of both",
+  async (options) => {
+    const app = host();
+    await app.register(multipart, options);
+    await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }) });
+    app.post("/theirs", async (request) => {
+      if (!request.body) return (await request.file())?.fieldname;
+      return Object.keys(request.body);
+    });
+    const added = await upload(app, bytesOf(tiny));
+    expect([added.statusCode, added.json().modelId]).toEqual([201, TINY_ID]);
+    const theirs = await app.inject({ method: "POST", url: "/theirs", ...form(bytesOf(tiny)) });
+    expect([theirs.statusCode, theirs.body]).toEqual([200, expect.stringContaining("file")]);
+  },
+);
+
+test("two registrations are independent of each other", async () => {
   const app = host();
   await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }), prefix: "/one" });
   await app.register(sdaServer, {
@@ -143,7 +197,7 @@ test.each([
   ["pollMs", { pollMs: 0 }],
   ["uploadDir", { uploadDir: 5 }],
   ["uploadDir", { uploadDir: "/no/such/folder" }],
-])("a bad %s is refused", async (option, options) => {
+])("an invalid %s is refused", async (option, options) => {
   const modelsDir = option === "modelsDir" ? {} : { modelsDir: modelsFolder() };
   const app = host();
   const registered = app.register(sdaServer, { ...modelsDir, ...options } as never);
@@ -158,7 +212,7 @@ test.each([
   ["port", { port: 1.5 }],
   ["host", { host: "" }],
   ["maxConnections", { maxConnections: 0 }],
-])("serve: a bad %s is refused", async (option, options) => {
+])("serve: an invalid %s is refused", async (option, options) => {
   await expect(serve({ modelsDir: modelsFolder(), ...options })).rejects.toMatchObject({
     code: "ERR_SDA_ARGUMENT",
     details: { option },
@@ -166,7 +220,7 @@ test.each([
 });
 
 describe("serve", () => {
-  test("a port that is taken is told, and nothing stays open", async () => {
+  test("a port that is in use is an error", async () => {
     const first = await running();
     const port = Number(new URL(first.url).port);
     await expect(serve({ modelsDir: modelsFolder(), port })).rejects.toMatchObject({
@@ -174,7 +228,7 @@ describe("serve", () => {
     });
   });
 
-  test("listens on loopback, and ends with its signal", async () => {
+  test("listens on loopback and closes when its signal aborts", async () => {
     const stop = new AbortController();
     const server = await running({ signal: stop.signal });
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
@@ -187,7 +241,7 @@ describe("serve", () => {
     );
   });
 
-  test("what is nowhere is a problem, too", async () => {
+  test("unknown and malformed addresses are problems", async () => {
     const server = await running();
     for (const path of [
       "nothing",
@@ -204,7 +258,7 @@ describe("serve", () => {
   });
 });
 
-test("an address tells what it takes", async () => {
+test("405 names the allowed methods", async () => {
   const app = await application();
   for (const [method, url, allow] of [
     ["PUT", `/api/models/${PLUCKS_ID}`, "DELETE, GET, HEAD, PATCH"],
@@ -221,7 +275,7 @@ test("an address tells what it takes", async () => {
   expect((await problemOf(app, { url: "/api/nothing" })).status).toBe(404);
 });
 
-test("the description names every route, and can be followed", async () => {
+test("the OpenAPI document names every route, each with a unique operation id", async () => {
   const app = await application();
   const description = (await app.inject("/openapi.json")).json();
   expect(description.openapi).toBe("3.1.0");
@@ -259,8 +313,34 @@ test("the description names every route, and can be followed", async () => {
   );
 });
 
+test("the OpenAPI document has the library's limits of generation", async () => {
+  const app = await application();
+  const { paths } = (await app.inject("/openapi.json")).json();
+  const { post } = paths["/api/models/{id}/generate"];
+  const { properties } = post.requestBody.content["application/json"].schema;
+  const range = ({ min, max }: { min: number; max: number }) => ({ minimum: min, maximum: max });
+  const values = ({ anyOf }: { anyOf: { enum: unknown[] }[] }) => anyOf.flatMap((one) => one.enum);
+  const limits = GENERATION_LIMITS;
+  const { above, max } = limits.durationS;
+  expect(properties.durationS).toMatchObject({ exclusiveMinimum: above, maximum: max });
+  for (const name of ["seed", "stepsBetween", "overlapSamples"] as const) {
+    expect(properties[name]).toMatchObject(range(limits[name]));
+  }
+  const { mode, width, depth } = properties.spatial.properties;
+  expect(width).toMatchObject(range(limits.width));
+  expect(depth).toMatchObject(range(limits.depth));
+  expect(values(mode)).toEqual(limits.spatialModes);
+  expect(values(properties.concatMode)).toEqual(limits.concatModes);
+  expect(values(properties.joint)).toEqual(limits.joints);
+  expect(values(properties.loudness)).toEqual(limits.loudnesses);
+  expect(values(properties.sampleRate)).toEqual(limits.sampleRates);
+  // The server's own limit has the library's value by default.
+  const session = (await app.inject("/api/session")).json();
+  expect(session.maxDurationS).toBe(max);
+});
+
 describe.skipIf(pageFolder() === undefined)("the page", () => {
-  test("is filled in for where it is, under a policy of its own", async () => {
+  test("has the API's path, a nonce and its own content security policy", async () => {
     const app = await application({ prefix: "/studio/api" });
     const page = await app.inject("/studio/");
     expect(page.headers["content-type"]).toBe("text/html; charset=utf-8");
@@ -282,7 +362,7 @@ describe.skipIf(pageFolder() === undefined)("the page", () => {
     expect(asset.headers["x-content-type-options"]).toBe("nosniff");
   });
 
-  test("can be left out", async () => {
+  test("can be disabled", async () => {
     const app = await application({ page: false, metrics: false });
     expect((await app.inject("/")).statusCode).toBe(404);
     expect((await app.inject("/metrics")).statusCode).toBe(404);
@@ -296,7 +376,7 @@ describe.skipIf(pageFolder() === undefined)("the page", () => {
     "/assets/%00",
     "/.env",
     "/assets/",
-  ])("no way leads out of its folder: %s", async (path) => {
+  ])("no path leads out of its folder: %s", async (path) => {
     const app = await application();
     expect((await app.inject(path)).statusCode).toBe(404);
   });

@@ -64,7 +64,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
       };
     });
 
-  test("gives what the library gives for each second, the last one filled up", async () => {
+  test("returns the library's latents for each second; silence fills the last one", async () => {
     const app = await application();
     const sound = tone(120_000, 48000);
     const response = await send(app, await wav(sound, 48000));
@@ -84,7 +84,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     const mean = (d: number) => (chunks[0].mu[d] + chunks[1].mu[d] + chunks[2].mu[d]) / 3;
     for (const [d, value] of mu.entries()) expect(value).toBeCloseTo(mean(d), 6);
     await cache.use(plucks, async ({ analysis }) => {
-      if (analysis === null) throw new Error("the model has sliders");
+      if (analysis === null) throw new Error("the model must have sliders");
       expect(positions).toEqual(latentToSliders(analysis, Float32Array.from(mu)));
       expect(chunks[1].positions).toEqual(
         latentToSliders(analysis, Float32Array.from(chunks[1].mu)),
@@ -92,7 +92,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     });
   });
 
-  test("mixes channels, and brings any rate to the model's", async () => {
+  test("mixes channels and resamples to the model's rate", async () => {
     const app = await application();
     const mono = tone(22_050, 22_050);
     const stereo = new Float32Array(44_100);
@@ -106,7 +106,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     for (const [d, value] of expected.mu.entries()) expect(chunks[0].mu[d]).toBeCloseTo(value, 4);
   });
 
-  test("the sound of slider positions leads back to them, roughly", async () => {
+  test("returns positions in range for a generated sound", async () => {
     const app = await application();
     const made = await app.inject({
       method: "POST",
@@ -118,7 +118,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     for (const position of positions) expect(Math.abs(position)).toBeLessThanOrEqual(10);
   });
 
-  test("a model without an encoder can't", async () => {
+  test("a model without an encoder is 409", async () => {
     const modelsDir = modelsFolder({ decoderOnly });
     const app = await application({ modelsDir });
     const [model] = (await app.inject("/api/models")).json().models;
@@ -132,7 +132,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     expect((await app.inject(`/api/models/${model.modelId}`)).json().hasEncoder).toBe(false);
   });
 
-  test("another type, or none, is 415", async () => {
+  test("another type, or no type, is 415", async () => {
     const app = await application();
     const bytes = await wav(tone(8000, 8000), 8000);
     for (const type of [
@@ -150,7 +150,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     expect((await send(app, bytes, "audio/x-wav")).statusCode).toBe(200);
   });
 
-  test("too much is 413, whether it says so or not", async () => {
+  test("a too large file is 413, with and without Content-Length", async () => {
     const limits = { maxWavBytes: 10_000 };
     const app = await application({ limits });
     const bytes = await wav(tone(8000, 8000), 8000);
@@ -158,7 +158,8 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     const server = await running({ limits });
     const socket = await rawConnection(server.url);
     socket.write(
-      `POST ${url} HTTP/1.1\r\nHost: localhost\r\nContent-Type: audio/wav\r\nTransfer-Encoding: chunked\r\n\r\n`,
+      `POST ${url} HTTP/1.1\r\nHost: localhost\r\nContent-Type: audio/wav\r\n` +
+        "Transfer-Encoding: chunked\r\n\r\n",
     );
     socket.write(`4e20\r\n${"x".repeat(20_000)}\r\n`);
     expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 413 /);
@@ -168,7 +169,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     ["nothing", () => Buffer.alloc(0), 415],
     ["HTML", () => Buffer.from("<!doctype html>"), 415],
     ["zeros", () => Buffer.alloc(100_000), 415],
-    ["a head alone", () => Buffer.from("RIFF\xff\xff\xff\xffWAVE", "latin1"), 400],
+    ["only the RIFF header", () => Buffer.from("RIFF\xff\xff\xff\xffWAVE", "latin1"), 400],
     ["no samples", async () => (await wav(tone(8000, 8000), 8000)).subarray(0, 58), 400],
     ["61 seconds", () => wav(new Float32Array(61 * 8000), 8000), 400],
   ])("%s is refused", async (_, bytes, status) => {
@@ -221,7 +222,7 @@ describe("the WAV reader", () => {
   }
   const samples = async (head: Head) => Array.from((await readWav(build(head))).samples);
 
-  test("reads each kind as its numbers mean", async () => {
+  test("reads every sample format", async () => {
     expect(await samples({ bits: 8, data: Buffer.from([0, 64, 128, 192]) })).toEqual([
       -1, -0.5, 0, 0.5,
     ]);
@@ -253,7 +254,7 @@ describe("the WAV reader", () => {
     ]);
   });
 
-  test("what was written as it was made, or cut off, is read up to its end", async () => {
+  test("a streamed or truncated file is read to its end", async () => {
     const data = Buffer.from([0, 0x40, 0, 0xc0, 7]);
     expect(await samples({ data, dataSize: 0xffff_ffff })).toEqual([0.5, -0.5]);
     expect(await samples({ data, dataSize: 1000 })).toEqual([0.5, -0.5]);
@@ -299,7 +300,7 @@ describe("the WAV reader", () => {
     await expect(readWav(build(head))).rejects.toThrow(expect.objectContaining({ status }));
   });
 
-  test("every cut of a file is refused or read, and nothing else happens", async () => {
+  test("a file cut at any byte is read or refused", async () => {
     const bytes = build({ data: Buffer.alloc(64, 0x40) });
     for (let length = 0; length < bytes.length; length++) {
       try {
@@ -311,7 +312,7 @@ describe("the WAV reader", () => {
     }
   });
 
-  test("its limits are what is published", () => {
+  test("the limits are those in the README", () => {
     expect(WAV_LIMITS).toEqual({
       maxSeconds: 60,
       maxChannels: 32,

@@ -1,4 +1,4 @@
-/** Events, and a library that others change, take away and bring back. */
+/** Events, and a library that other programs change, remove and restore. */
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -32,6 +32,7 @@ import {
   TINY_ID,
   tiny,
   until,
+  uploadHead,
 } from "./support.js";
 
 interface Told {
@@ -39,7 +40,7 @@ interface Told {
   data: Record<string, unknown>;
 }
 
-/** What a client of the event stream hears. */
+/** Opens an event stream and collects its events. */
 async function listen(
   server: RunningServer,
   query = "",
@@ -65,7 +66,7 @@ async function listen(
   return { told, text: () => text, leave: () => left.abort(), ended };
 }
 
-/** What the answers that are looked at here have. */
+/** Fields of the responses that these tests read. */
 interface Answer {
   total: number;
   models: { modelId: string }[];
@@ -78,7 +79,7 @@ async function problemAt(server: RunningServer, path: string, init?: RequestInit
 }
 
 describe("library events", () => {
-  test("tell what was added, changed and removed, by this process and by others", async () => {
+  test("name added, changed and removed models, whichever process changed them", async () => {
     const modelsDir = modelsFolder();
     const server = await running({ modelsDir });
     const { told, text } = await listen(server);
@@ -91,7 +92,9 @@ describe("library events", () => {
       data: { added: [], removed: [], changed: [TINY_ID], complete: true, total: 2 },
     });
 
-    const script = `import { deleteModel } from "small-dataset-audio"; await deleteModel("${TINY_ID}", ${JSON.stringify(modelsDir)});`;
+    const script =
+      'import { deleteModel } from "small-dataset-audio";' +
+      `await deleteModel("${TINY_ID}", ${JSON.stringify(modelsDir)});`;
     const { status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
       cwd: root,
     });
@@ -118,7 +121,7 @@ describe("library events", () => {
     expect((await jsonOf(server, "api/models")).total).toBe(2);
   });
 
-  test("too many to name are told as such", async () => {
+  test("too many changes are sent without ids", async () => {
     const modelsDir = modelsFolder({ tiny });
     const server = await running({ modelsDir });
     const { told, text } = await listen(server);
@@ -137,7 +140,7 @@ describe("library events", () => {
     await until(() => told.length === 1);
     const { added, ...rest } = (told[0] as Told).data;
     expect(added).toHaveLength(999);
-    // Numbers that JSON doesn't have became others.
+    // The entry changed as well: its NaN was replaced by 0 above.
     expect(rest).toEqual({ removed: [], changed: [TINY_ID], complete: true, total: 1000 });
     writeFileSync(`${index}.new`, library(2001));
     renameSync(`${index}.new`, index);
@@ -151,7 +154,7 @@ describe("library events", () => {
     });
   });
 
-  test("all clients hear them; those that left are forgotten", async () => {
+  test("reach all clients; closed streams are removed", async () => {
     const modelsDir = modelsFolder();
     const server = await running({ modelsDir });
     const clients = await Promise.all([
@@ -166,7 +169,7 @@ describe("library events", () => {
     await until(() => clients[1]?.told.length === 1 && clients[2]?.told.length === 1);
   });
 
-  test("are found by looking, too, where the system tells nothing", async () => {
+  test("are found by polling as well", async () => {
     const modelsDir = modelsFolder();
     const server = await running({ modelsDir, pollMs: 20 });
     const { told } = await listen(server);
@@ -179,7 +182,7 @@ describe("library events", () => {
     }
   });
 
-  test("more listeners than there may be are turned away", async () => {
+  test("more streams than maxEventClients are refused", async () => {
     const server = await running({ limits: { maxEventClients: 2 } });
     const first = await listen(server);
     await listen(server);
@@ -194,7 +197,7 @@ describe("library events", () => {
   });
 
   test.each(["a b", "x".repeat(65), "", "a&clientId=b", "%00"])(
-    "the client id %s is none",
+    "the client id %j is refused",
     async (id) => {
       const server = await running();
       expect(await problemAt(server, `api/events?clientId=${id}`)).toMatchObject({
@@ -204,7 +207,7 @@ describe("library events", () => {
     },
   );
 
-  test("a client that doesn't read is let go before much waits for it; others hear all", async () => {
+  test("a client that does not read is disconnected; others get all events", async () => {
     const hub = new EventHub(2);
     const slow = hub.open("slow");
     const quick = hub.open("quick");
@@ -225,8 +228,8 @@ describe("library events", () => {
   });
 });
 
-describe("a folder that vanishes", () => {
-  test("is 503 until it is back, and the server lives on", async () => {
+describe("a folder that disappears", () => {
+  test("is 503 until it is back, and the server goes on", async () => {
     const modelsDir = modelsFolder();
     const server = await running({ modelsDir, pollMs: 50 });
     const { told } = await listen(server);
@@ -272,14 +275,14 @@ describe("a folder that vanishes", () => {
       told.some(({ event, data }) => event === "health" && data["status"] === "ok"),
     );
     expect((await jsonOf(server, "api/models")).total).toBe(2);
-    // The folder that is there now is the one that is looked after.
+    // The restored folder is watched again.
     await deleteModel(TINY_ID, modelsDir);
     await until(() =>
       told.some(({ event, data }) => event === "library" && String(data["removed"]) === TINY_ID),
     );
   });
 
-  test("another one in its place is another library", async () => {
+  test("another folder at its path is another library", async () => {
     const modelsDir = modelsFolder({ plucks });
     const server = await running({ modelsDir, pollMs: 50 });
     const { told } = await listen(server);
@@ -287,7 +290,7 @@ describe("a folder that vanishes", () => {
     mkdirSync(modelsDir);
     cpSync(tiny, join(modelsDir, "t.sda"));
     await (await ModelLibrary.open(modelsDir)).repairIndex();
-    // In one event or in two: the folder was empty for a moment.
+    // In one event or in two, because the folder was empty for a moment.
     const heard = (key: string, id: string) => told.some(({ data }) => String(data[key]) === id);
     await until(() => heard("added", TINY_ID) && heard("removed", PLUCKS_ID));
     expect((await jsonOf(server, "api/models")).models[0]?.modelId).toBe(TINY_ID);
@@ -308,12 +311,12 @@ const changes = (server: RunningServer) => {
   ];
 };
 
-describe.skipIf(!process.getuid)("a folder that can't be written to", () => {
-  // The superuser may write anywhere, and so becomes somebody else for a while.
+describe.skipIf(!process.getuid)("a read-only folder", () => {
+  // Root may write anywhere, so the test takes another user id for a while.
   const isRoot = process.getuid?.() === 0;
   const NOBODY = 65_534;
 
-  test("is read as before; changes are 403", async () => {
+  test("can be read; changes are 403", async () => {
     const modelsDir = modelsFolder();
     const server = await running({ modelsDir });
     expect((await jsonOf(server, "api/models")).total).toBe(2);
@@ -335,7 +338,7 @@ describe.skipIf(!process.getuid)("a folder that can't be written to", () => {
     );
   });
 
-  test("and without a library it is served empty", async () => {
+  test("is empty when it has no index", async () => {
     const modelsDir = modelsFolder();
     chmodSync(modelsDir, 0o555);
     if (isRoot) process.seteuid?.(NOBODY);
@@ -354,7 +357,7 @@ function small(): RequestInit {
   return { headers, body: payload };
 }
 
-/** A disk of a megabyte, where one can be had. */
+/** Mounts a disk of one megabyte; null where the system does not allow it. */
 function mountDisk(): string | null {
   const folder = mkdtempSync(join(tmpdir(), "sda-server-disk-"));
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", folder]).status === 0;
@@ -363,7 +366,7 @@ function mountDisk(): string | null {
 }
 
 function removeDisk(folder: string): void {
-  // Files that were read stay open until their handles are collected.
+  // A file that was read stays open until its handle is garbage collected.
   spawnSync("umount", ["--lazy", folder]);
   rmSync(folder, { recursive: true, force: true });
 }
@@ -377,17 +380,15 @@ function smallDisk(): string {
 const trial = mountDisk();
 if (trial !== null) removeDisk(trial);
 
-describe.skipIf(trial === null)("a disk that is full", () => {
+describe.skipIf(trial === null)("a full disk", () => {
   test.each(["modelsDir", "uploadDir"])(
-    "as %s takes no upload that will not fit",
+    "as %s refuses an upload that does not fit",
     async (place) => {
       const server = await running({ modelsDir: modelsFolder({}), [place]: smallDisk() });
       const socket = await rawConnection(server.url);
       const { headers, payload } = form(bytesOf(plucks));
-      socket.write(
-        `POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${headers["content-type"]}\r\nContent-Length: ${payload.length}\r\n\r\n`,
-      );
-      const [head] = await once(socket, "data"); // though nothing of it has been sent
+      socket.write(uploadHead(headers["content-type"], payload.length));
+      const [head] = await once(socket, "data"); // before any byte of the body is sent
       expect(String(head)).toMatch(/^HTTP\/1\.1 507 /);
       socket.destroy();
       expect((await fetch(`${server.url}api/models`, { method: "POST", ...small() })).status).toBe(
@@ -396,7 +397,7 @@ describe.skipIf(trial === null)("a disk that is full", () => {
     },
   );
 
-  test("is 507, and what was there stays", async () => {
+  test("is 507, and existing models stay", async () => {
     const modelsDir = smallDisk();
     cpSync(tiny, join(modelsDir, "tiny.sda"));
     const server = await running({ modelsDir });

@@ -1,4 +1,4 @@
-/** Connections that end while others wait on them, and answers that are on their way when the server closes. */
+/** Connections that end early, and responses that are being sent while the server closes. */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify from "fastify";
@@ -17,7 +17,7 @@ import {
   until,
 } from "./support.js";
 
-test("streams behind another in a connection go with it", async () => {
+test("queued pipelined streams end with their connection", async () => {
   const server = await running();
   const listen = "GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
   const sockets = await Promise.all(Array.from({ length: 20 }, () => rawConnection(server.url)));
@@ -26,12 +26,12 @@ test("streams behind another in a connection go with it", async () => {
   for (const socket of sockets) socket.destroy();
   await until(
     async () => (await metric(server.url, "sda_event_clients")) === 0,
-    "streams are left",
+    "streams are still open",
   );
 });
 
-// A connection that is gone has no address any more, which is no sign of a client on this machine.
-test("who has left while it was decided may nothing", async () => {
+// A closed socket has no address. That must not make its client a local one.
+test("a client that disconnects during authorize changes nothing", async () => {
   const app = Fastify();
   afterTest(() => app.close());
   let asked = 0;
@@ -52,7 +52,7 @@ test("who has left while it was decided may nothing", async () => {
   expect((await fetch(`${url}/api/models/${TINY_ID}`)).status).toBe(200);
 });
 
-test("a body is as long as it may be, whatever the application takes", async () => {
+test("maxBodyBytes applies whatever limit the application has", async () => {
   const app = await application({ limits: { maxBodyBytes: 100 } });
   const response = await app.inject({
     method: "PATCH",
@@ -62,7 +62,7 @@ test("a body is as long as it may be, whatever the application takes", async () 
   expect(response.statusCode).toBe(413);
 });
 
-test.skipIf(!engineBuilt)("closing sends all of an answer that is on its way", async () => {
+test.skipIf(!engineBuilt)("closing sends the rest of a running response", async () => {
   const server = await running();
   const made = await fetch(`${server.url}api/models/${PLUCKS_ID}/generate?format=json`, {
     method: "POST",
@@ -84,7 +84,7 @@ test.skipIf(!engineBuilt)("closing sends all of an answer that is on its way", a
   await closed;
 });
 
-test.skipIf(!engineBuilt)("a WAV that is kept is no sound", async () => {
+test.skipIf(!engineBuilt)("the key of a kept WAV file is not a sound id", async () => {
   const app = await application();
   const made = await app.inject({
     method: "POST",
@@ -98,7 +98,7 @@ test.skipIf(!engineBuilt)("a WAV that is kept is no sound", async () => {
   }
 });
 
-test("a scope with a prefix of its own is refused, for addresses would be wrong", async () => {
+test("registration in a scope with a prefix is refused", async () => {
   const app = Fastify();
   afterTest(() => app.close());
   const registered = app.register(

@@ -1,4 +1,4 @@
-/** The plugin in an application that speaks HTTP/2, where several requests share a connection. */
+/** The plugin in an HTTP/2 application, where several requests share a connection. */
 import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import Fastify from "fastify";
@@ -55,7 +55,7 @@ const metric = async (session: ClientHttp2Session, name: string) => {
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(String(body))?.[1]);
 };
 
-test("looks, and is known by the names that HTTP/2 gives it", async () => {
+test("reads work, and :authority is checked as Host is", async () => {
   const { session } = await http2Server();
   const list = await answer(send(session, "/api/models"));
   expect(list.status).toBe(200);
@@ -74,7 +74,7 @@ test("looks, and is known by the names that HTTP/2 gives it", async () => {
   expect((await answer(send(session, GENERATE, foreign, "{}"))).status).toBe(403);
 });
 
-test("changes", async () => {
+test("uploads, changes and deletions work", async () => {
   const { session } = await http2Server();
   const { headers, payload } = form(bytesOf(tiny));
   const added = await answer(send(session, "/api/models", headers, payload));
@@ -88,7 +88,7 @@ test("changes", async () => {
   expect((await answer(send(session, `/api/models/${TINY_ID}`))).status).toBe(200);
 });
 
-test("listeners hear of changes, and go alone", async () => {
+test("event streams of one connection end one by one", async () => {
   const { session } = await http2Server();
   const [one, two] = [send(session, "/api/events"), send(session, "/api/events")];
   const heard = answer(two);
@@ -104,7 +104,7 @@ test("listeners hear of changes, and go alone", async () => {
 });
 
 describe.skipIf(!engineBuilt)("sound", () => {
-  test("of several requests in one connection is each one's own", async () => {
+  test("is right for several requests in one connection", async () => {
     const { session } = await http2Server();
     const seeds = [1, 2, 3, 1];
     const sounds = await Promise.all(
@@ -118,7 +118,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
     expect(sounds[0]?.body.equals(sounds[1]?.body as Buffer)).toBe(false);
   });
 
-  test("stops when its stream is given up, and the others go on", async () => {
+  test("stops when its stream is closed, and other streams go on", async () => {
     const { session } = await http2Server({ limits: { maxRunning: 1 } });
     const long = send(session, GENERATE, json, JSON.stringify({ durationS: 60, seed: 1 }));
     await once(long, "response");
@@ -130,7 +130,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
     expect(await metric(session, "sda_generated_seconds_total")).toBeLessThan(2);
   });
 
-  test("that is being made is finished when the application closes", async () => {
+  test("is finished when the application closes", async () => {
     const { app, session } = await http2Server();
     const sound = send(session, GENERATE, json, JSON.stringify({ durationS: 10, seed: 1 }));
     const heard = answer(sound);

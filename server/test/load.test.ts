@@ -1,4 +1,4 @@
-/** Many clients, slow ones, those that leave, and a server that closes. */
+/** Many, slow and disconnecting clients, and a closing server. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,6 +20,7 @@ import {
   readAll,
   running,
   until,
+  uploadHead,
 } from "./support.js";
 
 const path = `api/models/${PLUCKS_ID}/generate`;
@@ -40,7 +41,7 @@ function head(body: string, target = path): string {
   );
 }
 
-/** A client that asks for a long sound and reads no more than its beginning. */
+/** A client that requests a long sound and reads only the beginning. */
 async function slowClient(server: RunningServer, seed: number): Promise<Socket> {
   const socket = await rawConnection(server.url);
   socket.write(
@@ -51,10 +52,13 @@ async function slowClient(server: RunningServer, seed: number): Promise<Socket> 
 }
 
 const idle = (server: RunningServer) =>
-  until(async () => (await metric(server.url, "sda_running")) === 0, "it never got idle");
+  until(
+    async () => (await metric(server.url, "sda_running")) === 0,
+    "the server did not become idle",
+  );
 
-describe.skipIf(!engineBuilt)("as much as it takes", () => {
-  test("more than may run waits, more than may wait is 429, and all that was taken on is done", async () => {
+describe.skipIf(!engineBuilt)("limits of work", () => {
+  test("requests beyond maxRunning wait, and beyond maxQueued they get 429", async () => {
     const server = await running({ limits: { maxRunning: 1, maxQueued: 2 } });
     const slow = await slowClient(server, 1);
     await until(async () => (await metric(server.url, "sda_running")) === 1);
@@ -69,7 +73,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
       body: new Uint8Array(10),
     });
     expect(encode.status).toBe(429);
-    // To look at the library takes no turn.
+    // Reading the library is not limited.
     expect((await fetch(`${server.url}api/models`)).status).toBe(200);
     slow.destroy();
     for (const response of await Promise.all(waiting)) {
@@ -80,7 +84,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     await idle(server);
   });
 
-  test("who sends a sound slowly keeps nobody from making one, and is heard in the end", async () => {
+  test("a slow sender of a sound does not block generation", async () => {
     const server = await running({ limits: { maxRunning: 1, maxQueued: 1 } });
     const socket = await rawConnection(server.url);
     const wav = Buffer.from(await (await generate(server, { seed: 1 })).arrayBuffer());
@@ -96,7 +100,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     ]);
     expect(others.map(({ status }) => status)).toEqual([200, 200]);
     for (const other of others) await other.arrayBuffer();
-    const closed = server.close(); // what has begun is finished
+    const closed = server.close(); // running requests are finished
     await sleep(100);
     socket.write(wav.subarray(1000));
     const answer = await readAll(socket);
@@ -105,7 +109,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     await closed;
   });
 
-  test("who leaves gives up the place, waiting or not", async () => {
+  test("a client that disconnects frees its place, running or waiting", async () => {
     const server = await running({ limits: { maxRunning: 1, maxQueued: 1 } });
     const slow = await slowClient(server, 1);
     const left = new AbortController();
@@ -120,7 +124,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     expect(seconds).toBe(0);
   });
 
-  test("the work of a client that leaves in the middle of a whole sound stops", async () => {
+  test("generation of a whole sound stops when its client disconnects", async () => {
     const server = await running({ limits: { maxRunning: 1 } });
     const left = new AbortController();
     const asked = fetch(`${server.url}${path}?format=json`, {
@@ -137,7 +141,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     expect(await metric(server.url, "sda_sound_bytes")).toBe(0);
   });
 
-  test("one that reads slowly gets all of it", async () => {
+  test("a slow reader gets the whole sound", async () => {
     const server = await running();
     const slow = await slowClient(server, 5);
     await sleep(300);
@@ -157,7 +161,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     expect(all.subarray(all.indexOf("\r\n\r\n") + 4).equals(Buffer.from(expected))).toBe(true);
   });
 
-  test("one that reads nothing for too long is let go, and its place is free", async () => {
+  test("a client that reads nothing for too long is disconnected and frees its place", async () => {
     const server = await running({ limits: { maxRunning: 1, stallTimeoutMs: 100 } });
     const slow = await slowClient(server, 1);
     const closed = once(slow, "close");
@@ -167,7 +171,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     expect((await generate(server, { seed: 1 })).status).toBe(200);
   });
 
-  test("what takes too long is 503, or ends too early for all to see", async () => {
+  test("a timeout is 503, or cuts the body short", async () => {
     const server = await running({ limits: { timeoutMs: 150 } });
     const whole = await fetch(`${server.url}${path}?format=json`, {
       method: "POST",
@@ -185,7 +189,7 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
     await idle(server);
   });
 
-  test("many at once are each as alone", async () => {
+  test("concurrent requests give the same sounds as single ones", async () => {
     const server = await running();
     const seeds = Array.from({ length: 24 }, (_, i) => i % 3);
     const sounds = await Promise.all(
@@ -199,10 +203,10 @@ describe.skipIf(!engineBuilt)("as much as it takes", () => {
 });
 
 describe("connections", () => {
-  /** 10,000 where the system lets a process have both ends of them. */
+  /** Few enough for the usual limit of open files: this process has both ends. */
   const COUNT = 2000;
 
-  test("thousands that do nothing leave room for those that do", async () => {
+  test("thousands of idle connections do not block others", async () => {
     const server = await running();
     const { port } = new URL(server.url);
     const sockets = Array.from({ length: COUNT }, () => connect(Number(port), "127.0.0.1"));
@@ -220,7 +224,7 @@ describe("connections", () => {
     expect(new Set(answers)).toEqual(new Set(["HTTP/1.1 200 OK"]));
   }, 120_000);
 
-  test("more than there may be are closed, and the server lives on", async () => {
+  test("connections beyond maxConnections are closed, and the server goes on", async () => {
     const server = await running({ maxConnections: 5 });
     const held = await Promise.all(Array.from({ length: 5 }, () => rawConnection(server.url)));
     await until(async () => {
@@ -237,15 +241,16 @@ describe("connections", () => {
   test.each([
     ["nonsense", "nonsense\r\n\r\n", 400],
     ["TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
-    ["a head without an end", `GET / HTTP/1.1\r\n${"X-A: b\r\n".repeat(8000)}`, 431],
+    ["a too large head", `GET / HTTP/1.1\r\n${"X-A: b\r\n".repeat(8000)}`, 431],
     [
       "two lengths",
-      "POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+      "POST /api/models HTTP/1.1\r\nHost: localhost\r\n" +
+        "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
       400,
     ],
     ["NUL in the address", "GET /api/models/\0 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400],
     ["no Host", "GET /api/models HTTP/1.1\r\n\r\n", 400],
-  ])("what is not HTTP is told so: %s", async (_, text, status) => {
+  ])("invalid HTTP is answered: %s", async (_, text, status) => {
     const server = await running();
     const socket = await rawConnection(server.url);
     socket.write(Buffer.from(text, "latin1"));
@@ -255,7 +260,7 @@ describe("connections", () => {
 });
 
 describe.skipIf(!engineBuilt)("closing", () => {
-  test("finishes what runs and what waits, refuses what is new, and ends the listeners", async () => {
+  test("finishes running and waiting work, refuses new work and ends event streams", async () => {
     const server = await running({ limits: { maxRunning: 1 } });
     const listener = await fetch(`${server.url}api/events`);
     const kept = await rawConnection(server.url);
@@ -283,7 +288,7 @@ describe.skipIf(!engineBuilt)("closing", () => {
     expect(server.close()).toBe(server.close());
   });
 
-  test("doesn't wait for ever for what takes too long", async () => {
+  test("stops work after shutdownTimeoutMs", async () => {
     const server = await running({ limits: { shutdownTimeoutMs: 100 } });
     const slow = await slowClient(server, 1);
     const closed = once(slow, "close");
@@ -292,14 +297,12 @@ describe.skipIf(!engineBuilt)("closing", () => {
     await closed;
   });
 
-  test("an upload that has begun is finished", async () => {
+  test("finishes a running upload", async () => {
     const modelsDir = modelsFolder({});
     const server = await running({ modelsDir });
     const socket = await rawConnection(server.url);
     const { headers, payload } = form(bytesOf(plucks));
-    socket.write(
-      `POST /api/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${headers["content-type"]}\r\nContent-Length: ${payload.length}\r\n\r\n`,
-    );
+    socket.write(uploadHead(headers["content-type"], payload.length));
     socket.write(payload.subarray(0, 1_000_000));
     await sleep(200);
     const closed = server.close();
@@ -308,15 +311,15 @@ describe.skipIf(!engineBuilt)("closing", () => {
     await closed;
   });
 
-  test("an application closes as it would without", async () => {
+  test("an application closes as it does without the plugin", async () => {
     const app = await application();
     await app.inject({ method: "POST", url: `/${path}` });
     await app.close();
   });
 });
 
-describe("turns", () => {
-  test("are taken in order, and never more at once than may", async () => {
+describe("the work queue", () => {
+  test("runs work in order, and at most maxRunning at once", async () => {
     const queue = new WorkQueue({ maxRunning: 2, maxQueued: 10 });
     const { signal } = new AbortController();
     const order: number[] = [];
@@ -334,7 +337,7 @@ describe("turns", () => {
     expect([most, queue.running, queue.queued]).toEqual([2, 0, 0]);
   });
 
-  test("work that fails gives its turn on", async () => {
+  test("failed work frees its place", async () => {
     const queue = new WorkQueue({ maxRunning: 1, maxQueued: 10 });
     const { signal } = new AbortController();
     const failed = queue.run(signal, async () => {
@@ -345,7 +348,7 @@ describe("turns", () => {
     expect(await done).toBe("yes");
   });
 
-  test("who leaves while waiting never comes, and the next one does", async () => {
+  test("aborted waiting work never runs, and the next work does", async () => {
     const queue = new WorkQueue({ maxRunning: 1, maxQueued: 10 });
     const left = new AbortController();
     const first = queue.run(new AbortController().signal, async () =>

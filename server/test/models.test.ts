@@ -28,7 +28,7 @@ async function manyModels(count: number): Promise<string> {
 }
 
 describe("GET /api/models", () => {
-  test("pages, the latest first, as the library lists them", async () => {
+  test("returns pages in the library's order, newest first", async () => {
     const modelsDir = await manyModels(120);
     const app = await application({ modelsDir });
     const expected = (await ModelLibrary.open(modelsDir)).listAll();
@@ -40,7 +40,7 @@ describe("GET /api/models", () => {
     expect(beyond).toMatchObject({ models: [], total: 120, page: 4 });
   });
 
-  test("searches, filters by any of several tags and sorts", async () => {
+  test("searches, filters by tags and sorts", async () => {
     const app = await application({ modelsDir: await manyModels(20) });
     const names = async (query: string) =>
       (await app.inject(`/api/models?${query}`)).json().models.map((m: { name: string }) => m.name);
@@ -75,13 +75,13 @@ describe("GET /api/models", () => {
     ["query", "query=a&query=b"],
     ["tags", Array.from({ length: 101 }, () => "tags=a").join("&")],
     ["nothing", "nothing=1"],
-  ])("says what is wrong with %s", async (option, query) => {
+  ])("names the wrong parameter %s", async (option, query) => {
     const app = await application();
     const problem = await problemOf(app, { url: `/api/models?${query}` });
     expect([problem.status, problem.option]).toEqual([400, option]);
   });
 
-  test("is not sent again as long as it is the same", async () => {
+  test("an unchanged list is 304", async () => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     const first = await app.inject("/api/models");
@@ -93,7 +93,7 @@ describe("GET /api/models", () => {
   });
 });
 
-test("tags are counted, the most frequent first", async () => {
+test("tags are sorted by count, highest first", async () => {
   const modelsDir = await manyModels(3);
   const app = await application({ modelsDir });
   expect((await app.inject("/api/tags")).json().tags).toEqual([
@@ -108,7 +108,7 @@ test("tags are counted, the most frequent first", async () => {
 });
 
 describe("GET /api/models/:id", () => {
-  test("tells what the file and the index say", async () => {
+  test("returns facts of the file and the index", async () => {
     const app = await application();
     const response = await app.inject(`/api/models/${PLUCKS_ID}`);
     expect(response.json()).toMatchObject({
@@ -138,7 +138,7 @@ describe("GET /api/models/:id", () => {
     expect((await app.inject({ url: `/api/models/${PLUCKS_ID}`, headers })).statusCode).toBe(304);
   });
 
-  test("a model whose file has gone, or is damaged, is a problem of that model alone", async () => {
+  test("a missing or damaged file is an error of that model only", async () => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     rmSync(join(modelsDir, "tiny.sda"));
@@ -150,7 +150,7 @@ describe("GET /api/models/:id", () => {
     expect((await app.inject(`/api/models/${PLUCKS_ID}`)).statusCode).toBe(200);
   });
 
-  test("an entry that leads out of the folder is not followed", async () => {
+  test("an entry whose path leads out of the folder is refused", async () => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     rmSync(join(modelsDir, "tiny.sda"));
@@ -162,7 +162,7 @@ describe("GET /api/models/:id", () => {
   });
 });
 
-/** None of these is an id, and none may become a path. */
+/** None of these is an id, and none may be used as a path. */
 const tricks: [string, string][] = [
   ["nothing", "nothing"],
   ["..", ".."],
@@ -192,13 +192,13 @@ const routes = [
   ["POST", "/encode"],
 ] as const;
 describe.each(routes)("%s /api/models/:id%s", (method, path) => {
-  test.each(tricks)("knows no %s", async (_, id) => {
+  test.each(tricks)("does not find %s", async (_, id) => {
     const app = await application();
     const headers = { "content-type": path === "/encode" ? "audio/wav" : "application/json" };
     const request = method === "GET" || method === "DELETE" ? {} : { headers, payload: "{}" };
     const url = `/api/models/${id}${path}`;
     const response = await app.inject({ method, url, ...request });
-    // ".." is taken out of an address before it is looked at, and then it is another one, or none.
+    // The client resolves ".." before it sends the address, so another route may answer.
     expect([404, 405, 414]).toContain(response.statusCode);
     if (!/^(\.|%2e){2}$/.test(id) && id.length < 5000) {
       expect((await problemOf(app, { method, url, ...request })).status).toBe(404);
@@ -207,7 +207,7 @@ describe.each(routes)("%s /api/models/:id%s", (method, path) => {
 });
 
 describe("GET /api/models/:id/sliders", () => {
-  test("tells what the library tells", async () => {
+  test("returns the library's sliders", async () => {
     const app = await application();
     const response = await app.inject(`/api/models/${PLUCKS_ID}/sliders`);
     const { modelId, half, sliders } = response.json();
@@ -223,7 +223,7 @@ describe("GET /api/models/:id/sliders", () => {
 describe("GET /api/models/:id/file", () => {
   const url = `/api/models/${PLUCKS_ID}/file`;
 
-  test("is the file, under a name that is safe", async () => {
+  test("returns the file under a safe name", async () => {
     const modelsDir = modelsFolder();
     const app = await application({ modelsDir });
     await updateModel(PLUCKS_ID, modelsDir, { name: 'a"b/..\\ü\r\nSet-Cookie: x' });
@@ -243,7 +243,7 @@ describe("GET /api/models/:id/file", () => {
     ["bytes=-7", 206, -7, undefined],
     ["bytes=5-999999999999", 206, 5, undefined],
     ["bytes=-99999999999", 206, 0, undefined],
-    // Not asked for rightly, or not by the byte: all of it
+    // Several ranges, malformed ranges and other units: the whole file
     ["bytes=0-3,5-6", 200, 0, undefined],
     ["bytes=9-3", 200, 0, undefined],
     ["bytes=-", 200, 0, undefined],
@@ -258,14 +258,13 @@ describe("GET /api/models/:id/file", () => {
     expect(response.rawPayload.equals(expected)).toBe(true);
     expect(response.headers["content-length"]).toBe(String(expected.length));
     if (status === 206) {
-      const first = file.length - expected.length;
-      expect(response.headers["content-range"]).toBe(
-        `bytes ${end === undefined ? first : start}-${end === undefined ? file.length - 1 : end - 1}/${file.length}`,
-      );
+      const first = end === undefined ? file.length - expected.length : start;
+      const last = end === undefined ? file.length - 1 : end - 1;
+      expect(response.headers["content-range"]).toBe(`bytes ${first}-${last}/${file.length}`);
     }
   });
 
-  test("bytes that are not there are 416", async () => {
+  test("a range outside the file is 416", async () => {
     const app = await application();
     for (const range of ["bytes=99999999-", "bytes=-0"]) {
       const response = await app.inject({ url, headers: { range } });
@@ -274,7 +273,7 @@ describe("GET /api/models/:id/file", () => {
     }
   });
 
-  test("a part of another version is not mixed with this one", async () => {
+  test("If-Range with another version returns the whole file", async () => {
     const app = await application();
     const etag = String((await app.inject({ method: "HEAD", url })).headers["etag"]);
     const part = (ifRange: string) =>
@@ -285,7 +284,7 @@ describe("GET /api/models/:id/file", () => {
     expect((await app.inject({ url, headers: known })).statusCode).toBe(304);
   });
 
-  test("HEAD tells how long it is, and sends nothing", async () => {
+  test("HEAD returns the length without a body", async () => {
     const app = await application();
     const { statusCode, headers, body } = await app.inject({ method: "HEAD", url });
     expect([statusCode, headers["content-length"], body]).toEqual([
@@ -296,12 +295,12 @@ describe("GET /api/models/:id/file", () => {
   });
 });
 
-test("a folder of files without a library gets one", async () => {
+test("a folder of model files without an index gets one", async () => {
   const app = await application();
   expect((await app.inject("/api/models")).json().total).toBe(2);
 });
 
-test("a folder that isn't there is refused at once", async () => {
+test("a missing folder is refused at registration", async () => {
   const folder = modelsFolder({});
   await expect(application({ modelsDir: join(folder, "nothing") })).rejects.toMatchObject({
     code: "ERR_SDA_NOT_FOUND",

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { plainJson } from "../src/plain-json.js";
 
-/** n levels of a list that holds one list twice: 2^n values when written out. */
+/** A value with n levels, each of which contains the next one twice: 2^n values in JSON. */
 function doubled(levels: number, wrap: (inner: unknown) => unknown): unknown {
   let value: unknown = "x";
   for (let i = 0; i < levels; i++) value = wrap(value);
   return value;
 }
 
-test("a config is as it was", () => {
+test("a training configuration keeps its values", () => {
   const config = new Map<unknown, unknown>([
     ["epochs", 3],
     ["big", 2n ** 60n],
@@ -25,7 +25,7 @@ test("a config is as it was", () => {
   });
 });
 
-describe("what is small in a file stays small as text", () => {
+describe("JSON of a small file stays small", () => {
   test.each<[string, unknown]>([
     ["lists in lists", doubled(31, (inner) => [inner, inner])],
     [

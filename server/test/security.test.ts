@@ -21,7 +21,7 @@ const writes = [
   { method: "POST", url: "/api/models", ...form(bytesOf(tiny)) },
 ] as const;
 
-/** Of this machine, but not loopback. */
+/** An address of this machine other than loopback. */
 const outside = Object.values(networkInterfaces())
   .flat()
   .find((found) => found?.family === "IPv4" && !found.internal)?.address;
@@ -57,7 +57,7 @@ function ask(
 }
 
 describe("the token", () => {
-  test.each(writes)("$method $url needs it where there is one", async (request) => {
+  test.each(writes)("$method $url requires it when one is set", async (request) => {
     const app = await application({ token: "right token" });
     const withToken = (authorization: string) => ({
       ...request,
@@ -82,7 +82,7 @@ describe("the token", () => {
     expect(allowed.statusCode).toBeLessThan(300);
   });
 
-  test("looking and listening need none", async () => {
+  test("reading and generating do not require it", async () => {
     const app = await application({ token: "right" });
     for (const path of ["/api/models", url, `${url}/sliders`, "/api/health", "/metrics"]) {
       expect((await app.inject(path)).statusCode).toBe(200);
@@ -90,7 +90,7 @@ describe("the token", () => {
     expect((await app.inject({ method: "POST", url: `${url}/generate` })).statusCode).toBe(200);
   });
 
-  test("the session tells what a client may do", async () => {
+  test("the session names the rights of a client", async () => {
     const open = await application();
     expect((await open.inject("/api/session")).json()).toEqual({
       writable: true,
@@ -124,7 +124,7 @@ describe("the token", () => {
   const at = (server: { url: string }, host: string) =>
     `http://${host}:${new URL(server.url).port}/`;
 
-  test.skipIf(!outside)("without one, only this machine writes", async () => {
+  test.skipIf(!outside)("without a token, only this machine may write", async () => {
     const server = await listen({});
     const change = {
       method: "PATCH",
@@ -141,7 +141,7 @@ describe("the token", () => {
     expect((await ask(at(server, "127.0.0.1"), url, change)).status).toBe(200);
   });
 
-  test("what a proxy on this machine passes on is not of this machine", async () => {
+  test("a request through a proxy on this machine is not local", async () => {
     const app = await application();
     for (const name of ["forwarded", "x-forwarded-for"]) {
       expect(
@@ -152,7 +152,7 @@ describe("the token", () => {
 });
 
 describe("authorize", () => {
-  test("decides before the token does", async () => {
+  test("decides before the token", async () => {
     const asked: string[] = [];
     const app = await application({
       token: "right",
@@ -178,7 +178,7 @@ describe("authorize", () => {
     ]);
   });
 
-  test("what it throws is the answer, in this server's words", async () => {
+  test("an error keeps its status and gets this server's text", async () => {
     const app = await application({
       async authorize() {
         throw Object.assign(new Error("secret: /tmp/x"), { statusCode: 401 });
@@ -201,7 +201,7 @@ describe("pages of other sites", () => {
     "null",
     "http://localhost.evil.example",
     "nonsense",
-  ])("%s may change nothing", async (origin) => {
+  ])("%s may not change anything", async (origin) => {
     const app = await application();
     for (const request of writes) {
       const headers = {
@@ -217,13 +217,13 @@ describe("pages of other sites", () => {
     expect(read.headers["access-control-allow-origin"]).toBeUndefined();
   });
 
-  test("the server's own may", async () => {
+  test("pages of the server itself may", async () => {
     const app = await application();
     const headers = { origin: "http://localhost:8080", host: "localhost:8080" };
     expect((await app.inject({ ...patch, headers })).statusCode).toBe(200);
   });
 
-  test("those that are configured may, with all that the API tells", async () => {
+  test("pages of configured origins may, and can read the API's headers", async () => {
     const app = await application({ cors: ["https://studio.example/"] });
     const origin = "https://studio.example";
     const response = await app.inject({ ...patch, headers: { origin } });
@@ -257,7 +257,7 @@ describe("the name in Host", () => {
     "127.1.2.3",
     "[::1]:80",
     "models.localhost:80",
-  ])("%s is this machine's", async (host) => {
+  ])("%s is allowed", async (host) => {
     const app = await application();
     expect((await app.inject({ url: "/api/models", headers: { host } })).statusCode).toBe(200);
   });
@@ -270,14 +270,14 @@ describe("the name in Host", () => {
     "[::1].evil",
     "192.168.0.1:80",
     "x@localhost",
-  ])("%s is not", async (host) => {
+  ])("%s is refused", async (host) => {
     const app = await application();
     for (const path of ["/api/models", "/api/health", "/metrics", "/openapi.json", url]) {
       expect((await problemOf(app, { url: path, headers: { host } })).status).toBe(403);
     }
   });
 
-  test("others are this machine's when they are configured", async () => {
+  test("configured names are allowed", async () => {
     const host = "Studio.example:443";
     const app = await application({ allowedHosts: ["studio.example"] });
     expect((await app.inject({ url: "/api/models", headers: { host } })).statusCode).toBe(200);
@@ -285,7 +285,7 @@ describe("the name in Host", () => {
     expect((await any.inject({ url: "/api/models", headers: { host } })).statusCode).toBe(200);
   });
 
-  test.skipIf(!outside)("is free where the connection came from outside", async () => {
+  test.skipIf(!outside)("is not checked for connections from other machines", async () => {
     const server = await running({ host: "0.0.0.0" });
     const base = `http://${outside}:${new URL(server.url).port}/`;
     const headers = { host: "studio.example" };
@@ -294,7 +294,7 @@ describe("the name in Host", () => {
 });
 
 test.each(["/api/models", "/api/nothing", `${url}/file`, "/metrics", "/openapi.json"])(
-  "%s has the headers that keep browsers from mistakes",
+  "%s has the security headers",
   async (path) => {
     const app = await application();
     const { headers } = await app.inject(path);
@@ -313,7 +313,7 @@ test.each(["/api/models", "/api/nothing", `${url}/file`, "/metrics", "/openapi.j
   },
 );
 
-test("a request's own id comes back, if it is one", async () => {
+test("a valid X-Request-Id is returned", async () => {
   const app = await application();
   const id = async (given: string) =>
     (await app.inject({ url: "/api/health", headers: { "x-request-id": given } })).headers[

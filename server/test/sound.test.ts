@@ -56,14 +56,14 @@ describe.skipIf(!engineBuilt)("sound", () => {
       { durationS: 1.5, seed: 3, spatial: { mode: "stereo", width: 1 }, sampleRate: 44100 },
     ],
     ["two seeds", { durationS: 1, seed: 3, spatial: { mode: "dual_seed" }, joint: "equal-power" }],
-    ["as it is", { durationS: 1, seed: 3, loudness: "none", overlapSamples: 0 }],
+    ["no loudness, no overlap", { durationS: 1, seed: 3, loudness: "none", overlapSamples: 0 }],
   ] as const)("%s", (_, body) => {
     const options = {
       ...body,
       ...("latent" in body && { latent: Float32Array.from(body.latent) }),
     } as unknown as GenerateOptions;
 
-    test("the WAV file is the library's own, to the bit", async () => {
+    test("the WAV file equals the library's, bit for bit", async () => {
       const app = await application();
       const response = await app.inject({ method: "POST", url, payload: body });
       const format = await library(async (model) => model.audioFormat(options));
@@ -79,7 +79,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
       });
     });
 
-    test("the samples are the library's own, to the bit", async () => {
+    test("the samples equal the library's, bit for bit", async () => {
       const app = await application();
       const response = await app.inject({
         method: "POST",
@@ -92,7 +92,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
       expect(response.headers["x-frames"]).toBe(String(audio[0]?.length));
     });
 
-    test("the finished sound is the library's own, to the bit", async () => {
+    test("the finished sound equals the library's, bit for bit", async () => {
       const app = await application();
       const sound = (
         await app.inject({ method: "POST", url: `${url}?format=json`, payload: body })
@@ -131,7 +131,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
     expect(response.rawPayload.equals(await wavOf({ seed: 1 }, bitDepth))).toBe(true);
   });
 
-  test("as loud as possible is made whole and sent with its length", async () => {
+  test("loudness peak sends the finished sound with its length", async () => {
     const app = await application();
     const payload = { seed: 1, durationS: 2, loudness: "peak", bitDepth: 32 };
     const response = await app.inject({ method: "POST", url, payload });
@@ -142,7 +142,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
     expect(floats(raw.rawPayload)).toEqual(interleave(audio));
   });
 
-  test("without a body it is a second of anything, and says of which seed", async () => {
+  test("without a body, the sound has a second and a random seed", async () => {
     const app = await application();
     const response = await app.inject({ method: "POST", url });
     const seed = Number(response.headers["x-seed"]);
@@ -158,13 +158,19 @@ describe.skipIf(!engineBuilt)("sound", () => {
     ["text/html, audio/*;q=0.5", "audio/wav"],
     ["*/*", "audio/wav"],
     ["audio/wav;q=0, application/json", "application/json; charset=utf-8"],
+    ["audio/wav;q=0.1, application/json;q=0.9", "application/json; charset=utf-8"],
+    ["audio/wav;q=0, */*;q=0.5", "application/json; charset=utf-8"],
+    ["audio/*;q=0.2, application/*;q=0.3", "application/json; charset=utf-8"],
+    ["*/*;q=0.1, application/octet-stream;q=0.2", "application/octet-stream"],
+    ["Audio/X-WAV, application/json;q=0.5", "audio/wav"],
+    ["audio/x-wav;q=0.4, application/json;q=0.5", "application/json; charset=utf-8"],
   ])("Accept: %s", async (accept, type) => {
     const app = await application();
     const response = await app.inject({ method: "POST", url, headers: { accept } });
     expect(response.headers["content-type"]).toBe(type);
   });
 
-  test("what isn't offered is 406", async () => {
+  test("an Accept without an offered type is 406", async () => {
     const app = await application();
     const { status } = await problemOf(app, {
       method: "POST",
@@ -172,6 +178,9 @@ describe.skipIf(!engineBuilt)("sound", () => {
       headers: { accept: "text/html" },
     });
     expect(status).toBe(406);
+    for (const accept of ["", ";;;", "audio", "audio/wav;q=0", "*/*;q=0"]) {
+      expect((await problemOf(app, { method: "POST", url, headers: { accept } })).status).toBe(406);
+    }
   });
 
   test.each<[string, object]>([
@@ -204,7 +213,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
     ["bitDepth", { bitDepth: 8 }],
     ["signal", { signal: {} }],
     ["__proto__x", { __proto__x: 1 }],
-  ])("says what is wrong with %s", async (option, payload) => {
+  ])("names the wrong option %s", async (option, payload) => {
     const app = await application();
     for (const format of ["wav", "json"]) {
       const problem = await problemOf(app, {
@@ -249,7 +258,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
     }
   });
 
-  test("a model without analysis has no sliders, and makes sound all the same", async () => {
+  test("a model without analysis has no sliders and generates sound", async () => {
     const modelsDir = modelsFolder({});
     await library((model) => saveModel(model, { modelsDir, analysis: null }), tiny);
     const app = await application({ modelsDir });
@@ -269,7 +278,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
     const make = async (app: Awaited<ReturnType<typeof application>>, payload: object) =>
       (await app.inject({ method: "POST", url: `${url}?format=json`, payload })).json();
 
-    test("the same request has the same sound, which isn't made again", async () => {
+    test("equal requests share a sound that is generated once", async () => {
       const app = await application();
       const made = async () =>
         Number(
@@ -296,7 +305,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
       }
     });
 
-    test("another file has other sounds", async () => {
+    test("a changed file has other sounds", async () => {
       const modelsDir = modelsFolder();
       const app = await application({ modelsDir });
       const first = await make(app, { seed: 5 });
@@ -304,7 +313,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
       expect((await make(app, { seed: 5 })).soundId).not.toBe(first.soundId);
     });
 
-    test("ranges, validators, HEAD", async () => {
+    test("support ranges, ETags and HEAD", async () => {
       const app = await application();
       const { url: sound } = await make(app, { seed: 5 });
       const all = (await app.inject(sound)).rawPayload;
@@ -322,7 +331,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
       expect([other.statusCode, other.rawPayload.length < all.length]).toEqual([200, true]);
     });
 
-    test("memory is bounded: what was not heard for the longest goes", async () => {
+    test("memory is bounded: the least recently used sound is removed", async () => {
       const app = await application({ limits: { maxSoundBytes: 600_000 } });
       const first = await make(app, { seed: 1 });
       await make(app, { seed: 2 });
@@ -346,13 +355,13 @@ describe.skipIf(!engineBuilt)("sound", () => {
       "0".repeat(99),
       "__proto__",
       `${"0".repeat(32)}:24`,
-    ])("there is no %s", async (id) => {
+    ])("the sound id %s is 404", async (id) => {
       const app = await application();
       expect((await app.inject(`/api/sounds/${id}`)).statusCode).toBe(404);
       expect((await app.inject(`/api/sounds/${id}/mel.png`)).statusCode).toBe(404);
     });
 
-    test("a bad bit depth is 400", async () => {
+    test("an invalid bit depth is 400", async () => {
       const app = await application();
       const { url: sound } = await make(app, { seed: 5 });
       for (const bitDepth of ["8", "x", "24.0", ""]) {
@@ -363,7 +372,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
   });
 
   describe("progress", () => {
-    test("goes to the stream that the request names, and to no other", async () => {
+    test("goes only to the stream that the request names", async () => {
       const server = await running();
       const listen = async (clientId: string) => {
         const left = new AbortController();

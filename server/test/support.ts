@@ -1,4 +1,4 @@
-/** Servers for tests, and what is asked of them. */
+/** Servers for tests, and helpers for requests to them. */
 
 import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -33,7 +33,7 @@ export function afterTest(clean: () => unknown): void {
   cleanups.push(clean);
 }
 
-/** A folder of models, plucks.sda and tiny.sda unless told otherwise, that goes after the test. */
+/** A folder of model files, by default plucks.sda and tiny.sda. It is removed after the test. */
 export function modelsFolder(files: Record<string, string> = { plucks, tiny }): string {
   const folder = mkdtempSync(join(tmpdir(), "sda-server-test-"));
   afterTest(() => rmSync(folder, { recursive: true, force: true }));
@@ -41,7 +41,7 @@ export function modelsFolder(files: Record<string, string> = { plucks, tiny }): 
   return folder;
 }
 
-/** An application with the plugin alone. */
+/** An application that has only the plugin. */
 export async function application(
   options: Partial<SdaServerOptions> = {},
 ): Promise<FastifyInstance> {
@@ -65,7 +65,7 @@ export async function running(options: Partial<ServeOptions> = {}): Promise<Runn
   return server;
 }
 
-/** The problem that a request comes to, which tells nothing of the host. */
+/** Sends a request and returns its problem, which must not reveal anything about the host. */
 export async function problemOf(app: FastifyInstance, request: InjectOptions) {
   const response = await app.inject(request);
   return checkProblem(response.statusCode, response.headers["content-type"], response.body);
@@ -85,12 +85,12 @@ export function checkProblem(status: number, type: unknown, body: string) {
   );
   expect(body).not.toContain(tmpdir());
   expect(body).not.toMatch(/\/(tmp|home|work|root|usr|var)\b|node_modules|\n\s+at |\.ts:|\.js:/);
-  // "/" is in the media types that a 406 names, and nowhere else.
+  // Media types contain "/"; other texts would only contain it in a path.
   if (status !== 406 && status !== 415) expect(body).not.toContain("/");
   return problem as { status: number; detail: string; code: string; option?: string };
 }
 
-/** A form with a file, as bytes: for `inject`, and to be cut off. */
+/** The headers and bytes of a form with a file. */
 export function form(file: Uint8Array, fields: [string, string][] = [], fileName = "model.sda") {
   const boundary = "----sda-test-boundary";
   const parts: Uint8Array[] = [];
@@ -115,6 +115,14 @@ export function form(file: Uint8Array, fields: [string, string][] = [], fileName
   };
 }
 
+/** The head of an upload request, for `rawConnection`. */
+export function uploadHead(contentType: string, length: number): string {
+  return (
+    "POST /api/models HTTP/1.1\r\nHost: localhost\r\n" +
+    `Content-Type: ${contentType}\r\nContent-Length: ${length}\r\n\r\n`
+  );
+}
+
 export function upload(
   app: FastifyInstance,
   file: Uint8Array,
@@ -126,7 +134,7 @@ export function upload(
 
 export const bytesOf = (path: string): Buffer => readFileSync(path);
 
-/** A connection on which anything can be said. */
+/** A TCP connection for arbitrary bytes. */
 export async function rawConnection(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -136,17 +144,20 @@ export async function rawConnection(url: string): Promise<Socket> {
   return socket;
 }
 
-/** All that comes until the other side ends. */
+/** Reads until the server closes the connection. */
 export async function readAll(socket: Socket): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of socket) parts.push(part);
   return Buffer.concat(parts).toString("latin1");
 }
 
-/** Asks again and again until it is so. */
-export async function until(isSo: () => unknown, what = "it never came to be"): Promise<void> {
+/** Polls until the condition is true. */
+export async function until(
+  condition: () => unknown,
+  what = "the condition never became true",
+): Promise<void> {
   const deadline = performance.now() + 20_000;
-  while (!(await isSo())) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(what);
     await new Promise((done) => setTimeout(done, 20));
   }

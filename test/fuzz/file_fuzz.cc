@@ -1,5 +1,6 @@
-// A whole file. An input that begins as a pickle is put into a sound archive first: its checks of
-// sizes and offsets would turn nearly every mutation away before the tensors.
+// Reads a whole file. An input that begins with 'l' or 'b' is a pickle, which is put into a sound
+// archive first: otherwise the archive's checks would refuse nearly every mutation before its
+// tensors are read.
 #include <string>
 
 #include "input_file.h"
@@ -9,8 +10,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static sda::fuzz::InputFile input;
   const std::string_view bytes = sda::fuzz::text_of(data, size);
-  // 'l' and 'b' are no file's beginning: a pickle follows that lies in an archive of that byte
-  // order.
+  // No file begins with 'l' or 'b'. They tell the byte order of the archive for the pickle that
+  // follows.
   const bool wrap = !bytes.empty() && (bytes[0] == 'l' || bytes[0] == 'b');
   const std::string archive =
       wrap ? sda::fuzz::wrapped_pickle(bytes.substr(1), bytes[0] == 'b') : std::string();

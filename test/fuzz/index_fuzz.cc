@@ -1,4 +1,4 @@
-// A library's index: the scanner's offsets, and the search through the texts that they mark.
+// Reads a library's index, and checks the scanner's offsets and the text search.
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
@@ -17,7 +17,7 @@ void require(bool holds) {
 
 void check_entry(const std::uint32_t* entry, std::string_view text, std::size_t from) {
   require(entry[kEntryStart] >= from && entry[kKeyEnd] > entry[kEntryStart] + 1);
-  // Of an odd entry nothing is known but where the next one may begin.
+  // The scanner knows nothing else about an odd entry.
   require(entry[kEntryEnd] >= entry[kKeyEnd] && entry[kEntryEnd] <= text.size());
   require(text[entry[kEntryStart]] == '"' && text[entry[kKeyEnd] - 1] == '"');
   if (entry[kFlags] == kOdd) return;
@@ -29,7 +29,7 @@ void check_entry(const std::uint32_t* entry, std::string_view text, std::size_t 
   require(at < entry[kEntryEnd]);
 }
 
-// What a search text by text finds.
+// The result of a search through each text by itself.
 std::vector<std::uint32_t> search(std::string_view all, const std::vector<std::uint32_t>& starts,
                                   std::string_view sought) {
   std::vector<std::uint32_t> found;
@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_entry(index.layout->data() + i, text, end);
     end = (*index.layout)[i + kEntryEnd];
   }
-  // Lines never hold a line break, so neither text nor what is sought does.
+  // The texts are lines, so neither a text nor the sought text contains the separator.
   std::vector<std::uint32_t> starts = {0};
   for (std::size_t i = 0; i + 1 < text.size(); ++i)
     if (text[i] == '\n') starts.push_back(static_cast<std::uint32_t>(i + 1));

@@ -1,5 +1,5 @@
-// A fuzz input as a file that lives in memory: the reader opens files, and a disc would be what is
-// measured.
+// A fuzz input as a file in memory: the reader opens files by path, and a disk would slow the
+// fuzzer.
 #pragma once
 
 #include <sys/mman.h>

@@ -1,5 +1,4 @@
-// The legacy container. The input is what follows the magic number, which a mutation would only
-// break.
+// Reads the legacy container. The input follows the magic number, which mutations would only break.
 #include <string>
 
 #include "input_file.h"

@@ -1,4 +1,4 @@
-// The pickle machine alone, with storages that need no container.
+// Runs the pickle machine alone, with storages that need no container.
 #include <algorithm>
 
 #include "checkpoint/container/reader.h"
@@ -8,7 +8,8 @@
 
 namespace {
 
-// Storages as large as the pickle says: the machine only describes what lies in them.
+// Makes storages of the size that the pickle states, without memory: the machine only describes
+// tensors in them.
 class AnyStorage : public sda::StorageSource {
  public:
   explicit AnyStorage(sda::Arena& arena) : arena_(arena) {}

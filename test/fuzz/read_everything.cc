@@ -19,7 +19,7 @@ void require(bool holds, const char* what) {
   std::abort();
 }
 
-// Null where the file is refused, as most are.
+// Null when the file is refused, as most inputs are.
 DocumentPointer open(const std::string& path, Hold hold, bool inert_globals) {
   OpenOptions options;
   options.hold = hold;
@@ -27,13 +27,14 @@ DocumentPointer open(const std::string& path, Hold hold, bool inert_globals) {
   try {
     return Document::open(path, options);
   } catch (const Error& error) {
-    require(error.code() != ErrorCode::kNative, "an error of the reader's own");
+    require(error.code() != ErrorCode::kNative, "an internal error of the reader");
     require(!error.message().empty(), "an error without a message");
     return nullptr;
   }
 }
 
-// Both ends of a region and as much between them as time allows: AddressSanitizer sees each byte.
+// Reads both ends of a region and a sample of the bytes between them, for AddressSanitizer to
+// check.
 void touch(const std::byte* data, std::uint64_t size) {
   static volatile unsigned sink;
   unsigned sum = 0;
@@ -52,7 +53,7 @@ void read_tensors(const DocumentPointer& document) {
     --left;
     if (tensor.contiguous) return touch(tensor.contiguous.get(), bytes);
     if (tensor.storage->data == nullptr) return;
-    require(tensor.is_contiguous(), "a tensor that is neither row-major nor made so");
+    require(tensor.is_contiguous(), "a tensor that is not row-major and has no row-major copy");
     touch(tensor.storage->data + tensor.offset * item_size(tensor.dtype), bytes);
   });
   document->arena().for_each<NdArray>([&](NdArray& array) {
@@ -69,7 +70,8 @@ void read_state_dicts(const DocumentPointer& document) {
     if (!key) continue;
     try {
       for (const NamedTensor& tensor : state_dict(document, *key))
-        require(tensor.shape.size() == tensor.strides.size(), "a tensor of two ranks");
+        require(tensor.shape.size() == tensor.strides.size(),
+                "a tensor whose shape and strides differ in length");
     } catch (const Error&) {
     }
   }
@@ -79,7 +81,8 @@ std::size_t count_tensors(const DocumentPointer& document) {
   try {
     return list_tensors(*document).size();
   } catch (const Error& error) {
-    require(error.code() == ErrorCode::kLimit, "a list of tensors fails without a limit");
+    require(error.code() == ErrorCode::kLimit,
+            "list_tensors() fails with another code than kLimit");
     return 0;
   }
 }
@@ -99,16 +102,17 @@ void read_everything(const std::string& path) {
   const DocumentPointer loaded = open(path, Hold::kMemory, false);
   for (const DocumentPointer& document : {described, mapped, loaded}) {
     if (!document) continue;
-    require(inspected != nullptr, "a file that is read but not inspected");
-    require(count_tensors(document) == tensors, "a file with two lists of tensors");
+    require(inspected != nullptr, "a file that loads but cannot be inspected");
+    require(count_tensors(document) == tensors,
+            "a file that lists different tensors when opened again");
     use(document);
   }
-  if (loaded) require(mapped != nullptr, "a file that is loaded but not mapped");
+  if (loaded) require(mapped != nullptr, "a file that loads but cannot be mapped");
 
   const FileReport report = verify_file(path, nullptr);
-  if (loaded) require(report.problems.empty(), "a file that is loaded but not sound");
+  if (loaded) require(report.problems.empty(), "a file that loads but fails verification");
   if (!described && !mapped && !loaded)
-    require(!report.problems.empty(), "a sound file that nothing reads");
+    require(!report.problems.empty(), "a file that passes verification but cannot be opened");
 }
 
 }  // namespace sda::fuzz

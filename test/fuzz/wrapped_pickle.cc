@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "checkpoint/container/zip_format.h"
+
 namespace sda::fuzz {
 namespace {
 
@@ -15,11 +17,11 @@ class Archive {
   void add(std::string_view name, std::string_view content) {
     const std::string path = "a/" + std::string(name);
     const std::size_t offset = bytes_.size();
-    append(bytes_, 0x04034b50, 4);
+    append(bytes_, zip_format::kLocalSignature, 4);
     const std::string shared = fields(path.size(), content.size());
     bytes_ += shared + path;
     bytes_ += content;
-    append(directory_, 0x02014b50, 4);
+    append(directory_, zip_format::kCentralSignature, 4);
     append(directory_, 0, 2);
     directory_ += shared;
     append(directory_, 0, 10);  // comment, disk, attributes
@@ -31,7 +33,7 @@ class Archive {
   std::string finish() && {
     const std::size_t start = bytes_.size();
     bytes_ += directory_;
-    append(bytes_, 0x06054b50, 4);
+    append(bytes_, zip_format::kEndSignature, 4);
     append(bytes_, 0, 4);
     append(bytes_, count_, 2);
     append(bytes_, count_, 2);
@@ -42,7 +44,8 @@ class Archive {
   }
 
  private:
-  // What both headers have: version, flags, method, time, CRC, sizes and the name's length.
+  // The fields of both headers: version, flags, method, time, CRC, sizes and the length of the
+  // name.
   static std::string fields(std::size_t name_size, std::size_t size) {
     std::string out;
     append(out, 0, 14);

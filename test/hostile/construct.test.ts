@@ -273,7 +273,7 @@ describe("tensors", () => {
       "a typed tensor of too few parts",
       call(global("torch._tensor", "_rebuild_from_type_v2"), NONE),
       CORRUPT,
-      "described wrongly",
+      "description of a tensor with attributes is malformed",
     ],
     [
       "a typed tensor of strings",
@@ -285,7 +285,7 @@ describe("tensors", () => {
         str("d"),
       ),
       CORRUPT,
-      "described wrongly",
+      "description of a tensor with attributes is malformed",
     ],
   ])("%s", async (_, code, expected, message) => {
     for (const options of [{}, { verify: false }, { weights: false }]) {
@@ -383,31 +383,41 @@ describe("numpy", () => {
   const buffer = (...parts: Code[]) => call(global("numpy._core.numeric", "_frombuffer"), ...parts);
 
   test.each<[string, Code, SdaErrorCode, string]>([
-    ["a dtype of nothing", call(global("numpy", "dtype")), CORRUPT, "dtype is described wrongly"],
+    [
+      "a dtype of nothing",
+      call(global("numpy", "dtype")),
+      CORRUPT,
+      "description of a numpy dtype is malformed",
+    ],
     [
       "a dtype of a number",
       call(global("numpy", "dtype"), int(4)),
       CORRUPT,
-      "dtype is described wrongly",
+      "description of a numpy dtype is malformed",
     ],
     [
       "a dtype of too much",
       call(global("numpy", "dtype"), str("f4"), NONE, NONE, NONE),
       CORRUPT,
-      "dtype is described wrongly",
+      "description of a numpy dtype is malformed",
     ],
-    ["a dtype's state that is a list", dtypeState(list()), CORRUPT, "state is described wrongly"],
+    [
+      "a dtype's state that is a list",
+      dtypeState(list()),
+      CORRUPT,
+      "state of a numpy dtype is malformed",
+    ],
     [
       "a dtype's state that is short",
       dtypeState(tuple(int(3), str("<"))),
       CORRUPT,
-      "state is described wrongly",
+      "state of a numpy dtype is malformed",
     ],
     [
       "a dtype's state that is long",
       dtypeState(tuple(...Array(10).fill(NONE))),
       CORRUPT,
-      "state is described wrongly",
+      "state of a numpy dtype is malformed",
     ],
     ["a dtype without byte order", numpyDtype("f4", ""), CORRUPT, "without a byte order"],
     ["a dtype of an unknown byte order", numpyDtype("f4", "x"), CORRUPT, "without a byte order"],
@@ -416,25 +426,25 @@ describe("numpy", () => {
       "an array of two arguments",
       call(global("numpy.core.multiarray", "_reconstruct"), global("numpy", "ndarray"), ints(0)),
       CORRUPT,
-      "array is described wrongly",
+      "description of a numpy array is malformed",
     ],
     [
       "an array of a class that is text",
       call(global("numpy.core.multiarray", "_reconstruct"), str("ndarray"), ints(0), twelve),
       CORRUPT,
-      "array is described wrongly",
+      "description of a numpy array is malformed",
     ],
     [
       "a state that is short",
       state(int(1), ints(3), f4, FALSE),
       CORRUPT,
-      "state is described wrongly",
+      "state of a numpy array is malformed",
     ],
     [
       "a state whose order is an int",
       state(int(1), ints(3), f4, int(0), twelve),
       CORRUPT,
-      "state is described wrongly",
+      "state of a numpy array is malformed",
     ],
     [
       "a state whose dtype is text",
@@ -491,25 +501,25 @@ describe("numpy", () => {
         twelve,
       ),
       CORRUPT,
-      "never filled",
+      "without content",
     ],
     [
       "a buffer in no order",
       buffer(twelve, f4, ints(3), str("K")),
       CORRUPT,
-      "array is described wrongly",
+      "description of a numpy array is malformed",
     ],
     [
       "a buffer of three arguments",
       buffer(twelve, f4, ints(3)),
       CORRUPT,
-      "array is described wrongly",
+      "description of a numpy array is malformed",
     ],
     [
       "a scalar of three arguments",
       scalar(f4, twelve, NONE),
       CORRUPT,
-      "scalar is described wrongly",
+      "description of a numpy scalar is malformed",
     ],
     ["a scalar of no dtype", scalar(str("f4"), twelve), CORRUPT, "dtype is a str"],
     ["a scalar of too many bytes", scalar(f4, twelve), CORRUPT, "do not fit its dtype"],
@@ -518,7 +528,7 @@ describe("numpy", () => {
   ])("%s", async (_, code, expected, message) => {
     const error = await refusedPickle(code, expected);
     expect(error.message).toContain(message);
-    if (!message.includes("never filled"))
+    if (!message.includes("without content"))
       expect(error.details?.["offset"]).toEqual(expect.any(Number));
   });
 });
@@ -536,13 +546,13 @@ describe("containers and values", () => {
       "an OrderedDict of numbers",
       call(global("collections", "OrderedDict"), list(int(1))),
       CORRUPT,
-      "something else than pairs",
+      "items that are not pairs",
     ],
     [
       "an OrderedDict of triples",
       call(global("collections", "OrderedDict"), list(ints(1, 2, 3))),
       CORRUPT,
-      "something else than pairs",
+      "items that are not pairs",
     ],
     [
       "a dict with a list as key",

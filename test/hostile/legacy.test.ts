@@ -176,19 +176,19 @@ test.each<[string, Buffer, SdaErrorCode, string]>([
     "a view that is no tuple",
     legacy(root(legacyStorage(3, int(8))), stored),
     CORRUPT,
-    "described wrongly",
+    "description of a view of a storage is malformed",
   ],
   [
     "a view of two parts",
     legacy(root(legacyStorage(3, tuple(str("8"), int(0)))), stored),
     CORRUPT,
-    "described wrongly",
+    "description of a view of a storage is malformed",
   ],
   [
     "a view with a key that is a number",
     legacy(root(legacyStorage(3, tuple(int(8), int(0), int(1)))), stored),
     CORRUPT,
-    "described wrongly",
+    "description of a view of a storage is malformed",
   ],
   [
     "a tensor past the end of its view",
@@ -200,7 +200,7 @@ test.each<[string, Buffer, SdaErrorCode, string]>([
     "a persistent id among the storage keys",
     legacy(root(), stored, { keys: pickle(join(tuple(str("storage")), BINPERSID)) }),
     "ERR_SDA_UNSAFE",
-    "where no storage can be",
+    "in a pickle that has no storages",
   ],
   [
     "a dangerous global before the object",

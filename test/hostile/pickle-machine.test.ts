@@ -325,21 +325,21 @@ describe("persistent ids", () => {
       id(floats, int(0), str("cpu"), int(3)),
       BINPERSID,
       CORRUPT,
-      "described wrongly",
+      "persistent id has values of the wrong types",
     ],
     [
       "a location that is None",
       id(floats, str("0"), NONE, int(3)),
       BINPERSID,
       CORRUPT,
-      "described wrongly",
+      "persistent id has values of the wrong types",
     ],
     [
       "a size that is text",
       id(floats, str("0"), str("cpu"), str("3")),
       BINPERSID,
       CORRUPT,
-      "described wrongly",
+      "persistent id has values of the wrong types",
     ],
     [
       "a negative size",
@@ -360,7 +360,7 @@ describe("persistent ids", () => {
       id(floats, str("0"), str("cpu"), int(2n ** 70n)),
       BINPERSID,
       CORRUPT,
-      "described wrongly",
+      "persistent id has values of the wrong types",
     ],
     [
       "a size that is not the record's",

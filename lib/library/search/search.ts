@@ -1,4 +1,4 @@
-import { badArgument } from "../../base/check.js";
+import { badArgument, checkBoolean, checkOptions, optionNames } from "../../base/check.js";
 import { isField, type ModelEntry } from "../index/entry.js";
 import type { IndexImage } from "../index/index-image.js";
 import { SortIndex } from "./sort-index.js";
@@ -29,14 +29,23 @@ export interface PageOptions {
   limit: number;
 }
 
-export function checkSearchOptions({ query, tags, reverse }: SearchOptions): void {
+const OPTIONS = optionNames<SearchOptions>({
+  sortBy: true,
+  reverse: true,
+  query: true,
+  tags: true,
+});
+const PAGE_OPTIONS = [...OPTIONS, ...optionNames<PageOptions>({ offset: true, limit: true })];
+
+/** @param isPage whether `offset` and `limit` are options as well */
+export function checkSearchOptions(options: SearchOptions, isPage = false): void {
+  checkOptions("options", options, isPage ? PAGE_OPTIONS : OPTIONS);
+  const { query, tags, reverse } = options;
   if (query !== undefined && typeof query !== "string")
     throw badArgument("query", "a string", query);
   const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === "string");
   if (tags !== undefined && !isTags) throw badArgument("tags", "an array of strings", tags);
-  if (reverse !== undefined && typeof reverse !== "boolean") {
-    throw badArgument("reverse", "true or false", reverse);
-  }
+  if (reverse !== undefined) checkBoolean("reverse", reverse);
 }
 
 /** Beyond this share of all models, walking through all in order beats sorting those found. */

@@ -1,13 +1,19 @@
 import { readdir, stat } from "node:fs/promises";
 import { normalize } from "node:path";
-import { badArgument } from "../../base/check.js";
+import { checkCallback, checkOptions } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
 import { entryFiles } from "../index/entry-files.js";
 import type { ModelsFolder } from "../index/folder.js";
 import type { Patch } from "../index/index-image.js";
-import { checkLockOptions, LOCK_TIMEOUT_MS, type LockOptions, withLock } from "../index/lock.js";
+import {
+  checkLockOptions,
+  LOCK_OPTIONS,
+  LOCK_TIMEOUT_MS,
+  type LockOptions,
+  withLock,
+} from "../index/lock.js";
 import { entryOfFile, readModelFiles } from "../index/model-files.js";
 import type { IndexStore } from "../index/store.js";
 import { hiddenFiles, settleLeftovers } from "./leftovers.js";
@@ -34,11 +40,10 @@ export async function repairIndex(
   store: IndexStore,
   options: RepairOptions = {},
 ): Promise<RepairResult> {
+  checkOptions("options", options, ["onProgress", ...LOCK_OPTIONS]);
   checkLockOptions(options);
   const { onProgress, lockTimeoutMs = LOCK_TIMEOUT_MS, signal } = options;
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw badArgument("onProgress", "a function", onProgress);
-  }
+  checkCallback("onProgress", onProgress);
   const { folder } = store;
   await settleLeftovers(store, lockTimeoutMs);
   await store.refresh();

@@ -1,5 +1,5 @@
-// Arguments of native functions. TypeScript has validated them for people; these checks are for
-// memory safety and say only what was expected.
+// Arguments of native functions. TypeScript validates them and writes errors for users; these
+// checks protect memory and state only the expected type.
 #pragma once
 
 #include <napi.h>

@@ -13,7 +13,11 @@
 namespace sda::addon {
 namespace {
 
-enum class Op { kNull, kTrue, kFalse, kNumber, kText, kList, kMap, kSame, kValue, kArray };
+enum class Op {
+#define SDA_COMPACT_OP(name) k##name,
+#include "addon/marshal/compact_ops.def"
+#undef SDA_COMPACT_OP
+};
 
 }  // namespace
 
@@ -94,7 +98,7 @@ std::vector<napi_value> CompactWriter::pieces(Napi::Env env) const {
     std::memcpy(to + 1 + program_.size(), arrays_.data(), arrays_.size() * sizeof(double));
   napi_value text;
   if (napi_create_string_latin1(env, text_.data(), text_.size(), &text) != napi_ok)
-    throw Error(ErrorCode::kLimit, "more text than JavaScript holds");
+    throw Error(ErrorCode::kLimit, "more text than a JavaScript string can hold");
   auto values = Napi::Array::New(env, values_.size());
   for (std::size_t i = 0; i < values_.size(); ++i)
     values.Set(static_cast<std::uint32_t>(i), values_[i]);

@@ -1,5 +1,6 @@
-// Values for reading only, handed to JavaScript in a few pieces; see lib/values/compact.ts, which
-// puts them together.
+// Passes read-only values to JavaScript in a few large pieces: a program, a text and a list of
+// other values. lib/values/compact.ts builds the values from them. Only on the environment's
+// thread.
 #pragma once
 
 #include <napi.h>
@@ -15,22 +16,22 @@
 
 namespace sda::addon {
 
-// Writes the program. Dicts, lists, numbers, ASCII strings and small arrays of floats go into it;
-// anything else is converted one by one.
+// Writes the program. It holds dicts, lists, numbers, ASCII strings and small float arrays; all
+// other values are converted one by one.
 class CompactWriter {
  public:
-  // Converts a value by calls to Node-API.
+  // Converts one value through Node-API.
   using Convert = std::function<napi_value(const Value&)>;
 
   explicit CompactWriter(Convert convert) : convert_(std::move(convert)) {}
 
-  // To be called once: everything is in this dict.
+  // Called once, with the outermost dict.
   void dict(std::span<const std::pair<Value, Value>> entries) {
     made_.emplace(nullptr, 0);
     dict(entries, 0);
   }
 
-  // Float64Array, string, array: the arguments of readCompact.
+  // The arguments of readCompact(): a Float64Array, a string and an array.
   std::vector<napi_value> pieces(Napi::Env env) const;
 
  private:
@@ -47,7 +48,7 @@ class CompactWriter {
   Convert convert_;
   std::vector<double> program_;
   std::string text_;
-  std::vector<double> arrays_;  // their bytes, each from a multiple of eight
+  std::vector<double> arrays_;  // the arrays' bytes; each array begins at a multiple of eight
   std::vector<napi_value> values_;
   std::unordered_map<const Object*, std::size_t> made_;
 };

@@ -9,7 +9,8 @@
 namespace sda::addon {
 napi_value external_buffer(Napi::Env env, void* data, std::size_t size,
                            std::shared_ptr<const void> owner) {
-  // Given more, Node frees what it was given, and then says that it failed.
+  // Checked here, because Node frees the memory and then reports a failure when the size is too
+  // large.
   const double limit = Environment::of(env).max_buffer_bytes;
   if (static_cast<double>(size) > limit)
     throw Error(ErrorCode::kLimit, "a tensor of " + std::to_string(size) +
@@ -26,7 +27,7 @@ napi_value external_buffer(Napi::Env env, void* data, std::size_t size,
     keep.release();
     return buffer;
   }
-  if (status == napi_generic_failure) keep.release();  // `release` has run already
+  if (status == napi_generic_failure) keep.release();  // Node has called `release` already
   void* copy;
   if (status != napi_no_external_buffers_allowed ||
       napi_create_arraybuffer(env, size, &copy, &buffer) != napi_ok) {

@@ -8,8 +8,9 @@
 
 namespace sda::addon {
 
-// An ArrayBuffer over `size` bytes that `owner` keeps alive; a copy in runtimes that take no
-// foreign memory (Electron). kLimit for more bytes than an ArrayBuffer can have.
+// An ArrayBuffer over `size` bytes at `data`, which shares `owner` to keep them alive. In a runtime
+// that allows no external memory (Electron), it is a copy. Throws kLimit when an ArrayBuffer cannot
+// be that large. Only on the environment's thread.
 napi_value external_buffer(Napi::Env env, void* data, std::size_t size,
                            std::shared_ptr<const void> owner);
 

@@ -36,10 +36,10 @@ engine::FloatTensor float_tensor_argument(const Napi::Value& value, const char* 
     tensor.shape.push_back(static_cast<std::int64_t>(size));
     count *= size;
   }
-  // Only now: reading the shape may have run JavaScript, which may have detached the array.
+  // Read last: reading the shape may run JavaScript, which could detach the array.
   const auto floats = data.As<Napi::Float32Array>();
   if (count != static_cast<double>(floats.ElementLength()))
-    throw wrong("has another number of elements than its shape says");
+    throw wrong("does not have as many elements as its shape says");
   tensor.data.reset(new float[floats.ElementLength()]);
   std::copy_n(floats.Data(), floats.ElementLength(), tensor.data.get());
   return tensor;

@@ -1,4 +1,4 @@
-// Float tensors and seeds across the boundary.
+// Converts float tensors and seeds between C++ and JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -7,17 +7,18 @@
 
 namespace sda::addon {
 
-// A copy of { shape, data: Float32Array }: the caller may change the array while the work waits.
+// Copies { shape, data: Float32Array }, because JavaScript may change the array while the work
+// waits.
 engine::FloatTensor float_tensor_argument(const Napi::Value& value, const char* name);
 
-// { shape, data } on the tensor's own memory.
+// { shape, data } over the tensor's own memory, without a copy.
 Napi::Object to_object(Napi::Env env, const engine::FloatTensor& tensor);
 
-// A Float32Array on memory that `owner` keeps alive.
+// A Float32Array over `data`, which shares `owner` to keep it alive.
 Napi::Value float_array(Napi::Env env, float* data, std::size_t count,
                         std::shared_ptr<const void> owner);
 
-// 0 to 2^53 - 1; undefined: drawn from the system.
+// A seed from 0 to 2^53 - 1; for undefined, a random one from the system.
 std::uint64_t seed_argument(const Napi::Value& value);
 
 }  // namespace sda::addon

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "addon/marshal/arguments.h"
+#include "addon/marshal/numbers.h"
 #include "addon/marshal/values.h"
 #include "checkpoint/error.h"
 #include "checkpoint/pickle/construct.h"
@@ -13,39 +14,10 @@
 namespace sda::addon {
 namespace {
 
-// As in lib/torch/encode.ts.
 enum Code : std::uint32_t {
-  kNone,
-  kTrue,
-  kFalse,
-  kInt,          // number
-  kFloat,        // number
-  kStr,          // value
-  kBigInt,       // value
-  kBytes,        // value: Uint8Array
-  kByteArray,    // value: Uint8Array
-  kComplex,      // two numbers
-  kNumpyScalar,  // code: dtype; the value before it came as one
-  kList,
-  kTuple,
-  kDict,
-  kOrderedDict,
-  kSet,
-  kFrozenSet,
-  kFill,         // code: how many values go into the container below them
-  kFloats,       // code: how many numbers go into the list or tuple on top
-  kAttributes,   // the dict on top are the attributes of the one below
-  kGlobal,       // two values: module, name
-  kObject,       // two values: module, name; code: whether allocated
-  kObjectParts,  // two codes: items, entries; below them: the object, args, kwargs, state
-  kTensor,       // values: typed array, dtype; codes: marks, dimensions; numbers: sizes
-  kNdArray,      // values: typed array, dtype; codes: Fortran order, dimensions; numbers: sizes
-  kStorage,      // values: typed array, dtype; code: whether untyped
-  kRef,          // code: which of the objects made so far
-  kCarry,        // value: key of the dict that is carried over from; code: whether the value before
-                 // it is what to write when there is no such key
-  kCarryAll,     // the dict that is carried over from
-  kAmend,        // code: how many keys, each with its value, the dict below them has instead
+#define SDA_PLAN_CODE(name) k##name,
+#include "addon/marshal/plan_codes.def"
+#undef SDA_PLAN_CODE
 };
 
 [[noreturn]] void broken(const char* what) {
@@ -70,7 +42,7 @@ void append_utf8(std::string& to, std::uint32_t c) {
   }
 }
 
-// UTF-16 as Python's UTF-8, in which a lone surrogate is encoded like any other character.
+// Converts UTF-16 to Python's UTF-8, which encodes a lone surrogate like any other character.
 std::string to_python_utf8(const std::u16string& wide) {
   std::string out;
   out.reserve(wide.size());
@@ -102,7 +74,7 @@ std::size_t bytes_per_element(napi_typedarray_type type) {
   }
 }
 
-// Memory that the plan keeps alive.
+// A pointer without ownership: the plan keeps the memory alive.
 std::shared_ptr<std::byte> borrowed(std::byte* data) {
   return {data, [](std::byte*) {}};
 }
@@ -118,7 +90,7 @@ ValueBuilder::ValueBuilder(Napi::Env env, const Napi::Object& plan, const Dict* 
     return array.IsTypedArray() && array.As<Napi::TypedArray>().TypedArrayType() == type;
   };
   if (!is(codes, napi_uint32_array) || !is(numbers, napi_float64_array) || !values.IsArray())
-    broken("its parts");
+    broken("expected codes, numbers and values");
   codes_ = codes.As<Napi::Uint32Array>();
   numbers_ = numbers.As<Napi::Float64Array>();
   values_ = values.As<Napi::Array>();
@@ -126,7 +98,7 @@ ValueBuilder::ValueBuilder(Napi::Env env, const Napi::Object& plan, const Dict* 
 
 Value ValueBuilder::build() {
   while (next_code_ < codes_.ElementLength()) execute(code());
-  if (stack_.size() != 1) broken("it leaves no value");
+  if (stack_.size() != 1) broken("expected exactly one value at its end");
   place_tensors();
   return stack_.front();
 }
@@ -142,9 +114,9 @@ double ValueBuilder::number() {
 }
 
 std::int64_t ValueBuilder::integer() {
-  constexpr double kLargest = 9007199254740991;
+  constexpr auto kLargest = static_cast<double>(kSafeInteger);
   const double found = number();
-  if (!(found >= -kLargest && found <= kLargest)) broken("an integer is none");
+  if (!(found >= -kLargest && found <= kLargest)) broken("expected an integer");
   return static_cast<std::int64_t>(found);
 }
 
@@ -157,7 +129,7 @@ napi_value ValueBuilder::value() {
 
 std::string_view ValueBuilder::text() {
   const Napi::Value found(env_, value());
-  if (!found.IsString()) broken("a text is none");
+  if (!found.IsString()) broken("expected a string");
   std::string utf8 = to_python_utf8(found.As<Napi::String>().Utf16Value());
   if (utf8.size() > std::numeric_limits<std::uint32_t>::max())
     throw Error(ErrorCode::kLimit, "a string of " + std::to_string(utf8.size()) + " bytes");
@@ -166,7 +138,7 @@ std::string_view ValueBuilder::text() {
 
 DType ValueBuilder::dtype() {
   const auto found = dtype_from_name(text());
-  if (!found) broken("a dtype is none");
+  if (!found) broken("expected the name of a dtype");
   return *found;
 }
 
@@ -210,7 +182,7 @@ void ValueBuilder::execute(std::uint32_t what) {
       return stack_.push_back(Value::str(text()));
     case kBigInt: {
       const Napi::Value found(env_, value());
-      if (!found.IsBigInt()) broken("a bigint is none");
+      if (!found.IsBigInt()) broken("expected a bigint");
       auto* big = arena_.make<BigInt>();
       int sign = 0;
       std::size_t words = found.As<Napi::BigInt>().WordCount();
@@ -235,7 +207,7 @@ void ValueBuilder::execute(std::uint32_t what) {
     }
     case kNumpyScalar: {
       const std::uint32_t dtype = code();
-      if (stack_.empty() || dtype >= kDTypeCount) broken("a numpy scalar is none");
+      if (stack_.empty() || dtype >= kDTypeCount) broken("expected a value and its numpy dtype");
       stack_.back().numpy_dtype = static_cast<std::uint8_t>(dtype + 1);
       return;
     }
@@ -260,7 +232,7 @@ void ValueBuilder::execute(std::uint32_t what) {
     case kFloats: {
       auto* list = stack_.empty() ? nullptr : stack_.back().as<List>();
       auto* tuple = stack_.empty() ? nullptr : stack_.back().as<Tuple>();
-      if (list == nullptr && tuple == nullptr) broken("floats without a list");
+      if (list == nullptr && tuple == nullptr) broken("expected a list or tuple for floats");
       auto& items = list != nullptr ? list->items : tuple->items;
       for (std::uint32_t count = code(); count > 0; --count)
         arena_.push(items, Value::of(number()));
@@ -269,7 +241,7 @@ void ValueBuilder::execute(std::uint32_t what) {
     case kAttributes: {
       const Value attributes = pop();
       auto* dict = stack_.empty() ? nullptr : stack_.back().as<Dict>();
-      if (dict == nullptr || !attributes.as<Dict>()) broken("attributes without a dict");
+      if (dict == nullptr || !attributes.as<Dict>()) broken("expected a dict and its attributes");
       dict->attributes = attributes;
       return;
     }
@@ -296,7 +268,7 @@ void ValueBuilder::execute(std::uint32_t what) {
       return push_storage();
     case kRef: {
       const std::uint32_t index = code();
-      if (index >= made_.size()) broken("a reference to nothing");
+      if (index >= made_.size()) broken("a reference to an object that is not made yet");
       return stack_.push_back(made_[index]);
     }
     case kCarry: {
@@ -312,8 +284,8 @@ void ValueBuilder::execute(std::uint32_t what) {
       return stack_.push_back(*found);
     }
     case kCarryAll:
-      if (carried_ == nullptr) broken("nothing to carry over");
-      // Values point to what may change; the writer changes nothing.
+      if (carried_ == nullptr) broken("there is no dict to carry over");
+      // A Value holds a pointer to non-const, but the writer changes nothing.
       return stack_.push_back(Value::of(const_cast<Dict*>(carried_)));
     case kAmend:
       return amend(code());
@@ -334,24 +306,23 @@ void ValueBuilder::fill(std::uint32_t count) {
     if (auto* list = target.as<List>()) items = &list->items;
     if (auto* tuple = target.as<Tuple>()) items = &tuple->items;
     if (auto* set = target.as<Set>()) items = &set->items;
-    if (items == nullptr) broken("values without a container");
+    if (items == nullptr) broken("expected a container below its values");
     for (std::size_t i = from; i < stack_.size(); ++i) arena_.push(*items, stack_[i]);
   }
   stack_.resize(from);
 }
 
-// The dict may belong to a document, so it is a copy that changes; what is in it stays the same
-// objects.
+// Changes a shallow copy of the dict, because the dict may belong to a document.
 void ValueBuilder::amend(std::uint32_t count) {
   const std::size_t from = from_top(std::size_t{count} * 2 + 1) + 1;
   const auto* base = stack_[from - 1].as<Dict>();
-  if (base == nullptr) broken("changes of no dict");
+  if (base == nullptr) broken("expected a dict below its changes");
   auto* dict = arena_.make<Dict>();
   dict->dict_kind = base->dict_kind;
   dict->factory = base->factory;
   dict->attributes = base->attributes;
   for (std::size_t i = from; i < stack_.size(); i += 2)
-    if (stack_[i].kind != Kind::kStr) broken("a changed key is no text");
+    if (stack_[i].kind != Kind::kStr) broken("expected strings as changed keys");
   const auto change_of = [&](const Value& key) {
     for (std::size_t i = from; i < stack_.size(); i += 2)
       if (key.kind == Kind::kStr && key.view() == stack_[i].view()) return i;
@@ -372,7 +343,8 @@ void ValueBuilder::fill_object(std::uint32_t items, std::uint32_t entries) {
   constexpr std::size_t kFixed = 4;
   const std::size_t from = from_top(kFixed + std::size_t{items} + std::size_t{entries} * 2);
   auto* object = stack_[from].as<PyObject>();
-  if (object == nullptr || !stack_[from + 1].as<Tuple>()) broken("parts of no object");
+  if (object == nullptr || !stack_[from + 1].as<Tuple>())
+    broken("expected an object and its arguments");
   object->args = stack_[from + 1];
   object->kwargs = stack_[from + 2];
   object->state = stack_[from + 3];
@@ -406,7 +378,7 @@ ValueBuilder::Memory ValueBuilder::memory() {
   if (napi_get_typedarray_info(env_, array, &type, &length, &data, &found.buffer, &offset) !=
           napi_ok ||
       napi_get_arraybuffer_info(env_, found.buffer, &buffer_data, &found.buffer_size) != napi_ok)
-    broken("a typed array is none");
+    broken("expected a typed array");
   found.size = length * bytes_per_element(type);
   found.data = static_cast<std::byte*>(data);
   found.buffer_data = static_cast<std::byte*>(buffer_data);
@@ -423,7 +395,8 @@ void ValueBuilder::push_tensor() {
   shape(tensor->shape);
   tensor->strides.resize(tensor->shape.size());
   const std::size_t item = item_size(tensor->dtype);
-  if (checked_numel(tensor->shape, item) * item != found.size) broken("a tensor's size is wrong");
+  if (checked_numel(tensor->shape, item) * item != found.size)
+    broken("a tensor's data does not fit its shape");
   std::int64_t stride = 1;
   for (std::size_t d = tensor->shape.size(); d-- > 0;) {
     tensor->strides[d] = stride;
@@ -449,7 +422,7 @@ void ValueBuilder::push_array() {
   shape(array->shape);
   const std::size_t item = item_size(array->dtype);
   array->byte_size = checked_numel(array->shape, item) * item;
-  if (array->byte_size != found.size) broken("an array's size is wrong");
+  if (array->byte_size != found.size) broken("an array's data does not fit its shape");
   array->data = borrowed(found.data);
   array->built = true;
   push_new(array);
@@ -465,7 +438,7 @@ void ValueBuilder::push_storage() {
   push_new(storage);
 }
 
-// Tensors whose memory overlaps share a storage, as they do in PyTorch.
+// Puts tensors with overlapping memory into one storage, as in PyTorch.
 void ValueBuilder::place_tensors() {
   std::sort(placed_.begin(), placed_.end(),
             [](const Placed& a, const Placed& b) { return a.begin < b.begin; });
@@ -495,7 +468,8 @@ void ValueBuilder::place(std::vector<Placed>::iterator first, std::vector<Placed
     tensor.storage = storage;
     tensor.offset = offset / item;
     if (offset % item == 0) continue;
-    // No number of elements from the beginning (complex numbers at an odd half): on its own.
+    // The offset is not a whole number of elements (a complex tensor that begins at an imaginary
+    // part), so the tensor gets a storage of its own.
     tensor.storage = arena_.make<Storage>();
     tensor.storage->dtype = tensor.dtype;
     tensor.storage->data = placed->data;

@@ -1,6 +1,7 @@
-// JavaScript values as a graph for the writer. lib/torch/encode.ts walks the values, refuses what
-// can't be written and describes the rest as a plan: codes for a stack machine, and beside them the
-// numbers and the JavaScript values that these refer to, each in the order of use.
+// Builds the writer's values from a plan. lib/torch/encode.ts walks the JavaScript values, refuses
+// those that cannot be written, and describes the others as a plan: codes for a stack machine, and
+// the numbers and JavaScript values that the codes take, each in the order of use. plan_codes.def
+// lists the codes. Only on the environment's thread.
 #pragma once
 
 #include <napi.h>
@@ -13,14 +14,13 @@
 
 namespace sda::addon {
 
-// Its values point into the memory of the plan's typed arrays: the plan must outlive them.
+// The values point into the memory of the plan's typed arrays, so the plan must outlive them.
 class ValueBuilder {
  public:
-  // `carried` is the top-level dict that the plan may take entries from, or null.
-  // The values belong to `arena`.
+  // `carried` is the dict that the plan may take entries from, or null. `arena` owns the values.
   ValueBuilder(Napi::Env env, const Napi::Object& plan, const Dict* carried, Arena& arena);
 
-  // The value of the whole plan; kArgument for a plan that is not one of encode.ts.
+  // The value of the whole plan. Throws kArgument for a malformed plan.
   Value build();
 
  private:
@@ -54,7 +54,7 @@ class ValueBuilder {
   };
   Memory memory();
 
-  // A tensor and the bytes that have to be saved with it.
+  // A tensor, its data, and the range of bytes that must be saved with it.
   struct Placed {
     Tensor* tensor;
     std::byte* data;

@@ -7,6 +7,7 @@
 #include "addon/environment.h"
 #include "addon/marshal/arguments.h"
 #include "addon/marshal/float_tensors.h"
+#include "engine/generation/generation_limits.h"
 
 namespace sda::addon {
 
@@ -14,13 +15,13 @@ class ProgressChannel : public std::enable_shared_from_this<ProgressChannel> {
  public:
   ProgressChannel(Environment& environment, const Napi::Function& callback)
       : environment_(environment), callback_(Napi::Persistent(callback)) {
-    // The last owner may be a pool thread, where a reference must not be touched.
+    // An engine thread may be the last owner, and it must not touch a JavaScript reference.
     callback_.SuppressDestruct();
   }
 
   void report(std::int64_t done, std::int64_t total) {
     total_ = total;
-    // Several threads report, and not in the order of their numbers.
+    // Several threads report, so numbers may arrive out of order. Keeps the largest.
     for (std::int64_t known = done_; known < done && !done_.compare_exchange_weak(known, done);) {
     }
     if (posted_.exchange(true)) return;
@@ -44,7 +45,8 @@ class ProgressChannel : public std::enable_shared_from_this<ProgressChannel> {
       callback_.Call({Napi::Number::New(env, static_cast<double>(done)),
                       Napi::Number::New(env, static_cast<double>(total))});
     } catch (const Napi::Error& error) {
-      // TypeScript's callback keeps what the user's throws; only a worker that ends comes here.
+      // TypeScript's callback catches errors of the user's callback. Only a worker thread that is
+      // being terminated throws here.
     }
   }
 
@@ -73,13 +75,13 @@ void close_progress(const std::shared_ptr<ProgressChannel>& channel) {
 
 namespace {
 
-template <typename T>
+template <typename T, std::size_t count>
 T choice(const Napi::Object& options, const char* name,
-         std::initializer_list<std::pair<const char*, T>> choices) {
+         const engine::limits::Choices<T, count>& choices) {
   const std::string text = string_argument(options.Get(name), name);
   for (const auto& [label, value] : choices)
     if (text == label) return value;
-  throw Error(ErrorCode::kArgument, "'" + text + "' is no " + name)
+  throw Error(ErrorCode::kArgument, std::string("unknown ") + name + " '" + text + "'")
       .with("option", std::string(name));
 }
 
@@ -93,21 +95,12 @@ engine::GenerateOptions generate_options_argument(const Napi::Value& value) {
   GenerateOptions options;
   options.duration_s = number("durationS");
   options.seed = seed_argument(object.Get("seed"));
-  options.concat_mode =
-      choice<ConcatMode>(object, "concatMode",
-                         {{"crossfade", ConcatMode::kCrossfade},
-                          {"latent_interpolation", ConcatMode::kLatentInterpolation}});
-  options.joint = choice<Joint>(object, "joint",
-                                {{"python", Joint::kPython}, {"equal-power", Joint::kEqualPower}});
-  options.spatial_mode = choice<SpatialMode>(object, "spatialMode",
-                                             {{"mono", SpatialMode::kMono},
-                                              {"stereo", SpatialMode::kStereo},
-                                              {"dual_seed", SpatialMode::kDualSeed}});
+  options.concat_mode = choice(object, "concatMode", limits::kConcatModes);
+  options.joint = choice(object, "joint", limits::kJoints);
+  options.spatial_mode = choice(object, "spatialMode", limits::kSpatialModes);
   options.steps_between = integer("stepsBetween");
   options.overlap_samples = integer("overlapSamples");
-  options.loudness = choice<Loudness>(
-      object, "loudness",
-      {{"peak", Loudness::kPeak}, {"running", Loudness::kRunning}, {"none", Loudness::kNone}});
+  options.loudness = choice(object, "loudness", limits::kLoudnesses);
   options.width = number("width");
   options.depth = number("depth");
   options.sample_rate = integer("sampleRate");

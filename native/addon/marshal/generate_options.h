@@ -1,4 +1,4 @@
-// What a request for sound brings with it from JavaScript.
+// Converts the options and the progress callback of a generation from JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -12,16 +12,16 @@ namespace sda::addon {
 
 engine::GenerateOptions generate_options_argument(const Napi::Value& value);
 
-// Progress for a JavaScript callback. The engine's threads report as often as they like; at most
-// one message is under way at a time, and it carries the newest numbers.
+// Passes progress to a JavaScript callback. Engine threads may report at any rate: at most one
+// message is pending at a time, and it carries the newest numbers.
 class ProgressChannel;
-// Null when the argument is no function.
+// Null when the argument is not a function.
 std::shared_ptr<ProgressChannel> progress_argument(const Napi::Value& value);
-// For GenerationEvents::progress; null for a null channel.
+// The function for GenerationEvents::progress; null for a null channel. Callable from any thread.
 std::function<void(std::int64_t, std::int64_t)> reporter(
     const std::shared_ptr<ProgressChannel>& channel);
-// On the environment's thread, when the work has ended: the last numbers, if they are not out yet,
-// and no more afterwards.
+// Called on the environment's thread when the work has ended: delivers the last numbers if they are
+// still pending, and then no more.
 void close_progress(const std::shared_ptr<ProgressChannel>& channel);
 
 }  // namespace sda::addon

@@ -1,6 +1,6 @@
-// V8 hashes strings with a secret seed, but numbers without one: a file can choose integer keys
-// that all fall into one bucket of a Map, and filling it then takes quadratic time on Node's main
-// thread.
+// Detects keys that were chosen to collide. V8 hashes strings with a secret seed, but numbers
+// without one. A hostile file can choose numeric keys that all fall into one bucket of a Map, and
+// filling that Map takes quadratic time on Node's main thread.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +14,8 @@
 
 namespace sda::addon {
 
-// Thomas Wang's integer hashes, as V8 has them (src/numbers/hash-seed-inl.h). Should V8 take
-// others, ordinary keys still pass.
+// Thomas Wang's integer hashes, as in V8 (src/numbers/hash-seed-inl.h). If V8 changes its hashes,
+// ordinary keys still pass.
 inline std::uint32_t number_hash(std::uint32_t key) noexcept {
   key = ~key + (key << 15);
   key ^= key >> 12;
@@ -43,15 +43,15 @@ inline std::uint32_t float_hash(double key) noexcept {
 
 inline std::uint32_t integer_hash(std::int64_t key) noexcept {
   if (is_safe(key)) return float_hash(static_cast<double>(key));
-  const auto bits = static_cast<std::uint64_t>(key);  // a BigInt: sign and magnitude
+  const auto bits = static_cast<std::uint64_t>(key);  // a BigInt in V8: it hashes the magnitude
   return long_hash(key < 0 ? ~bits + 1 : bits);
 }
 
-// Whether some bucket of the Map or Set that these keys are put into, one after the other, gets far
-// more of them than chance would have it. `key_at(i)` gives each of `count` keys.
+// Whether a bucket of a Map or Set gets far more of these keys than by chance. `key_at(i)` returns
+// the i-th of `count` keys, in the order of insertion.
 template <typename F>
 bool keys_collide(std::size_t count, F&& key_at) {
-  constexpr std::size_t kFewKeys = 512;  // quadratic in these is nothing
+  constexpr std::size_t kFewKeys = 512;  // quadratic time is harmless for so few
   constexpr std::uint32_t kLongChain = 64;
   if (count < kFewKeys) return false;
   std::vector<std::uint32_t> hashes;
@@ -66,7 +66,7 @@ bool keys_collide(std::size_t count, F&& key_at) {
     else if (big != nullptr)
       hashes.push_back(big->magnitude.empty() ? 0 : long_hash(big->magnitude.front()));
   }
-  // The table doubles as it fills, and each of its sizes has other chains.
+  // The table doubles as it fills, and each of its sizes has different buckets.
   std::vector<std::uint32_t> chains;
   for (std::size_t capacity = kFewKeys; capacity / 2 < hashes.size(); capacity *= 2) {
     chains.assign(capacity / 2, 0);
@@ -77,10 +77,11 @@ bool keys_collide(std::size_t count, F&& key_at) {
   return false;
 }
 
+// Throws kLimit for keys that collide.
 template <typename F>
 void check_spread(std::size_t count, F&& key_at) {
   if (keys_collide(count, key_at))
-    throw Error(ErrorCode::kLimit, "a dict or set whose keys were chosen to have the same hash");
+    throw Error(ErrorCode::kLimit, "a dict or set with too many keys of the same hash");
 }
 
 }  // namespace sda::addon

@@ -1,4 +1,4 @@
-// What JavaScript's numbers hold.
+// The integers that JavaScript numbers represent exactly.
 #pragma once
 
 #include <cmath>
@@ -6,7 +6,7 @@
 
 namespace sda::addon {
 
-// Up to here a number holds every integer: Number.MAX_SAFE_INTEGER.
+// Number.MAX_SAFE_INTEGER.
 inline constexpr std::int64_t kSafeInteger = (std::int64_t{1} << 53) - 1;
 
 inline constexpr bool is_safe(std::int64_t value) noexcept {

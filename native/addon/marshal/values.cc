@@ -20,15 +20,23 @@ namespace {
 
 constexpr std::size_t kShortText = 24;
 
-// The typed array that holds a dtype's elements. What JavaScript has no type for comes as its
-// bits: half floats as Uint16Array, 8-bit floats and bools as Uint8Array; complex numbers come
-// as interleaved real and imaginary parts.
-struct Layout {
-  napi_typedarray_type type;
-  std::size_t bytes;
-};
+using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
 
-Layout layout_of(DType dtype) {
+void note_slot(Slots& slots, std::size_t index, const Value& value) {
+  std::uint8_t kind = 0;
+  if (value.numpy_dtype != 0) {
+    kind = static_cast<std::uint8_t>(kSlotScalar + value.numpy_dtype - 1);
+  } else if (value.kind == Kind::kFloat && value.real == std::trunc(value.real) &&
+             std::fabs(value.real) <= static_cast<double>(kSafeInteger) &&
+             !(value.real == 0 && std::signbit(value.real))) {
+    kind = kSlotFloat;  // -0 is excluded: only a float can be -0, so it needs no note
+  }
+  if (kind != 0) slots.emplace_back(static_cast<std::uint32_t>(index), kind);
+}
+
+}  // namespace
+
+ArrayLayout array_layout(DType dtype) {
   switch (dtype) {
     case DType::kInt8:
       return {napi_int8_array, 1};
@@ -58,22 +66,6 @@ Layout layout_of(DType dtype) {
   }
 }
 
-using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
-
-void note_slot(Slots& slots, std::size_t index, const Value& value) {
-  std::uint8_t kind = 0;
-  if (value.numpy_dtype != 0) {
-    kind = static_cast<std::uint8_t>(kSlotScalar + value.numpy_dtype - 1);
-  } else if (value.kind == Kind::kFloat && value.real == std::trunc(value.real) &&
-             std::fabs(value.real) <= static_cast<double>(kSafeInteger) &&
-             !(value.real == 0 && std::signbit(value.real))) {
-    kind = kSlotFloat;  // JavaScript knows -0 from 0, Python's integers don't
-  }
-  if (kind != 0) slots.emplace_back(static_cast<std::uint32_t>(index), kind);
-}
-
-}  // namespace
-
 ValueConverter::ValueConverter(Napi::Env env, std::shared_ptr<const Document> document,
                                Purpose purpose)
     : env_(env), purpose_(purpose), document_(std::move(document)) {
@@ -87,7 +79,7 @@ void ValueConverter::check(napi_status status) const {
   if (status == napi_ok) return;
   if (env_.IsExceptionPending()) {
     const Napi::Error error = env_.GetAndClearPendingException();
-    // A stack, a string, an array or a Map larger than V8 has them.
+    // V8's RangeError: a stack overflow, or a string, array or Map that is too large.
     if (error.Get("name").ToString().Utf8Value() == "RangeError")
       throw Error(ErrorCode::kLimit, error.Message());
     throw error;
@@ -141,7 +133,8 @@ napi_value ValueConverter::convert(const Value& value, int depth) {
       check(napi_create_double(env_, value.real, &result));
       return result;
     case Kind::kStr: {
-      // A reference to a long string takes the pickle two bytes: it must not become a copy.
+      // The pickle needs two bytes to refer to a long string again, so it is converted once and
+      // shared.
       const bool shared = value.size > kShortText;
       if (shared)
         if (const auto known = texts_.find(value.text); known != texts_.end()) return known->second;
@@ -334,7 +327,7 @@ napi_value ValueConverter::buffer_of(std::byte* data, std::uint64_t size,
 
 napi_value ValueConverter::view(DType dtype, napi_value buffer, std::uint64_t offset,
                                 std::uint64_t count) {
-  const Layout layout = layout_of(dtype);
+  const ArrayLayout layout = array_layout(dtype);
   const std::size_t per_element = item_size(dtype) / layout.bytes;
   napi_value array;
   check(napi_create_typedarray(env_, layout.type, count * per_element, buffer,
@@ -367,7 +360,7 @@ napi_value ValueConverter::make_tensor(const Tensor& tensor) {
   } else if (numel == 0 || tensor.storage->data == nullptr) {
     data = typed_array(tensor.dtype, nullptr, 0, nullptr);
   } else {
-    // All tensors of a storage share its buffer, as they do in PyTorch.
+    // All tensors of a storage share its buffer, as in PyTorch.
     const Storage& storage = *tensor.storage;
     const Storage& whole = storage.base != nullptr ? *storage.base : storage;
     data = view(tensor.dtype, buffer_of(whole.data, whole.byte_size, whole.owner),
@@ -379,7 +372,7 @@ napi_value ValueConverter::make_tensor(const Tensor& tensor) {
 }
 
 napi_value ValueConverter::make_array(const NdArray& array) {
-  if (!array.built) throw Error(ErrorCode::kCorrupt, "a numpy array that is never filled");
+  if (!array.built) throw Error(ErrorCode::kCorrupt, "a numpy array without content");
   napi_value data;
   if (array.byte_size > 0 && array.byte_size <= kCheaperCopied) {
     void* copy;

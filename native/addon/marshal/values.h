@@ -1,5 +1,6 @@
-// Inert values of a document as JavaScript values. What is shared or cyclic in the pickle is shared
-// or cyclic in the result; tensors point at the document's bytes without a copy.
+// Converts a document's values to JavaScript values. Shared and cyclic objects of the pickle stay
+// shared and cyclic. Tensors view the document's bytes without a copy. Only on the environment's
+// thread.
 #pragma once
 
 #include <napi.h>
@@ -15,11 +16,21 @@
 
 namespace sda::addon {
 
-// On the ArrayBuffers of what was loaded: each is one storage of PyTorch's, whole, and is saved as
-// such. Of other buffers only the parts are saved that tensors show.
+// Marks the ArrayBuffer of a loaded storage. Saving a tensor on such a buffer saves the whole
+// storage. For a tensor on any other buffer, only the bytes that the tensor views are saved.
 inline constexpr napi_type_tag kStorageBufferTag = {0x4d1c40f3a0b84c0e, 0x9f2f6a5be77d1ac6};
 
-// How a value came whose JavaScript form doesn't tell: see lib/values/provenance.ts.
+// The typed array that holds the elements of a dtype. JavaScript has no type for some of them:
+// float16, bfloat16 and complex32 come as bits in a Uint16Array, 8-bit floats and bools as bits in
+// a Uint8Array. Complex numbers are interleaved real and imaginary parts.
+struct ArrayLayout {
+  napi_typedarray_type type;
+  std::size_t bytes;  // of one element of the typed array
+};
+ArrayLayout array_layout(DType dtype);
+
+// Facts about a value that its JavaScript form does not show; lib/values/provenance.ts keeps them
+// and has the same bits as MARK.
 enum Mark : std::uint32_t {
   kMarkFrozenSet = 1,
   kMarkByteArray = 2,
@@ -29,31 +40,31 @@ enum Mark : std::uint32_t {
   kMarkUntyped = 32,
 };
 
-// A float that looks like an integer; numpy scalars have their dtype plus kSlotScalar.
+// The kind of a slot: kSlotFloat for a float without a fraction, or kSlotScalar plus the dtype for
+// a numpy scalar.
 inline constexpr std::uint8_t kSlotFloat = 1;
 inline constexpr std::uint8_t kSlotScalar = 2;
-// Index and kind in one number: index * kSlotKinds + kind.
+// A slot is one number: index * kSlotKinds + kind.
 inline constexpr double kSlotKinds = 32;
 static_assert(kSlotScalar + kDTypeCount <= kSlotKinds);
 
-// Arrays up to here are copied: that takes less time than memory from outside, which needs a
-// finalizer.
+// Arrays up to this size are copied, because an external buffer needs a finalizer and costs more.
 inline constexpr std::size_t kCheaperCopied = 4096;
 
 class ValueConverter {
  public:
-  // What the values are for: kKeeping notes how each came (a float that looks like an integer, a
-  // numpy scalar), so that writing them brings it back; kReading does not.
+  // The use of the values. kKeeping notes which values were floats without a fraction or numpy
+  // scalars, so that saving restores them. kReading does not, and is faster.
   enum class Purpose { kKeeping, kReading };
 
-  // Uses the factories that registerClasses handed over; kNative without them.
+  // Uses the factories of registerClasses(). Throws kNative if that has not been called.
   ValueConverter(Napi::Env env, std::shared_ptr<const Document> document,
                  Purpose purpose = Purpose::kKeeping);
 
   Napi::Value convert(const Value& value) { return {env_, convert(value, 0)}; }
 
-  // A Map of the top-level dict's entries for which `wanted` holds, others left out unconverted;
-  // anything else than a dict is converted whole.
+  // Converts a dict to a Map of the entries whose key `wanted` accepts, and does not convert the
+  // others. Converts any other value as a whole.
   template <typename F>
   Napi::Value convert_top(const Value& value, F&& wanted) {
     const auto* dict = value.as<Dict>();
@@ -65,9 +76,10 @@ class ValueConverter {
             purpose_ == Purpose::kReading ? make_compact(entries) : make_map(*dict, entries, 0)};
   }
 
-  // A Tensor object over memory that `owner` keeps alive; `data` null: a Tensor without data.
+  // A Tensor object with a typed array of its elements.
   napi_value tensor(DType dtype, std::span<const std::int64_t> shape, napi_value typed_array);
-  // A typed array over `size` bytes, without a copy where Node allows it.
+  // A typed array over `size` bytes at `data`, without a copy where Node allows that. It shares
+  // `owner` to keep them alive. Empty for null `data`.
   napi_value typed_array(DType dtype, std::byte* data, std::uint64_t size,
                          const std::shared_ptr<const void>& owner);
 
@@ -79,7 +91,7 @@ class ValueConverter {
   napi_value make_compact(std::span<const std::pair<Value, Value>> entries);
   napi_value make_array(std::span<const Value> items, napi_value array, int depth);
   napi_value make_object(const PyObject& object, int depth);
-  // Tells how the values at `slots` of `target` came: (index, kind) each.
+  // Notes the kinds of the values at `slots` of `target`, as pairs of index and kind.
   void remember(napi_value target,
                 const std::vector<std::pair<std::uint32_t, std::uint8_t>>& slots);
   napi_value mark(napi_value target, std::uint32_t marks);
@@ -98,10 +110,10 @@ class ValueConverter {
   Purpose purpose_;
   std::shared_ptr<const Document> document_;
   Napi::Object factories_;
-  std::vector<std::pair<const char*, napi_value>> functions_;  // looked up so far
-  std::vector<napi_value> made_;                               // by object id
+  std::vector<std::pair<const char*, napi_value>> functions_;  // those looked up so far
+  std::vector<napi_value> made_;                               // indexed by object id
   std::unordered_map<const std::byte*, napi_value> buffers_;
-  // By where they lie in the pickle: what is one object in the file is one here.
+  // By address in the pickle, so that one object of the file becomes one JavaScript value.
   std::unordered_map<const char*, napi_value> texts_, bytes_, byte_arrays_;
 };
 

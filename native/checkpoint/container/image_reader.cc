@@ -13,14 +13,14 @@
 namespace sda {
 namespace {
 
-// Two threads' pieces are still in the second-level cache when they are checksummed.
+// Small enough for the second-level cache: a piece is still in it when its checksum is computed.
 constexpr std::size_t kPiece = std::size_t{1} << 18;
-// From here on a second thread pays for itself.
+// The file size from which a second thread is worth its cost.
 constexpr std::uint64_t kParallelFrom = std::uint64_t{4} << 20;
 
-// Keeps `thread` off the processor that we run on. The scheduler sometimes queues a new thread
-// behind the one that made it, although another processor is idle, and then it starts when all is
-// done.
+// Keeps `thread` off the processor that the calling thread runs on. Linux sometimes queues a new
+// thread behind its creator although another processor is idle; the new thread would then start
+// after the work is done.
 void run_elsewhere([[maybe_unused]] std::thread& thread) {
 #if defined(__linux__)
   cpu_set_t allowed;
@@ -46,7 +46,7 @@ ImageReader::ImageReader(const File& file, const std::vector<ZipRecord>& records
     for (std::uint64_t at = records[i].data_offset; at < end; at += kPiece)
       pieces_.push_back({i, at, std::min<std::uint64_t>(at + kPiece, end), 0});
   }
-  // Asked once: it reads a file of the kernel's.
+  // Asked once, because the call reads a file of the kernel.
   static const bool several_processors = std::thread::hardware_concurrency() > 1;
   if (file.size() >= kParallelFrom && several_processors) start_helper();
 }
@@ -68,7 +68,7 @@ void ImageReader::start_helper() {
     });
     run_elsewhere(helper_);
   } catch (const std::system_error&) {
-    // No thread to be had: the caller's is enough.
+    // Without a second thread, finish() does all the work.
   }
 }
 

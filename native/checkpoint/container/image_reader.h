@@ -14,21 +14,22 @@
 
 namespace sda {
 
-// Every record of `records`, their local headers checked, at its offset in the file. A large file
-// is begun at once, on a thread of the reader's own, while the caller does something else.
-// The arguments must outlive the reader.
+// Reads every record to the same offset in memory as in the file. The caller has checked the local
+// headers. For a large file, the constructor starts a helper thread that reads while the caller
+// does other work. The reader keeps references to its arguments, which must outlive it.
 class ImageReader {
  public:
   ImageReader(const File& file, const std::vector<ZipRecord>& records, std::uint64_t records_end,
               const CancelToken* cancel);
-  ~ImageReader();  // ends the work, done or not
+  ~ImageReader();  // stops the helper thread, also in the middle of its work
   ImageReader(const ImageReader&) = delete;
   ImageReader& operator=(const ImageReader&) = delete;
 
-  // Does what is left of the work, and throws what went wrong with any of it.
+  // Reads the remaining pieces on the calling thread and waits for the helper. Rethrows an error of
+  // either thread.
   void finish();
 
-  // Afterwards: the bytes, and the CRC-32 of each record.
+  // After finish(): the bytes, and the CRC-32 of each record.
   const std::shared_ptr<PageBuffer>& image() const noexcept { return image_; }
   std::vector<std::uint32_t> checksums() const;
 
@@ -49,7 +50,7 @@ class ImageReader {
   std::vector<Piece> pieces_;
   std::atomic<std::size_t> next_{0};
   std::atomic<bool> stopped_{false};
-  std::exception_ptr failure_;  // of the helper
+  std::exception_ptr failure_;  // thrown on the helper thread
   std::thread helper_;
 };
 

@@ -9,9 +9,14 @@
 namespace sda {
 namespace {
 
-const std::vector<std::uint64_t> kMagic = {0xa86a20f9469cfc6c, 0x1950};  // 0x1950a86a20f9469cfc6c
 constexpr std::int64_t kProtocol = 1001;
 constexpr std::size_t kFirstPrefix = std::size_t{1} << 18;
+
+bool is_magic(const BigInt& number) {
+  std::vector<std::uint64_t> words(2);
+  std::memcpy(words.data(), kLegacyMagic.data(), kLegacyMagic.size());
+  return !number.negative && number.magnitude == words;
+}
 
 [[noreturn]] void corrupt(const std::string& what, std::uint64_t offset) {
   throw Error(ErrorCode::kCorrupt, what).with("offset", static_cast<std::int64_t>(offset));
@@ -23,7 +28,8 @@ LegacyReader::LegacyReader(const File& file, const OpenOptions& options, Documen
     : file_(file), options_(options), document_(document) {}
 
 void LegacyReader::read() {
-  // The format doesn't say where the pickles end, so they are tried on longer and longer prefixes.
+  // The format does not say where the pickles end, so longer and longer prefixes of the file are
+  // tried.
   std::uint64_t prefix = kFirstPrefix;
   while (!parse(static_cast<std::size_t>(std::min(prefix, file_.size())))) {
     if (prefix >= limits::kMaxPickleBytes)
@@ -44,7 +50,8 @@ bool LegacyReader::parse(std::size_t prefix) {
   in_file_order_.clear();
   document_.globals_.clear();
   document_.allocate_arena(prefix, Waiting::kAllowed);
-  document_.pickle_.reset();  // before the next one: a moment with both would be a third more
+  document_.pickle_
+      .reset();  // freed before the next allocation, so that only one prefix is in memory
   document_.pickle_.reset(new char[prefix]);
   file_.read_at(0, document_.pickle_.get(), prefix);
   const std::string_view bytes(document_.pickle_.get(), prefix);
@@ -66,7 +73,7 @@ bool LegacyReader::parse(std::size_t prefix) {
   try {
     const Value magic = next(nullptr);
     const auto* number = magic.as<BigInt>();
-    if (number == nullptr || number->negative || number->magnitude != kMagic)
+    if (number == nullptr || !is_magic(*number))
       throw Error(ErrorCode::kFormat, "a pickle, but not one of torch.save")
           .with("offset", std::int64_t{0});
     const std::size_t protocol_at = at;
@@ -90,7 +97,7 @@ bool LegacyReader::parse(std::size_t prefix) {
       const auto found = key.as_str() ? storages_.find(key.view()) : storages_.end();
       if (found == storages_.end()) corrupt("a storage that no tensor uses", keys_at);
       in_file_order_.push_back(found->second);
-      storages_.erase(found);  // a second mention is an error too
+      storages_.erase(found);  // so a second mention is an error too
     }
     if (!storages_.empty()) corrupt("storages are missing from the list of storages", keys_at);
     pickles_end_ = at;
@@ -103,7 +110,7 @@ bool LegacyReader::parse(std::size_t prefix) {
 
 Value LegacyReader::load(const Value& persistent_id) {
   const auto* tuple = persistent_id.as<Tuple>();
-  // Classes used to be stored with their source text: ("module", object, file, text).
+  // Old versions of PyTorch stored a class with its source text: ("module", class, file, text).
   if (tuple != nullptr && tuple->items.size() == 4 && tuple->items[0].as_str() == "module")
     return tuple->items[1];
   const StorageId id = parse_storage_id(persistent_id, 5, 6);
@@ -128,7 +135,7 @@ Value LegacyReader::load(const Value& persistent_id) {
   const auto* view = (*id.items)[5].as<Tuple>();
   if (view == nullptr || view->items.size() != 3 || !view->items[0].as_str() ||
       !view->items[1].as_int() || !view->items[2].as_int())
-    throw Error(ErrorCode::kCorrupt, "a view of a storage is described wrongly");
+    throw Error(ErrorCode::kCorrupt, "the description of a view of a storage is malformed");
   const std::size_t item = id.dtype ? item_size(*id.dtype) : 1;
   const std::uint64_t offset = checked_bytes(*view->items[1].as_int(), item);
   const std::uint64_t size = checked_bytes(*view->items[2].as_int(), item);
@@ -174,7 +181,7 @@ void LegacyReader::load_storages() {
     const std::shared_ptr<const void> owner = std::move(mapping);
     for (Storage* storage : in_file_order_) place_storage(*storage, image, owner, file_);
   } else {
-    // The format aligns nothing, so the storages are moved apart while they are read.
+    // The file does not align storages, so each is read to an aligned place of its own.
     constexpr std::uint64_t kAlignment = 64;
     const auto room = [](const Storage* storage) {
       return (storage->byte_size + kAlignment - 1) / kAlignment * kAlignment;

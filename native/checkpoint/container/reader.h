@@ -1,4 +1,4 @@
-// The two container readers behind Document::open.
+// The two container readers behind Document::open. Each lives on one thread, for one file.
 #pragma once
 
 #include <map>
@@ -16,11 +16,15 @@ class ImageReader;
 
 enum class FileKind { kZip, kLegacy };
 
-// By the first bytes; kFormat, naming what it looks like, for anything else.
+// The number 0x1950a86a20f9469cfc6c, little-endian, which a legacy file holds in its first pickle.
+inline constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+// Tells the container from the file's first bytes. Throws kFormat, with the kind of file that it
+// looks like, for anything else.
 FileKind sniff(const File& file);
 
-// The keys are the file's, so no hash table: its hash is known, and a file may have 100,000 keys of
-// one hash.
+// A sorted map, not a hash table: the hash function is known, and a hostile file may choose 100,000
+// keys with the same hash.
 using StoragesByKey = std::map<std::string_view, Storage*>;
 
 class ZipReader : StorageSource {
@@ -44,8 +48,8 @@ class ZipReader : StorageSource {
   const OpenOptions& options_;
   Document& document_;
   ZipDirectory directory_;
-  std::vector<Storage*> storages_;  // of each record, null where it is none
-  StoragesByKey recordless_;        // empty storages
+  std::vector<Storage*> storages_;  // by record; null for a record that is no storage
+  StoragesByKey recordless_;        // empty storages have no record
 };
 
 class LegacyReader : StorageSource {
@@ -69,7 +73,8 @@ class LegacyReader : StorageSource {
   StoragesByKey views_;
 };
 
-// What a persistent id says of a storage, checked: ("storage", class, key, location, size, …).
+// A checked persistent id of a storage: ("storage", class, key, location, size, …). Points into the
+// pickle.
 struct StorageId {
   std::optional<DType> dtype;
   std::string_view key, location;
@@ -79,14 +84,16 @@ struct StorageId {
 StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
                            std::size_t max_items);
 
-// Whether the id may stand for the storage, too. For torch.save an untyped storage is one of bytes,
-// and may be referred to as either; the storage has a dtype then.
+// Whether the id may refer to this storage. torch.save treats an untyped storage as one of bytes
+// and may refer to it either way; a typed id then gives the storage its dtype.
 bool is_same_storage(Storage& known, const StorageId& id);
 
-// `count` elements of `size` bytes; kCorrupt if negative or too large.
+// The bytes of `count` elements of `size` bytes each. Throws kCorrupt for a negative or too large
+// count.
 std::uint64_t checked_bytes(std::int64_t count, std::size_t size);
 
-// Points the storage at its bytes, or at an aligned copy of them where they lie askew.
+// Points the storage at its bytes in `image`, or at an aligned copy when they are not aligned
+// there. The storage shares `owner`, which keeps `image` alive.
 void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<const void>& owner,
                    const File& file);
 

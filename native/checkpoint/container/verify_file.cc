@@ -33,7 +33,7 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
   FileReport report;
   report.bytes = file.size();
   std::uint64_t more = 0;
-  // What is wrong with the file is the answer; that it can't be read is not.
+  // A problem of the file's content goes into the report. An error of the system is thrown.
   const auto checked = [&](auto&& check) {
     try {
       check();
@@ -54,7 +54,7 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
     const bool has_directory = checked([&] {
       ZipDirectory directory(file);
       report.records = directory.records().size();
-      // No record is larger than the file.
+      // A record is never larger than the file, so neither is the buffer.
       std::vector<std::byte> buffer(
           static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, report.bytes)));
       WindowReader headers(file);
@@ -76,7 +76,7 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
     const auto document = Document::open(path, options);
     if (!zip) document->arena().for_each<Storage>([&](const Storage&) { ++report.records; });
   });
-  // A damaged data.pkl is found by both passes, the second time last.
+  // Both passes report a damaged data.pkl. The second report is the last problem; it is removed.
   auto& problems = report.problems;
   if (!problems.empty() &&
       std::find(problems.begin(), problems.end() - 1, problems.back()) != problems.end() - 1)

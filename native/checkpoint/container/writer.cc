@@ -27,7 +27,7 @@ void write_storage(const Storage& storage, ZipWriter& zip, OutputFile& out,
                    const WriteOptions& options) {
   if (storage.data == nullptr && storage.byte_size > 0) {
     if (options.source == nullptr)
-      throw Error(ErrorCode::kArgument, "a tensor whose file was read without its weights");
+      throw Error(ErrorCode::kArgument, "a tensor without data: its file was read without weights");
     zip.set_crc(options.source->copy(storage, out, options.cancel));
     return;
   }
@@ -60,7 +60,7 @@ std::shared_ptr<const SourceFile> SourceFile::open(const std::string& path,
       return source;
     }
   }
-  // Bytes in another order, or of the legacy format: through memory.
+  // A big-endian or legacy file: its storages are converted in memory.
   options.hold = Hold::kMemory;
   source->document_ = Document::open(file, options);
   return source;

@@ -1,5 +1,4 @@
-// Writes a torch.save file: values, and the bytes of their storages from memory or from the file
-// that they lie in.
+// Writes a torch.save file. The bytes of storages come from memory or from an open source file.
 #pragma once
 
 #include <memory>
@@ -14,16 +13,16 @@
 
 namespace sda {
 
-// A file that values are carried over from: its weights stay on disk where they can be copied from
-// there, and are in memory otherwise.
+// An open file whose values are written to a new file. Its weights stay on disk if they can be
+// copied from there, and are in memory otherwise. Immutable, so any number of threads may use it.
 class SourceFile {
  public:
   static std::shared_ptr<const SourceFile> open(const std::string& path, const CancelToken* cancel);
 
   const std::shared_ptr<const Document>& document() const noexcept { return document_; }
 
-  // Appends a storage that is not in memory to the output and returns its CRC-32; kCorrupt if it
-  // isn't the one that the file's directory has.
+  // Appends a storage that is not in memory to `to` and returns its CRC-32. Throws kCorrupt if the
+  // CRC differs from the one in the source's directory.
   std::uint32_t copy(const Storage& storage, OutputFile& to, const CancelToken* cancel) const;
 
  private:
@@ -31,12 +30,12 @@ class SourceFile {
 
   File file_;
   std::shared_ptr<const Document> document_;
-  std::unique_ptr<ZipDirectory> directory_;  // of a file whose weights stay on disk
+  std::unique_ptr<ZipDirectory> directory_;  // null when the weights are in memory
 };
 
 struct WriteOptions {
   PickleStyle style;
-  const SourceFile* source = nullptr;  // of storages without data
+  const SourceFile* source = nullptr;  // where storages without data come from; not owned
   const CancelToken* cancel = nullptr;
 };
 

@@ -21,7 +21,7 @@ constexpr std::size_t kUsualComment = 256;  // torch.save writes none
 template <typename T>
 T load(const std::byte* from) {
   T value;
-  std::memcpy(&value, from, sizeof(T));  // zip is little-endian, and so are the hosts we build for
+  std::memcpy(&value, from, sizeof(T));  // zip is little-endian, as are the supported hosts
   return value;
 }
 
@@ -32,7 +32,7 @@ T load(const std::byte* from) {
       .with("offset", static_cast<std::int64_t>(offset));
 }
 
-// The 64-bit values that a zip64 extra field holds for those that were kSeeZip64, in order.
+// A zip64 extra field. It holds a 64-bit value for each number that is kSeeZip64, in order.
 class Zip64Extra {
  public:
   Zip64Extra(const std::byte* extra, std::size_t size) {
@@ -41,7 +41,7 @@ class Zip64Extra {
       const std::size_t length = load<std::uint16_t>(extra + 2);
       extra += 4;
       size -= 4;
-      if (length > size) return;  // padding of unusual writers; nothing of ours is in it
+      if (length > size) return;  // padding by unusual writers; no zip64 field follows it
       if (id == kZip64Extra) {
         at_ = extra;
         left_ = length;
@@ -65,8 +65,8 @@ class Zip64Extra {
   std::size_t left_ = 0;
 };
 
-// Where in `tail`, the last bytes of a file, the end record begins. From the back: its comment must
-// reach exactly to the end of the file.
+// The offset of the end record in `tail`, the last bytes of a file. The search runs backwards. The
+// record's comment must end exactly at the end of the file.
 std::optional<std::size_t> find_end(std::span<const std::byte> tail, std::size_t max_comment) {
   for (std::size_t back = kEndSize; back <= std::min(tail.size(), kEndSize + max_comment); ++back) {
     const std::byte* at = tail.data() + tail.size() - back;
@@ -104,7 +104,7 @@ void ZipDirectory::read_end(const File& file) {
   }
   if (!found)
     fail(ErrorCode::kCorrupt, file.path(), file_size,
-         "a zip archive without its end record; the file is truncated");
+         "a zip archive without an end record; the file is truncated");
 
   const std::size_t end = *found;
   const std::byte* at = tail.data() + end;
@@ -129,7 +129,7 @@ void ZipDirectory::read_end(const File& file) {
     const std::uint64_t entries = load<std::uint64_t>(end64 + 32);
     const std::uint64_t size = load<std::uint64_t>(end64 + 40);
     const std::uint64_t offset = load<std::uint64_t>(end64 + 48);
-    // The short record either agrees or says "see zip64".
+    // The 32-bit record has the same numbers, or the placeholders that refer to zip64.
     if ((entry_count_ != kSeeZip64Count && entry_count_ != entries) ||
         (directory_size_ != kSeeZip64 && directory_size_ != size) ||
         (records_end_ != kSeeZip64 && records_end_ != offset) ||
@@ -221,7 +221,7 @@ void ZipDirectory::read_entries(const File& file) {
   }
   if (at != directory.size())
     fail(ErrorCode::kCorrupt, file.path(), records_end_ + at,
-         "bytes that belong to no entry in the central directory");
+         "the central directory has bytes that belong to no entry");
 }
 
 void ZipDirectory::check_order(const File& file) {
@@ -233,7 +233,7 @@ void ZipDirectory::check_order(const File& file) {
   for (std::size_t i = 0; i < records_.size(); ++i) {
     ZipRecord& record = records_[i];
     record.limit = i + 1 < records_.size() ? records_[i + 1].header_offset : records_end_;
-    // Exact ends are known only from the local headers; this much is known already.
+    // Only the local header tells where a record ends exactly. This is a lower bound.
     const std::uint64_t least =
         kLocalSize + top_folder_.size() + 1 + record.name.size() + record.size;
     if (record.limit - record.header_offset < least)
@@ -275,7 +275,7 @@ void check_local_header(ZipRecord& record, std::string_view top_folder, const st
     fail(ErrorCode::kCorrupt, path, record.header_offset,
          "record '" + record.name + "' overlaps the one after it");
   const std::size_t rest_size = name_size + extra_size;
-  std::byte usual_rest[256];  // the extra field only pads to the next multiple of 64
+  std::byte usual_rest[256];  // usually enough: the extra field pads to a multiple of 64
   const auto large_rest =
       rest_size > sizeof usual_rest ? std::make_unique<std::byte[]>(rest_size) : nullptr;
   std::byte* const rest = large_rest ? large_rest.get() : usual_rest;
@@ -291,7 +291,7 @@ void check_local_header(ZipRecord& record, std::string_view top_folder, const st
   const bool complete = extra.take(size) && extra.take(stored);
   const std::uint32_t crc = load<std::uint32_t>(header + 14);
   if (record.flags & kFlagDescriptor) {
-    // The header may leave the three fields at zero; if it fills them in, it has to be right.
+    // The local header may leave CRC and sizes at zero. If it states them, they must be right.
     const bool blank = crc == 0 && stored == 0 && size == 0;
     if (!blank && (crc != record.crc || stored != record.size || size != record.size))
       disagree(record.header_offset, "local header");

@@ -1,8 +1,9 @@
-// Numbers of the zip format (PKWARE's APPNOTE), for the reader and the writer.
+// Constants of the zip format (PKWARE's APPNOTE) for the reader and the writer.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace sda::zip_format {
 
@@ -13,7 +14,12 @@ inline constexpr std::uint32_t kEndSignature = 0x06054b50;
 inline constexpr std::uint32_t kEnd64Signature = 0x06064b50;
 inline constexpr std::uint32_t kLocator64Signature = 0x07064b50;
 
-// Bytes of each structure without its names, extra fields and comments.
+// kLocalSignature as the bytes that a file begins with.
+inline constexpr std::string_view kMagic = "PK\3\4";
+static_assert(kMagic[0] == (kLocalSignature & 0xFF) && kMagic[1] == (kLocalSignature >> 8 & 0xFF) &&
+              kMagic[2] == (kLocalSignature >> 16 & 0xFF) && kMagic[3] == kLocalSignature >> 24);
+
+// The size of each structure without its name, extra field and comment.
 inline constexpr std::size_t kLocalSize = 30;
 inline constexpr std::size_t kCentralSize = 46;
 inline constexpr std::size_t kEndSize = 22;
@@ -27,7 +33,7 @@ inline constexpr std::uint16_t kFlagStrongEncryption = 1 << 6;
 inline constexpr std::uint16_t kFlagUtf8 = 1 << 11;
 inline constexpr std::uint16_t kFlagMaskedHeaders = 1 << 13;
 
-// In place of a number that stands in a zip64 record or extra field.
+// These values stand for a number that is in a zip64 record or extra field.
 inline constexpr std::uint32_t kSeeZip64 = 0xFFFFFFFF;
 inline constexpr std::uint16_t kSeeZip64Count = 0xFFFF;
 inline constexpr std::uint16_t kZip64Extra = 1;

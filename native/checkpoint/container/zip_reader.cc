@@ -11,7 +11,7 @@
 namespace sda {
 namespace {
 
-// What PyTorch's own reader accepts.
+// The highest archive version that PyTorch's own reader accepts.
 constexpr int kHighestArchiveVersion = 10;
 constexpr std::size_t kSmallRecord = 1024;
 
@@ -35,7 +35,7 @@ void ZipReader::read() {
     return;
   }
   check_local_headers();
-  std::optional<ImageReader> image;  // reads while we parse
+  std::optional<ImageReader> image;  // its helper thread reads while this thread parses
   if (options_.hold == Hold::kMemory)
     image.emplace(file_, directory_.records(), directory_.records_end(), options_.cancel);
   read_pickle();

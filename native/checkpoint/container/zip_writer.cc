@@ -31,7 +31,8 @@ class Fields {
   template <typename T>
   void append(T number) {
     static_assert(std::is_unsigned_v<T>);
-    text_.append(reinterpret_cast<const char*>(&number), sizeof number);  // little-endian hosts
+    text_.append(reinterpret_cast<const char*>(&number),
+                 sizeof number);  // zip is little-endian, as are the supported hosts
   }
   std::string text_;
 };
@@ -74,7 +75,8 @@ void ZipWriter::begin(std::string_view name, std::uint64_t size) {
   extra += Fields().add(kPaddingExtra, u16(padding)).text();
   extra.append(padding, 'Z');
 
-  // Version, time, CRC and sizes stay zero: the descriptor and the directory have them.
+  // Version, time, CRC and sizes stay zero here. The data descriptor and
+  // the central directory state CRC and sizes.
   out_.write(Fields()
                  .add(kLocalSignature, u16(0), record.flags, u16(0), u32(0), u32(0), u32(0), u32(0),
                       u16(record.name.size()), u16(extra.size()))
@@ -121,7 +123,7 @@ void ZipWriter::finish() {
   }
   const std::uint64_t end = out_.position();
   const std::uint64_t count = records_.size();
-  constexpr std::uint64_t kEnd64Rest = 44;
+  constexpr std::uint64_t kEnd64Rest = kEnd64Size - 12;  // without the signature and this number
   out_.write(Fields()
                  .add(kEnd64Signature, kEnd64Rest, kMadeBy, kZip64Version, u32(0), u32(0), count,
                       count, end - start, start)
@@ -135,7 +137,7 @@ void ZipWriter::finish() {
 }
 
 std::string ZipWriter::serialization_id() const {
-  // FNV-1a over names and, apart, over CRCs.
+  // FNV-1a, once over the names and once over the CRCs.
   constexpr std::uint64_t kOffset = 0xcbf29ce484222325, kPrime = 0x100000001b3;
   std::uint64_t names = kOffset, crcs = kOffset;
   for (const Record& record : records_) {

@@ -1,5 +1,6 @@
-// A zip archive as torch.save writes it: records stored under one top folder, their data at
-// multiples of 64 bytes, sizes and CRCs in data descriptors, zip64 where a number needs it.
+// Writes a zip archive as torch.save does: uncompressed records in one top folder, their data at
+// multiples of 64 bytes, CRCs and sizes in data descriptors, and zip64 fields where a number needs
+// them. Lives on one thread; `out` must outlive it.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ class ZipWriter {
  public:
   ZipWriter(OutputFile& out, std::string_view top_folder) : out_(out), top_folder_(top_folder) {}
 
-  // A record of `size` bytes, which must follow through write() or as `crc` of bytes that have been
-  // appended to the output directly; then end().
+  // Begins a record of `size` bytes. The caller then passes them to write(), or appends them to the
+  // output directly and calls set_crc(). end() completes the record.
   void begin(std::string_view name, std::uint64_t size);
   void write(const void* data, std::size_t size);
   void set_crc(std::uint32_t crc) noexcept { records_.back().crc = crc; }
@@ -24,10 +25,10 @@ class ZipWriter {
 
   void add(std::string_view name, std::string_view content);
 
-  // The central directory; nothing can follow.
+  // Writes the central directory, which ends the archive.
   void finish();
 
-  // 40 digits that tell contents apart, as PyTorch stores them in every file.
+  // 40 digits that identify the content, as PyTorch stores them in every file.
   std::string serialization_id() const;
 
  private:

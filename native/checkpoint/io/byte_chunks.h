@@ -1,4 +1,4 @@
-// Bytes that are appended to, in pieces: growing never copies what is there already.
+// A growing row of bytes in several chunks: growing never copies the bytes that are there already.
 #pragma once
 
 #include <algorithm>

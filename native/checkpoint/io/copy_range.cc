@@ -21,13 +21,14 @@ constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
       .with("errno", std::int64_t{number});
 }
 
-// Whether the kernel or the file system merely can't do it; anything else would fail again.
+// Whether the error says that the kernel or the file system does not support the call. Copying
+// through memory would meet any other error again.
 bool is_unsupported(int number) {
   return number == ENOSYS || number == EXDEV || number == EINVAL || number == EOPNOTSUPP ||
          number == EPERM || number == EBADF;
 }
 
-// Bytes that the kernel has copied to the end of `to`: 0 when it can't.
+// Lets the kernel copy to the end of `to`. Returns the bytes copied, 0 when it cannot copy.
 std::uint64_t kernel_copy(const File& from, std::uint64_t offset, std::uint64_t size,
                           OutputFile& to) {
 #if defined(__linux__)

@@ -1,5 +1,5 @@
-// Part of one file to the end of another, by the kernel where it can: file systems that share
-// blocks between files then copy nothing at all.
+// Appends part of one file to another. The kernel copies where it can; a file system that shares
+// blocks between files then copies no data at all.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace sda {
 
-// Appends `size` bytes of `from` at `offset`, and returns the CRC-32 of the bytes that arrived,
-// read back from the new file: whatever happens to the source meanwhile, CRC and bytes agree.
+// Appends the `size` bytes at `offset` of `from` to `to`. Returns the CRC-32 of the bytes as read
+// back from `to`, so that it fits them even when another program changes the source meanwhile.
 std::uint32_t copy_range(const File& from, std::uint64_t offset, std::uint64_t size, OutputFile& to,
                          const CancelToken* cancel);
 

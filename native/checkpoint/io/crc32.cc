@@ -29,7 +29,7 @@ constexpr Tables make_tables() {
 
 constexpr Tables kTables = make_tables();
 
-// Works on the inverted register, as do the functions below.
+// `state` is the inverted CRC, here and in the functions below.
 std::uint32_t slice_by_8(std::uint32_t state, const unsigned char* p, std::size_t size) noexcept {
   while (size >= 8) {
     std::uint32_t low, high;
@@ -91,7 +91,7 @@ constexpr std::int64_t kWholePolynomial = (std::int64_t{kPolynomial} << 1) | 1;
 #define SDA_FOLD_256 __attribute__((target("avx2,vpclmulqdq")))
 #define SDA_FOLD_512 __attribute__((target("avx512f,vpclmulqdq")))
 
-// Where the folds stand: 64 bytes, into which everything before has been folded.
+// The state of folding: 64 bytes that stand for all bytes read so far.
 struct alignas(64) Folded {
   __m128i lane[4];
 };
@@ -106,13 +106,13 @@ SDA_FOLD inline __m128i fold(__m128i x, __m128i over, __m128i next) noexcept {
   return _mm_xor_si128(_mm_xor_si128(low, high), next);
 }
 
-// The first 64 bytes, with the register's state in them.
+// Loads the first 64 bytes and XORs the CRC's state into them.
 SDA_FOLD void start(std::uint32_t state, const unsigned char* p, Folded& to) noexcept {
   for (int i = 0; i < 4; ++i) to.lane[i] = load_16(p + 16 * i);
   to.lane[0] = _mm_xor_si128(to.lane[0], _mm_cvtsi32_si128(static_cast<int>(state)));
 }
 
-// Folds in the `size` bytes at `p`, a multiple of 16, and takes what is left to 32 bits.
+// Folds in the `size` bytes at `p`, a multiple of 16, and reduces the result to 32 bits.
 SDA_FOLD std::uint32_t finish(const Folded& from, const unsigned char* p,
                               std::size_t size) noexcept {
   const __m128i over_64 = _mm_set_epi64x(kOver64.high, kOver64.low);
@@ -141,8 +141,8 @@ SDA_FOLD std::uint32_t finish(const Folded& from, const unsigned char* p,
   return static_cast<std::uint32_t>(_mm_extract_epi32(x, 1));
 }
 
-// The same with wider registers, four rows of 64 bytes at a time: folds in the `size` bytes at
-// `p`, a multiple of 256.
+// The same with wider registers: folds in the `size` bytes at `p`, a multiple of 256, in four rows
+// of 64 bytes at a time.
 SDA_FOLD_256 inline __m256i fold(__m256i x, __m256i over, __m256i next) noexcept {
   const __m256i low = _mm256_clmulepi64_epi128(x, over, 0x00);
   const __m256i high = _mm256_clmulepi64_epi128(x, over, 0x11);
@@ -256,7 +256,7 @@ std::uint32_t crc32(std::uint32_t crc, const void* data, std::size_t size) noexc
 std::uint32_t crc32_combine(std::uint32_t crc_a, std::uint32_t crc_b,
                             std::uint64_t size_b) noexcept {
   if (crc_a == 0) return crc_b;
-  // Shifting A by size_b zero bytes is multiplying by x^(8·size_b).
+  // Appending size_b zero bytes to A multiplies its CRC by x^(8·size_b).
   std::uint32_t power = 0x80000000;   // x^0
   std::uint32_t square = 0x00800000;  // x^8
   for (; size_b != 0; size_b >>= 1) {

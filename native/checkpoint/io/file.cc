@@ -22,7 +22,7 @@ namespace sda {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-// Linux reads at most this much in one call anyway.
+// Linux reads at most 2 GiB in one call; a smaller limit costs nothing.
 constexpr std::size_t kReadAtMost = std::size_t{1} << 30;
 
 [[noreturn]] void throw_errno(const std::string& path, const char* doing) {
@@ -41,13 +41,13 @@ PageBuffer::Region map_region(std::size_t size) {
   return {address, size};
 }
 
-// The one region that waits for its next user. Loading a model after another was disposed of then
-// takes no page fault at all.
+// Keeps one freed region for the next buffer. Loading a model after another was disposed of then
+// takes no page faults.
 class SpareRegion {
  public:
   PageBuffer::Region take(std::size_t size) {
     const std::lock_guard lock(mutex_);
-    // Twice the size would be hoarding.
+    // A region of more than twice the size would waste memory.
     if (kept_.size < size || kept_.size / 2 > size) return {};
     return std::exchange(kept_, {});
   }
@@ -67,15 +67,15 @@ class SpareRegion {
 };
 
 SpareRegion& spare_region() {
-  static auto* const spare = new SpareRegion;  // outlives every buffer, whenever it goes
+  static auto* const spare = new SpareRegion;  // never destroyed, so that it outlives every buffer
   return *spare;
 }
 
 // O_NONBLOCK: opening a FIFO must not wait for its writer.
 constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 
-// Opens a file whose path the kernel has in its caches (Linux 5.12); WouldWait for anything else,
-// also for what is no file: saying so is for whoever may wait.
+// Opens a file whose path is in the kernel's caches (Linux 5.12). Throws WouldWait for everything
+// else, missing files included: the caller's second, waiting attempt reports those errors.
 int open_without_waiting([[maybe_unused]] const char* path) {
 #if defined(SYS_openat2) && defined(RESOLVE_CACHED)
   open_how how{};
@@ -147,7 +147,7 @@ void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
 PageBuffer::PageBuffer(std::size_t size) : size_(size) {
   const bool huge = size >= kHugePage;
   const std::size_t wanted =
-      size + (huge ? kHugePage : 1);  // room to align; never an empty mapping
+      size + (huge ? kHugePage : 1);  // room for alignment; mmap() refuses an empty mapping
   region_ = spare_region().take(wanted);
   if (region_.address == nullptr) region_ = map_region(wanted);
   data_ = static_cast<std::byte*>(region_.address);
@@ -155,7 +155,7 @@ PageBuffer::PageBuffer(std::size_t size) : size_(size) {
     const auto address = reinterpret_cast<std::uintptr_t>(region_.address);
     data_ += (kHugePage - address % kHugePage) % kHugePage;
 #if defined(MADV_HUGEPAGE)
-    // Whole huge pages only: the tail would otherwise take 2 MiB for a few bytes.
+    // Only for whole huge pages: a tail of a few bytes would otherwise take 2 MiB.
     ::madvise(data_, size / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   }

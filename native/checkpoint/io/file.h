@@ -1,5 +1,5 @@
-// A file opened for reading, and memory that holds bytes of it.
-// A File may be read from several threads; everything throws sda::Error with the path in it.
+// A file opened for reading, and memory for its bytes. Several threads may read one File at the
+// same time. Errors are sda::Error with the path in their details.
 #pragma once
 
 #include <cstddef>
@@ -15,31 +15,31 @@ namespace sda {
 
 using Bytes = std::span<const std::byte>;
 
-// Thrown instead of waiting, by what has been told not to wait. No error: the caller tries again
-// where waiting does no harm.
+// Thrown in place of waiting for the disk, by a File of Waiting::kNever. The caller then repeats
+// the whole call on a thread that may wait.
 struct WouldWait {};
 
 enum class Waiting { kAllowed, kNever };
 
 class File {
  public:
-  // Regular files only: a directory, a socket or a FIFO is an error, not a hang.
-  // With kNever, opening and reading throw WouldWait for whatever isn't in the kernel's caches
-  // (and, where the kernel cannot tell, always).
+  // Opens regular files only: a directory, a socket or a FIFO is an error, not a hang. With kNever,
+  // opening and reading throw WouldWait for data that is not in the kernel's caches; where the
+  // kernel cannot tell, they always throw it.
   explicit File(std::string path, Waiting waiting = Waiting::kAllowed);
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
   const std::string& path() const noexcept { return path_; }
-  std::uint64_t size() const noexcept { return size_; }  // when it was opened
-  int descriptor() const noexcept { return fd_; }        // for copies by the kernel; stays ours
+  std::uint64_t size() const noexcept { return size_; }  // at the time of opening
+  int descriptor() const noexcept { return fd_; }  // for copies by the kernel; the File closes it
 
-  // Reads exactly `size` bytes; fewer, because the file shrank meanwhile, is kCorrupt.
+  // Reads exactly `size` bytes. Throws kCorrupt when the file has become shorter meanwhile.
   void read_at(std::uint64_t offset, void* to, std::size_t size) const;
 
   Waiting waiting() const noexcept { return waiting_; }
-  // Before work that takes a while: WouldWait if it has been told not to wait.
+  // Called before work that takes a while: throws WouldWait if this File must not wait.
   void before_waiting() const {
     if (waiting_ == Waiting::kNever) throw WouldWait();
   }
@@ -52,9 +52,9 @@ class File {
   std::uint64_t size_ = 0;
 };
 
-// Memory of its own, page-aligned, in huge pages where the kernel gives them: faulting in small
-// pages costs more than reading the file from the page cache does. Its contents are undefined. The
-// memory of a buffer that goes is kept for the next one, up to 32 MiB in the process.
+// Page-aligned memory, uninitialised. It is in huge pages where the kernel provides them: faulting
+// in small pages costs more than reading the file from the page cache. A destroyed buffer leaves
+// its memory to the next one, up to 32 MiB in the process.
 class PageBuffer {
  public:
   struct Region {
@@ -76,9 +76,10 @@ class PageBuffer {
   std::size_t size_ = 0;
 };
 
-// The whole file mapped copy-on-write: pages are shared with every other process that maps it
-// until somebody writes to them, and writes never reach the file.
-// If another program truncates the file, touching a page past its new end raises SIGBUS.
+// The whole file mapped copy-on-write. Processes that map the same file share its pages; a write
+// makes a private copy of the page and never reaches the file. The mapping stays valid after the
+// File is closed. If another program truncates the file, access to a page beyond its new end raises
+// SIGBUS.
 class MappedFile {
  public:
   explicit MappedFile(const File& file);

@@ -1,4 +1,4 @@
-// Small reads from a file, mostly forwards.
+// Small reads from a file, mostly forwards, through a window of the file in memory.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace sda {
 
-// Local headers lie right behind the descriptor of the record before them, so one small read
-// serves both.
+// In a zip archive, a local header follows the data descriptor of the record before it, so one
+// small read serves both. Not thread-safe. Does not own the file, which must outlive the reader.
 class WindowReader {
  public:
   explicit WindowReader(const File& file) : file_(file) {}
@@ -24,7 +24,7 @@ class WindowReader {
           std::min<std::uint64_t>(left, std::max<std::size_t>(size, kWindow))));
       file_.read_at(offset, window_.data(), window_.size());
       if (window_.size() < size)
-        throw Error(ErrorCode::kCorrupt, "a zip header that reaches past the end of the file")
+        throw Error(ErrorCode::kCorrupt, "a zip header reaches past the end of the file")
             .with("offset", static_cast<std::int64_t>(offset));
     }
     std::copy_n(window_.begin() + static_cast<std::ptrdiff_t>(offset - start_), size,

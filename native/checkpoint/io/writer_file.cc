@@ -25,8 +25,7 @@ namespace sda {
 namespace {
 
 constexpr std::size_t kGather = std::size_t{64} << 10;
-// A signal or another program's interference can make one call write less; larger calls gain
-// nothing.
+// A limit on one write() call: larger calls are not faster.
 constexpr std::size_t kWriteAtMost = std::size_t{1} << 20;
 constexpr std::string_view kTempPrefix = ".sda-";
 constexpr std::string_view kTempSuffix = ".tmp";
@@ -64,14 +63,15 @@ std::string numbered(std::string_view stem, std::uint64_t suffix) {
   return name;
 }
 
-// In clock ticks since the system started: together with the pid it names one process for good.
+// In clock ticks since the system started. A pid and a start time together identify one process.
 std::string process_start_time() {
   std::array<char, 1024> text{};
   std::FILE* stat = std::fopen("/proc/self/stat", "re");
   if (stat == nullptr) return "0";
   const std::size_t size = std::fread(text.data(), 1, text.size() - 1, stat);
   std::fclose(stat);
-  // The program's name, in parentheses, may hold anything; the time is the 20th field after it.
+  // The program's name stands in parentheses and may hold any character. The start time is the 20th
+  // field after it.
   std::string_view rest(text.data(), size);
   rest.remove_prefix(std::min(rest.size(), rest.rfind(')') + 1));
   for (int field = 0; field < 20; ++field) {
@@ -96,12 +96,13 @@ bool is_temp_name(std::string_view name) {
       name.substr(0, kTempPrefix.size()) != kTempPrefix ||
       name.substr(name.size() - kTempSuffix.size()) != kTempSuffix)
     return false;
-  // Three parts: others of the same look are not locked by their writers.
+  // TempFile's names have three parts between the dashes. lib/base/atomic-file.ts writes names of
+  // two parts, whose files are not locked.
   return std::count(name.begin() + static_cast<std::ptrdiff_t>(kTempPrefix.size()), name.end(),
                     '-') == 2;
 }
 
-// Gives `from` the name `to`; false if that is taken.
+// Gives `from` the name `to`; false if the name `to` is taken.
 bool rename_without_replacing(const std::string& from, const std::string& to) {
 #if defined(__linux__) && defined(SYS_renameat2)
   constexpr unsigned kNoReplace = 1;
@@ -114,7 +115,7 @@ bool rename_without_replacing(const std::string& from, const std::string& to) {
   if (errno == EEXIST) return false;
   if (errno != ENOTSUP && errno != EINVAL) throw_errno(to, "cannot create");
 #endif
-  // File systems without that flag: a second name, then the first one goes.
+  // On a file system without that flag: a hard link adds the new name, then the old one is removed.
   if (::link(from.c_str(), to.c_str()) == 0) {
     ::unlink(from.c_str());
     return true;
@@ -123,7 +124,8 @@ bool rename_without_replacing(const std::string& from, const std::string& to) {
   if (errno != EPERM && errno != ENOTSUP && errno != EOPNOTSUPP && errno != ENOSYS &&
       errno != EMLINK)
     throw_errno(to, "cannot create");
-  // And without links (FAT): the name is taken by an empty file first, so that nobody else gets it.
+  // On a file system without hard links (FAT): an empty file reserves the name, then a rename
+  // replaces it.
   const int taken =
       retried([&] { return ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); });
   if (taken < 0) {
@@ -137,11 +139,11 @@ bool rename_without_replacing(const std::string& from, const std::string& to) {
   throw_errno(number, to, "cannot create");
 }
 
-// Makes a rename survive a power cut. Some file systems can't sync a folder; that is no failure.
+// Makes a rename survive a power cut. A file system that cannot sync a folder is not an error.
 void sync_folder(const std::string& folder) {
   const int descriptor =
       retried([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
-  if (descriptor < 0) return;  // we may write here, but not list
+  if (descriptor < 0) return;  // a folder that we may write to, but not list
   const int result = retried([&] { return ::fsync(descriptor); });
   const int number = errno;
   ::close(descriptor);
@@ -196,11 +198,12 @@ TempFile::TempFile(std::string folder) : folder_(folder.empty() ? "." : std::mov
       if (errno == EEXIST) continue;
       throw_errno(path_, "cannot create");
     }
-    // Between its creation and its lock, the file looks like a dead writer's; then it is gone, and
-    // another one is made.
+    // Until the file is locked, another process may take it for a dead writer's file and remove it.
+    // Then this loop makes another file.
     struct stat info;
     const int locked = retried([&] { return ::flock(descriptor_, LOCK_EX | LOCK_NB); });
-    if (locked != 0 && errno != EWOULDBLOCK) return;  // no locks here: nobody can clean up, either
+    if (locked != 0 && errno != EWOULDBLOCK)
+      return;  // a file system without locks: no process removes temporary files here
     if (locked == 0 && ::fstat(descriptor_, &info) == 0 && info.st_nlink > 0) return;
     ::close(descriptor_);
     descriptor_ = -1;
@@ -221,7 +224,7 @@ void TempFile::sync() {
 void TempFile::published(const std::string& path) {
   path_.clear();
   const int descriptor = std::exchange(descriptor_, -1);
-  // Network file systems report here what a write could not.
+  // Network file systems report failed writes here.
   if (::close(descriptor) != 0 && errno != EINTR) throw_errno(path, "cannot close");
   sync_folder(folder_);
 }
@@ -244,7 +247,7 @@ std::string TempFile::publish_new(std::string_view stem, std::string_view extens
     try {
       published(path);
     } catch (...) {
-      ::unlink(path.c_str());  // what may not last is not to be there either
+      ::unlink(path.c_str());  // the name may not survive a power cut, so it is not left there
       throw;
     }
     return path;
@@ -256,7 +259,7 @@ void TempFile::publish_over(const std::string& path) {
   if (::stat(path.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode))
       throw Error(ErrorCode::kArgument, "'" + path + "' is not a regular file").with("path", path);
-    // Best effort: where permissions don't exist, there are none to keep.
+    // Best effort: some file systems have no permissions.
     static_cast<void>(::fchmod(descriptor_, info.st_mode & 07777) == 0);
   }
   sync();
@@ -272,7 +275,7 @@ std::size_t remove_stale_temps(const std::string& folder) {
   while (const dirent* entry = ::readdir(directory)) {
     if (!is_temp_name(entry->d_name)) continue;
     const std::string path = join(folder, entry->d_name);
-    // O_NONBLOCK: whatever lies there under that name, opening it must not wait.
+    // O_NONBLOCK: opening must not wait, even when the name belongs to a FIFO.
     const int descriptor = retried(
         [&] { return ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); });
     if (descriptor < 0) continue;
@@ -287,7 +290,7 @@ std::size_t remove_stale_temps(const std::string& folder) {
 
 std::string follow_links(const std::string& path) {
   char* const real = ::realpath(path.c_str(), nullptr);
-  if (real == nullptr) return path;  // not there yet, or unreachable: creating it will tell
+  if (real == nullptr) return path;  // missing or unreachable; creating the file reports an error
   const std::unique_ptr<char, void (*)(void*)> owner(real, std::free);
   return real;
 }

@@ -1,6 +1,6 @@
-// Files that come to be whole or not at all: written under a temporary name, synced, then given
-// their own name in one step. Everything throws kIo (kNotFound for a missing folder) with the path
-// and `errno` in it.
+// Atomic file writing: a file is written under a temporary name, synced, and renamed to its own
+// name in one step. Errors are kIo (kNotFound for a missing folder) with the path and `errno`. No
+// class here is thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -11,20 +11,20 @@
 
 namespace sda {
 
-// Appends to an open file; small writes are gathered.
+// Appends to an open file. Small writes are gathered in a buffer.
 class OutputFile {
  public:
-  // `path` is named in errors. Does not own the descriptor.
+  // Errors name `path`. The caller keeps and closes the descriptor.
   OutputFile(int descriptor, std::string path);
 
   void write(const void* data, std::size_t size);
   void write(std::string_view text) { write(text.data(), text.size()); }
-  // Bytes written so far, gathered ones included.
+  // Bytes written so far, including those in the buffer.
   std::uint64_t position() const noexcept { return position_; }
   void flush();
 
-  // For copy_range: the descriptor, which stands at position() after a flush, and what to tell
-  // after bytes were written to it directly.
+  // For copy_range(), which writes to the descriptor directly: after flush() the descriptor's
+  // offset is position(), and advance() counts the bytes written past the buffer.
   int descriptor() const noexcept { return descriptor_; }
   void advance(std::uint64_t bytes) noexcept { position_ += bytes; }
   const std::string& path() const noexcept { return path_; }
@@ -39,17 +39,17 @@ class OutputFile {
   std::unique_ptr<char[]> buffer_;
 };
 
-// The first of <stem>, <stem>_1, … for which there is no file with that extension now. Only a guess
-// at what publish_new() will take: others may be faster.
+// The first of <stem>, <stem>_1, … for which there is no file with that extension now.
+// publish_new() may take a later one if another writer takes this name first.
 std::string free_stem(const std::string& folder, std::string_view stem, std::string_view extension);
 
-// A file under construction. It is locked while it is written: the kernel takes the lock away when
-// the process ends, so that whoever gets the lock knows that the writer is gone.
+// A file under construction. It stays locked while it is written. The kernel releases the lock when
+// the process ends, so a process that gets the lock knows that the writer is dead.
 class TempFile {
  public:
-  // In `folder`, as ".sda-<pid>-<start time of the process>-<random>.tmp".
+  // Creates ".sda-<pid>-<start time of the process>-<random>.tmp" in `folder`.
   explicit TempFile(std::string folder);
-  // Removes what was not published.
+  // Removes the file unless it was published.
   ~TempFile();
   TempFile(const TempFile&) = delete;
   TempFile& operator=(const TempFile&) = delete;
@@ -57,12 +57,12 @@ class TempFile {
   int descriptor() const noexcept { return descriptor_; }
   const std::string& path() const noexcept { return path_; }
 
-  // Syncs and names it <stem><extension>, or <stem>_1<extension>, … : the first that is not taken.
-  // Never replaces a file. Returns the path.
+  // Syncs the file and renames it to <stem><extension>, <stem>_1<extension>, …: the first name that
+  // is free. Never replaces a file. Returns the path.
   std::string publish_new(std::string_view stem, std::string_view extension);
 
-  // Syncs and names it `path`, in place of the regular file that may be there, whose permissions
-  // it takes over.
+  // Syncs the file and renames it to `path`. A regular file at `path` is replaced, and its
+  // permissions are kept.
   void publish_over(const std::string& path);
 
  private:
@@ -74,11 +74,11 @@ class TempFile {
   int descriptor_ = -1;
 };
 
-// Removes temporary files of TempFile whose writers are dead; returns how many. Files of writers
-// that live, in whatever process, are not touched.
+// Removes the temporary files of dead writers from `folder` and returns how many. Files of live
+// writers in any process stay.
 std::size_t remove_stale_temps(const std::string& folder);
 
-// The path that a write to `path` would end at: symbolic links followed.
+// The path of the file that a write to `path` would reach, with symbolic links resolved.
 std::string follow_links(const std::string& path);
 
 }  // namespace sda

@@ -46,7 +46,7 @@ void integers(const Value& sequence, const char* what, Sizes& to) {
   for (const Value& item : *items) {
     const auto number = item.as_int();
     if (!number || *number < 0)
-      corrupt(std::string(what) + " holds something else than non-negative integers");
+      corrupt(std::string(what) + " holds a value that is not a non-negative integer");
     to.push_back(*number);
   }
 }
@@ -191,7 +191,7 @@ Value Constructor::make_dict(DictKind kind, const Tuple& args, std::size_t from)
   for (const Value& item : *pairs) {
     const auto* pair = sequence_items(item);
     if (pair == nullptr || pair->size() != 2)
-      corrupt("a dict is made from something else than pairs");
+      corrupt("a dict is made from items that are not pairs");
     check_hashable((*pair)[0]);
     arena_.push(dict->entries, {(*pair)[0], (*pair)[1]});
   }
@@ -275,7 +275,7 @@ Value Constructor::make_bytes(const Global& cls, const Tuple& args) {
     return Value::bytes(items[0].view(), kind);
   const auto* list = items[0].as<List>();
   if (list == nullptr) unexpected_arguments(cls);
-  arena_.charge(8 * list->items.size());  // for the time that each call with the same list takes
+  arena_.charge(8 * list->items.size());  // limits the time of many calls with the same list
   char* out = arena_.allocate(list->items.size());
   for (std::size_t i = 0; i < list->items.size(); ++i) {
     const auto byte = list->items[i].as_int();
@@ -285,30 +285,32 @@ Value Constructor::make_bytes(const Global& cls, const Tuple& args) {
   return Value::bytes({out, list->items.size()}, kind);
 }
 
-// _codecs.encode(text, "latin1"): how protocol 2 writes bytes.
+// _codecs.encode(text, "latin1"): protocol 2 writes bytes this way.
 Value Constructor::encode(const Tuple& args) {
   const auto& items = args.items;
   const auto encoding = items.size() == 2 ? items[1].as_str() : std::nullopt;
   if (!encoding || !items[0].as_str() || (*encoding != "latin1" && *encoding != "latin-1"))
-    throw Error(ErrorCode::kUnsafe, "'_codecs.encode' is called for something else than latin-1")
+    throw Error(ErrorCode::kUnsafe,
+                "'_codecs.encode' is called with an encoding other than latin-1")
         .with("global", "_codecs.encode");
   return Value::bytes(latin1_bytes(items[0].view()));
 }
 
 std::string_view Constructor::latin1_bytes(std::string_view utf8) {
   const auto* const text = reinterpret_cast<const std::uint8_t*>(utf8.data());
-  // Sized first: the text is up to twice as long as its bytes.
+  // Counts the bytes first, because the text is up to twice as long.
   std::size_t count = 0;
   std::uint8_t highest = 0;
   for (std::size_t i = 0; i < utf8.size(); ++i) {
     count += (text[i] & 0xC0) != 0x80;
     highest = std::max(highest, text[i]);
   }
-  // The machine has checked that the text is UTF-8; U+0080…U+00FF are C2 or C3 and one more.
+  // The pickle machine has checked that the text is UTF-8, in which U+0080…U+00FF are C2 or C3 and
+  // one more byte.
   if (highest > 0xC3) corrupt("text that stands for bytes holds a character above U+00FF");
   char* const out = arena_.allocate(count);
-  // Which bytes lead is noise: each is written, and overwritten by its successor if it did lead. A
-  // branch would be mispredicted every other time.
+  // Writes every byte, and overwrites a leading byte with the character that its continuation
+  // completes. Leading bytes come at random, so a branch would often be mispredicted.
   std::size_t end = 0;
   std::uint8_t before = 0;
   for (std::size_t i = 0; i < utf8.size(); ++i) {

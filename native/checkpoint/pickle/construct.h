@@ -1,5 +1,6 @@
-// What REDUCE, NEWOBJ and BUILD mean for the globals we know: descriptions of tensors, arrays and
-// containers. Each argument is checked for type and range before it is used.
+// Carries out REDUCE, NEWOBJ and BUILD for known globals: makes descriptions of tensors, arrays and
+// containers. Checks the type and range of each argument before using it. Lives on one thread; the
+// arena owns what it makes.
 #pragma once
 
 #include <span>
@@ -17,7 +18,7 @@ class Constructor {
   Value call(const Value& callable, Tuple& args);
   // cls.__new__(cls, *args, **kwargs)
   Value instantiate(const Value& cls, Tuple& args, const Value& kwargs);
-  // target.__setstate__(state), or its attributes
+  // target.__setstate__(state), or sets the target's attributes
   void build(const Value& target, const Value& state);
 
  private:
@@ -46,17 +47,18 @@ class Constructor {
   Arena& arena_;
 };
 
-// kCorrupt for what Python could not have had as a dict key or set member.
+// Throws kCorrupt for a value that Python does not allow as a dict key or set member.
 void check_hashable(const Value& key);
 
-// Reads a list or tuple of non-negative integers, as shapes and strides are.
+// Reads a list or tuple of non-negative integers, such as a shape, into `to`. Errors call it
+// `what`.
 void integers(const Value& sequence, const char* what, Sizes& to);
 
-// Checks that every element of the tensor lies inside its storage; kCorrupt otherwise.
+// Throws kCorrupt unless every element of the tensor lies inside its storage.
 void check_extent(const Tensor& tensor);
 
-// Elements of a shape; kCorrupt for negative sizes, more than 64 dimensions, or a product that
-// overflows when multiplied by `item_size`.
+// The number of elements of a shape whose sizes are not negative. Throws kCorrupt when their size
+// in bytes overflows 63 bits.
 std::uint64_t checked_numel(std::span<const std::int64_t> shape, std::size_t item_size);
 
 }  // namespace sda

@@ -1,4 +1,4 @@
-// numpy's dtypes, scalars and arrays as numpy 1 and 2 describe them in a pickle.
+// Makes numpy's dtypes, scalars and arrays from the descriptions that numpy 1 and 2 write.
 #include <bit>
 #include <cstring>
 #include <string>
@@ -14,19 +14,6 @@ namespace sda {
 namespace {
 
 [[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorCode::kCorrupt, what); }
-
-struct TypeCode {
-  std::string_view code;
-  DType dtype;
-};
-
-constexpr TypeCode kTypeCodes[] = {
-    {"b1", DType::kBool},      {"i1", DType::kInt8},        {"i2", DType::kInt16},
-    {"i4", DType::kInt32},     {"i8", DType::kInt64},       {"u1", DType::kUint8},
-    {"u2", DType::kUint16},    {"u4", DType::kUint32},      {"u8", DType::kUint64},
-    {"f2", DType::kFloat16},   {"f4", DType::kFloat32},     {"f8", DType::kFloat64},
-    {"c8", DType::kComplex64}, {"c16", DType::kComplex128},
-};
 
 const NumpyDType& as_dtype(const Value& value) {
   const auto* dtype = value.as<NumpyDType>();
@@ -46,17 +33,16 @@ T read(const std::byte* from) {
 Value Constructor::numpy_dtype(const Tuple& args) {
   // ("f8", align, copy)
   const auto code = args.items.empty() ? std::nullopt : args.items[0].as_str();
-  if (!code || args.items.size() > 3) corrupt("a numpy dtype is described wrongly");
+  if (!code || args.items.size() > 3) corrupt("the description of a numpy dtype is malformed");
   std::string_view name = *code;
   bool big_endian = false;
   if (!name.empty() && std::string_view("<>=|").find(name[0]) != std::string_view::npos) {
     big_endian = name[0] == '>';
     name.remove_prefix(1);
   }
-  for (const TypeCode& known : kTypeCodes) {
-    if (known.code != name) continue;
+  if (const auto known = dtype_from_numpy_code(name)) {
     auto* dtype = arena_.make<NumpyDType>();
-    dtype->dtype = known.dtype;
+    dtype->dtype = *known;
     dtype->big_endian = big_endian;
     return Value::of(dtype);
   }
@@ -69,7 +55,7 @@ void Constructor::build_numpy_dtype(NumpyDType& dtype, const Value& state) {
   // (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata])
   const auto* tuple = state.as<Tuple>();
   if (tuple == nullptr || tuple->items.size() < 5 || tuple->items.size() > 9)
-    corrupt("a numpy dtype's state is described wrongly");
+    corrupt("the state of a numpy dtype is malformed");
   const auto order = tuple->items[1].as_str();
   if (!order || order->size() != 1 ||
       std::string_view("<>=|").find((*order)[0]) == std::string_view::npos)
@@ -82,7 +68,7 @@ void Constructor::build_numpy_dtype(NumpyDType& dtype, const Value& state) {
 
 Value Constructor::numpy_scalar(const Tuple& args) {
   // (dtype, bytes)
-  if (args.items.size() != 2) corrupt("a numpy scalar is described wrongly");
+  if (args.items.size() != 2) corrupt("the description of a numpy scalar is malformed");
   const NumpyDType& dtype = as_dtype(args.items[0]);
   const Value& raw = args.items[1];
   const std::size_t size = item_size(dtype.dtype);
@@ -161,9 +147,10 @@ Value Constructor::numpy_scalar(const Tuple& args) {
 }
 
 Value Constructor::numpy_reconstruct(const Tuple& args) {
-  // (class, shape, typecode): an empty array that BUILD fills. Subclasses of ndarray run code.
+  // (class, shape, typecode): an empty array that BUILD fills. A subclass of ndarray could run
+  // code.
   const auto* cls = args.items.size() == 3 ? args.items[0].as<Global>() : nullptr;
-  if (cls == nullptr) corrupt("a numpy array is described wrongly");
+  if (cls == nullptr) corrupt("the description of a numpy array is malformed");
   if (cls->known != Known::kNumpyNdArray)
     throw Error(ErrorCode::kUnsafe, "a numpy array of class '" + describe(args.items[0]) + "'")
         .with("global", describe(args.items[0]));
@@ -174,7 +161,7 @@ void Constructor::build_numpy_array(NdArray& array, const Value& state) {
   // (version, shape, dtype, is Fortran, bytes)
   const auto* tuple = state.as<Tuple>();
   if (tuple == nullptr || tuple->items.size() != 5 || tuple->items[3].kind != Kind::kBool)
-    corrupt("a numpy array's state is described wrongly");
+    corrupt("the state of a numpy array is malformed");
   if (array.built) corrupt("a numpy array is filled twice");
   fill_array(array, tuple->items[1], tuple->items[2], tuple->items[3].integer != 0,
              tuple->items[4]);
@@ -183,7 +170,8 @@ void Constructor::build_numpy_array(NdArray& array, const Value& state) {
 Value Constructor::numpy_from_buffer(const Tuple& args) {
   // (bytes, dtype, shape, order)
   const auto order = args.items.size() == 4 ? args.items[3].as_str() : std::nullopt;
-  if (!order || (*order != "C" && *order != "F")) corrupt("a numpy array is described wrongly");
+  if (!order || (*order != "C" && *order != "F"))
+    corrupt("the description of a numpy array is malformed");
   auto* array = arena_.make<NdArray>();
   fill_array(*array, args.items[2], args.items[1], *order == "F", args.items[0]);
   return Value::of(array);
@@ -206,10 +194,10 @@ void Constructor::fill_array(NdArray& array, const Value& shape, const Value& dt
     corrupt("a numpy array of " + std::to_string(array.byte_size) + " bytes comes with " +
             std::to_string(source.size()));
 
-  // Decoded latin-1 text is memory of our own already. Everything else is copied, so that it is
-  // aligned, outlives the pickle and can be changed.
+  // Decoded latin-1 text is in a block of the arena, which the array may share. Other bytes are
+  // copied, so that they are aligned, writable and independent of the pickle.
   const bool reorder = fortran && array.shape.size() > 1;
-  // A byte swap would show in bytes that somebody else refers to.
+  // A bytes object in a block may have other users, for whom the byte order must not change.
   if (!reorder && !(bytes && dtype.big_endian)) array.data = arena_.share(source.data());
   if (array.data == nullptr) {
     char* copy = arena_.allocate(source.size());

@@ -1,4 +1,4 @@
-// Tensors as torch._utils describes them in a pickle.
+// Makes tensors from the descriptions that torch._utils writes.
 #include <limits>
 #include <string>
 
@@ -54,7 +54,8 @@ void check_extent(const Tensor& tensor) {
 
 Value Constructor::rebuild_tensor(const Tuple& args, int version) {
   const auto& items = args.items;
-  // (storage, offset, size, stride) + from 2 on (requires_grad, hooks) + in 3 (dtype) + (metadata)
+  // (storage, offset, size, stride); from version 2 on also (requires_grad, hooks[, metadata]), and
+  // in version 3 the dtype between hooks and metadata.
   const std::size_t required = version == 1 ? 4 : version == 2 ? 6 : 7;
   const bool has_metadata = items.size() == required + 1 && version > 1;
   if (items.size() != required && !has_metadata)
@@ -127,7 +128,7 @@ Value Constructor::rebuild_from_type(const Tuple& args) {
   const Global* rebuild = items.size() == 4 ? items[0].as<Global>() : nullptr;
   Tuple* inner = items.size() == 4 ? items[2].as<Tuple>() : nullptr;
   if (cls == nullptr || rebuild == nullptr || inner == nullptr)
-    corrupt("a tensor with attributes is described wrongly");
+    corrupt("the description of a tensor with attributes is malformed");
   const bool known_class =
       cls->known == Known::kTorchTensorClass || cls->known == Known::kTorchParameterClass;
   const bool known_rebuild = rebuild->known == Known::kRebuildTensorV2 ||

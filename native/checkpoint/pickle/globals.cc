@@ -16,7 +16,8 @@ struct Entry {
   DType dtype = DType::kBool;
 };
 
-// builtins is __builtin__ in protocol 2, where Python keeps to Python 2's names.
+// Protocol 2 uses Python 2's names, in which builtins is __builtin__. The torch storages and most
+// torch dtypes are not listed here: look_up_global() finds them in the table of dtypes.
 constexpr Entry kEntries[] = {
     {"builtins dict", Known::kDict},
     {"builtins list", Known::kList},
@@ -48,18 +49,6 @@ constexpr Entry kEntries[] = {
     {"collections Counter", Known::kCounter},
     {"collections deque", Known::kDeque},
     {"_codecs encode", Known::kCodecsEncode},
-    {"torch BoolStorage", Known::kTorchStorage, DType::kBool},
-    {"torch ByteStorage", Known::kTorchStorage, DType::kUint8},
-    {"torch CharStorage", Known::kTorchStorage, DType::kInt8},
-    {"torch ShortStorage", Known::kTorchStorage, DType::kInt16},
-    {"torch IntStorage", Known::kTorchStorage, DType::kInt32},
-    {"torch LongStorage", Known::kTorchStorage, DType::kInt64},
-    {"torch HalfStorage", Known::kTorchStorage, DType::kFloat16},
-    {"torch BFloat16Storage", Known::kTorchStorage, DType::kBFloat16},
-    {"torch FloatStorage", Known::kTorchStorage, DType::kFloat32},
-    {"torch DoubleStorage", Known::kTorchStorage, DType::kFloat64},
-    {"torch ComplexFloatStorage", Known::kTorchStorage, DType::kComplex64},
-    {"torch ComplexDoubleStorage", Known::kTorchStorage, DType::kComplex128},
     {"torch UntypedStorage", Known::kTorchUntypedStorage},
     {"torch.storage UntypedStorage", Known::kTorchUntypedStorage},
     {"torch half", Known::kTorchDType, DType::kFloat16},
@@ -125,12 +114,15 @@ GlobalFacts look_up_global(std::string_view module, std::string_view name) noexc
         table().find(std::string_view(key.data(), static_cast<std::size_t>(end - key.data())));
     if (found != table().end())
       return {found->second->known, static_cast<std::uint8_t>(found->second->dtype)};
-    if (module == "torch")
+    if (module == "torch") {
       if (const auto dtype = dtype_from_name(name))
         return {Known::kTorchDType, static_cast<std::uint8_t>(*dtype)};
+      if (const auto dtype = dtype_from_storage_class(name))
+        return {Known::kTorchStorage, static_cast<std::uint8_t>(*dtype)};
+    }
   }
-  // A dotted name would be a path through attributes ("config.os.system"), which no class of the
-  // program needs and which Python would follow when it reads a file that we wrote back.
+  // A dotted name is a path through attributes ("config.os.system"). No class of the program needs
+  // one, and Python would follow it when it reads a file that this library wrote.
   if (is_program_module(module) && name.find('.') == std::string_view::npos)
     return {Known::kProgramClass, 0};
   return {};

@@ -1,6 +1,6 @@
-// The globals that a pickle may name, and what each stands for. There is no way from here to code:
-// a name is either in this table, or a class of the Python program (kept as an inert description),
-// or refused.
+// The globals that a pickle may name, and the meaning of each. None of them leads to code: a name
+// is in the table, or it is a class of the Python program, which becomes an inert description, or
+// it is refused.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace sda {
 
-// The first two are in order: the lower, the worse.
+// Ordered by danger: kForeign first, then kProgramClass, then all others alike.
 enum class Known : std::uint8_t {
-  kForeign,       // in no table: refused, or inert where the caller asked for that
-  kProgramClass,  // of small_dataset_audio.*: inert
+  kForeign,       // in no table: refused, or inert on request
+  kProgramClass,  // a class of small_dataset_audio.*: inert
   kDict,
   kList,
   kTuple,
@@ -52,11 +52,11 @@ enum class Known : std::uint8_t {
 
 struct GlobalFacts {
   Known known = Known::kForeign;
-  std::uint8_t dtype = 0;  // DType of kTorchStorage and kTorchDType
+  std::uint8_t dtype = 0;  // the DType of a kTorchStorage or kTorchDType
 };
 
-// Whether "module.name" is the one global of the Python program that its own files name: an Enum,
-// so all that Python does with it is to look up a member.
+// Whether "module.name" is the one class of the Python program that its own files name. It is an
+// Enum, so Python only looks up a member.
 bool is_program_enum(std::string_view full_name) noexcept;
 
 GlobalFacts look_up_global(std::string_view module, std::string_view name) noexcept;

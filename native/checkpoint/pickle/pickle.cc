@@ -17,10 +17,11 @@ using namespace opcodes;
 
 constexpr int kHighestProtocol = 5;
 
-// Opcodes between two looks at the cancel token: well under a millisecond, unless they are huge.
+// Opcodes between two checks of the cancel token: well under a millisecond, except for huge ones.
 constexpr std::uint32_t kStepsBetweenLooks = 4096;
 
-// What a typed array with a buffer of its own costs, and a string, beyond the bytes that they hold.
+// The cost in JavaScript of a typed array with its own buffer, and of a string, besides the bytes
+// that they hold.
 constexpr std::uint64_t kBytesInJavaScript = 448;
 constexpr std::uint64_t kTextInJavaScript = 32;
 
@@ -36,7 +37,7 @@ PickleMachine::PickleMachine(std::string_view bytes, std::uint64_t file_offset, 
       storages_(storages),
       settings_(settings),
       constructor_(arena) {
-  // A small model's pickle needs no more, and a hostile one may have as much.
+  // Enough for a small model's pickle, and harmless for a hostile one.
   constexpr std::size_t kUsualDepth = 64, kUsualMemo = 512;
   stack_.reserve(kUsualDepth);
   memo_.reserve(kUsualMemo);
@@ -127,11 +128,11 @@ Tuple* PickleMachine::pop_args() {
   return tuple;
 }
 
-// Stands in the memo where nothing has been written.
+// Marks a memo entry that has not been written.
 constexpr Object* kNotWritten = nullptr;
 
 void PickleMachine::memoize(std::uint64_t index) {
-  // Python numbers its memo from 0 without gaps; a lone huge index would only cost memory.
+  // Python numbers memo entries from 0 without gaps. A single huge index would only waste memory.
   if (index > memo_writes_ + limits::kMemoSlack)
     throw Error(ErrorCode::kLimit, "memo index " + std::to_string(index) + " after " +
                                        std::to_string(memo_writes_) + " memo entries");
@@ -168,7 +169,7 @@ void PickleMachine::push_integer(std::string_view little_endian) {
     throw Error(ErrorCode::kLimit,
                 "an integer of " + std::to_string(little_endian.size()) + " bytes");
   const bool negative = !little_endian.empty() && (little_endian.back() & 0x80);
-  // Bytes that only repeat the sign would make a small number look like a big one.
+  // Redundant sign bytes are removed, so that a small number does not become a BigInt.
   const char sign = negative ? '\xFF' : '\0';
   while (little_endian.size() > 8 && little_endian.back() == sign &&
          ((little_endian[little_endian.size() - 2] ^ sign) & 0x80) == 0)
@@ -206,12 +207,13 @@ void PickleMachine::push_global(std::string_view module, std::string_view name) 
   if (settings_.globals != nullptr) {
     const auto [named, added] = settings_.globals->emplace(shown, facts.known);
     if (added) arena_.charge(shown.size() + 64);
-    // The lower is the worse: foreign, a class of the program, known.
+    // Two different globals may share this text; the more dangerous one counts. Known is ordered
+    // so.
     named->second = std::min(named->second, facts.known);
   }
   if (facts.known == Known::kForeign && !settings_.inert_globals)
-    throw Error(ErrorCode::kUnsafe, "the pickle refers to '" + shown +
-                                        "', which is not on the list of what may be read")
+    throw Error(ErrorCode::kUnsafe,
+                "the pickle refers to '" + shown + "', which is not an allowed global")
         .with("global", shown);
   auto* global = arena_.make<sda::Global>();
   global->known = facts.known;
@@ -265,7 +267,7 @@ void PickleMachine::add_items(std::size_t from) {
 }
 
 void PickleMachine::execute(std::uint8_t opcode) {
-  // The single-item forms work on the last one or two values above the current mark.
+  // APPEND and SETITEM work on the last one or two values above the current mark.
   const auto last = [this](std::size_t count) {
     const std::size_t floor = marks_.empty() ? 0 : marks_.back();
     if (stack_.size() < floor + count + 1) corrupt("an opcode finds nothing on the stack");
@@ -323,7 +325,7 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kBinUnicode8:
       return push_text(take(take_number<std::uint64_t>()));
     case kBinString:
-      // Python 2's str. torch.load decodes it as UTF-8, and so do we.
+      // A str of Python 2. torch.load decodes it as UTF-8, and so does this machine.
       return push_text(take(take_number<std::uint32_t>()));
     case kShortBinString:
       return push_text(take(take_number<std::uint8_t>()));
@@ -340,7 +342,7 @@ void PickleMachine::execute(std::uint8_t opcode) {
       arena_.push(marks_, stack_.size());
       return;
     case kPop:
-      // Python lets POP discard a mark that nothing was pushed on.
+      // As in Python, POP discards a mark that has no values above it.
       if (!marks_.empty() && marks_.back() == stack_.size())
         marks_.pop_back();
       else
@@ -462,7 +464,7 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kBinPersId: {
       const Value id = pop();
       if (storages_ == nullptr)
-        throw Error(ErrorCode::kUnsafe, "a persistent id where no storage can be");
+        throw Error(ErrorCode::kUnsafe, "a persistent id in a pickle that has no storages");
       return push(storages_->load(id));
     }
 
@@ -471,8 +473,9 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kExt1:
     case kExt2:
     case kExt4:
-      throw Error(ErrorCode::kUnsafe,
-                  "an opcode that refers to the extension registry of the Python that reads it");
+      throw Error(
+          ErrorCode::kUnsafe,
+          "an opcode of the extension registry, which differs between Python installations");
     case kNextBuffer:
     case kReadonlyBuffer:
       throw Error(ErrorCode::kUnsafe, "an opcode that refers to a buffer outside the file");

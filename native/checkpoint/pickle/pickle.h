@@ -1,5 +1,5 @@
-// A pickle machine that builds inert values and calls nothing. It understands what Python's
-// pickler writes in protocols 2 to 5; globals mean only what globals.h says they mean.
+// A pickle machine that builds inert values and calls nothing. It understands the opcodes that
+// Python's pickler writes in protocols 2 to 5. globals.h alone decides the meaning of globals.
 #pragma once
 
 #include <cstdint>
@@ -15,37 +15,39 @@
 
 namespace sda {
 
-// Turns a persistent id into a storage; the container knows how. Throws kUnsafe or kCorrupt.
+// Finds the storage of a persistent id; each container implements it. Throws kUnsafe or kCorrupt.
 class StorageSource {
  public:
   virtual ~StorageSource() = default;
   virtual Value load(const Value& persistent_id) = 0;
 };
 
-// What look_up_global() said of each "module.name". Module and name are joined in this text, so two
-// pairs may share it ("a.b" "c" and "a" "b.c"); what is refused then counts.
+// The result of look_up_global() for each "module.name". Two globals may share this text ("a.b" "c"
+// and "a" "b.c"); the map then has the more dangerous result.
 using NamedGlobals = std::map<std::string, Known>;
 
 struct PickleSettings {
   bool inert_globals = false;           // describe unknown globals instead of refusing them
-  NamedGlobals* globals = nullptr;      // collects each global named
-  const CancelToken* cancel = nullptr;  // looked at every few thousand opcodes
+  NamedGlobals* globals = nullptr;      // collects each global that the pickle names; not owned
+  const CancelToken* cancel = nullptr;  // checked every few thousand opcodes; not owned
 };
 
 class PickleMachine {
  public:
-  // `bytes` must outlive the arena's values; `file_offset` is where they lie in the file.
-  // Without `storages` every persistent id is refused.
+  // `bytes` must outlive the values in the arena. `file_offset` is their offset in the file, for
+  // errors. Without `storages`, every persistent id is refused. The machine owns none of its
+  // arguments and lives on one thread.
   PickleMachine(std::string_view bytes, std::uint64_t file_offset, Arena& arena,
                 StorageSource* storages, const PickleSettings& settings);
 
-  // Runs to STOP and returns what is on the stack then. Errors carry the failing opcode's offset.
+  // Runs to STOP and returns the value on top of the stack. Errors carry the failing opcode's
+  // offset.
   Value run();
 
   // Bytes consumed so far.
   std::size_t position() const noexcept { return at_; }
 
-  // run() failed only because the bytes ended; more of the file may help.
+  // Whether run() failed only because the bytes ended. A longer part of the file may succeed.
   bool ran_out() const noexcept { return ran_out_; }
 
  private:

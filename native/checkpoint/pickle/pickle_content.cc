@@ -10,7 +10,7 @@ namespace sda {
 namespace {
 
 constexpr std::size_t kSlice = std::size_t{1} << 18;
-// Shorter ones are copied: remembering where they are would take as much room.
+// Texts up to this size are copied: a reference would take as much memory.
 constexpr std::size_t kCopied = 256;
 
 template <typename Take>
@@ -33,7 +33,7 @@ void write_latin1(std::string_view raw, Take&& take) {
   take(std::string_view(buffer, used));
 }
 
-// The array's bytes with its first axis fastest, in slices.
+// Passes the array's bytes to `take` in slices, with the first axis varying fastest.
 template <typename Take>
 void for_each_column_slice(const NdArray& array, Take&& take) {
   const std::size_t item = item_size(array.dtype);
@@ -89,7 +89,7 @@ void PickleContent::for_each(const TakePiece& take) const {
   auto next = texts_.begin();
   std::uint64_t at = 0;
   bytes.for_each([&](std::string_view piece) {
-    // A pickle ends with an opcode, so no text stands behind the last piece.
+    // A pickle ends with an opcode, so no text follows the last piece.
     while (next != texts_.end() && next->before < at + piece.size()) {
       const auto part = static_cast<std::size_t>(next->before - at);
       take(piece.substr(0, part));

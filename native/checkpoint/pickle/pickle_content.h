@@ -1,5 +1,5 @@
-// What a pickle consists of, before it is written: its own bytes, and the program's bytes and
-// arrays that stand in it as text, which is made only as it is written.
+// The content of a pickle before it is written: its opcodes, and references to the bytes and arrays
+// that it holds as latin-1 text. The text is made while it is written.
 #pragma once
 
 #include <cstdint>
@@ -14,25 +14,26 @@ namespace sda {
 
 using TakePiece = std::function<void(std::string_view)>;
 
-// How long bytes are as UTF-8 when each of them is a character.
+// The size of the UTF-8 text whose characters U+0000…U+00FF are the bytes of `raw`.
 std::uint64_t latin1_text_size(std::string_view raw) noexcept;
 
 struct PickleContent {
   ByteChunks bytes;
-  std::vector<const Storage*> storages;  // in the order of their keys "0", "1", …
+  std::vector<const Storage*> storages;  // in the order of their keys "0", "1", …; not owned
 
-  // The bytes that `raw` are as text follow. `raw` must live as long as this content, and with
-  // `columns` it is the row-major data of that array, which is written column by column.
+  // Appends `raw` as latin-1 text of `text_size` bytes. `raw` must outlive this content. With
+  // `columns`, `raw` is the row-major data of that array and is written column by column.
   void append_text(std::string_view raw, std::uint64_t text_size, const NdArray* columns = nullptr);
 
   std::uint64_t size() const noexcept { return bytes.size() + text_size_; }
 
-  // Throws kArgument when bytes were changed after they had been appended.
+  // Calls `take` with each piece in order. Throws kArgument when bytes have changed since they were
+  // appended.
   void for_each(const TakePiece& take) const;
 
  private:
   struct Text {
-    std::uint64_t before;  // how many of `bytes` come before it
+    std::uint64_t before;  // how many of `bytes` precede the text
     std::string_view raw;
     std::uint64_t size;
     const NdArray* columns;

@@ -1,6 +1,6 @@
-// Every opcode of protocols 0 to 5, by the names of Python's pickletools. The writer uses those of
-// protocol 2, and kNewObjEx of protocol 4, which is understood in any: protocol 2 has no word for
-// keyword arguments.
+// Every opcode of protocols 0 to 5, named as in Python's pickletools, for the reader and the
+// writer. The writer uses those of protocol 2, and kNewObjEx of protocol 4 for keyword arguments:
+// Python's unpickler accepts every opcode in every protocol.
 #pragma once
 
 #include <cstdint>

@@ -15,10 +15,10 @@ using namespace opcodes;
 
 namespace {
 
-// What Python's pickler puts between one MARK and its APPENDS or SETITEMS.
+// How many items Python's pickler puts between one MARK and its APPENDS or SETITEMS.
 constexpr std::size_t kBatch = 1000;
 
-// A name goes into the pickle as a line of text: a line break in it would be another opcode.
+// A name becomes a line of text in the pickle, so a line break in it would begin another opcode.
 bool is_dotted_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -90,7 +90,7 @@ void PickleWriter::save(const Value& value) {
   if (depth_ > limits::kMaxDepth)
     throw Error(ErrorCode::kLimit, "containers nested deeper than " +
                                        std::to_string(limits::kMaxDepth) +
-                                       ", or a tuple, set or object that is made from itself");
+                                       ", or a tuple, set or object that contains itself");
   ++depth_;
   save_object(*value.object);
   --depth_;
@@ -174,7 +174,7 @@ void PickleWriter::save_tuple(const Tuple& tuple) {
   const bool is_short = items.size() <= 3;
   if (!is_short) opcode(kMark);
   for (const Value& item : items) save(item);
-  // A tuple that is reached again through its own items has been made meanwhile.
+  // If the tuple's items contain the tuple itself, saving them has already written it.
   const auto made = objects_.find(&tuple);
   if (made != objects_.end()) {
     if (is_short)
@@ -203,7 +203,7 @@ void PickleWriter::save_dict(const Dict& dict) {
       opcode(kReduce);
       break;
     case DictKind::kCounter:
-      // Through update(), not item by item: that would call its __setitem__ just as well.
+      // Made empty; save_entries() below then sets each count.
       global("collections", "Counter");
       opcode(kEmptyTuple);
       opcode(kReduce);
@@ -227,7 +227,8 @@ void PickleWriter::save_set(const Set& set) {
 }
 
 void PickleWriter::save_py_object(const PyObject& object) {
-  // Only what the reader takes for inert: anything else would be a call that we bring about.
+  // Only classes that the reader keeps inert. Any other class would be a call in Python that this
+  // writer causes.
   const Global& cls = *object.cls;
   const Known known = look_up_global(cls.module, cls.name).known;
   if (known != Known::kProgramClass && known != Known::kTorchDevice)
@@ -264,7 +265,7 @@ void PickleWriter::integer(std::int64_t value) {
     opcode(kBinInt);
     number(static_cast<std::int32_t>(value));
   } else {
-    // Two's complement in as few bytes as keep the sign.
+    // Two's complement in the fewest bytes that keep the sign.
     std::size_t size = sizeof value;
     while (size > 1 && (value >> (8 * size - 9)) == (value < 0 ? -1 : 0)) --size;
     opcode(kLong1);
@@ -327,11 +328,11 @@ void PickleWriter::new_bytes(std::string_view raw, const NdArray* columns) {
     opcode(kEmptyTuple);
     return opcode(kReduce);
   }
-  // Protocol 2 has no bytes: they travel as text of as many characters.
+  // Protocol 2 has no bytes. They become text with one character for each byte.
   const std::uint64_t encoded = latin1_text_size(raw);
   if (encoded > std::numeric_limits<std::uint32_t>::max())
     throw Error(ErrorCode::kLimit, "bytes or a numpy array of " + std::to_string(raw.size()) +
-                                       " bytes: pickle protocol 2 ends at 4 GiB of text");
+                                       " bytes: pickle protocol 2 holds at most 4 GiB of text");
   global("_codecs", "encode");
   opcode(kBinUnicode);
   number(static_cast<std::uint32_t>(encoded));
@@ -357,7 +358,7 @@ void PickleWriter::byte_array(std::string_view raw) {
 }
 
 void PickleWriter::global(std::string_view module, std::string_view name) {
-  // Protocol 2 keeps to Python 2's names.
+  // Protocol 2 uses Python 2's names.
   if (module == "builtins") {
     module = "__builtin__";
     if (name == "str") name = "unicode";
@@ -367,8 +368,8 @@ void PickleWriter::global(std::string_view module, std::string_view name) {
   if (known != globals_.end()) return get(known->second);
   if (!is_dotted_name(module) || !is_dotted_name(name) ||
       look_up_global(module, name).known == Known::kForeign)
-    throw Error(ErrorCode::kUnsafe, "'" + std::string(module) + "." + std::string(name) +
-                                        "' is not on the list of what may be written")
+    throw Error(ErrorCode::kUnsafe,
+                "'" + std::string(module) + "." + std::string(name) + "' is not an allowed global")
         .with("global", std::string(module) + "." + std::string(name));
   opcode(kGlobal);
   content_.bytes.append(line);

@@ -1,5 +1,5 @@
-// Inert values as a pickle of protocol 2, in the opcodes that Python's pickler and torch.save
-// write, so that torch.load reads it back. What is shared or cyclic stays so.
+// Writes inert values as a pickle of protocol 2, with the opcodes that Python's pickler and
+// torch.save use, so that torch.load reads it. Shared and cyclic objects stay shared and cyclic.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@
 namespace sda {
 
 struct PickleStyle {
-  // numpy's functions under numpy 2's module name, which numpy before 1.26.1 does not have. The
-  // older name is understood by every numpy, by numpy 2 without a warning.
+  // Whether numpy's functions get numpy 2's module name, which numpy before 1.26.1 lacks. Every
+  // version of numpy understands the older name, numpy 2 without a warning.
   bool numpy2_names = false;
 };
 
-// kUnsafe for a global or object that the reader would refuse, kArgument for what Python could not
-// have made (a set that contains itself), kLimit for what does not fit protocol 2. The content
-// refers to the value's memory.
+// Throws kUnsafe for a global or object that the reader would refuse, kArgument for a dtype that
+// numpy lacks, and kLimit for a value that does not fit protocol 2 or nests too deeply. The content
+// refers to the memory of `root`, which must outlive it.
 PickleContent write_pickle(const Value& root, const PickleStyle& style);
 
 class PickleWriter {
@@ -34,8 +34,8 @@ class PickleWriter {
   void write(const Value& root);
   PickleContent take() { return std::move(content_); }
 
-  // A tensor was met whose storage had been written with another dtype: what is written is void,
-  // and `untyped` now knows all such storages.
+  // Whether the result is invalid because two tensors share a storage with different dtypes.
+  // `untyped` then holds all such storages, and the pickle must be written again.
   bool must_repeat() const noexcept { return must_repeat_; }
 
  private:
@@ -60,10 +60,10 @@ class PickleWriter {
   void big_integer(const BigInt& number);
   void real(double number);
   void text(std::string_view utf8);
-  // What `raw` refers to must live until the pickle is written, unless it is short.
+  // The memory of `raw` must outlive the content, unless it is short.
   void bytes(std::string_view raw);
-  // As an object of their own, even where the same memory has been written. `columns`: the array
-  // whose data `raw` is, to be written column by column.
+  // Writes a new bytes object, even if the same memory has been written before. `columns`: the
+  // array whose data is `raw`, to be written column by column.
   void new_bytes(std::string_view raw, const NdArray* columns = nullptr);
   void byte_array(std::string_view raw);
   void global(std::string_view module, std::string_view name);
@@ -73,10 +73,10 @@ class PickleWriter {
   void opcode(std::uint8_t code) { content_.bytes.append(static_cast<char>(code)); }
   template <typename T>
   void number(T value) {
-    content_.bytes.append(&value, sizeof value);  // little-endian, as the hosts we build for
+    content_.bytes.append(&value, sizeof value);  // little-endian, as are the supported hosts
   }
 
-  // Memo entries are numbered in the order they are put, as Python does.
+  // Numbers memo entries in the order in which they are put, as Python does.
   std::uint32_t put();
   void get(std::uint32_t index);
   void remember(const Object& object) { objects_.emplace(&object, put()); }

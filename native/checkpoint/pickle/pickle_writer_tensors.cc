@@ -1,4 +1,4 @@
-// Tensors as torch._utils rebuilds them, numpy's arrays, dtypes and scalars as numpy does.
+// Writes tensors as torch._utils rebuilds them, and arrays, dtypes and scalars as numpy does.
 #include <cstring>
 #include <limits>
 #include <string>
@@ -15,75 +15,7 @@ using namespace opcodes;
 
 namespace {
 
-// The class of a storage of this dtype; empty where PyTorch has none (untyped storages hold those).
-std::string_view storage_class(DType dtype) {
-  switch (dtype) {
-    case DType::kBool:
-      return "BoolStorage";
-    case DType::kUint8:
-      return "ByteStorage";
-    case DType::kInt8:
-      return "CharStorage";
-    case DType::kInt16:
-      return "ShortStorage";
-    case DType::kInt32:
-      return "IntStorage";
-    case DType::kInt64:
-      return "LongStorage";
-    case DType::kFloat16:
-      return "HalfStorage";
-    case DType::kBFloat16:
-      return "BFloat16Storage";
-    case DType::kFloat32:
-      return "FloatStorage";
-    case DType::kFloat64:
-      return "DoubleStorage";
-    case DType::kComplex64:
-      return "ComplexFloatStorage";
-    case DType::kComplex128:
-      return "ComplexDoubleStorage";
-    default:
-      return {};
-  }
-}
-
-// numpy's code of a dtype; empty where numpy has none.
-std::string_view numpy_code(DType dtype) {
-  switch (dtype) {
-    case DType::kBool:
-      return "b1";
-    case DType::kInt8:
-      return "i1";
-    case DType::kInt16:
-      return "i2";
-    case DType::kInt32:
-      return "i4";
-    case DType::kInt64:
-      return "i8";
-    case DType::kUint8:
-      return "u1";
-    case DType::kUint16:
-      return "u2";
-    case DType::kUint32:
-      return "u4";
-    case DType::kUint64:
-      return "u8";
-    case DType::kFloat16:
-      return "f2";
-    case DType::kFloat32:
-      return "f4";
-    case DType::kFloat64:
-      return "f8";
-    case DType::kComplex64:
-      return "c8";
-    case DType::kComplex128:
-      return "c16";
-    default:
-      return {};
-  }
-}
-
-// A legacy view is written as the storage that it is a view of.
+// A view in a legacy file is written as the storage that it views.
 const Storage& root_of(const Storage& storage) {
   return storage.base == nullptr ? storage : *storage.base;
 }
@@ -93,14 +25,14 @@ void store(char* to, T value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-// In two's complement, as far as 64 bits go.
+// The low 64 bits of the number in two's complement.
 std::int64_t low_bits(const BigInt& big) {
   const std::uint64_t low = big.magnitude.empty() ? 0 : big.magnitude.front();
   return static_cast<std::int64_t>(big.negative ? 0 - low : low);
 }
 
-// The bytes of a numpy scalar that came as `value`. A float without a fraction comes as an int,
-// because JavaScript has one kind of number.
+// Writes the bytes of a numpy scalar with the value `value` to `to`, and returns their number. A
+// float without a fraction arrives as an int, because JavaScript has one number type.
 std::size_t scalar_bytes(const Value& value, DType dtype, char* to) {
   const auto* complex = value.as<Complex>();
   const auto* big = value.as<BigInt>();
@@ -127,7 +59,7 @@ std::size_t scalar_bytes(const Value& value, DType dtype, char* to) {
       store(to + 8, complex == nullptr ? 0 : complex->imaginary);
       break;
     default:
-      store(to, integer);  // its low bytes, on a little-endian host
+      store(to, integer);  // item_size() copies its low bytes: hosts are little-endian
   }
   return item_size(dtype);
 }
@@ -151,7 +83,7 @@ void PickleWriter::save_plain_tensor(const Tensor& tensor, bool requires_grad) {
   const bool typed =
       storage.dtype && !untyped_.contains(&storage) && !storage_class(*storage.dtype).empty();
   if (typed && *storage.dtype != tensor.dtype) {
-    // PyTorch reads a storage once, as one type: this one has to be written without any.
+    // PyTorch reads a storage once, with one dtype. A storage of several dtypes must be untyped.
     untyped_.insert(&storage);
     must_repeat_ = true;
   }
@@ -191,7 +123,7 @@ void PickleWriter::save_storage(const Storage& view) {
     global("torch.storage", "UntypedStorage");
   else
     global("torch", cls);
-  // Not by text(): that would keep a reference to this string.
+  // Not through text(), which would keep a reference to this string.
   const std::string key = std::to_string(entry->second);
   opcode(kBinUnicode);
   number(static_cast<std::uint32_t>(key.size()));
@@ -246,7 +178,7 @@ void PickleWriter::save_numpy_scalar(const Value& value) {
 }
 
 void PickleWriter::save_array(const NdArray& array) {
-  if (!array.built) throw Error(ErrorCode::kCorrupt, "a numpy array that is never filled");
+  if (!array.built) throw Error(ErrorCode::kCorrupt, "a numpy array without content");
   // An empty array …
   save_numpy_global("_reconstruct");
   global("numpy", "ndarray");
@@ -262,7 +194,7 @@ void PickleWriter::save_array(const NdArray& array) {
   save_numpy_dtype(array.dtype, false);
   opcode(array.fortran_order ? kNewTrue : kNewFalse);
   const bool reorder = array.fortran_order && array.shape.size() > 1 && array.byte_size > 0;
-  // numpy makes arrays of the bytes object itself: two arrays must not get one.
+  // numpy makes the array on the memory of the bytes object, so two arrays must not share one.
   new_bytes({reinterpret_cast<const char*>(array.data.get()), array.byte_size},
             reorder ? &array : nullptr);
   opcode(kTuple);

@@ -41,8 +41,8 @@ bool next_code_point(std::string_view text, std::size_t& at, std::uint32_t& code
 
 namespace {
 
-// Whether the text is characters of one and two bytes only, and sound: a continuation byte after
-// each leading one and nowhere else. Without branches, so that compilers make vectors of it.
+// Whether the text is valid and has characters of one or two bytes only: a continuation byte
+// follows each leading byte and no other. Written without branches, so that compilers vectorise it.
 bool is_two_byte_utf8(std::string_view text) noexcept {
   const auto* const bytes = reinterpret_cast<const std::uint8_t*>(text.data());
   const auto continues = [](std::uint8_t byte) { return (byte & 0xC0) == 0x80; };
@@ -61,7 +61,7 @@ bool is_two_byte_utf8(std::string_view text) noexcept {
 }  // namespace
 
 bool is_python_utf8(std::string_view text) noexcept {
-  // Bytes pickled as latin-1 text are such characters only.
+  // Fast for bytes that were pickled as latin-1 text, which has no longer characters.
   if (is_two_byte_utf8(text)) return true;
   std::uint32_t code_point;
   for (std::size_t at = 0; at < text.size();)
@@ -82,7 +82,8 @@ bool is_ascii(std::string_view text) noexcept {
 }
 
 bool has_surrogates(std::string_view python_utf8) noexcept {
-  // U+D800…U+DFFF are ED A0…BF xx; no other character has a byte of A0 or more after ED.
+  // U+D800…U+DFFF are encoded as ED A0…BF xx. In all other characters, the byte after ED is below
+  // A0.
   for (std::size_t at = python_utf8.find('\xED'); at != std::string_view::npos;
        at = python_utf8.find('\xED', at + 1))
     if (at + 1 < python_utf8.size() && static_cast<std::uint8_t>(python_utf8[at + 1]) >= 0xA0)

@@ -1,4 +1,4 @@
-// UTF-8 as Python writes it into pickles: strict, but lone surrogates may be encoded too
+// UTF-8 as Python writes it into pickles: strict, except that lone surrogates may be encoded
 // ("surrogatepass").
 #pragma once
 
@@ -13,12 +13,12 @@ bool is_python_utf8(std::string_view text) noexcept;
 
 bool is_ascii(std::string_view text) noexcept;
 
-// Whether a surrogate is encoded in it; such a text is not valid UTF-8 for others.
+// Whether the text encodes a surrogate. Such a text is not valid UTF-8.
 bool has_surrogates(std::string_view python_utf8) noexcept;
 
 std::u16string to_utf16(std::string_view python_utf8);
 
-// Decodes one character at `at` and moves past it; false if it is malformed.
+// Decodes the character at `at` and moves `at` past it. Returns false if it is malformed.
 bool next_code_point(std::string_view text, std::size_t& at, std::uint32_t& code_point) noexcept;
 
 }  // namespace sda

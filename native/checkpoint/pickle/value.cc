@@ -48,7 +48,8 @@ Value Value::bytes(std::string_view text, Kind kind) {
   Value value;
   value.kind = kind;
   value.size = static_cast<std::uint32_t>(text.size());
-  value.text = text.data() != nullptr ? text.data() : "";  // memcpy wants an address even for 0
+  value.text =
+      text.data() != nullptr ? text.data() : "";  // memcpy() needs an address even for 0 bytes
   return value;
 }
 
@@ -76,7 +77,7 @@ std::uint64_t Tensor::numel() const noexcept {
 
 bool Tensor::is_contiguous() const noexcept {
   if (conjugate || negate) return false;
-  // Sizes beside a 0 may be any, and their product more than 64 bits.
+  // The other sizes of an empty tensor are arbitrary; their product may overflow.
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return true;
   std::int64_t expected = 1;
   for (std::size_t i = shape.size(); i-- > 0;) {
@@ -87,9 +88,10 @@ bool Tensor::is_contiguous() const noexcept {
 }
 
 char* Arena::allocate(std::size_t size) {
-  charge(sizeof(std::shared_ptr<char[]>) + 64);  // a shared pointer, its count, malloc's own
+  charge(sizeof(std::shared_ptr<char[]>) +
+         64);  // the shared pointer, its control block and malloc's overhead
   if (size > data_budget_ - data_used_)
-    throw Error(ErrorCode::kLimit, "the pickle decodes more bytes than its size justifies")
+    throw Error(ErrorCode::kLimit, "the pickle decodes to more bytes than its size allows")
         .with("budget", static_cast<std::int64_t>(data_budget_));
   data_used_ += size;
   blocks_.emplace_back(new char[size]);
@@ -97,8 +99,8 @@ char* Arena::allocate(std::size_t size) {
 }
 
 std::shared_ptr<std::byte> Arena::share(const char* data) const {
-  // Only the last block: a search for every array would be quadratic. Each block is shared once:
-  // two arrays must not change each other.
+  // Looks only at the last block, because a search for every array would take quadratic time.
+  // Shares each block once, so that two arrays never share memory.
   if (blocks_.empty() || blocks_.back().get() != data || blocks_.back().use_count() != 1)
     return nullptr;
   return {blocks_.back(), reinterpret_cast<std::byte*>(blocks_.back().get())};
@@ -111,7 +113,7 @@ std::string_view Arena::keep(std::string_view text) {
 }
 
 void Arena::overspent() const {
-  throw Error(ErrorCode::kLimit, "the pickle wants more memory than its size justifies")
+  throw Error(ErrorCode::kLimit, "the pickle needs more memory than its size allows")
       .with("budget", static_cast<std::int64_t>(budget_));
 }
 

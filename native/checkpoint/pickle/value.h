@@ -1,6 +1,6 @@
-// What a pickle turns into: inert values. A Value is 16 bytes and copied freely; strings and bytes
-// point into the pickle itself, and containers into the arena that made them. Nothing here has
-// behaviour, and nothing outlives the arena and the pickle's bytes.
+// The inert values that a pickle becomes. A Value has 16 bytes and is copied freely. Strings and
+// bytes point into the pickle, objects belong to the arena that made them, so no Value may outlive
+// the arena or the pickle's bytes. After parsing, any number of threads may read them.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ struct Object;
 enum class Kind : std::uint8_t {
   kNone,
   kBool,
-  kInt,  // fits 64 bits
+  kInt,  // fits in 64 bits
   kFloat,
   kStr,  // UTF-8, lone surrogates encoded as Python's "surrogatepass" does
   kBytes,
@@ -33,7 +33,7 @@ enum class Kind : std::uint8_t {
 
 struct Value {
   Kind kind = Kind::kNone;
-  // For numbers that came as numpy scalars: their dtype, plus one.
+  // For a number that was a numpy scalar: its dtype plus one. Otherwise 0.
   std::uint8_t numpy_dtype = 0;
   bool ascii = false;      // kStr: one byte per character
   std::uint32_t size = 0;  // kStr, kBytes, kByteArray: bytes
@@ -92,7 +92,7 @@ T* Value::as() const noexcept {
   return static_cast<T*>(object);
 }
 
-// Containers live and die with the arena, which also has the memory of the small ones.
+// The arena owns containers and provides the memory for small ones.
 using Memory = std::pmr::memory_resource;
 using Values = std::pmr::vector<Value>;
 using Entries = std::pmr::vector<std::pair<Value, Value>>;
@@ -129,9 +129,9 @@ struct Dict : Object {
   static constexpr ObjectKind kKind = ObjectKind::kDict;
   explicit Dict(Memory* memory) : Object(kKind), entries(memory) {}
   DictKind dict_kind = DictKind::kDict;
-  Value factory;     // of a defaultdict
-  Entries entries;   // as written: a later key wins
-  Value attributes;  // set through BUILD, as "_metadata" is
+  Value factory;     // the default_factory of a defaultdict
+  Entries entries;   // in the order of the file; a repeated key's last entry counts
+  Value attributes;  // set by BUILD, such as "_metadata"
   const Value* find(std::string_view key) const noexcept;
 };
 
@@ -142,7 +142,7 @@ struct Set : Object {
   Values items;
 };
 
-// What the reader knows about a global by its name; see globals.h.
+// The meaning of a global; see globals.h.
 enum class Known : std::uint8_t;
 
 struct Global : Object {
@@ -153,12 +153,12 @@ struct Global : Object {
   std::string_view module, name;
 };
 
-// An instance of a class that we know only by name: never constructed, only described.
+// Describes an instance of a class that is known only by its name. Nothing constructs it.
 struct PyObject : Object {
   static constexpr ObjectKind kKind = ObjectKind::kPyObject;
   explicit PyObject(Memory* memory) : Object(kKind), items(memory), entries(memory) {}
   const Global* cls = nullptr;
-  bool allocated = false;  // by cls.__new__ (NEWOBJ), not by calling cls
+  bool allocated = false;  // made by cls.__new__ (NEWOBJ), not by a call of cls
   Value args;              // tuple
   Value kwargs;            // dict, from NEWOBJ_EX
   Value state;             // from BUILD
@@ -169,15 +169,16 @@ struct PyObject : Object {
 struct Storage : Object {
   static constexpr ObjectKind kKind = ObjectKind::kStorage;
   Storage() : Object(kKind) {}
-  std::optional<DType> dtype;  // none: untyped
+  std::optional<DType> dtype;  // nullopt: untyped
   std::string_view key, location;
   std::uint64_t byte_size = 0;
-  // A legacy view of another storage starts this many bytes into it.
+  // For a view in a legacy file: the storage that it views, and the offset in it in bytes.
   Storage* base = nullptr;
   std::uint64_t base_offset = 0;
-  // Where the bytes lie in the file; set by the container.
+  // The offset of the bytes in the file; set by the container reader.
   std::uint64_t file_offset = 0;
-  // The bytes, once they are loaded: host byte order, aligned for any dtype.
+  // The bytes once they are loaded, in host byte order and aligned for any dtype. `owner` keeps
+  // them alive.
   std::byte* data = nullptr;
   std::shared_ptr<const void> owner;
 };
@@ -193,7 +194,7 @@ struct Tensor : Object {
   bool requires_grad = false;
   bool parameter = false;
   bool conjugate = false, negate = false;  // applied when made contiguous
-  // A row-major copy, for tensors that are not row-major in their storage.
+  // A row-major copy of a tensor that is not row-major in its storage; null for others.
   std::shared_ptr<std::byte> contiguous;
 
   std::uint64_t numel() const noexcept;
@@ -213,13 +214,13 @@ struct NdArray : Object {
   bool built = false;
   DType dtype = DType::kFloat32;
   Sizes shape;
-  bool fortran_order = false;  // as it was in the file; `data` is row-major
+  bool fortran_order = false;  // the order in the file; `data` is row-major in any case
   std::shared_ptr<std::byte> data;
   std::uint64_t byte_size = 0;
 };
 
-// What an object costs when it becomes a JavaScript value: bytes, roughly and on the high side, and
-// more where making it takes long.
+// The estimated cost of an object as a JavaScript value: an upper bound of its bytes, and more
+// where making the value takes long.
 constexpr std::size_t javascript_cost(ObjectKind kind) {
   switch (kind) {
     case ObjectKind::kPyObject:
@@ -238,8 +239,8 @@ constexpr std::size_t javascript_cost(ObjectKind kind) {
   }
 }
 
-// Owns the objects of one pickle and counts what they cost, against one budget for objects and one
-// for the bytes of allocate(). Not thread-safe.
+// Owns the objects of one pickle. It charges their cost to one budget, and the bytes of allocate()
+// to another. Not thread-safe while objects are made.
 class Arena final : private Memory {
  public:
   Arena(std::uint64_t budget, std::uint64_t data_budget)
@@ -263,22 +264,22 @@ class Arena final : private Memory {
     return object;
   }
 
-  // Bytes that live as long as the arena, aligned for any dtype.
+  // Returns memory that lives as long as the arena, aligned for any dtype.
   char* allocate(std::size_t size);
-  // Hands out what allocate() returned last, beyond the arena's life. Null if `data` came from
-  // elsewhere or somebody has it already.
+  // Shares the block that allocate() returned last, so that it may outlive the arena. Null if
+  // `data` is not that block or the block is shared already.
   std::shared_ptr<std::byte> share(const char* data) const;
   // A copy of `text` that lives as long as the arena.
   std::string_view keep(std::string_view text);
 
-  // Counts an allocation; kLimit when the budget is spent.
+  // Charges an allocation to the budget; throws kLimit when the budget is exceeded.
   void charge(std::uint64_t bytes) {
     if (bytes > budget_ - used_) [[unlikely]]
       overspent();
     used_ += bytes;
   }
 
-  // For containers that outlive nothing of the arena; made with its constructor's argument.
+  // The memory resource for containers that die before the arena.
   Memory* memory() noexcept { return this; }
 
   template <typename T, typename A>
@@ -301,21 +302,21 @@ class Arena final : private Memory {
   template <typename T, typename A>
   void grow(std::vector<T, A>& v) {
     const std::size_t capacity = v.capacity() < 4 ? 4 : v.capacity() + v.capacity() / 2;
-    // Each element costs about as much again in JavaScript.
+    // Doubled: each element costs about as much again in JavaScript.
     charge((capacity - v.capacity()) * sizeof(T) * 2);
     v.reserve(capacity);
   }
-  // Counts an object of `size` bytes.
+  // Charges an object of `size` bytes, and its cost as a JavaScript value.
   void prepare(std::size_t size, std::size_t cost_elsewhere);
-  // Bytes from the slab, at the widest alignment; `size` is at most kSlab.
+  // Takes bytes from the slab at the widest alignment. `size` is at most kSlab.
   void* take(std::size_t size);
 
-  // What containers ask for: small pieces come from the slab and return with it.
+  // Memory for containers. Small pieces come from a slab and are freed with it.
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
   void do_deallocate(void* data, std::size_t bytes, std::size_t alignment) override;
   bool do_is_equal(const Memory& other) const noexcept override { return this == &other; }
 
-  // A pickle makes thousands of small objects; they live and die together.
+  // A pickle makes thousands of small objects, which are all freed together.
   static constexpr std::size_t kSlab = 16 * 1024;
   static constexpr std::size_t kSmall = 256;
 
@@ -328,7 +329,7 @@ class Arena final : private Memory {
   std::vector<std::shared_ptr<char[]>> blocks_;
 };
 
-// For messages: "list", "int", "os.system".
+// Names a value in error messages: "list", "int", "os.system".
 std::string describe(const Value& value);
 
 }  // namespace sda

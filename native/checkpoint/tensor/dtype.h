@@ -1,4 +1,4 @@
-// Element types of tensors and arrays, by PyTorch's names.
+// The element types of tensors and arrays, with PyTorch's names.
 #pragma once
 
 #include <cstddef>
@@ -37,12 +37,20 @@ inline constexpr int kDTypeCount = 21;
 // Bytes per element.
 std::size_t item_size(DType dtype) noexcept;
 
-// Bytes per scalar: half of item_size for complex types; what byte swapping works on.
+// Bytes per scalar, the unit of byte swapping: half of item_size() for complex types.
 std::size_t scalar_size(DType dtype) noexcept;
 
-// "float32", "float8_e4m3fn", …: torch's name without the "torch." before it.
+// "float32", "float8_e4m3fn", …: PyTorch's name without "torch.".
 std::string_view dtype_name(DType dtype) noexcept;
 
+// "f4", "c16", …: numpy's type code without the byte order; empty where numpy has no such type.
+std::string_view numpy_code(DType dtype) noexcept;
+
+// "FloatStorage", …: the class in `torch` of a storage of this dtype; empty where PyTorch has none.
+std::string_view storage_class(DType dtype) noexcept;
+
 std::optional<DType> dtype_from_name(std::string_view name) noexcept;
+std::optional<DType> dtype_from_numpy_code(std::string_view code) noexcept;
+std::optional<DType> dtype_from_storage_class(std::string_view name) noexcept;
 
 }  // namespace sda

@@ -21,13 +21,13 @@ inline double half_to_double(std::uint16_t bits) noexcept {
   return (bits & 0x8000) ? -magnitude : magnitude;
 }
 
-// Of a double that came from a half; others lose what does not fit.
+// Exact for a double that came from a half; others are rounded to even.
 inline std::uint16_t double_to_half(double value) noexcept {
   const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   const double magnitude = std::fabs(value);
   if (std::isnan(value)) return sign | 0x7E00;
   if (magnitude >= 65520) return sign | 0x7C00;
-  if (magnitude < 0x1p-14)  // subnormal; rounding up to the first normal one is right, too
+  if (magnitude < 0x1p-14)  // subnormal; may round up to the smallest normal number
     return sign | static_cast<std::uint16_t>(std::lrint(std::ldexp(magnitude, 24)));
   const int exponent = std::ilogb(magnitude);
   const auto fraction = static_cast<int>(std::lrint(std::ldexp(magnitude, 10 - exponent))) - 0x400;

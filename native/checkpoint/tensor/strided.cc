@@ -40,8 +40,8 @@ void swap_scalars(std::byte* data, std::uint64_t count, std::size_t size) noexce
 void copy_strided(std::byte* to, const std::byte* from, std::span<const std::int64_t> shape,
                   std::span<const std::int64_t> strides, std::size_t item_size) noexcept {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return;
-  // Dimensions of 1 don't matter, and neighbours that lie like one dimension are one: without
-  // that, 64 dimensions would cost 64 steps for every element.
+  // Drops dimensions of size 1 and joins neighbours that are contiguous: otherwise 64 dimensions
+  // would cost 64 steps for every element.
   struct Dimension {
     std::int64_t size, stride, index;
   };

@@ -1,4 +1,4 @@
-// Strided memory to row-major memory.
+// Copies strided memory to row-major memory, and swaps bytes.
 #pragma once
 
 #include <cstddef>

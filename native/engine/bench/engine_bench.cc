@@ -1,8 +1,8 @@
-// Where the time of one second of sound goes, on one thread and without Node:
+// Measures each part of making one second of sound, on one thread and without Node:
 //   engine_bench MODEL.sda [RUNS]
-// prints the medians in milliseconds as JSON. The model's spectrogram must be the default one.
-// `ffts` are the transforms that Griffin-Lim does, alone and in place; `library_ffts` the same
-// ones, batched, by the FFT library that LibTorch carries.
+// Prints the medians in milliseconds as JSON. The model must have the default spectrogram
+// configuration. `ffts` measures the transforms of Griffin-Lim alone; `library_ffts` measures as
+// many transforms, in batches, by the FFT library in LibTorch.
 #include <ATen/Parallel.h>
 #include <ATen/ops/_fft_c2r.h>
 #include <ATen/ops/_fft_r2c.h>
@@ -46,8 +46,8 @@ double median_ms(int runs, const std::function<void()>& work) {
   return times[static_cast<std::size_t>(runs / 2)];
 }
 
-// As many real transforms of eight frames as `times` pairs have; an inverse one is as much work as
-// a forward one.
+// Does 2 · times forward transforms of each block: an inverse transform takes as long as a forward
+// one.
 void transform_all(const Stft& stft, const at::Tensor& wave, std::int64_t blocks, int times,
                    at::Tensor& rows, at::Tensor& spectra) {
   const LaneFft& fft = *stft.lane_fft();

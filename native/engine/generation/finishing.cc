@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kCutoff = 20000.0;  // Hz
 constexpr int kFilterOrder = 8;
-constexpr std::int64_t kOverlapRate = 48000;  // the rate that overlap_samples counts at
+constexpr std::int64_t kOverlapRate = 48000;  // overlap_samples counts samples at this rate, in Hz
 
 std::int64_t overlap_of(const GenerateOptions& options, std::int64_t model_rate) {
   const bool interpolates =

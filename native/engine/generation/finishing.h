@@ -1,5 +1,6 @@
-// From generated chunks to what is heard, as far as it can be had: joining, low-pass, stereo,
-// loudness, resampling, length. The result doesn't depend on when the pieces are asked for.
+// Turns generated chunks into the finished sound, piece by piece: joining, low-pass, stereo,
+// loudness, resampling, length. The samples do not depend on how the sound is cut into pieces.
+// Each object belongs to one generation; its caller makes sure that one thread at a time uses it.
 #pragma once
 
 #include <optional>
@@ -16,12 +17,13 @@ namespace sda::engine {
 
 using Channels = std::vector<std::vector<float>>;
 
-// Samples at the model's rate, up to loudness.
+// The first steps, at the model's sample rate: joining, low-pass, stereo.
 class Assembly {
  public:
   Assembly(const GenerateOptions& options, std::int64_t model_rate);
 
-  // One chunk of each generated channel → the next samples of each that is heard.
+  // Takes the next chunk of each generated channel. Returns the next samples of each output
+  // channel.
   Channels append(const Channels& chunks, bool last);
 
  private:
@@ -33,22 +35,22 @@ class Assembly {
   Spatialiser spatialiser_;
 };
 
-// The rest of the way, for loudness that is settled piece by piece; `frames` samples in all.
+// The last steps, for every loudness but kPeak: loudness, resampling, cutting to `frames` samples.
 class Delivery {
  public:
   Delivery(const GenerateOptions& options, std::int64_t model_rate, std::int64_t frames);
 
-  // In order, each as Assembly gave it.
+  // Takes the pieces that Assembly returns, in order.
   Channels process(Channels piece, bool last);
 
  private:
   std::optional<RunningGain> gain_;
   Resampler resampler_;
   std::vector<Resampler> resamplers_;
-  std::int64_t left_;  // samples still to come
+  std::int64_t left_;  // samples per channel that are still to come
 };
 
-// How many samples Assembly gives, at the model's rate.
+// How many samples per channel Assembly returns in all, at the model's rate.
 std::int64_t assembled_samples(const GenerateOptions& options, std::int64_t model_rate,
                                std::int64_t chunk_samples);
 

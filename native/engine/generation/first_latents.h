@@ -1,6 +1,6 @@
-// The first latents of requests that wait for their turn. Whoever decodes one decodes others of the
-// same model with it: the weights are read once for all of them, as they are for the later chunks
-// of a long request, and what comes out is the same bits.
+// The first latents of requests that wait for their turn. A request that decodes its first latent
+// also decodes those of other requests for the same model: the weights are then read from memory
+// once for all. The results have the same bits as when each request decodes its own.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,14 +18,14 @@
 
 namespace sda::engine {
 
-// One request's; shared by its owner and by whoever decodes it.
+// The first latent of one request, its owner. The owner and the request that decodes it share it.
 class FirstLatent {
  public:
   FirstLatent(const GenerateOptions& options, std::int64_t latent_dim,
               std::weak_ptr<Request> request)
       : options_(options), latent_dim_(latent_dim), request_(std::move(request)) {}
 
-  at::Tensor draw() const;  // [1, latent_dim]; may point into this object
+  at::Tensor draw() const;  // [1, latent_dim]; may refer to memory of this object
 
  private:
   friend class FirstLatents;
@@ -34,27 +34,30 @@ class FirstLatent {
   const GenerateOptions options_;
   const std::int64_t latent_dim_;
   const std::weak_ptr<Request> request_;
-  // Under the mutex of FirstLatents.
+  // Guarded by the mutex of FirstLatents.
   State state_ = State::kOpen;
   at::Tensor mel_;
 };
 
+// May be used from any thread.
 class FirstLatents {
  public:
-  // Those that wait; of the whole process, and never destroyed, as the scheduler.
+  // The process's only instance. Like the scheduler, it is never destroyed.
   static FirstLatents& shared();
 
+  // Offers the latent to other requests.
   void add(const Model& model, std::shared_ptr<FirstLatent> latent);
 
   enum class Claim {
-    kDecode,   // the owner is to decode it; nobody else will
-    kWait,     // somebody else decodes it, and will wake the owner
-    kDecoded,  // `mel` is set
+    kDecode,   // the owner must decode it; no other request will
+    kWait,     // another request decodes it and will wake the owner
+    kDecoded,  // another request has decoded it: `mel` is set
   };
+  // Asked by the owner.
   Claim claim(const Model& model, FirstLatent& latent, at::Tensor& mel);
 
-  // Others to be decoded with one's own, whoever has waited longest first. Those that are not given
-  // a mel before this goes are left to their owners.
+  // Latents of other requests, to be decoded together with one's own; the longest-waiting first.
+  // The destructor leaves each latent that was not given a mel to its owner.
   class Taken {
    public:
     explicit Taken(std::vector<std::shared_ptr<FirstLatent>> latents)
@@ -68,10 +71,10 @@ class FirstLatents {
    private:
     std::vector<std::shared_ptr<FirstLatent>> latents_;
   };
-  // At most `most`, and not the last `left`: other threads find something to do, too.
+  // Takes at most `most` latents and leaves at least `left`, so that other threads have work too.
   Taken take(const Model& model, std::size_t most, std::size_t left);
 
-  // When the owner ends.
+  // Called when the owner ends: no other request decodes the latent from now on.
   void withdraw(const Model& model, FirstLatent& latent);
 
  private:

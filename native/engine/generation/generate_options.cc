@@ -1,33 +1,45 @@
 #include "engine/generation/generate_options.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <sstream>
 
+#include "engine/generation/generation_limits.h"
 #include "engine/tensors.h"
 
 namespace sda::engine {
 namespace {
 
-constexpr double kMaxDuration = 60.0;
-constexpr std::array<std::int64_t, 3> kSampleRates = {44100, 48000, 96000};
-constexpr std::int64_t kMaxSteps = 100000;
-// Half a chunk: beyond it a chunk would fade into its successor's fade.
-constexpr std::int64_t kMaxOverlap = 24000;
-// All chunks are held before the peak is known; this many take under a gigabyte.
-constexpr std::int64_t kMaxChunks = 1024;
+// "1.5", where std::to_string gives "1.500000".
+std::string text(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+std::string text(std::int64_t value) { return std::to_string(value); }
 
-// Negated comparison, so that NaN is refused too.
-void check_range(const std::string& option, double value, double low, double high) {
-  if (!(value >= low && value <= high)) {
-    bad_argument(option, option + " must be from " + std::to_string(low) + " to " +
-                             std::to_string(high) + ", found " + std::to_string(value));
+template <typename T>
+void check_range(const std::string& option, T value, const limits::Range<T>& range) {
+  if (!range.contains(value)) {
+    bad_argument(option, option + " must be from " + text(range.min) + " to " + text(range.max) +
+                             ", found " + text(value));
   }
+}
+
+void check_sample_rate(std::int64_t rate) {
+  const auto& rates = limits::kSampleRates;
+  if (std::find(rates.begin(), rates.end(), rate) != rates.end()) return;
+  std::string allowed;
+  for (const std::int64_t known : rates) {
+    if (!allowed.empty()) allowed += known == rates.back() ? " or " : ", ";
+    allowed += text(known);
+  }
+  bad_argument("sample_rate", "sample_rate must be " + allowed + ", found " + text(rate));
 }
 
 void check_latent(const std::vector<float>& latent, std::int64_t latent_dim) {
   if (static_cast<std::int64_t>(latent.size()) != latent_dim) {
-    bad_argument("latent", "latent must have " + std::to_string(latent_dim) +
+    bad_argument("latent", "latent must have " + text(latent_dim) +
                                " values for this model, found " + std::to_string(latent.size()));
   }
   if (!std::all_of(latent.begin(), latent.end(), [](float v) { return std::isfinite(v); })) {
@@ -38,31 +50,23 @@ void check_latent(const std::vector<float>& latent, std::int64_t latent_dim) {
 }  // namespace
 
 void check_options(const GenerateOptions& options, std::int64_t latent_dim) {
-  if (!(options.duration_s > 0.0 && options.duration_s <= kMaxDuration)) {
-    bad_argument("duration_s", "duration_s must be above 0 and at most 60 seconds, found " +
-                                   std::to_string(options.duration_s));
+  // Written so that NaN is refused too.
+  if (!(options.duration_s > limits::kDurationAbove &&
+        options.duration_s <= limits::kDurationMax)) {
+    bad_argument("duration_s", "duration_s must be above " + text(limits::kDurationAbove) +
+                                   " and at most " + text(limits::kDurationMax) +
+                                   " seconds, found " + text(options.duration_s));
   }
-  if (std::find(kSampleRates.begin(), kSampleRates.end(), options.sample_rate) ==
-      kSampleRates.end()) {
-    bad_argument("sample_rate", "sample_rate must be 44100, 48000 or 96000, found " +
-                                    std::to_string(options.sample_rate));
-  }
-  if (options.overlap_samples < 0 || options.overlap_samples > kMaxOverlap) {
-    bad_argument("overlap_samples", "overlap_samples must be from 0 to " +
-                                        std::to_string(kMaxOverlap) + ", found " +
-                                        std::to_string(options.overlap_samples));
-  }
-  if (options.steps_between < 1 || options.steps_between > kMaxSteps) {
-    bad_argument("steps_between", "steps_between must be from 1 to " + std::to_string(kMaxSteps) +
-                                      ", found " + std::to_string(options.steps_between));
-  }
-  check_range("width", options.width, 0.0, 1.5);
-  check_range("depth", options.depth, 0.0, 1.0);
+  check_sample_rate(options.sample_rate);
+  check_range("overlap_samples", options.overlap_samples, limits::kOverlapSamples);
+  check_range("steps_between", options.steps_between, limits::kStepsBetween);
+  check_range("width", options.width, limits::kWidth);
+  check_range("depth", options.depth, limits::kDepth);
   if (options.latent) check_latent(*options.latent, latent_dim);
-  if (chunk_count(options) > kMaxChunks) {
-    bad_argument("steps_between", "steps_between: " + std::to_string(chunk_count(options)) +
-                                      " chunks for this duration are too many, at most " +
-                                      std::to_string(kMaxChunks));
+  if (chunk_count(options) > limits::kChunks.max) {
+    bad_argument("steps_between", "steps_between gives " + text(chunk_count(options)) +
+                                      " chunks for this duration, at most " +
+                                      text(limits::kChunks.max) + " are allowed");
   }
 }
 

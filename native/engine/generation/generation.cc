@@ -24,14 +24,14 @@
 namespace sda::engine {
 namespace {
 
-// Latents decoded together, of one request after its first or of several: the weights are read once
-// for all of them.
+// Latents that are decoded together, so that the weights are read once for all of them: the later
+// latents of one request, or the first latents of several requests.
 constexpr std::int64_t kDecodedTogether = 8;
-// Chunks that a device other than the CPU rebuilds together.
+// Chunks that a GPU decodes and rebuilds together.
 constexpr std::int64_t kRebuiltTogether = 32;
-// Pieces that wait to be taken, beside one for every thread: then no more are made.
+// The request pauses when this many pieces, plus one per thread, wait to be taken.
 constexpr std::int64_t kPiecesAhead = 2;
-// Seconds that are resampled between two looks at the cancel token.
+// Seconds of sound that are resampled between two checks of the cancel token.
 constexpr std::int64_t kStretchSeconds = 1;
 
 bool is_finite(const at::Tensor& mel) {
@@ -46,7 +46,8 @@ void check_finite(const at::Tensor& mel) {
   }
 }
 
-// Chunks are numbered in the order in which they are drawn: with two channels, left, right, left, …
+// Chunks are numbered in the order in which they are drawn. With two generated channels: left,
+// right, left, …
 class Generator final : public GenerationRequest {
  public:
   Generator(std::shared_ptr<const Model> model, std::shared_ptr<const Spectrogram> spectrogram,
@@ -61,7 +62,7 @@ class Generator final : public GenerationRequest {
 
   ~Generator() override { withdraw(); }
 
-  // Others may decode the first latent with theirs, from now on.
+  // From now on, other requests may decode the first latent together with theirs.
   void offer() {
     if (!parts_->on_cpu()) return;
     first_ = std::make_shared<FirstLatent>(options_, parts_->model->latent_dim(), weak_from_this());
@@ -79,7 +80,7 @@ class Generator final : public GenerationRequest {
     const std::int64_t under_way = drawn_ - taken_in_.load();
     if (drawn_ == total_ || under_way >= most_under_way()) return Next::kWait;
     if (streams()) {
-      // What is heard first is worth all threads.
+      // All threads help with the first chunk, so that the first sound comes early.
       if (drawn_ == channels_ && taken_in_.load() < channels_) return Next::kWait;
       if (pieces_out_.load() + under_way / channels_ >= most_pieces_ahead()) return Next::kWait;
     }
@@ -96,7 +97,7 @@ class Generator final : public GenerationRequest {
   }
 
  private:
-  // What a generation needs of the model, until it ends.
+  // The model and what belongs to it; released when the request ends.
   struct Parts {
     Parts(std::shared_ptr<const Model> the_model,
           std::shared_ptr<const Spectrogram> the_spectrogram, const GenerateOptions& options,
@@ -110,7 +111,7 @@ class Generator final : public GenerationRequest {
                          audio_format(*model, *spectrogram, options).frames);
     }
 
-    // Model::create and Spectrogram::create are the only makers of these.
+    // Model::create and Spectrogram::create make no other types than these.
     const ConvVae& vae() const { return static_cast<const ConvVae&>(*model); }
     const SpectrogramImpl& spectra() const {
       return static_cast<const SpectrogramImpl&>(*spectrogram);
@@ -121,7 +122,7 @@ class Generator final : public GenerationRequest {
     std::shared_ptr<const void> owner;
     std::shared_ptr<const Model> model;
     std::shared_ptr<const Spectrogram> spectrogram;
-    std::vector<LatentSource> sources;         // one a channel; made by the first draw
+    std::vector<LatentSource> sources;         // one per channel; made by the first draw
     std::vector<std::deque<at::Tensor>> mels;  // decoded ahead: [1, n_mels, frames]
     Assembly assembly;
     std::optional<Delivery> delivery;
@@ -171,7 +172,7 @@ class Generator final : public GenerationRequest {
     return Next::kTask;
   }
 
-  // False: another request is decoding it with its own.
+  // Returns false while another request decodes the latent together with its own.
   bool first_is_decoded() {
     at::Tensor mel;
     switch (FirstLatents::shared().claim(*parts_->model, *first_, mel)) {
@@ -183,13 +184,13 @@ class Generator final : public GenerationRequest {
         mel = decode_with_others(source(0).latent(0));
         break;
     }
-    source(0);  // makes the list that the mel goes into
+    source(0);  // creates parts_->mels
     parts_->mels[0].push_back(std::move(mel));
     return true;
   }
 
   at::Tensor decode_with_others(const at::Tensor& latent) {
-    // What is heard first doesn't wait for others' mels.
+    // A stream decodes its first latent alone, so that its first sound comes early.
     const std::int64_t most = streams() ? 0 : kDecodedTogether - 1;
     FirstLatents::Taken others = FirstLatents::shared().take(
         *parts_->model, static_cast<std::size_t>(most), static_cast<std::size_t>(threads() - 1));
@@ -205,7 +206,7 @@ class Generator final : public GenerationRequest {
     return mel;
   }
 
-  // The next chunk's mel. Where all latents are known, some more are decoded with it.
+  // The next chunk's mel. Where all latents are known, the following ones are decoded with it.
   at::Tensor decoded(std::int64_t channel, std::int64_t chunk) {
     LatentSource& latents = source(channel);
     std::deque<at::Tensor>& ahead = parts_->mels[static_cast<std::size_t>(channel)];
@@ -247,8 +248,8 @@ class Generator final : public GenerationRequest {
     return Next::kTask;
   }
 
-  // From any thread, in any order. Whoever brings what was missing puts together all that there
-  // is; the others leave theirs and go.
+  // Takes the wave of one chunk, from any thread and in any order. One thread at a time assembles
+  // all chunks that are complete up to here; other threads only store their wave and return.
   void take_in(std::int64_t number, std::vector<float> wave) {
     if (events_.progress) events_.progress(done_.fetch_add(1) + 1, total_);
     std::unique_lock lock(mutex_);
@@ -309,7 +310,7 @@ class Generator final : public GenerationRequest {
     events_.piece(std::move(interleaved));
   }
 
-  // What needs all of the sound.
+  // The steps that need the whole sound.
   void finish() {
     const std::int64_t from = parts_->config().sample_rate, to = options_.sample_rate;
     result_.sample_rate = to;
@@ -344,22 +345,22 @@ class Generator final : public GenerationRequest {
   std::optional<Parts> parts_;
   const GenerateOptions options_;
   GenerationEvents events_;
-  const std::int64_t channels_;  // that are generated
+  const std::int64_t channels_;  // number of generated channels
   const std::int64_t total_;     // chunks of all channels
   std::int64_t drawn_ = 0;
   std::shared_ptr<FirstLatent> first_;  // null on devices other than the CPU
 
   std::atomic<std::int64_t> done_{0};
-  std::atomic<std::int64_t> taken_in_{0};    // put together, in order
-  std::atomic<std::int64_t> pieces_out_{0};  // given and not taken yet
+  std::atomic<std::int64_t> taken_in_{0};    // chunks that are assembled
+  std::atomic<std::int64_t> pieces_out_{0};  // pieces that are given and not yet taken
   std::atomic<bool> assembled_{false};
 
-  std::mutex mutex_;                      // of what follows
-  std::deque<std::vector<float>> waves_;  // from number first_wave_ on; empty: not done yet
+  std::mutex mutex_;                      // guards the next three members
+  std::deque<std::vector<float>> waves_;  // chunks from first_wave_ on; empty if not done yet
   std::int64_t first_wave_ = 0;
   bool assembling_ = false;
 
-  Generation result_;  // whoever assembles
+  Generation result_;  // written by the thread that assembles
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// A request for sound: chunks are decoded and rebuilt side by side, and put together in order.
+// A request for sound: engine threads decode chunks and rebuild their waves in parallel; the waves
+// are put together in order.
 #pragma once
 
 #include <functional>
@@ -9,26 +10,28 @@
 
 namespace sda::engine {
 
-// All are called on engine threads, except `ended` (see Request::ended).
+// Callbacks. All are called on engine threads, except `ended` (see Request::ended).
 struct GenerationEvents {
-  // Chunks done, of all channels; from several threads at once.
+  // Number of chunks done, of all channels. Several threads may call it at the same time.
   std::function<void(std::int64_t done, std::int64_t total)> progress;
-  // For sound that is heard while it is made: the next samples, interleaved where there are two
-  // channels; one call at a time, in order. Then `ended` brings no audio, and kPeak isn't possible.
+  // Set for streaming: takes the next samples, interleaved where there are two channels. One call
+  // at a time, in order. `ended` then gets no audio, and the loudness must not be kPeak.
   std::function<void(std::vector<float> piece)> piece;
-  // Once: the result, or a failure. Nothing of the model is in use any more.
+  // Called once, with the result or a failure. The request no longer uses the model by then.
   std::function<void(Generation result, std::exception_ptr failure)> ended;
 };
 
 class GenerationRequest : public Request {
  public:
   using Request::Request;
-  // One of the pieces has been taken: work goes on as long as few are waiting to be.
+  // Reports that the receiver has taken a piece. The request pauses while many pieces wait to be
+  // taken. From any thread.
   virtual void piece_taken() = 0;
 };
 
-// Checks the options (kArgument with detail "option"); Scheduler::start starts it. `owner` is
-// let go before `ended`.
+// Checks the options (throws kArgument with detail "option"). Scheduler::start starts the request.
+// The request keeps `model`, `spectrogram` and `owner` alive until it calls `ended`, and releases
+// them before.
 std::shared_ptr<GenerationRequest> make_generation(std::shared_ptr<const Model> model,
                                                    std::shared_ptr<const Spectrogram> spectrogram,
                                                    const GenerateOptions& options,

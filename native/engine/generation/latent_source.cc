@@ -28,7 +28,7 @@ LatentSource::LatentSource(const GenerateOptions& options, std::int64_t latent_d
 
 at::Tensor LatentSource::latent(std::int64_t chunk) {
   if (!options_.latent) return path_[static_cast<std::size_t>(chunk)];
-  // The asked-for latent itself, then neighbours of it.
+  // The first chunk has the given latent; later chunks have random neighbours of it.
   const at::Tensor z =
       at::from_blob(const_cast<float*>(options_.latent->data()), {1, latent_dim_}, at::kFloat);
   return chunk == 0 ? z : z + at::randn({latent_dim_}, generator_, at::kFloat) * kJitter;

@@ -1,5 +1,5 @@
-// The random draws of one channel of a generation. Their order is part of the format: the same seed
-// must give the same sound as the Python program.
+// The random draws of one channel of a generation. Their order must not change: the same seed must
+// give the same sound as in the Python program.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -12,13 +12,14 @@
 
 namespace sda::engine {
 
+// Refers to `options`, which must outlive it. Used by one thread at a time.
 class LatentSource {
  public:
-  // Draws what is drawn before the first chunk.
+  // Makes the draws that come before the first chunk.
   LatentSource(const GenerateOptions& options, std::int64_t latent_dim, std::uint64_t seed);
 
-  // Latents are asked for once each and in order, and each chunk's phases between its latent and
-  // the next. Unless a latent is drawn only when its turn comes, the phases may come later.
+  // Call latent() once per chunk, in order, and phases() once per chunk after its latent and before
+  // the next one. Where knows_all_latents(), latents may be taken ahead of the phases.
   at::Tensor latent(std::int64_t chunk);                      // [1, latent_dim]
   at::Tensor phases(std::int64_t bins, std::int64_t frames);  // [1, bins, frames] complex64
   bool knows_all_latents() const { return !options_.latent; }

@@ -14,7 +14,7 @@ namespace {
 
 constexpr float kBatchNormEpsilon = 1e-5F;  // BatchNorm2d's default
 
-// What a layer reads and what it writes, kept from one decode to the next.
+// Buffers for a layer's input and output, one pair per thread, kept from one decode to the next.
 class Activations {
  public:
   static float* get(std::size_t which, std::int64_t floats) {
@@ -51,7 +51,7 @@ ConvDecoder::ConvDecoder(const VaeShape& shape, const VaeWeights& weights)
     for (std::int64_t out = 0; out < layer.outputs; ++out) {
       layer.bias.push_back(weights.deconvs[i].bias.data[out]);
       if (i == weights.deconv_norms.size()) continue;
-      // In float32, as torch's normalisation has them.
+      // Computed in float32, as torch's batch normalisation does.
       const BatchNorm& norm = weights.deconv_norms[i];
       const auto of = [out](const Parameter& parameter) { return parameter.data[out]; };
       const float scale =
@@ -64,8 +64,8 @@ ConvDecoder::ConvDecoder(const VaeShape& shape, const VaeWeights& weights)
 
 void ConvDecoder::decode(const float* z, std::int64_t items, float* mel,
                          const CancelToken& cancel) const {
-  // An item a thread where there are several, since its activations then stay in that thread's
-  // caches; the rows of one where there is one.
+  // Several items: each thread decodes whole items, so that an item's activations stay in that
+  // thread's caches. One item: the threads share its rows.
   parallel_for(items, [&](std::int64_t item) {
     cancel.throw_if_cancelled();
     decode_item(z + item * shape_.latent_dim, mel + item * shape_.n_mels * shape_.frames);
@@ -87,7 +87,8 @@ void ConvDecoder::decode_item(const float* z, float* mel) const {
   finish(x, mel);
 }
 
-// The fully connected layer. Its outputs are [channel, pixel]; what follows wants [pixel, channel].
+// The fully connected layer. Its outputs are [channel, pixel]; the next layer reads
+// [pixel, channel].
 void ConvDecoder::project(const float* z, float* x) const {
   const std::int64_t pixels = shape_.small_height * shape_.small_width;
   const std::int64_t channels = shape_.features() / pixels;

@@ -1,5 +1,5 @@
-// The ConvVAE's decoder on the CPU, with kernels of our own: the same bits whatever the processor
-// and however many threads, and no dispatch in between.
+// The ConvVAE's decoder on the CPU, with the project's own kernels: the same bits on every
+// processor and with any number of threads, and no operator dispatch between layers.
 #pragma once
 
 #include <array>
@@ -11,8 +11,8 @@
 
 namespace sda::engine {
 
-// Immutable. Refers to the fully connected layer's weights, which must outlive it; the others are
-// rearranged into memory of its own.
+// Immutable: any number of threads may decode at once. Refers to the fully connected layer's
+// weights, which must outlive it. Copies the other weights in another order.
 class ConvDecoder {
  public:
   ConvDecoder(const VaeShape& shape, const VaeWeights& weights);
@@ -21,12 +21,12 @@ class ConvDecoder {
   void decode(const float* z, std::int64_t items, float* mel, const CancelToken& cancel) const;
 
  private:
-  // A 3×3 transposed convolution of stride 2, then normalisation: each output pixel sums one, two
-  // or four of the nine taps.
+  // A 3×3 transposed convolution of stride 2, then batch normalisation. Each output pixel is a sum
+  // over one, two or four of the nine taps.
   struct Layer {
     std::int64_t inputs, outputs;
     std::vector<float> taps;                // [3, 3, inputs, outputs]
-    std::vector<float> bias, scale, shift;  // of each output; the last layer has a bias only
+    std::vector<float> bias, scale, shift;  // one per output; the last layer has only a bias
   };
 
   void decode_item(const float* z, float* mel) const;
@@ -34,7 +34,7 @@ class ConvDecoder {
   // x: [height, width, inputs] → y: [2 height, 2 width, outputs], rectified.
   static void widen(const Layer& layer, const float* x, std::int64_t height, std::int64_t width,
                     float* y);
-  // The last layer's one channel, through the sigmoid and cropped.
+  // The last layer, which has one channel; then the sigmoid, cropped to the mel's size.
   void finish(const float* x, float* mel) const;
 
   VaeShape shape_;

@@ -1,5 +1,5 @@
-// The inner loops of the decoder. Sums are fused multiply-adds in a fixed order, several outputs
-// side by side, so they have the same bits on every processor.
+// The inner loops of the decoder. Each sum is a sequence of fused multiply-adds in a fixed order,
+// so it has the same bits on every processor; vectors hold the sums of several outputs.
 #pragma once
 
 #include <cstdint>
@@ -14,22 +14,23 @@ struct TransposedConv {
   const float* bias;
   const float* scale;
   const float* shift;
-  std::int64_t inputs, outputs;  // outputs a multiple of 32
+  std::int64_t inputs, outputs;  // outputs is a multiple of 32
 };
 
 // Output rows 2·row and 2·row + 1 of max(0, (conv(x) + bias)·scale + shift): a transposed
-// convolution with stride 2, padding 1 and output padding 1, on x [height, width, inputs] → y [2
-// height, 2 width, outputs].
+// convolution with stride 2, padding 1 and output padding 1, on x [height, width, inputs] →
+// y [2 height, 2 width, outputs].
 void transposed_conv_row(const TransposedConv& layer, const float* x, std::int64_t row,
                          std::int64_t height, std::int64_t width, float* y);
 
-// The same for one output channel and without what follows the sums: taps [3, 3, inputs], inputs a
-// multiple of 8; `out` has the two rows.
+// The same convolution for one output channel, without bias, scale, shift and max: taps is
+// [3, 3, inputs], inputs is a multiple of 8, and `out` gets the two rows.
 void transposed_conv_row_of_one(const float* taps, std::int64_t inputs, const float* x,
                                 std::int64_t row, std::int64_t height, std::int64_t width,
                                 float* out);
 
-// The same, compiled for any processor, for those with AVX2 and FMA, and for those with AVX-512.
+// The functions above call one of these three versions: `plain` runs on any processor, `fma` needs
+// AVX2 and FMA, `avx512` needs AVX-512.
 #define SDA_DECLARE_KERNELS                                                                  \
   float dot(const float* a, const float* b, std::int64_t count);                             \
   void transposed_conv_row(const TransposedConv& layer, const float* x, std::int64_t row,    \

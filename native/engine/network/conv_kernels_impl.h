@@ -1,6 +1,6 @@
-// The decoder's inner loops, compiled once per instruction set: each file that includes this names
-// the namespace they go to. Nothing else that is inline may come in here, lest the linker take code
-// for one processor as everybody's.
+// The decoder's inner loops, compiled once per instruction set. Each file that includes this one
+// defines SDA_KERNELS, the namespace of its version. Include nothing here that has other inline
+// functions: the linker keeps one copy of each, which might need AVX-512 on every processor.
 #include <cstdint>
 
 #include "engine/multiversion.h"
@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kWide = 8;
 
-// Eight sums side by side.
+// Eight sums, one per vector lane.
 struct Lanes {
 #if defined(__FMA__)
   __m256 v = _mm256_setzero_ps();
@@ -25,7 +25,7 @@ struct Lanes {
   SDA_INLINE void add_product(const float* a, const float* b) {
     v = _mm256_fmadd_ps(_mm256_loadu_ps(a), _mm256_loadu_ps(b), v);
   }
-  // max(0, (v + bias) · scale + shift), each step rounded, as torch does
+  // max(0, (v + bias) · scale + shift), each step rounded as in torch
   SDA_INLINE void store_rectified(const float* bias, const float* scale, const float* shift,
                                   float* to) const {
     const __m256 y = _mm256_add_ps(
@@ -55,7 +55,7 @@ struct Lanes {
 #endif
 };
 
-// As many outputs side by side as a register holds: which ones go together changes nothing of any.
+// As many outputs as a register holds. Which outputs share a register does not change their values.
 #if defined(__AVX512F__)
 constexpr int kOutputs = 16;
 
@@ -81,13 +81,13 @@ SDA_INLINE float total(const float (&v)[kWide]) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-// One of the input pixels that an output pixel sums, and its tap. Null: past the edge.
+// An input pixel that an output pixel sums over, and the tap that it is multiplied by.
 struct Tap {
-  std::int64_t index;  // in [3, 3]
-  std::int64_t down, right;
+  std::int64_t index;        // of the tap in [3, 3]
+  std::int64_t down, right;  // offset of the input pixel from (i, j)
 };
 
-// Output pixel (2i + odd_row, 2j + odd_column) of input pixel (i, j).
+// Indexed by 2 · odd_row + odd_column: the taps of output pixel (2i + odd_row, 2j + odd_column).
 constexpr Tap kTaps[4][4] = {
     {{4, 0, 0}},
     {{5, 0, 0}, {3, 0, 1}},
@@ -96,7 +96,7 @@ constexpr Tap kTaps[4][4] = {
 };
 constexpr int kTapCount[4] = {1, 2, 2, 4};
 
-// kPixels neighbouring pixels' sums of kSets times kOutputs outputs each.
+// Computes kSets · kOutputs outputs of kPixels neighbouring pixels.
 template <int kPixels, int kSets>
 SDA_INLINE void conv_tile(const TransposedConv& layer, const float* x, std::int64_t row,
                           std::int64_t column, std::int64_t height, std::int64_t width, int phase,

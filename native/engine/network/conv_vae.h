@@ -1,4 +1,4 @@
-// The convolutional VAE in inference: running statistics, no dropout.
+// The convolutional VAE for inference: batch normalisation uses running statistics; no dropout.
 #pragma once
 
 #include <mutex>
@@ -26,15 +26,15 @@ class ConvVae final : public Model {
   // [B, latent_dim], on the CPU → [B, n_mels, frames], on the weights' device.
   at::Tensor decode(const at::Tensor& z, const CancelToken& cancel) const;
 
-  // The same as [B, 1, n_mels, frames], out of whole-tensor operations, with `z` on the weights'
-  // device.
+  // The same by ATen's operators, with the result as [B, 1, n_mels, frames]. `z` must be on the
+  // weights' device.
   at::Tensor decode_aten(const at::Tensor& z, const CancelToken& cancel) const;
 
  private:
   VaeShape shape_;
   at::Device device_;
   VaeWeights weights_;
-  // Made when it is first needed: rearranging the weights takes longer than loading them.
+  // Made by the first decode: rearranging the weights takes longer than loading them.
   mutable std::once_flag decoder_made_;
   mutable std::optional<ConvDecoder> decoder_;
 };

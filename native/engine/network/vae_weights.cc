@@ -52,7 +52,7 @@ class Collector {
                        [&](const NamedTensor& tensor) { return tensor.name == name; });
   }
 
-  // Whether absent tensors are passed over from here on.
+  // While lenient, missing tensors are allowed.
   void set_lenient(bool lenient) { lenient_ = lenient; }
 
   void affine(const std::string& prefix, at::IntArrayRef shape, std::int64_t outputs,
@@ -81,7 +81,7 @@ class Collector {
 
  private:
   const NamedTensor* find(const std::string& name, at::IntArrayRef shape) {
-    // Files have them in our order: the search ends where it starts.
+    // Files usually store the tensors in this order, so the first comparison usually succeeds.
     for (std::size_t looked = 0; looked < state_.size(); ++looked) {
       const std::size_t i = next_;
       next_ = next_ + 1 == state_.size() ? 0 : next_ + 1;
@@ -118,7 +118,7 @@ class Collector {
                                 .make_tensor();
     at::Tensor tensor = view.to(at::kFloat).contiguous();
     if (!weights_.device.is_cpu()) {
-      // The copy from pinned memory overlaps with reading the next tensor.
+      // The copy from pinned memory runs while the next tensor is read.
       tensor = tensor.pin_memory().to(weights_.device, /*non_blocking=*/true);
     }
     parameter.data = tensor.data_ptr<float>();
@@ -126,7 +126,7 @@ class Collector {
     return parameter;
   }
 
-  // Counts training steps; of no use here, but its absence tells of a file that isn't one of ours.
+  // A counter of training steps. Inference does not use it, but a file without it is not a ConvVAE.
   void take_counter(const std::string& name) {
     const NamedTensor* source = find(name, {});
     if (source != nullptr && source->dtype != DType::kInt64) {
@@ -136,7 +136,7 @@ class Collector {
   }
 
   void keep(const std::shared_ptr<const void>& owner) {
-    // Neighbours usually lie in the same mapping or buffer.
+    // Tensors that follow each other usually share one mapping or buffer.
     if (weights_.owners.empty() || weights_.owners.back() != owner) {
       weights_.owners.push_back(owner);
     }
@@ -169,8 +169,8 @@ VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::De
   Collector collect(state, weights);
 
   weights.has_encoder = collect.has("encoder.fc_mu.weight");
-  // The Python program strips a decoder-only file of its encoder's head, and leaves the rest or
-  // not.
+  // In a decoder-only file, the Python program leaves out the encoder's last layers, and sometimes
+  // all of the encoder.
   collect.set_lenient(!weights.has_encoder);
   for (std::size_t i = 0; i < weights.convs.size(); ++i) {
     const std::int64_t inputs = kEncoderChannels[i];

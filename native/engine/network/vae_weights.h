@@ -1,4 +1,4 @@
-// The ConvVAE's tensors: their names, their shapes, and how a state dict becomes them.
+// The ConvVAE's tensors: their names and shapes, and reading them from a state dict.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,8 +11,8 @@
 
 namespace sda::engine {
 
-// float32, row-major, on the weights' device. No at::Tensor: to make two dozen takes as long as the
-// rest of loading a model.
+// float32, row-major, on the weights' device; VaeWeights::owners owns the memory. Not an
+// at::Tensor: making two dozen of these takes as long as the rest of loading a model.
 struct Parameter {
   float* data = nullptr;
   std::int64_t numel = 0;
@@ -26,7 +26,7 @@ struct Affine {
   Parameter weight, bias;
 };
 
-// What the layers need to know about a model's geometry.
+// The sizes that the layers' shapes follow from.
 struct VaeShape {
   VaeShape(std::int64_t latent_size, const SpectrogramConfig& config);
 
@@ -49,15 +49,15 @@ struct VaeWeights {
   std::array<BatchNorm, 3> deconv_norms;
 
   at::Device device = at::kCPU;
-  std::vector<std::shared_ptr<const void>> owners;  // of the parameters' memory
+  std::vector<std::shared_ptr<const void>> owners;  // own the parameters' memory
   std::int64_t bytes = 0;
 
-  // A view for ATen, good while the weights are.
+  // A view for ATen, valid as long as these weights live.
   at::Tensor tensor(const Parameter& parameter, at::IntArrayRef shape) const;
 };
 
-// Throws kSchema with detail "tensor" for a name, shape or element type that doesn't belong.
-// float32 tensors on the CPU stay where they are; nothing is copied but other types and strides.
+// Throws kSchema with detail "tensor" for an unexpected name, shape or element type. On the CPU,
+// row-major float32 tensors are not copied: the result shares ownership of their memory.
 VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::Device device);
 
 }  // namespace sda::engine

@@ -8,17 +8,17 @@
 namespace sda::engine {
 namespace {
 
-// Samples that one way back yields, at least; and no fewer than it goes for nothing.
+// A block has at least this many samples, and at least look_ahead_ samples.
 constexpr std::int64_t kSmallestBlock = 8192;
 
-// What is left of the state that a way back began with, in the block that it is for.
+// The part of the backward pass's start state that is left where its block begins.
 constexpr double kForgotten = 1e-20;
 
-// Of a filter that never forgets, as near its limit as any rate brings it.
+// The longest look-ahead, for a filter with a pole next to the unit circle.
 constexpr double kLongestLookAhead = 1e9;
 
 std::int64_t look_ahead_of(const std::vector<Biquad>& sections) {
-  double radius = 0.0;  // of the outermost pole; all come in conjugate pairs
+  double radius = 0.0;  // of the outermost pole; poles come in conjugate pairs
   for (const Biquad& q : sections) radius = std::max(radius, std::sqrt(q.a2));
   const double samples = std::log(kForgotten) / std::log(radius);
   return static_cast<std::int64_t>(std::min(samples, kLongestLookAhead));
@@ -46,7 +46,7 @@ ZeroPhaseFilter::ZeroPhaseFilter(std::vector<Biquad> sections)
       look_ahead_(look_ahead_of(sections_)),
       block_(std::max(kSmallestBlock, look_ahead_)) {}
 
-// All sections over one sample.
+// Filters one sample through all sections.
 inline double ZeroPhaseFilter::step(std::vector<State>& states, double x) const {
   for (std::size_t s = 0; s < sections_.size(); ++s) {
     const Biquad& q = sections_[s];
@@ -59,14 +59,14 @@ inline double ZeroPhaseFilter::step(std::vector<State>& states, double x) const 
   return x;
 }
 
-// What the sections hold after an endless constant input; a gain of 1 passes it on unchanged.
+// The state after an endless constant input. Each section passes it on unchanged: its gain is 1.
 std::vector<ZeroPhaseFilter::State> ZeroPhaseFilter::settled(double level) const {
   std::vector<State> states;
   for (const Biquad& q : sections_) states.push_back({(1.0 - q.b0) * level, (q.b2 - q.a2) * level});
   return states;
 }
 
-// Over the extension: the signal point-reflected about its first sample.
+// Filters the extension, which is the signal point-reflected about its first sample.
 void ZeroPhaseFilter::begin(std::int64_t edge) {
   edge_ = edge;
   begun_ = true;
@@ -112,7 +112,7 @@ void ZeroPhaseFilter::finish(std::vector<float>& out) {
   }
 }
 
-// Gives the samples up to `end`, on the way back from `from`.
+// The backward pass from `from`: appends the samples before `end` to `out`.
 void ZeroPhaseFilter::go_back(std::int64_t end, std::int64_t from, std::vector<float>& out) {
   std::vector<State> states = settled(forward_[from - 1]);
   for (std::int64_t i = from; i-- > end;) step(states, forward_[i]);

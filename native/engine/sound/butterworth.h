@@ -1,5 +1,5 @@
-// Zero-phase Butterworth low-pass, as scipy.signal.butter and sosfiltfilt give it, on sound that
-// comes piece by piece.
+// Zero-phase Butterworth low-pass for sound that comes piece by piece, with the results of
+// scipy.signal.butter and sosfiltfilt.
 #pragma once
 
 #include <cstdint>
@@ -17,17 +17,19 @@ struct Biquad {
 // Hz. Every section has a gain of 1 at 0 Hz.
 std::vector<Biquad> butterworth_low_pass(int order, double cutoff, double sample_rate);
 
-// Forward and backward over the signal (Gustafsson's start values for constant input, odd extension
-// by 3 · (2 · sections + 1) samples or what the signal has), in double precision.
+// Filters forwards, then backwards, in double precision. The start values are Gustafsson's for a
+// constant input. Both ends get an odd extension of 3 · (2 · sections + 1) samples, or fewer where
+// the signal is shorter.
 //
-// The way back begins anew for every block, so far behind it that what it began with has died away
-// to less than a rounding error. So the result is that of going back from the very end, it can be
-// had long before that, and it doesn't depend on the pieces.
+// The backward pass runs block by block. For each block it starts so far behind the block's end
+// that the effect of its start values is smaller than a rounding error. So the result equals that
+// of one backward pass from the end of the signal, is available long before the end, and does not
+// depend on how the signal is cut into pieces.
 class ZeroPhaseFilter {
  public:
   explicit ZeroPhaseFilter(std::vector<Biquad> sections);
 
-  // Both append to `out` what is finished.
+  // Both append the finished samples to `out`.
   void push(const float* samples, std::size_t count, std::vector<float>& out);
   void finish(std::vector<float>& out);
 
@@ -43,14 +45,14 @@ class ZeroPhaseFilter {
   void go_back(std::int64_t end, std::int64_t from, std::vector<float>& out);
 
   std::vector<Biquad> sections_;
-  std::int64_t edge_;        // samples of the extension at either end
-  std::int64_t look_ahead_;  // samples behind a block from which the way back begins
+  std::int64_t edge_;        // length of the extension at either end, in samples
+  std::int64_t look_ahead_;  // the backward pass starts this many samples behind a block
   std::int64_t block_;
   bool begun_ = false;
-  std::vector<float> start_;     // until there are enough for the extension
-  std::vector<float> latest_;    // the last edge + 1 samples, for the other extension
-  std::vector<State> states_;    // of the way forward
-  std::vector<double> forward_;  // what has come and is not given yet
+  std::vector<float> start_;     // the first samples, until they suffice for the extension
+  std::vector<float> latest_;    // the last edge + 1 samples, for the extension at the end
+  std::vector<State> states_;    // of the forward pass
+  std::vector<double> forward_;  // output of the forward pass that is not finished yet
 };
 
 }  // namespace sda::engine

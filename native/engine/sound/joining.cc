@@ -12,8 +12,8 @@ Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
   Fade fade;
   for (std::int64_t i = 0; i < overlap; ++i) {
     if (joint == Joint::kPython) {
-      // The halves of numpy.hanning(2·overlap), which is symmetric; the Python program fades the
-      // old chunk in and the new one out, and same-sound mode follows it.
+      // The two halves of numpy.hanning(2·overlap), which is symmetric. The Python program fades
+      // the old chunk in and the new chunk out; this mode gives the same sound.
       const double last = static_cast<double>(2 * overlap - 1);
       const auto hanning = [&](std::int64_t n) {
         return 0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * static_cast<double>(n) / last);
@@ -21,7 +21,7 @@ Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
       fade.tail.push_back(static_cast<float>(hanning(i)));
       fade.head.push_back(static_cast<float>(hanning(overlap + i)));
     } else {
-      // Squares that add up to 1: uncorrelated chunks keep their loudness through the joint.
+      // The squares add up to 1, so uncorrelated chunks keep their loudness through the joint.
       const double angle =
           std::numbers::pi / 2.0 * (static_cast<double>(i) + 0.5) / static_cast<double>(overlap);
       fade.tail.push_back(static_cast<float>(std::cos(angle)));
@@ -33,7 +33,7 @@ Joiner::Fade Joiner::make_fade(std::int64_t overlap, Joint joint) {
 
 void Joiner::append(const float* chunk, std::int64_t count, std::vector<float>& out) {
   const std::int64_t shared = std::min(static_cast<std::int64_t>(held_.size()), count);
-  // Nearly always the same; and not needed at all for a single chunk.
+  // The length is nearly always the same. A single chunk needs no fade at all.
   if (static_cast<std::int64_t>(fade_.tail.size()) != shared) fade_ = make_fade(shared, joint_);
   float* const tail = held_.data() + held_.size() - shared;
   for (std::int64_t i = 0; i < shared; ++i) {

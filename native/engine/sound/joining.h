@@ -1,4 +1,4 @@
-// Putting generated chunks end to end, as they come.
+// Joins generated chunks as they come.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,13 @@
 
 namespace sda::engine {
 
-// Fades the last and first `overlap` samples of neighbours (or as many as there are) into each
-// other. What the next chunk may still change is held back.
+// Fades the last `overlap` samples of each chunk into the first of the next (or fewer, where a
+// chunk is shorter). Holds back the samples that the next chunk may still change.
 class Joiner {
  public:
   Joiner(std::int64_t overlap, Joint joint);
 
-  // Both append to `out` what will not change any more.
+  // Both append to `out` the samples that will not change any more.
   void append(const float* chunk, std::int64_t count, std::vector<float>& out);
   void finish(std::vector<float>& out);
 
@@ -26,8 +26,8 @@ class Joiner {
 
   std::int64_t overlap_;
   Joint joint_;
-  Fade fade_;                // the last one that was needed
-  std::vector<float> held_;  // the last `overlap` samples, or all while there are fewer
+  Fade fade_;                // the fade that was last used
+  std::vector<float> held_;  // the last `overlap` samples, or all samples if there are fewer
 };
 
 }  // namespace sda::engine

@@ -31,7 +31,7 @@ void RunningGain::process(std::vector<std::vector<float>>& channels) {
     const float needed = kPeakTarget / peak;
     gain_ = gain_ == 0.0F ? needed : std::min(gain_, needed);
   }
-  // What was held is silent as long as there was no gain: then it doesn't matter.
+  // While there was no gain, the held samples are silent, so any gain will do.
   const float from = before == 0.0F ? gain_ : before;
   for (std::size_t c = 0; c < channels.size(); ++c) {
     std::vector<float> heard = std::move(held_[c]);

@@ -9,8 +9,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// Counted from the lowest, so that cutting off the fraction rounds. A float times a power of two is
-// exact, and so are the sums with what lies half-way.
+// The level, counted from the lowest one, so that truncating the value plus 0.5 rounds it. In
+// double precision, the product of a float and a power of two is exact, and so is the sum.
 template <int bits>
 std::uint32_t level(float sample) {
   constexpr double kScale = std::uint32_t{1} << (bits - 1);
@@ -18,7 +18,7 @@ std::uint32_t level(float sample) {
   return static_cast<std::uint32_t>(std::clamp(exact, 0.0, 2 * kScale - 1));
 }
 
-// The uppermost bit is the sign.
+// Flipping the uppermost bit turns a level into a signed integer.
 template <int bits>
 void encode(const float* samples, std::size_t count, std::uint8_t* out) {
   constexpr std::uint32_t kSign = std::uint32_t{1} << (bits - 1);
@@ -28,7 +28,7 @@ void encode(const float* samples, std::size_t count, std::uint8_t* out) {
   }
 }
 
-// The difference is 0 for what is finite, and no number for the rest.
+// x − x is 0 if x is finite, and NaN otherwise.
 bool are_finite(const float* samples, std::size_t count) {
   bool finite = true;
   for (std::size_t i = 0; i < count; ++i) finite &= samples[i] - samples[i] == 0;

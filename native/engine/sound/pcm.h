@@ -1,4 +1,4 @@
-// Samples as WAV files have them.
+// Samples in the formats of WAV files.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,9 @@ constexpr std::size_t bytes_per_sample(PcmFormat format) {
   return static_cast<std::size_t>(format) / 8;
 }
 
-// Little-endian. Integers are the nearest of [-1, 1), of two the upper; what is beyond is the last
-// one. False, and `out` is of no use, when a sample is not finite.
+// Writes `count` samples to `out`, little-endian. Integer formats round to the nearest level,
+// halves upwards, and clamp to [-1, 1). Returns false if a sample is not finite; `out` is then
+// undefined.
 bool encode_pcm(const float* samples, std::size_t count, PcmFormat format, std::uint8_t* out);
 
 }  // namespace sda::engine

@@ -1,4 +1,4 @@
-// Figures about finished audio.
+// Measures finished audio.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,9 @@
 
 namespace sda::engine {
 
-// Signal-to-noise ratio out of whole 10 ms frames (RMS over all channels above 0.01 is signal, the
-// rest noise; powers averaged over each), and clipping at |x| ≥ 0.999 over all channels' samples.
+// The signal-to-noise ratio compares 10 ms frames: a frame with an RMS over all channels above 0.01
+// is signal, any other is noise; the ratio is that of their mean powers. A sample with |x| ≥ 0.999
+// counts as clipped.
 Quality measure_quality(const std::vector<std::vector<float>>& audio, std::int64_t sample_rate);
 
 }  // namespace sda::engine

@@ -26,8 +26,8 @@ Resampler::Resampler(std::int64_t from, std::int64_t to)
   phases_ = std::move(phases);
 }
 
-// Hann-windowed sinc, cut off at `base` of `from` samples, for the output sample that lies at
-// `position` (in input samples from the start of its frame).
+// The Hann-windowed sinc of one output sample. `position` is the sample's place, in input samples
+// from the start of its frame; `base` / `from` is the cutoff as a share of the input rate.
 Resampler::Phase Resampler::make_phase(double position, double from, double base) {
   const double reach = kZeroCrossings * from / base;
   Phase phase{static_cast<std::int64_t>(std::ceil(position - reach)), {}};
@@ -53,7 +53,8 @@ void Resampler::push(const float* samples, std::size_t count, std::vector<float>
     const Phase& phase = (*phases_)[n % to_];
     return n / to_ * from_ + phase.first + static_cast<std::int64_t>(phase.taps.size());
   };
-  std::int64_t end = std::max(given_, (known - from_) * to_ / from_);  // about there
+  // An estimate of the last sample whose input is known, then corrected.
+  std::int64_t end = std::max(given_, (known - from_) * to_ / from_);
   while (end > given_ && needs(end - 1) > known) --end;
   while (needs(end) <= known) ++end;
   give(end, out);
@@ -70,7 +71,7 @@ void Resampler::finish(std::vector<float>& out) {
   give((known * to_ + from_ - 1) / from_, out);
 }
 
-// Up to output sample `end`; what is not known of the input is silent.
+// Appends the output samples up to number `end`. Input samples that are not known count as 0.
 void Resampler::give(std::int64_t end, std::vector<float>& out) {
   const auto known = static_cast<std::int64_t>(input_.size());
   for (; given_ < end; ++given_) {

@@ -1,4 +1,4 @@
-// Band-limited resampling by a ratio of integers, of sound that comes piece by piece.
+// Band-limited resampling by a ratio of integers, for sound that comes piece by piece.
 #pragma once
 
 #include <cstdint>
@@ -9,21 +9,21 @@ namespace sda::engine {
 
 // Windowed-sinc interpolation (Smith, "Digital Audio Resampling Home Page") with
 // torchaudio.functional.resample's defaults: Hann window, six zero crossings on either side, cutoff
-// at 0.99 of the lower Nyquist frequency. Gives ⌈samples · to / from⌉ samples; rates in Hz. Equal
-// rates pass everything on as it is.
+// at 0.99 of the lower Nyquist frequency. Gives ⌈samples · to / from⌉ samples; rates are in Hz.
+// Equal rates leave the samples unchanged. One object per channel, used by one thread at a time.
 class Resampler {
  public:
   Resampler(std::int64_t from, std::int64_t to);
-  // Another channel's: shares the table.
+  // A resampler for another channel, which shares the table of taps.
   Resampler fresh() const { return Resampler(*this, Fresh{}); }
 
-  // Both append to `out` what can be had.
+  // Both append the finished samples to `out`.
   void push(const float* samples, std::size_t count, std::vector<float>& out);
   void finish(std::vector<float>& out);
 
  private:
-  // The taps of one output phase, the first of them `first` input samples from the phase's own
-  // frame.
+  // The taps of one output phase. The first tap applies to the input sample at `first`, counted
+  // from the start of the phase's frame of from_ samples.
   struct Phase {
     std::int64_t first;
     std::vector<float> taps;
@@ -37,9 +37,9 @@ class Resampler {
 
   std::int64_t from_, to_;  // in lowest terms
   std::shared_ptr<const std::vector<Phase>> phases_;
-  std::vector<float> input_;  // from sample `dropped_` on
+  std::vector<float> input_;  // input samples from number dropped_ on
   std::int64_t dropped_ = 0;
-  std::int64_t given_ = 0;
+  std::int64_t given_ = 0;  // output samples so far
 };
 
 }  // namespace sda::engine

@@ -1,4 +1,4 @@
-// Stereo out of mono, and depth, on sound that comes piece by piece.
+// Stereo from mono, and depth, for sound that comes piece by piece.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace sda::engine {
 
-// The signal as it was a while ago; silence before its beginning.
+// Delays a signal by a number of samples; the first outputs are 0.
 class Delay {
  public:
   explicit Delay(std::int64_t samples) : past_(static_cast<std::size_t>(samples)) {}
@@ -26,16 +26,17 @@ class Delay {
   std::size_t next_ = 0;
 };
 
-// - kStereo: a copy 15 ms late on the right, in mid-side form with the side scaled by `width`
-//   (0 … 1.5); two channels out of one
-// - kDualSeed: the two channels as they are, with a depth of 0.3
-// Both add one reflection to each channel, depth · 40 ms late at depth · 0.15 of the level; none
-// below a depth of 0.01. kMono changes nothing.
+// - kMono: leaves the channel unchanged
+// - kStereo: makes two channels from one. The right channel is 15 ms late; the side signal, half
+//   their difference, is scaled by `width`
+// - kDualSeed: keeps the two channels, with a depth of 0.3
+// kStereo and kDualSeed add one reflection to each channel, depth · 40 ms late at depth · 0.15 of
+// the level. A depth below 0.01 adds none.
 class Spatialiser {
  public:
   Spatialiser(SpatialMode mode, double width, double depth, std::int64_t sample_rate);
 
-  // In place: the next piece of each channel that is generated becomes that of each that is heard.
+  // In place: turns the next piece of each generated channel into that of each output channel.
   void process(std::vector<std::vector<float>>& channels);
 
  private:

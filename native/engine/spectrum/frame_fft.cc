@@ -6,9 +6,9 @@
 
 #include <new>
 
-// MKL's DFTI interface as libtorch_cpu exports it; LibTorch ships no header for it. Weak: a
-// LibTorch without MKL leaves the pointers null. ATen would build a new plan for every call, which
-// costs as much as a dozen frames.
+// MKL's DFTI interface, which libtorch_cpu exports and LibTorch ships no header for. The symbols
+// are weak: with a LibTorch without MKL they are null. ATen builds a new plan for every call, which
+// takes as long as a dozen frames.
 #if defined(__linux__) && defined(__x86_64__)
 extern "C" {
 long DftiCreateDescriptor_s_1d(void** descriptor, int domain, long length) __attribute__((weak));
@@ -47,7 +47,7 @@ std::shared_ptr<void> make_descriptor(std::int64_t size) {
   void* handle = nullptr;
   if (DftiCreateDescriptor_s_1d(&handle, kReal, static_cast<long>(size)) != 0) return nullptr;
   std::shared_ptr<void> descriptor(handle, [](void* owned) { DftiFreeDescriptor(&owned); });
-  // One thread inside a transform: the frames are what is spread over threads.
+  // Each transform runs on one thread: the threads share the frames.
   const bool ready = DftiSetValue(handle, kConjugateEvenStorage, kComplexComplex) == 0 &&
                      DftiSetValue(handle, kPlacement, kNotInplace) == 0 &&
                      DftiSetValue(handle, kBackwardScale, 1.0 / static_cast<double>(size)) == 0 &&
@@ -75,9 +75,9 @@ FrameFft::FrameFft(std::int64_t size) : size_(size), mkl_(make_descriptor(size))
 void FrameFft::forward(const float* frame, std::complex<float>* spectrum) const {
 #ifdef SDA_HAS_DFTI
   if (mkl_ != nullptr) {
-    // MKL takes its input as non-const but leaves it alone when not in place.
+    // MKL takes a non-const input, but does not write to it unless the transform is in place.
     if (DftiComputeForward(mkl_.get(), const_cast<float*>(frame), spectrum) != 0) {
-      throw std::bad_alloc();  // of a committed plan, only its work space can fail
+      throw std::bad_alloc();  // a committed plan can only fail to allocate its work space
     }
     return;
   }

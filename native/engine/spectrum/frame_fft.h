@@ -1,4 +1,5 @@
-// Real FFTs of many frames: MKL's own interface where LibTorch carries MKL, ATen elsewhere.
+// Real FFTs of single frames: by MKL's own interface where LibTorch contains MKL, by ATen
+// elsewhere.
 #pragma once
 
 #include <complex>
@@ -7,7 +8,7 @@
 
 namespace sda::engine {
 
-// Immutable after construction; any number of threads may transform at once.
+// Immutable after construction: any number of threads may transform at once.
 class FrameFft {
  public:
   explicit FrameFft(std::int64_t size);
@@ -23,7 +24,7 @@ class FrameFft {
 
  private:
   std::int64_t size_;
-  std::shared_ptr<void> mkl_;  // a committed DFTI descriptor; null: ATen does the work
+  std::shared_ptr<void> mkl_;  // a committed DFTI descriptor; null where ATen does the work
 };
 
 }  // namespace sda::engine

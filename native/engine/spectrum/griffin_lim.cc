@@ -12,13 +12,13 @@
 namespace sda::engine {
 namespace {
 
-// Samples of the wave that one piece of overlap-adding yields: with its parts of four frames it
-// stays in the first-level cache.
+// One piece of overlap-adding makes this many samples. They and their parts of four frames fit into
+// the first-level cache.
 constexpr std::int64_t kBlock = 1024;
 
 using Complex = std::complex<float>;
 
-// Windowed frames as rows of n_fft, and the wave that they add up to.
+// Windowed frames as rows of n_fft samples, and the wave that is their sum.
 class Frames {
  public:
   Frames(const Stft& stft, std::int64_t items, std::int64_t frames)
@@ -61,7 +61,7 @@ class Frames {
 
 constexpr auto kMomentum = static_cast<float>(kGriffinLimMomentum / (1.0 + kGriffinLimMomentum));
 
-// For windows of any size, frame by frame.
+// Griffin-Lim for windows of any size, frame by frame.
 class Reconstruction {
  public:
   Reconstruction(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase)
@@ -72,7 +72,7 @@ class Reconstruction {
     for (at::Tensor& spectrum : spectra_)
       spectrum = at::empty({rows, stft.bin_stride()}, at::kComplexFloat);
     spectra_[0].zero_();
-    // Bin-major as it was drawn, frame-major from here on.
+    // The phases were drawn bin by bin; the spectra are stored frame by frame.
     spectra_[1]
         .narrow(1, 0, stft.bins())
         .view({frames_.items(), frames_.frames(), stft.bins()})
@@ -102,7 +102,7 @@ class Reconstruction {
                                kMomentum, stft_.bins());
         synthesise(previous + offset, row);
       });
-      // What was rebuilt is the next round's past; the synthesised spectrum is used up.
+      // The rebuilt spectrum is the next iteration's previous one; the other is no longer needed.
       std::swap(previous, rebuilt);
     }
     frames_.join();

@@ -18,8 +18,8 @@ namespace {
 constexpr std::int64_t kUnscaled = 0;
 constexpr std::int64_t kDividedBySize = 2;
 
-// torch.stft and torch.istft without what they check on every call: on a GPU each of those checks
-// waits for all that is queued. Spectra are [B, frames, bins].
+// torch.stft and torch.istft without their checks: on a GPU, each of these checks waits until all
+// queued work is done. Spectra are [B, frames, bins].
 class DeviceStft {
  public:
   DeviceStft(const Stft& stft, std::int64_t frames, at::Device device)

@@ -10,11 +10,12 @@
 namespace sda::engine {
 namespace {
 
-constexpr std::int64_t kRow = 2 * kLanes;  // floats: real parts, then imaginary parts
-// Transforms up to here lie in the first-level cache (16 KiB) and are finished one by one.
+constexpr std::int64_t kRow = 2 * kLanes;  // floats per row: real parts, then imaginary parts
+// Transforms of up to this many rows fit into the first-level cache (16 KiB): each is finished
+// before the next begins.
 constexpr std::int64_t kInCache = 256;
 constexpr std::int64_t kSmallest = 64;
-constexpr std::size_t kAhead = 12;  // pairs
+constexpr std::size_t kAhead = 12;  // pairs between a prefetch and its use
 constexpr std::int64_t kLargest = std::int64_t{1} << 20;
 
 using V = float __attribute__((vector_size(kLanes * sizeof(float))));
@@ -76,7 +77,7 @@ SDA_INLINE void pair(float* rows) {
   store_row(rows + kRow, a - b);
 }
 
-// A whole transform of `n` rows, which lie in the cache; its own twiddles come first.
+// A whole transform of `n` rows that fit into the cache. twiddles[0] belongs to its first step.
 SDA_INLINE void split_all(float* rows, std::int64_t n, const float* const* twiddles) {
   std::int64_t length = n;
   for (; length >= 4; length /= 4, ++twiddles)
@@ -139,7 +140,7 @@ void place_all(std::int64_t n, std::int64_t first, std::int64_t frequency, std::
     place_all(n / parts, first + r * (n / parts), frequency + r * stride, stride * parts, places);
 }
 
-// Eight vectors of eight: element j of vector i becomes element i of vector j.
+// Transposes eight vectors of eight: element j of vector i becomes element i of vector j.
 SDA_INLINE void transpose(V (&v)[kLanes]) {
   V a[kLanes], b[kLanes];
   for (int i = 0; i < 4; ++i) {
@@ -212,7 +213,7 @@ SDA_MULTIVERSION void gather_split(const LaneFft& fft, const float* const* frame
                                    const float* window, float* rows) {
   const std::int64_t quarter = fft.half() / 4;
   const float* w = fft.outer_twiddles();
-  // Four rows of each quarter: eight samples of each frame make four rows.
+  // Four rows of each quarter at a time: eight samples of each frame make four rows.
   for (std::int64_t j = 0; j < quarter; j += 4) {
     V v[4][kLanes];
     for (int q = 0; q < 4; ++q) {
@@ -252,8 +253,8 @@ SDA_INLINE void place_samples(V samples, std::int64_t at, float* head, const Ove
   }
 }
 
-// Four rows of each quarter, through the last step: eight samples of each frame in each quarter of
-// the frames, windowed.
+// Does the last step on four rows of each quarter. v[q][lane] becomes eight windowed samples of a
+// frame's quarter q.
 SDA_INLINE void join_rows(const LaneFft& fft, const float* rows, const float* window,
                           std::int64_t j, V (&v)[4][kLanes]) {
   const std::int64_t quarter = fft.half() / 4;
@@ -280,7 +281,7 @@ SDA_INLINE void join_rows(const LaneFft& fft, const float* rows, const float* wi
   }
 }
 
-// Frames a quarter apart: samples that fall on each other come up together.
+// For a hop of a quarter frame: samples that are added to each other are computed together.
 SDA_MULTIVERSION void join_quarters(const LaneFft& fft, const float* rows, const float* window,
                                     const OverlapAdd& to) {
   for (std::int64_t j = 0; j < fft.half() / 4; j += 4) {
@@ -289,7 +290,7 @@ SDA_MULTIVERSION void join_quarters(const LaneFft& fft, const float* rows, const
     for (int lane = 0; lane < 3; ++lane)
       for (int q = 0; lane + q < 3; ++q)
         store(to.heads + lane * to.head_stride + (lane + q) * to.hop + 2 * j, v[q][lane]);
-    // From the earliest frame to the latest.
+    // Adds from the earliest frame to the latest.
     for (int at = 3; at < kLanes + 3; ++at) {
       V sum = v[3][at - 3];
       for (int lane = at - 2; lane <= at && lane < kLanes; ++lane) sum += v[at - lane][lane];
@@ -298,8 +299,8 @@ SDA_MULTIVERSION void join_quarters(const LaneFft& fft, const float* rows, const
   }
 }
 
-// From the last samples to the first: frames that are a multiple of a quarter apart are then added
-// from the earliest to the latest.
+// For any hop. Goes from the last samples to the first: frames whose distance is a multiple of a
+// quarter frame are then added from the earliest to the latest.
 SDA_MULTIVERSION void join_any(const LaneFft& fft, const float* rows, const float* window,
                                const OverlapAdd& to) {
   const std::int64_t quarter = fft.half() / 4;
@@ -325,7 +326,8 @@ void join_add(const LaneFft& fft, const float* rows, const float* window, const 
 }
 
 namespace {
-// The spectrum of real samples at k and at half − k, out of the complex transform's a and b there.
+// Takes the complex transform's values a at k and b at half − k. Gives the real samples' spectrum
+// there, low and high.
 SDA_INLINE void to_spectrum(C a, C b, float cosine, float sine, C& low, C& high) {
   const C even = {a.re + b.re, a.im - b.im};
   const C odd = times(C{a.im + b.im, b.re - a.re}, cosine, sine);
@@ -350,7 +352,7 @@ SDA_INLINE C advanced(C rebuilt, float* previous, V magnitude, float momentum) {
   const C before = load_row(previous);
   store_row(previous, rebuilt);
   const C a = {rebuilt.re - momentum * before.re, rebuilt.im - momentum * before.im};
-  // In the order that torch rounds in: the phase first, by the reciprocal of its length.
+  // Rounds in torch's order: first the phase, multiplied by the reciprocal of its length.
   const V reciprocal = 1.0F / (square_root(a.re * a.re + a.im * a.im) + 1e-16F);
   return {a.re * reciprocal * magnitude, a.im * reciprocal * magnitude};
 }
@@ -413,7 +415,7 @@ SDA_MULTIVERSION void advance(const LaneFft& fft, LaneFft::Group group, const fl
   if (group == LaneFft::kZero) {
     const C first = load_row(rows);
     const V none = {};
-    // Both are real: twice a half of each, as the window was halved.
+    // Both are real. Doubled, since the window was halved.
     const C zero = step(C{(first.re + first.im) * 2.0F, none}, 0);
     const C nyquist = step(C{(first.re - first.im) * 2.0F, none}, fft.half());
     store_row(rows, C{zero.re + nyquist.re, zero.re - nyquist.re});
@@ -426,7 +428,7 @@ SDA_MULTIVERSION void advance(const LaneFft& fft, LaneFft::Group group, const fl
     from_spectrum(low, low, p.cosine, p.sine, a, b);
     store_row(row, a);
   }
-  // Spectra come from the outer caches, and not in a row: what is soon needed is called for.
+  // Spectra come from the outer caches in no regular order, so the pairs to come are prefetched.
   const std::vector<LaneFft::Pair>& pairs = fft.pairs(group);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const LaneFft::Pair& p = pairs[i];

@@ -23,7 +23,7 @@ constexpr auto kMomentum = static_cast<float>(kGriffinLimMomentum / (1.0 + kGrif
 
 std::int64_t padded(std::int64_t floats) { return (floats + kPad - 1) / kPad * kPad; }
 
-// Floats on a cache line's boundary; one a thread, which grows to what it was asked for most.
+// A buffer of floats per thread, aligned to a cache line. It grows to the largest size asked for.
 class Scratch {
  public:
   static float* get(std::int64_t floats) {
@@ -45,9 +45,9 @@ class Scratch {
   std::int64_t size_ = 0;
 };
 
-// The wave, as blocks leave it: each has the samples that no earlier block has any part in, summed
-// up (its body, which its successor's first frames are still to be added to), and, frame by frame,
-// its part in those that the body of its predecessor ends with (its head).
+// The wave, stored block by block. A block overlaps with the end of its predecessor's body. Its
+// head holds its part of this overlap, one row per frame. Its body holds the sum of its frames over
+// the samples that follow; its successor's head is not yet added to it.
 struct Wave {
   at::Tensor bodies;  // [items · blocks, 8 · hop]
   at::Tensor heads;   // [items · blocks, lanes that reach into the head, head_stride]
@@ -122,8 +122,8 @@ class LaneReconstruction {
     parallel_for(items_ * blocks_, work);
   }
 
-  // A thread's space: rows, then a segment of the wave with room for what comes before it, then a
-  // silent frame.
+  // The layout of a thread's scratch buffer: the rows; a segment of the wave, with kPad samples
+  // before it; a silent frame.
   std::int64_t row_floats() const { return stft_.n_fft() * kLanes; }
   std::int64_t segment_samples() const { return (kLanes - 1) * hop_ + stft_.n_fft(); }
   float* scratch_rows() const {
@@ -132,7 +132,7 @@ class LaneReconstruction {
   float* segment_in(float* rows) const { return rows + row_floats() + kPad; }
   float* silence_in(float* rows) const { return segment_in(rows) + padded(segment_samples()); }
 
-  // Both come bin by bin; a block has kLanes frames of each bin, silent ones at the end.
+  // Reorders both from [bin][frame] to blocks of kLanes frames; missing frames become silent.
   void pack(const at::Tensor& magnitude, const at::Tensor& phase) const {
     const float* const loud = magnitude.const_data_ptr<float>();
     const auto* const turned =
@@ -166,13 +166,13 @@ class LaneReconstruction {
     return group == LaneFft::kZero ? kZero : group == LaneFft::kTwo ? kTwo : kOneAndThree;
   }
 
-  // Rows, but for the last step of their transform, to the wave.
+  // Takes rows before the last step of their inverse transform, and adds them up to the wave.
   void add_up(const float* rows, const Wave& wave, std::int64_t block) const {
     lanes::join_add(fft_, rows, scaled_window_.data(),
                     {hop_, head_, wave.head(block), wave.heads.size(2), wave.body(block)});
   }
 
-  // Where a block's frames begin in the wave.
+  // The sample of the wave at which a block's first frame begins.
   std::int64_t start_of(std::int64_t block) const {
     return block % blocks_ * kLanes * hop_ - stft_.n_fft() / 2;
   }
@@ -183,12 +183,13 @@ class LaneReconstruction {
       kernels::accumulate(frame + begin, to + begin, head_ - begin);
   }
 
-  // The wave under a block's frames, complete, in `segment`; and kPad samples before it where the
-  // block has a predecessor.
+  // Copies the complete wave under a block's frames to `segment`; and, where the block has a
+  // predecessor, up to kPad samples before it.
   void take_segment(const Wave& wave, std::int64_t block, float* segment) const {
     const std::int64_t own = kLanes * hop_, total = segment_samples();
     if (block % blocks_ > 0) {
-      // The predecessor's body ends with our head, before which it is complete.
+      // The predecessor's body ends with the samples of this block's head. Before these it is
+      // complete.
       const std::int64_t before = std::min(kPad, own - head_);
       const float* const end = wave.body(block - 1) + own;
       std::copy(end - head_ - before, end, segment - before);
@@ -251,12 +252,12 @@ class LaneReconstruction {
   const LaneFft& fft_;
   const std::int64_t hop_, head_;
   const std::int64_t items_, frames_, samples_;
-  const std::int64_t blocks_;  // of each item
+  const std::int64_t blocks_;  // per item
   const std::vector<float> envelope_;
   std::vector<float> scaled_window_;
   at::Tensor magnitude_;  // [items · blocks, bins, kLanes]
   at::Tensor previous_;   // [items · blocks, bins, 2, kLanes]: real parts, imaginary parts
-  Wave waves_[2];         // of the last iteration, and of this one
+  Wave waves_[2];         // iterations read one and write the other, in turn
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Griffin-Lim for windows of a power of two: eight frames at a time, which stay in the nearest
-// caches from the wave of one iteration to that of the next.
+// Griffin-Lim for windows whose size is a power of two. It handles eight frames at a time, which
+// stay in the first caches for a whole iteration, from wave to wave.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,11 +9,11 @@
 
 namespace sda::engine {
 
-// Whether these windows and this hop are among them: a block of eight frames must overlap with its
-// neighbours only.
+// Whether lane_griffin_lim supports this window and hop: a block of eight frames may overlap only
+// with the blocks before and after it.
 bool fits_lanes(const Stft& stft);
 
-// As griffin_lim, for a stft that fits.
+// As griffin_lim; fits_lanes(stft) must be true.
 at::Tensor lane_griffin_lim(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase,
                             const CancelToken& cancel);
 

@@ -23,20 +23,20 @@ namespace {
 
 constexpr std::int64_t kMaxBankElements = std::int64_t{1} << 24;
 
-// Below this share of a filter's own energy, what a pivot has left is rounding.
+// A pivot below this share of its filter's energy consists of rounding errors.
 constexpr double kSmallestPivot = 1e-10;
 
-// Relative to the largest eigenvalue of the Gram matrix: 1e-6 in singular values of the bank.
+// Relative to the largest eigenvalue of the Gram matrix. For the bank's singular values it is 1e-6.
 constexpr double kGramTolerance = 1e-12;
 
-// How long who waits for another's factorisation goes without looking at his cancel token.
+// How often a thread that waits for another thread's factorisation checks its cancel token.
 constexpr std::chrono::milliseconds kLookInterval{10};
 
 double hz_to_mel(double hz) { return 2595.0 * std::log10(1.0 + hz / 700.0); }
 
 // A⁺ = Qᵀ L⁻¹ of a matrix A = L Q with fewer rows than columns, all independent: [columns, rows],
-// double. The factors are those of LAPACK's sgelqf (Householder reflections in float32); what is
-// done with them is as exact as double is.
+// double. The factors are those of LAPACK's sgelqf (Householder reflections in float32); the
+// computation with them is in double precision.
 at::Tensor least_norm_inverse(const at::Tensor& matrix, const CancelToken& cancel) {
   const std::int64_t rows = matrix.size(0), columns = matrix.size(1);
   at::Tensor factors = matrix.clone();
@@ -65,7 +65,7 @@ at::Tensor least_norm_inverse(const at::Tensor& matrix, const CancelToken& cance
     v[i] = beta;
   }
 
-  // Row by row: L⁻¹ above, then the reflections from the last to the first on [L⁻¹; 0].
+  // First L⁻¹, row by row. Then the reflections, from the last to the first, on [L⁻¹; 0].
   at::Tensor inverse = at::zeros({columns, rows}, at::kDouble);
   double* const x = inverse.data_ptr<double>();
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -108,9 +108,9 @@ MelScale::MelScale(const SpectrogramConfig& config) : filters_(config.n_mels) {
   const std::int64_t bins = config.n_fft / 2 + 1;
   const std::int64_t mels = config.n_mels;
   if (bins * mels > kMaxBankElements) {
-    refuse_mels(mels, "of " + std::to_string(bins) + " bins are too large a bank");
+    refuse_mels(mels, "of " + std::to_string(bins) + " bins make a bank that is too large");
   }
-  // The float32 roundings of these tensors are part of the format: models were trained with them.
+  // These tensors must keep their float32 roundings: models were trained with them.
   const at::Tensor frequencies =
       at::linspace(0, static_cast<double>(config.sample_rate / 2), bins, at::kFloat);
   const at::Tensor mel_points = at::linspace(

@@ -1,4 +1,4 @@
-// The HTK mel filter bank, and both directions through it.
+// The HTK mel filter bank, and its inverse.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,16 +14,17 @@
 namespace sda::engine {
 
 // Triangular filters on 2595·log10(1 + f/700) (O'Shaughnessy 1987, as in HTK), no area
-// normalisation, with the float32 arithmetic of torchaudio.functional.melscale_fbanks. Immutable.
+// normalisation, with the float32 arithmetic of torchaudio.functional.melscale_fbanks. Any number
+// of threads may use one at once.
 class MelScale {
  public:
-  // Throws kSchema for a bank that float32 can't tell apart, or that is absurdly large.
+  // Throws kSchema if the bank is too large, or if float32 cannot tell two filters' corners apart.
   explicit MelScale(const SpectrogramConfig& config);
 
-  // Whether the filters are linearly independent; ones narrower than a bin are not.
+  // Whether the filters are linearly independent. Filters narrower than a bin are not.
   bool full_rank() const { return full_rank_; }
 
-  // One frame: n_fft/2 + 1 powers → n_mels values, `mel_stride` elements apart.
+  // For one frame: n_fft/2 + 1 powers → n_mels values, `mel_stride` elements apart.
   void forward(const float* power, float* mel, std::int64_t mel_stride) const;
   // The same for kLanes frames side by side: power [n_fft/2 + 1][kLanes] → mel [n_mels][kLanes].
   void forward_lanes(const float* power, float* mel) const;
@@ -31,12 +32,14 @@ class MelScale {
   // [B, n_mels, frames] → [B, n_fft/2 + 1, frames]: the least-squares spectrum of least norm,
   // clamped at 0.
   //
-  // By a float32 LQ factorisation (Golub and Van Loan, "Matrix Computations", 5.2) made once, with
-  // the roundings that torchaudio.transforms.InverseMelScale's solver has. A better one would not
-  // do: Griffin-Lim is chaotic, and turns the 1e-6 between this and a solution in double precision
-  // into an audibly other phase. Where filters depend on each other, and that solve is undefined,
-  // by the pseudo-inverse Aᵀ(AAᵀ)⁺ in double precision.
-  // The first call on a bank factorises it; cancelling that leaves it to the next.
+  // Where the bank has full rank, it uses a float32 LQ factorisation (Golub and Van Loan, "Matrix
+  // Computations", 5.2) with the roundings of torchaudio.transforms.InverseMelScale's solver. A
+  // more exact solution would give another sound: Griffin-Lim is chaotic, and turns the difference
+  // of 1e-6 into an audibly different phase. Otherwise that solver is undefined, and the
+  // pseudo-inverse Aᵀ(AAᵀ)⁺ in double precision is used.
+  //
+  // The first call factorises the bank, and other threads wait for it. If it is cancelled, the next
+  // call factorises.
   at::Tensor inverse(const at::Tensor& mel, const CancelToken& cancel) const;
 
   // [n_mels, n_fft/2 + 1]
@@ -55,15 +58,15 @@ class MelScale {
   std::vector<Filter> filters_;
   at::Tensor bank_;
   bool full_rank_;
-  // solve()'s, made when it is first needed: it takes longer than loading a model.
+  // The result of solve(). The first call makes it, since that takes longer than loading a model.
   at::Tensor solution(const CancelToken& cancel) const;
   at::Tensor solution_on(at::Device device, const CancelToken& cancel) const;
 
-  mutable std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // guards the members below
   mutable std::condition_variable solved_;
   mutable bool solving_ = false;
   mutable at::Tensor solution_;
-  mutable std::vector<at::Tensor> copies_;  // on other devices
+  mutable std::vector<at::Tensor> copies_;  // of solution_, on other devices
 };
 
 }  // namespace sda::engine

@@ -13,7 +13,7 @@ struct Cache {
   std::mutex mutex;
   std::list<std::pair<SpectrogramConfig, std::shared_ptr<const SpectralTables>>> recent;
 
-  // Under the mutex; null if they aren't kept.
+  // Call with the mutex held. Null if the configuration is not in the cache.
   std::shared_ptr<const SpectralTables> find(const SpectrogramConfig& config) {
     const auto found = std::find_if(recent.begin(), recent.end(),
                                     [&](const auto& entry) { return entry.first == config; });
@@ -24,7 +24,7 @@ struct Cache {
 };
 
 Cache& cache() {
-  static auto* const made = new Cache;  // outlives every thread that may still ask
+  static auto* const made = new Cache;  // never destroyed: threads may outlive static objects
   return *made;
 }
 
@@ -36,7 +36,8 @@ std::shared_ptr<const SpectralTables> SpectralTables::of(const SpectrogramConfig
     const std::lock_guard lock(kept.mutex);
     if (auto tables = kept.find(config)) return tables;
   }
-  // Not under the lock: a large bank takes its time. Two threads may both make it; either will do.
+  // Made without the lock, since a large bank takes long. If two threads make the same tables, both
+  // are valid.
   auto tables = std::make_shared<const SpectralTables>(config);
   const std::lock_guard lock(kept.mutex);
   kept.recent.emplace_front(config, tables);

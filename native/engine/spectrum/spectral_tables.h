@@ -1,5 +1,5 @@
 // The window, FFT plan and filter bank of a spectrogram configuration. Most models of a library
-// have the same one, and making it takes longer than loading a model does.
+// have the same configuration, and making the tables takes longer than loading a model.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,10 @@ struct SpectralTables {
   const Stft stft;
   const MelScale mel_scale;
 
-  // Those of the last few configurations are kept; safe to call from any thread.
+  // From any thread. A cache keeps the tables of the last few configurations and shares ownership
+  // with the callers.
   static std::shared_ptr<const SpectralTables> of(const SpectrogramConfig& config);
+  // Whether the cache has the tables.
   static bool known(const SpectrogramConfig& config);
 };
 

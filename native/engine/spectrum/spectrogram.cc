@@ -22,15 +22,15 @@
 namespace sda::engine {
 namespace {
 
-// Elements of the largest buffer one call may ask for (8 GiB of float32).
+// The most elements of a buffer that one call may allocate (8 GiB of float32).
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
 
-// Beyond it the spectrum, and then its sums, leave float32.
+// Above this value, the spectrum and its sums overflow float32.
 constexpr float kLargestMel = 80.0F;
 
 void check_work(std::int64_t items, std::int64_t frames, std::int64_t n_fft) {
   if (frames <= kMaxElements / n_fft && items <= kMaxElements / n_fft / frames) return;
-  throw Error(ErrorCode::kLimit, "too much at once: " + std::to_string(items) + " × " +
+  throw Error(ErrorCode::kLimit, "too much work for one call: " + std::to_string(items) + " × " +
                                      std::to_string(frames) + " frames of " +
                                      std::to_string(n_fft) + " samples");
 }
@@ -53,7 +53,7 @@ void SpectrogramImpl::raise_to_power(std::vector<float>& power) const {
   for (float& value : power) value = std::pow(value, static_cast<float>(config_.power / 2.0));
 }
 
-// Frames [first, first + count) of a wave → their columns of the mel.
+// Analyses frames [first, first + count) of a wave into their columns of the mel.
 void SpectrogramImpl::analyse_block(const float* wave, std::int64_t samples, std::int64_t first,
                                     std::int64_t count, float* mel, std::int64_t mel_stride) const {
   const LaneFft& fft = *stft_.lane_fft();
@@ -76,7 +76,7 @@ void SpectrogramImpl::analyse_block(const float* wave, std::int64_t samples, std
       mel[m * mel_stride + lane] = columns[static_cast<std::size_t>(m * kLanes + lane)];
 }
 
-// The same for one frame, of any size.
+// Analyses one frame of any size.
 void SpectrogramImpl::analyse_frame(const float* wave, std::int64_t samples, std::int64_t index,
                                     float* mel, std::int64_t mel_stride) const {
   std::vector<float> frame(static_cast<std::size_t>(stft_.n_fft()));
@@ -126,7 +126,7 @@ FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
 }
 
 at::Tensor SpectrogramImpl::magnitude_of(const at::Tensor& mel, const CancelToken& cancel) const {
-  // Exponentials in double precision: ATen's float ones differ from processor to processor.
+  // The exponential is in double precision: ATen's float32 one differs between processors.
   at::Tensor magnitude =
       mel_scale_.inverse(mel.clamp_min(0).to(at::kDouble).expm1_().to(at::kFloat), cancel);
   return config_.power == 2.0 ? magnitude.sqrt_() : magnitude.pow_(1.0 / config_.power);
@@ -138,7 +138,7 @@ at::Tensor SpectrogramImpl::rebuild(const at::Tensor& mel, const at::Tensor& pha
   const at::Tensor magnitude = magnitude_of(device_.is_mps() ? mel.cpu() : mel, cancel).to(device_);
   cancel.throw_if_cancelled();
   if (device_.is_cpu()) return griffin_lim(stft_, magnitude, phases, cancel);
-  // Copied from pinned memory while the spectrum is still being computed.
+  // The copy from pinned memory runs while the device computes the spectrum.
   const at::Tensor first =
       device_.is_cuda() ? phases.pin_memory().to(device_, true) : phases.to(device_);
   return griffin_lim_aten(stft_, magnitude, first, cancel).cpu();
@@ -154,8 +154,8 @@ FloatTensor SpectrogramImpl::mel_to_waveform(const FloatTensor& mel, std::uint64
   if (!at::isfinite(input).all().item<bool>())
     bad_argument("mel", "mel holds a value that is not finite");
   if (input.max().item<float>() > kLargestMel)
-    bad_argument("mel", "mel holds values too large to be a logarithm of a spectrum");
-  // Drawn on the CPU whatever the device, so that a seed means the same sound everywhere.
+    bad_argument("mel", "mel holds a value above 80, too large for the logarithm of a spectrum");
+  // Always drawn on the CPU, so that a seed gives the same sound on every device.
   at::Generator generator = make_cpu_generator(seed);
   const at::Tensor phases = at::rand({items, stft_.bins(), frames}, generator, at::kComplexFloat);
   return to_float_tensor(rebuild(input.to(device_), phases, cancel).unsqueeze(1));

@@ -21,8 +21,8 @@ class SpectrogramImpl final : public Spectrogram {
   FloatTensor mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,
                               const CancelToken& cancel) const override;
 
-  // [B, n_mels, frames] on this device; phases [B, bins, frames] complex64 on the CPU, the first
-  // guess → [B, samples] on the CPU.
+  // mel [B, n_mels, frames] on this device, and the first phases [B, bins, frames], complex64 on
+  // the CPU → [B, samples] on the CPU.
   at::Tensor rebuild(const at::Tensor& mel, const at::Tensor& phases,
                      const CancelToken& cancel) const;
 
@@ -44,7 +44,7 @@ class SpectrogramImpl final : public Spectrogram {
   const MelScale& mel_scale_;
 };
 
-// A generator of its own, seeded as torch.manual_seed seeds the default one.
+// A new generator, seeded as torch.manual_seed seeds the default generator.
 at::Generator make_cpu_generator(std::uint64_t seed);
 
 }  // namespace sda::engine

@@ -10,7 +10,7 @@
 namespace sda::engine {
 namespace {
 
-// torch.istft refuses a window envelope below this.
+// torch.istft refuses a window envelope below this value.
 constexpr float kSmallestEnvelope = 1e-11F;
 
 }  // namespace
@@ -26,7 +26,7 @@ Stft::Stft(std::int64_t n_fft, std::int64_t hop_length) : fft_(n_fft), hop_(hop_
 void Stft::check_reflection(std::int64_t samples) const {
   if (samples > n_fft() / 2) return;
   throw Error(ErrorCode::kArgument, "too short: " + std::to_string(samples) +
-                                        " samples, but windows of " + std::to_string(n_fft()) +
+                                        " samples; windows of " + std::to_string(n_fft()) +
                                         " need at least " + std::to_string(n_fft() / 2 + 1));
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a helper looks out for the next loop before it goes to sleep: longer than what lies
-// between two loops of one computation, and short enough not to be noticed.
+// How long a helper spins for the next loop before it goes to sleep: longer than the pause between
+// two loops of one computation, and short enough to cost little.
 constexpr std::chrono::microseconds kPatience{100};
 constexpr int kLooksBetweenClocks = 32;
 constexpr int kLooksBeforeYielding = 256;
@@ -26,7 +26,7 @@ inline void relax() {
 #endif
 }
 
-// Null on threads of others, and inside of a loop.
+// Null on threads that the scheduler does not own, and inside a loop.
 thread_local Team* current_team = nullptr;
 
 }  // namespace

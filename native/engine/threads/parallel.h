@@ -1,4 +1,4 @@
-// Loops that the engine's threads share.
+// Parallel loops on the engine's threads.
 #pragma once
 
 #include <array>
@@ -9,26 +9,26 @@
 
 namespace sda::engine {
 
-// An engine's thread with those that help it. Each thread of the scheduler's owns one; loops on
-// other threads run where they are.
+// An engine thread together with the threads that help with its loops. Each thread of the scheduler
+// owns one. A loop on any other thread runs on that thread alone.
 class Team {
  public:
-  // Calls piece(work, i) for each i < count, by the owner; returns when all have ended, and throws
-  // what the first failure threw.
+  // Calls piece(work, i) for each i < count, on the owner's thread and on the threads that help.
+  // Returns when all calls have ended. Rethrows the first exception of a call.
   using Piece = void (*)(const void* work, std::int64_t index);
   static void run(std::int64_t count, Piece piece, const void* work);
 
  private:
   friend class Scheduler;
 
-  // The owner's: where this thread's loops go to.
+  // Called on the owner's thread: from now on, this thread's loops run on this team.
   void enter();
-  // Around a task: only then does anybody help.
+  // Called before and after each task. Other threads help only in between.
   void begin_task() { working_.store(true, std::memory_order_relaxed); }
   void end_task();
 
-  // By another thread, which has been counted in helpers_: takes part in the owner's loops until
-  // `urgent` is above zero, the owner's task has ended, or no loop has come for a while.
+  // Called on another thread, which helpers_ must already count. Takes part in the owner's loops
+  // until `urgent` is above zero, the owner's task ends, or no loop is opened for a while.
   void help(const std::atomic<std::size_t>& urgent);
   bool wants_help() const;
   void wait_for_helpers() const;
@@ -42,16 +42,17 @@ class Team {
   void run_loop(std::int64_t count, Piece piece, const void* work);
   void take_part(std::size_t first_span, const std::atomic<std::size_t>* urgent);
 
-  // Odd while a loop is open. Who has come in and still finds the same number may take part; who
-  // closes the loop waits until nobody is inside.
+  // Odd while a loop is open. A helper first counts itself in inside_, then reads generation_
+  // again, and takes part only if the number is unchanged. The owner closes the loop, then waits
+  // until inside_ is zero.
   std::atomic<std::uint64_t> generation_{0};
   std::atomic<int> inside_{0};
   std::atomic<std::size_t> helpers_{0};
   std::atomic<bool> working_{false};
-  std::atomic<bool> looped_{false};  // in this task
+  std::atomic<bool> looped_{false};  // the current task has opened a loop
 
-  // Of the open loop. Each takes from its own span first, so that what it worked on in the last
-  // loop is still in its cache.
+  // The open loop. Each thread starts with its own span, so that the data of its last loop is still
+  // in its cache.
   Piece piece_ = nullptr;
   const void* work_ = nullptr;
   std::size_t span_count_ = 0;
@@ -60,8 +61,8 @@ class Team {
   std::exception_ptr failure_;
 };
 
-// Calls work(i) for each i < count, in any order, several at once where the engine has threads to
-// spare. To have the same bits however many there are, no sum may cross pieces.
+// Calls work(i) for each i < count, in any order, on as many threads as are free. Results must have
+// the same bits for every number of threads, so no sum may cross two pieces.
 template <typename Work>
 void parallel_for(std::int64_t count, const Work& work) {
   Team::run(
@@ -69,7 +70,7 @@ void parallel_for(std::int64_t count, const Work& work) {
       &work);
 }
 
-// The same by stretches of up to `grain` of [0, count): work(begin, end).
+// Splits [0, count) into stretches of up to `grain` and calls work(begin, end) for each.
 template <typename Work>
 void parallel_for(std::int64_t count, std::int64_t grain, const Work& work) {
   parallel_for((count + grain - 1) / grain, [&](std::int64_t piece) {

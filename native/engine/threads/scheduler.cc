@@ -1,30 +1,16 @@
 #include "engine/threads/scheduler.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <system_error>
 #include <thread>
 #include <utility>
 
-extern "C" {
-// Of the OpenMP runtime and the MKL that LibTorch itself runs on, where it has them.
-void omp_set_num_threads(int threads) __attribute__((weak));
-int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
-}
+#include "engine/threads/prepare_thread.h"
 
 namespace sda::engine {
 namespace {
 
 constexpr std::size_t kDefaultMaxRequests = 128;
-
-// LibTorch's own loops stay on the thread that asks for them. Both settings are this thread's
-// alone: at::set_num_threads would change them for the whole process.
-void keep_libtorch_on_this_thread() {
-  at::get_num_threads();  // its first call on a thread sets them
-  if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
-  if (MKL_Set_Num_Threads_Local != nullptr) MKL_Set_Num_Threads_Local(1);
-}
 
 }  // namespace
 
@@ -40,7 +26,7 @@ Scheduler::Scheduler()
 void Scheduler::configure(const Settings& settings) {
   const std::lock_guard lock(mutex_);
   settings_ = {std::clamp<std::size_t>(settings.threads, 1, kMaxThreads), settings.max_requests};
-  wake_.notify_all();  // those too many go
+  wake_.notify_all();  // surplus threads end
   if (!teams_.empty()) start_missing_thread();
 }
 
@@ -64,7 +50,7 @@ void Scheduler::start(std::shared_ptr<Request> request) {
     if (stopping_) started.cancel_->cancel();
     make_ready(started);
   }
-  // The token may have been cancelled before, or be from now on.
+  // The token may already be cancelled. If not, the hook runs when it is.
   started.cancel_->when_cancelled([this, weak = std::weak_ptr(request)] {
     if (const auto cancelled = weak.lock()) end_at_once(*cancelled);
   });
@@ -75,20 +61,21 @@ void Scheduler::start_thread() {
   auto team = std::make_unique<Team>();
   std::thread([this, mine = team.get()] {
     const std::unique_ptr<Team> owned(mine);
-    keep_libtorch_on_this_thread();
+    prepare_thread();
     owned->enter();
     run(*owned);
   }).detach();
   teams_.push_back(team.release());
 }
 
-// One thread starts the next, so that whoever came first waits for one only.
+// Each new thread starts the next one, so that the first request waits for a single thread to
+// start, not for all.
 void Scheduler::start_missing_thread() {
   if (teams_.size() >= settings_.threads) return;
   try {
     start_thread();
   } catch (const std::system_error&) {
-    // Those that there are will do all the work.
+    // The threads that already run do all the work.
   }
 }
 
@@ -139,9 +126,10 @@ void Scheduler::run(Team& team) {
     }
   }
   teams_.erase(std::find(teams_.begin(), teams_.end(), &team));
-  if (!ready_.empty()) wake_.notify_one();  // what this thread was woken for
+  // This thread may have been woken for a request: pass the wake-up on.
+  if (!ready_.empty()) wake_.notify_one();
   lock.unlock();
-  team.wait_for_helpers();  // nobody new can find it
+  team.wait_for_helpers();  // no new helper can find the team: it has left teams_
 }
 
 Team* Scheduler::team_to_help() {
@@ -150,7 +138,8 @@ Team* Scheduler::team_to_help() {
     if (!team->wants_help()) continue;
     if (fewest == nullptr || team->helpers_.load() < fewest->helpers_.load()) fewest = team;
   }
-  if (fewest != nullptr) fewest->helpers_.fetch_add(1);  // now, lest its owner go away
+  // Counted under the lock, so that the owner waits for this helper before it goes away.
+  if (fewest != nullptr) fewest->helpers_.fetch_add(1);
   return fewest;
 }
 
@@ -185,11 +174,11 @@ void Scheduler::give_turn(Lock& lock, Team& team) {
       } catch (...) {
         failure = std::current_exception();
       }
-      task = nullptr;  // what it held goes without the lock
+      task = nullptr;  // destroys the task's captures while the lock is not held
       lock.lock();
       if (failure) record(lock, request, failure);
       --request.running_;
-      // Its end may be what the request waits for.
+      // The request may be waiting for this task to end.
       if (request.state_ == Request::State::kWaiting)
         make_ready(request);
       else
@@ -211,7 +200,8 @@ void Scheduler::give_turn(Lock& lock, Team& team) {
 
 void Scheduler::record(Lock& lock, Request& request, std::exception_ptr failure) {
   if (!request.failure_) request.failure_ = std::move(failure);
-  // Nobody can end it meanwhile: it is being asked, or a task of it is counted as running.
+  // The request cannot end while the lock is released: either it is being asked for a task, or
+  // running_ counts one of its tasks.
   lock.unlock();
   request.cancel_->cancel();
   lock.lock();
@@ -228,7 +218,8 @@ void Scheduler::end_at_once(Request& request) {
   const bool ready = request.state_ == Request::State::kReady;
   const bool waiting = request.state_ == Request::State::kWaiting;
   if (request.running_ > 0 || !(ready || waiting)) {
-    // Whoever works on it will find out; what it waits for may never come.
+    // The thread that works on the request will see that it is cancelled. A waiting request is
+    // made ready, since the event that it waits for may never come.
     request.woken_ = true;
     if (waiting) make_ready(request);
     return;

@@ -1,6 +1,6 @@
-// The engine's threads and who gets them. Requests take turns, task by task, so that a short one
-// never waits for a long one to end; threads that no request has a task for help with the loops of
-// those that run (see parallel.h).
+// The engine's threads, and which request each one works on. Requests take turns task by task, so
+// that a short request never waits for a long one to end. A thread that finds no task helps with
+// the parallel loops of the tasks that run (see parallel.h).
 #pragma once
 
 #include <atomic>
@@ -22,13 +22,14 @@ namespace sda::engine {
 
 using Task = std::function<void()>;
 
-// Somebody's work, cut into tasks. The scheduler shares ownership until it has called ended().
+// A piece of work, cut into tasks. The scheduler shares ownership of it from start() until ended()
+// has returned.
 class Request : public std::enable_shared_from_this<Request> {
  public:
   enum class Next {
-    kTask,  // `task` is set; it may run beside earlier ones of this request
-    kWait,  // none now: ask again when a task of this request has ended, or after wake()
-    kEnd,   // no more
+    kTask,  // `task` is set; it may run at the same time as earlier tasks of this request
+    kWait,  // no task now: ask again when a task of this request has ended, or after wake()
+    kEnd,   // no further task
   };
 
   explicit Request(std::shared_ptr<CancelToken> cancel) : cancel_(std::move(cancel)) {}
@@ -39,12 +40,13 @@ class Request : public std::enable_shared_from_this<Request> {
   const CancelToken& cancel() const { return *cancel_; }
 
  protected:
-  // On an engine's thread, never on two at once; may do what has to be done in order. What this or
-  // a task throws ends the request and cancels its other tasks.
+  // Called on an engine thread, never on two at once, so it may do work that must be done in order.
+  // If this or a task throws, the request ends and its other tasks are cancelled.
   virtual Next next(Task& task) = 0;
 
-  // Once, when the last task has ended; on whichever thread that is, which is the canceller's for a
-  // request that nobody works on. `failure` is the first that was thrown, or null.
+  // Called once, when the last task has ended, on the thread that ran it. If no thread works on the
+  // request when it is cancelled, it is called on the cancelling thread. `failure` is the first
+  // exception that was thrown, or null.
   virtual void ended(std::exception_ptr failure) noexcept = 0;
 
  private:
@@ -52,38 +54,41 @@ class Request : public std::enable_shared_from_this<Request> {
   enum class State { kReady, kAsked, kWaiting, kEnding };
 
   std::shared_ptr<CancelToken> cancel_;
-  // Under the scheduler's mutex.
+  // Guarded by the scheduler's mutex.
   State state_ = State::kReady;
-  bool woken_ = false;  // while it was asked
-  int running_ = 0;     // tasks
+  bool woken_ = false;  // wake() was called, or a task ended, while next() ran
+  int running_ = 0;     // number of tasks that run
   std::exception_ptr failure_;
 };
 
 class Scheduler {
  public:
-  // Threads start on first use; never destroyed, since threads may outlive everything else.
+  // The only instance. Its threads start with the first request. It is never destroyed, since its
+  // threads may outlive static objects.
   static Scheduler& shared();
 
   struct Settings {
-    std::size_t threads;       // 1 to kMaxThreads; by default one a processor
-    std::size_t max_requests;  // under way or waiting; one more is kLimit
+    std::size_t threads;       // 1 to kMaxThreads; the default is one per processor
+    std::size_t max_requests;  // running and waiting requests; start() refuses more with kLimit
   };
   static constexpr std::size_t kMaxThreads = 64;
-  void configure(const Settings& settings);  // takes effect as threads come free
+  // From any thread. Surplus threads end after their current task.
+  void configure(const Settings& settings);
   Settings settings() const;
 
-  // Throws kLimit when there are too many requests, std::system_error when there is no thread and
-  // none can be started. After stop() the request ends here and now, cancelled.
+  // From any thread. Throws kLimit when there are too many requests, and std::system_error when no
+  // thread runs and none can be started. After stop(), the request is cancelled and ends before
+  // start() returns.
   void start(std::shared_ptr<Request> request);
 
-  // A request that said kWait may have a task now. From any thread.
+  // Asks a request again that has answered kWait. From any thread.
   void wake(Request& request);
 
-  // Wakes threads that sleep, when there are any: a loop has been opened.
+  // Wakes the sleeping threads, if any, to help with a loop that has just been opened.
   void call_for_help();
 
-  // Cancels every request and waits for all of them. For the end of the process: its exit handlers
-  // take LibTorch's static objects away, under any thread that still uses them.
+  // Cancels every request and waits until all have ended. Called before the process exits: its exit
+  // handlers destroy LibTorch's static objects, which no thread may use any more.
   void stop();
 
  private:
@@ -107,12 +112,12 @@ class Scheduler {
   Settings settings_;
   std::unordered_map<Request*, std::shared_ptr<Request>> requests_;
   std::deque<Request*> ready_;
-  std::atomic<std::size_t> ready_count_{0};  // ready_'s, for those without the mutex
-  std::vector<Team*> teams_;                 // of the threads that run
-  std::size_t idle_ = 0;
-  std::size_t ending_ = 0;             // requests whose ended() runs
-  std::atomic<bool> sleepers_{false};  // idle_ > 0 and nobody has called them yet
-  std::uint64_t calls_ = 0;
+  std::atomic<std::size_t> ready_count_{0};  // ready_.size(), readable without the mutex
+  std::vector<Team*> teams_;                 // one per running thread, which owns it
+  std::size_t idle_ = 0;                     // threads that sleep
+  std::size_t ending_ = 0;                   // requests whose ended() runs
+  std::atomic<bool> sleepers_{false};        // idle_ > 0 and no call_for_help() since
+  std::uint64_t calls_ = 0;                  // calls for help so far
   bool stopping_ = false;
 };
 

@@ -1,21 +1,15 @@
 // The index scanner and the text search, on texts that show each rule.
-#include <cstdio>
+#include <doctest/doctest.h>
+
 #include <string>
 
 #include "library/find_text.h"
 #include "library/index_scanner.h"
 
-namespace sda::library {
+using namespace sda;
+using namespace sda::library;
+
 namespace {
-
-int failed = 0;
-
-void check(bool holds, const char* what, int line) {
-  if (holds) return;
-  ++failed;
-  std::fprintf(stderr, "index_test.cc:%d: %s\n", line, what);
-}
-#define EXPECT(...) check((__VA_ARGS__), #__VA_ARGS__, __LINE__)
 
 std::string entry(const std::string& id, const std::string& loss = "0.5",
                   const std::string& tags = "[]") {
@@ -44,62 +38,88 @@ bool is_regular(const std::string& one) {
   return layout && layout->size() == kStride && layout->at(kFlags) != kOdd;
 }
 
-void scanner() {
-  const std::string text =
-      index(entry("a") + ",\n    " + entry("b", "NaN", "[\n        \"x\"\n      ]"));
-  const auto layout = scan(text);
-  EXPECT(layout && layout->size() == 2 * kStride);
-  if (layout) {
-    const std::uint32_t* first = layout->data();
-    const std::uint32_t* second = first + kStride;
-    EXPECT(text.substr(first[kEntryStart], first[kEntryEnd] - first[kEntryStart]) == entry("a"));
-    EXPECT(text.substr(second[kEntryStart], second[kKeyEnd] - second[kEntryStart]) == "\"b\"");
-    EXPECT(first[kFlags] == 0 && second[kFlags] == kNotFinite);
-  }
-  EXPECT(scan("{\n  \"version\": 1,\n  \"models\": {}\n}")->empty());
-
-  for (const char* loss :
-       {"0.0", "-0.0", "1", "Infinity", "-Infinity", "1.5e-300", "12345678901234567.0"})
-    EXPECT(is_regular(entry("a", loss)));
-  for (const char* loss :
-       {"", "01", "1.", ".5", "+1", "1e", "nan", "--1", "-", "\"1\"", "1 ", "0x1"})
-    EXPECT(!is_regular(entry("a", loss)));
-  for (const char* tags :
-       {"[", "[ ]", "[\"x\"]", "[\n        \"x\",\n      ]", "[\n        1\n      ]"})
-    EXPECT(!is_regular(entry("a", "1.0", tags)));
-  EXPECT(!scan(index(entry("a") + ",\n    " + entry("a"))));  // a key twice
-  EXPECT(!scan(index(entry("\\u0041"))));                     // not as Python writes it
-  EXPECT(!scan(index(entry("a")) + "\n"));
-  EXPECT(!scan(index(entry("a")).substr(0, 100)));
-  const auto mixed =
-      scan(index("\"odd\": 1,\n    " + entry("a") + ",\n    \"last\": [\n      2\n    ]"));
-  EXPECT(mixed && mixed->size() == 3 * kStride && mixed->at(kFlags) == kOdd);
-
-  // Cut anywhere: never more than what is there.
-  for (std::size_t size = 0; size < text.size(); ++size) {
-    const std::string cut(text, 0, size);
-    const auto found = scan(cut);
-    if (!found) continue;
-    for (std::size_t i = kEntryEnd; i < found->size(); i += kStride) EXPECT(found->at(i) <= size);
-  }
-}
-
-void search() {
-  const std::string all = std::string("one\0two\0", 8) + std::string("\0none\0", 6) + "one" + '\0';
-  const std::vector<std::uint32_t> starts = {0, 8, 14};
-  EXPECT(find_text(all, starts, "one") == std::vector<std::uint32_t>({0, 1, 2}));
-  EXPECT(find_text(all, starts, "two") == std::vector<std::uint32_t>({0}));
-  EXPECT(find_text(all, starts, "onetwo").empty());
-  EXPECT(find_text(all, starts, "").empty());
-  EXPECT(find_text("", {}, "x").empty());
+std::string two_entries() {
+  return index(entry("a") + ",\n    " + entry("b", "NaN", "[\n        \"x\"\n      ]"));
 }
 
 }  // namespace
-}  // namespace sda::library
 
-int main() {
-  sda::library::scanner();
-  sda::library::search();
-  if (sda::library::failed > 0) return 1;
-  std::puts("index_test: passed");
+TEST_CASE("the scanner notes where entries and keys lie, and which hold NaN") {
+  const std::string text = two_entries();
+  const auto layout = scan(text);
+  REQUIRE(layout.has_value());
+  REQUIRE(layout->size() == 2 * kStride);
+  const std::uint32_t* first = layout->data();
+  const std::uint32_t* second = first + kStride;
+  CHECK(text.substr(first[kEntryStart], first[kEntryEnd] - first[kEntryStart]) == entry("a"));
+  CHECK(text.substr(second[kEntryStart], second[kKeyEnd] - second[kEntryStart]) == "\"b\"");
+  CHECK(first[kFlags] == 0);
+  CHECK(second[kFlags] == kNotFinite);
+}
+
+TEST_CASE("an index without models has an empty layout") {
+  const auto layout = scan("{\n  \"version\": 1,\n  \"models\": {}\n}");
+  REQUIRE(layout.has_value());
+  CHECK(layout->empty());
+}
+
+TEST_CASE("numbers as json.dump writes them are regular") {
+  for (const char* loss :
+       {"0.0", "-0.0", "1", "Infinity", "-Infinity", "1.5e-300", "12345678901234567.0"}) {
+    CAPTURE(loss);
+    CHECK(is_regular(entry("a", loss)));
+  }
+}
+
+TEST_CASE("text that is no JSON number makes an entry odd") {
+  for (const char* loss :
+       {"", "01", "1.", ".5", "+1", "1e", "nan", "--1", "-", "\"1\"", "1 ", "0x1"}) {
+    CAPTURE(loss);
+    CHECK_FALSE(is_regular(entry("a", loss)));
+  }
+}
+
+TEST_CASE("tags in any other layout than json.dump's make an entry odd") {
+  for (const char* tags :
+       {"[", "[ ]", "[\"x\"]", "[\n        \"x\",\n      ]", "[\n        1\n      ]"}) {
+    CAPTURE(tags);
+    CHECK_FALSE(is_regular(entry("a", "1.0", tags)));
+  }
+}
+
+TEST_CASE("the scanner leaves an index with another frame or doubtful keys to the JSON parser") {
+  CHECK_FALSE(scan(index(entry("a") + ",\n    " + entry("a"))).has_value());  // a repeated key
+  // json.dump writes an "A" as itself.
+  CHECK_FALSE(scan(index(entry("\\u0041"))).has_value());
+  CHECK_FALSE(scan(index(entry("a")) + "\n").has_value());
+  CHECK_FALSE(scan(index(entry("a")).substr(0, 100)).has_value());
+}
+
+TEST_CASE("odd entries stand among regular ones") {
+  const auto mixed =
+      scan(index("\"odd\": 1,\n    " + entry("a") + ",\n    \"last\": [\n      2\n    ]"));
+  REQUIRE(mixed.has_value());
+  CHECK(mixed->size() == 3 * kStride);
+  CHECK(mixed->at(kFlags) == kOdd);
+}
+
+TEST_CASE("in an index cut at any byte no entry ends beyond the text") {
+  const std::string text = two_entries();
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    CAPTURE(size);
+    const auto found = scan(std::string(text, 0, size));
+    if (!found) continue;
+    for (std::size_t i = kEntryEnd; i < found->size(); i += kStride) CHECK(found->at(i) <= size);
+  }
+}
+
+TEST_CASE("find_text names each text that contains the sought one, once and in order") {
+  using Numbers = std::vector<std::uint32_t>;
+  const std::string all = std::string("one\0two\0", 8) + std::string("\0none\0", 6) + "one" + '\0';
+  const Numbers starts = {0, 8, 14};
+  CHECK((find_text(all, starts, "one") == Numbers{0, 1, 2}));
+  CHECK((find_text(all, starts, "two") == Numbers{0}));
+  CHECK(find_text(all, starts, "onetwo").empty());
+  CHECK(find_text(all, starts, "").empty());
+  CHECK(find_text("", {}, "x").empty());
 }

@@ -1,41 +1,38 @@
-// Exchanging the index while a program that takes no lock replaces it as well.
+// Exchanging the index, alone and while a program without a lock replaces it.
 #include "library/rename.h"
 
+#include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "library/file_identity.h"
 
-namespace sda::library {
+using namespace sda::library;
+
 namespace {
 
-int failed = 0;
-
-void check(bool holds, const char* what, int line) {
-  if (holds) return;
-  ++failed;
-  std::fprintf(stderr, "rename_test.cc:%d: %s\n", line, what);
-}
-#define EXPECT(...) check((__VA_ARGS__), #__VA_ARGS__, __LINE__)
-
+// A folder for this test's three files; the destructor removes both.
 struct Folder {
   std::string path;
   Folder() {
     char name[] = "/tmp/sda-rename-XXXXXX";
-    path = mkdtemp(name);
+    if (mkdtemp(name) == nullptr) throw std::runtime_error("cannot create a temporary folder");
+    path = name;
   }
   ~Folder() {
     for (const char* name : {"index", "ours", "theirs"}) ::unlink(at(name).c_str());
     ::rmdir(path.c_str());
   }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
   std::string at(const std::string& name) const { return path + "/" + name; }
 };
 
@@ -53,29 +50,40 @@ std::string identity(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 ? identity_of(info) : "";
 }
 
-void conditions(const Folder& folder) {
+}  // namespace
+
+TEST_CASE("exchange_names swaps only when the target is the expected file") {
+  const Folder folder;
   const std::string index = folder.at("index"), ours = folder.at("ours");
   put(index, "old");
   put(ours, "new");
   const std::string old = identity(index);
-  EXPECT(exchange_names(ours, index, identity(ours)) == Renamed::kTaken);
-  EXPECT(text(index) == "old" && text(ours) == "new");
+
+  CHECK(exchange_names(ours, index, identity(ours)) == Renamed::kTaken);
+  CHECK(text(index) == "old");
+  CHECK(text(ours) == "new");
+
   const Renamed outcome = exchange_names(ours, index, old);
-  if (outcome == Renamed::kUnsupported) return;
-  EXPECT(outcome == Renamed::kDone);
-  EXPECT(text(index) == "new" && text(ours) == "old");
-  EXPECT(same_content(identity(ours), old));
-  EXPECT(exchange_names(ours, index, std::nullopt) == Renamed::kDone);
-  EXPECT(text(index) == "old");
+  if (outcome == Renamed::kUnsupported) {
+    MESSAGE("this file system cannot exchange names");
+    return;
+  }
+  CHECK(outcome == Renamed::kDone);
+  CHECK(text(index) == "new");
+  CHECK(text(ours) == "old");
+  CHECK(same_content(identity(ours), old));
+
+  CHECK(exchange_names(ours, index, std::nullopt) == Renamed::kDone);
+  CHECK(text(index) == "old");
+
   ::unlink(index.c_str());
-  EXPECT(exchange_names(ours, index, old) == Renamed::kMissing);
-  EXPECT(text(ours) == "new");
+  CHECK(exchange_names(ours, index, old) == Renamed::kMissing);
+  CHECK(text(ours) == "new");
 }
 
-// Whatever comes between, the last of what the other one wrote is there in the end, unless ours
-// was made from it.
-void race(const Folder& folder) {
+TEST_CASE("an exchange that meets another writer never loses that writer's last file") {
   constexpr int kRounds = 100, kWrites = 12;
+  const Folder folder;
   const std::string index = folder.at("index"), ours = folder.at("ours");
   int taken = 0;
   for (int round = 0; round < kRounds; ++round) {
@@ -93,22 +101,17 @@ void race(const Folder& folder) {
     const std::string expected = identity(index);
     const Renamed outcome = exchange_names(ours, index, expected);
     writer.join();
-    if (outcome == Renamed::kUnsupported) return;
+    if (outcome == Renamed::kUnsupported) {
+      MESSAGE("this file system cannot exchange names");
+      return;
+    }
+    CAPTURE(round);
     const std::string last = std::to_string(kWrites), found = text(index);
-    if (outcome == Renamed::kDone) EXPECT(found == last || (found == "ours" && text(ours) == last));
-    if (outcome == Renamed::kTaken) EXPECT(found == last);
+    // After kDone, the other writer's last file either replaced ours or was swapped out by it.
+    const bool kept = found == last || (found == "ours" && text(ours) == last);
+    if (outcome == Renamed::kDone) CHECK(kept);
+    if (outcome == Renamed::kTaken) CHECK(found == last);
     taken += outcome == Renamed::kTaken ? 1 : 0;
   }
-  std::printf("rename_test: %d of %d exchanges met another writer\n", taken, kRounds);
-}
-
-}  // namespace
-}  // namespace sda::library
-
-int main() {
-  const sda::library::Folder folder;
-  sda::library::conditions(folder);
-  sda::library::race(folder);
-  if (sda::library::failed > 0) return 1;
-  std::puts("rename_test: passed");
+  MESSAGE(taken << " of " << kRounds << " exchanges met another writer");
 }

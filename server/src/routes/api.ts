@@ -10,12 +10,12 @@ import type { Action } from "../options.js";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** What a request of this route wants to do; default "read" */
+    /** Kind of the route's requests; default "read" */
     sdaAction?: Action;
   }
 }
 
-/** A Fastify instance whose routes are typed by their schemas. */
+/** A Fastify instance that types routes by their schemas. */
 export type Api = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression<RawServerDefault>,
@@ -24,7 +24,7 @@ export type Api = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** Bytes, for OpenAPI. */
+/** A response of bytes, as OpenAPI describes it. */
 export function binary(type: string, description: string) {
   return {
     description,

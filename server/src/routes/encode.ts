@@ -15,13 +15,13 @@ interface Encoded {
   positions: number[] | null;
 }
 
-/** Points of the latent space that sounds stand for. */
+/** The route that encodes a sound to points in the latent space. */
 export function encodeRoutes(api: Api, service: Service): void {
   const { facts, library, received, requests, work } = service;
   const { limits } = service.options;
 
   api.register(async (scope) => {
-    // The sound is read in its turn, and not before.
+    // Passes the body on unread: the handler reads it when its turn comes.
     scope.addContentTypeParser(WAV_TYPES, (_request, payload, done) => done(null, payload));
     (scope as unknown as Api).post(
       "/models/:id/encode",
@@ -29,9 +29,10 @@ export function encodeRoutes(api: Api, service: Service): void {
         config: { sdaAction: "generate" },
         schema: {
           operationId: "encode",
-          summary: "The latents of a sound, a second at a time, and the nearest slider positions",
+          summary: "Encodes a sound: latents for each second, and the nearest slider positions",
           description:
-            "A WAV file of up to 60 s. The mean of the chunks' mu and logvar is at the top, with its positions.",
+            "The body is a WAV file of at most 60 seconds. The top level of the response has the " +
+            "means of the chunks' mu and logvar, and the positions nearest to the mean mu.",
           tags: ["sound"],
           consumes: WAV_TYPES,
           params: ModelParams,
@@ -67,7 +68,7 @@ async function encode(given: MonoSound, model: LoadedModel, signal: AbortSignal)
   const sound = await atRate(given, sampleRate, signal);
   const chunks: (Encoded & { startS: number })[] = [];
   for (let start = 0; start < sound.length; start += sampleRate) {
-    const chunk = new Float32Array(sampleRate); // the last one ends in silence
+    const chunk = new Float32Array(sampleRate); // silence fills the last chunk
     chunk.set(sound.subarray(start, start + sampleRate));
     const waveform = new Tensor("float32", [1, 1, sampleRate], chunk);
     const mel = await model.spectrogram.waveformToMel(waveform, { signal });
@@ -98,7 +99,7 @@ function meanOf(vectors: readonly number[][]): Float32Array {
   );
 }
 
-/** Leaves the request as it is when that fails: its sender is to be answered. */
+/** Reads a body. On failure the request stays open, so that its sender gets a response. */
 function readBody(
   request: IncomingMessage,
   maxBytes: number,
@@ -108,7 +109,8 @@ function readBody(
   return new Promise((done, fail) => {
     const parts: Buffer[] = [];
     let size = 0;
-    const stall = () => refuse(new Problem(408, "ERR_TIMEOUT", "Nothing more of the file came."));
+    const stall = () =>
+      refuse(new Problem(408, "ERR_TIMEOUT", "No further bytes of the file arrived in time."));
     const timer = setTimeout(stall, stallTimeoutMs);
     const settle = (end: () => void) => {
       clearTimeout(timer);
@@ -132,11 +134,11 @@ function readBody(
 }
 
 function tooLarge(maxBytes: number): Problem {
-  const detail = `The WAV file is too large: ${maxBytes} bytes are taken at most.`;
+  const detail = `The WAV file is too large: the limit is ${maxBytes} bytes.`;
   return new Problem(413, "ERR_TOO_LARGE", detail);
 }
 
 function noEncoder(): Problem {
-  const detail = "This model has no encoder: it makes sound, but can't take any.";
+  const detail = "This model has no encoder, so it cannot encode sounds.";
   return new Problem(409, "ERR_SDA_ARGUMENT", detail);
 }

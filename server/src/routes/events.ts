@@ -3,7 +3,7 @@ import { EventsQuery, problems } from "../schemas.js";
 import type { Service } from "../service.js";
 import { type Api, binary } from "./api.js";
 
-/** What happens, as it happens. */
+/** The stream of server-sent events. */
 export function eventRoutes(api: Api, { events }: Service): void {
   api.get(
     "/events",
@@ -11,10 +11,11 @@ export function eventRoutes(api: Api, { events }: Service): void {
       exposeHeadRoute: false,
       schema: {
         operationId: "listen",
-        summary: "Server-sent events: library, progress (of requests that name clientId), health",
+        summary:
+          "Server-sent events: library, health, and progress of requests with this client id",
         tags: ["events"],
         querystring: EventsQuery,
-        response: { 200: binary("text/event-stream", "Without an end"), ...problems },
+        response: { 200: binary("text/event-stream", "A stream without an end"), ...problems },
       },
     },
     async (request, reply) => {
@@ -22,7 +23,7 @@ export function eventRoutes(api: Api, { events }: Service): void {
       reply.headers({
         "content-type": "text/event-stream; charset=utf-8",
         "cache-control": "no-store",
-        "x-accel-buffering": "no", // nginx would keep events back
+        "x-accel-buffering": "no", // otherwise nginx buffers the events
       });
       endWithConnection(stream, request.raw.socket);
       return reply.send(stream);

@@ -2,8 +2,10 @@ import { randomInt } from "node:crypto";
 import { addAbortSignal, Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import Negotiator from "negotiator";
 import {
   type BitDepth,
+  GENERATION_LIMITS,
   type GenerateOptions,
   type LoadedModel,
   melPicture,
@@ -27,21 +29,22 @@ import type { Service } from "../service.js";
 import { type Sound, soundId } from "../sounds.js";
 import type { Api } from "./api.js";
 
+/** Number of spans of a channel's peaks. */
 const SPANS = 1000;
-/** Wide enough for a page, and small enough for many in memory. */
+/** Pixels: wide enough for a page, and small enough to keep many pictures in memory. */
 const MEL_WIDTH = 1024;
-/** Seeds that are drawn here are easy to read, type and say. */
-const SEED_RANGE = 2 ** 32;
 const CLIENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 type Format = "wav" | "float32" | "json";
 
-/** Formats by their media types, in the order of preference where a client takes several. */
-const MEDIA_TYPES: readonly (readonly [Format, readonly string[]])[] = [
-  ["wav", ["audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/*", "*/*"]],
-  ["json", ["application/json"]],
-  ["float32", ["application/octet-stream"]],
-];
+/** Formats by media type. The first one wins where a client prefers none. */
+const FORMATS: Readonly<Record<string, Format>> = {
+  "audio/wav": "wav",
+  "application/json": "json",
+  "application/octet-stream": "float32",
+};
+/** Older names of audio/wav, which clients still send in `Accept`. */
+const OTHER_WAV_TYPES = /\baudio\/(x-wav|wave|vnd\.wave)(?=\s*(;|,|$))/gi;
 
 interface Job {
   service: Service;
@@ -53,7 +56,7 @@ interface Job {
   controller: AbortController;
 }
 
-/** Sound from a model. */
+/** The route that generates sound. */
 export function generateRoutes(api: Api, service: Service): void {
   const { facts, library, requests, work } = service;
   const { limits } = service.options;
@@ -63,12 +66,13 @@ export function generateRoutes(api: Api, service: Service): void {
     {
       config: { sdaAction: "generate" },
       preValidation: async (request) => {
-        // No body is a body without options.
+        // A request without a body uses the default options.
         if (request.body === undefined) request.body = {};
       },
       schema: {
         operationId: "generate",
-        summary: "Makes sound: as a WAV file or samples while it is made, or as JSON with pictures",
+        summary:
+          "Generates sound: a stream of WAV or float32 samples, or JSON about a finished sound",
         tags: ["sound"],
         params: ModelParams,
         querystring: GenerateQuery,
@@ -100,7 +104,7 @@ export function generateRoutes(api: Api, service: Service): void {
   );
 }
 
-/** The WAV file of a sound that is streamed can't be as loud as possible: its peak isn't known yet. */
+/** Sends the sound while it is generated. Loudness "peak" needs the whole sound first. */
 async function produce(job: Job, format: Format): Promise<void> {
   const { service, reply, file, options, bitDepth, controller } = job;
   if (format === "json") {
@@ -127,18 +131,18 @@ async function stream(job: Job, format: "wav" | "float32", model: LoadedModel): 
   const shape = model.audioFormat(options);
   const pieces = model.stream({ ...withProgress(job), signal: controller.signal });
   const bytes = format === "wav" ? wavStream(pieces, { ...shape, bitDepth }) : rawStream(pieces);
-  const first = await bytes.next(); // what fails at once fails while its status can still be told
+  const first = await bytes.next(); // an error of the first piece still gets its own status
   sendHeaders(job, format, shape, shape.frames);
   const { stallTimeoutMs } = service.options.limits;
   const body = Readable.from(paced(first, bytes, stallTimeoutMs, controller));
-  // Nobody may be asking for more, and then nobody would notice.
+  // A generator that waits for its reader does not notice an abort.
   addAbortSignal(controller.signal, body);
   reply.send(body);
   try {
     await finished(body);
     service.metrics.generated(shape.frames / shape.sampleRate);
   } catch {
-    // The status is out already: that the body ends too early is all that can be told, and Fastify does.
+    // The status is already sent. Fastify cuts the body short, which tells the client.
   }
 }
 
@@ -165,7 +169,7 @@ function sendHeaders(
   });
 }
 
-/** From memory where it is; otherwise it is made, and kept. */
+/** Returns the finished sound from memory, or generates and keeps it. */
 async function soundOf(job: Job): Promise<Sound> {
   const { service, file, options, controller } = job;
   const { signal } = controller;
@@ -213,30 +217,35 @@ function withProgress({ service, request, reply, options }: Job): GenerateOption
 }
 
 function toOptions(
-  { latent, seed = randomInt(SEED_RANGE), ...asked }: Omit<GenerateRequest, "bitDepth">,
+  { latent, seed = drawSeed(), ...asked }: Omit<GenerateRequest, "bitDepth">,
   maxDurationS: number,
 ): GenerateOptions & { seed: number } {
   const { durationS = 1, sliders } = asked;
   if (durationS > maxDurationS) {
-    throw badRequest("durationS", `durationS must be ${maxDurationS} seconds at most.`);
+    throw badRequest("durationS", `durationS must be at most ${maxDurationS} seconds.`);
   }
   if (latent !== undefined && sliders !== undefined) {
-    throw badRequest("sliders", "Give sliders or latent, not both.");
+    throw badRequest("sliders", "Send sliders or latent, not both.");
   }
   const options = { ...asked, seed } as GenerateOptions & { seed: number };
   if (latent === undefined) return options;
   const point = Float32Array.from(latent);
   if (!point.every(Number.isFinite)) {
-    throw badRequest("latent", "latent must be numbers that a float32 can hold.");
+    throw badRequest("latent", "latent must be finite numbers within the range of float32.");
   }
   return { ...options, latent: point };
 }
 
-/** What only the model can tell, in words. */
+function drawSeed(): number {
+  const { min, max } = GENERATION_LIMITS.drawnSeed;
+  return randomInt(min, max + 1);
+}
+
+/** Checks sliders and latent against the model. */
 function checkPoint({ sliders, latent }: GenerateOptions, model: LoadedModel): void {
   const { latentDim } = model.model;
   if (latent !== undefined && latent.length !== latentDim) {
-    throw badRequest("latent", `latent must be ${latentDim} numbers.`);
+    throw badRequest("latent", `latent must have ${latentDim} numbers.`);
   }
   if (sliders === undefined) return;
   const { analysis } = model;
@@ -253,24 +262,19 @@ function checkPoint({ sliders, latent }: GenerateOptions, model: LoadedModel): v
 
 /** @throws Problem 406 */
 function acceptedFormat(accept = "*/*"): Format {
-  const wanted = accept
-    .split(",")
-    .map((part) => part.split(";") as [string, ...string[]])
-    .filter(([, ...parameters]) => !parameters.some((p) => /^\s*q=0(\.0*)?\s*$/.test(p)))
-    .map(([type]) => type.trim().toLowerCase());
-  for (const type of wanted) {
-    const found = MEDIA_TYPES.find(([, types]) => types.includes(type));
-    if (found) return found[0];
-  }
-  const offered = "audio/wav, application/json, application/octet-stream";
-  throw new Problem(406, "ERR_NOT_ACCEPTABLE", `What can be had is ${offered}.`);
+  const headers = { accept: accept.replace(OTHER_WAV_TYPES, "audio/wav") };
+  const type = new Negotiator({ headers }).mediaType(Object.keys(FORMATS));
+  const format = type === undefined ? undefined : FORMATS[type];
+  if (format !== undefined) return format;
+  const offered = Object.keys(FORMATS).join(", ");
+  throw new Problem(406, "ERR_NOT_ACCEPTABLE", `The response can be ${offered}.`);
 }
 
 async function* rawStream(pieces: AsyncIterable<Float32Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) yield bytesOf(piece);
 }
 
-/** Little-endian, as all machines are that the engine runs on. */
+/** The bytes of samples: little-endian, because all platforms of the engine are. */
 function bytesOf(samples: Float32Array): Buffer {
   return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
 }

@@ -3,7 +3,7 @@ import { mayWrite } from "../security.js";
 import { type Service, VERSION } from "../service.js";
 import type { Api } from "./api.js";
 
-/** Whether the server works, and what a client may do with it. */
+/** Routes about the state of the server and the rights of the client. */
 export function healthRoutes(api: Api, service: Service): void {
   const { library, options } = service;
 
@@ -12,7 +12,7 @@ export function healthRoutes(api: Api, service: Service): void {
     {
       schema: {
         operationId: "getHealth",
-        summary: "Whether the library can be read",
+        summary: "State of the server",
         tags: ["server"],
         response: { 200: HealthSchema, 503: HealthSchema },
       },
@@ -45,7 +45,7 @@ export function healthRoutes(api: Api, service: Service): void {
     {
       schema: {
         operationId: "getSession",
-        summary: "What this client may do",
+        summary: "Rights and limits of this client",
         tags: ["server"],
         response: { 200: SessionSchema, ...problems },
       },

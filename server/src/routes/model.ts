@@ -12,7 +12,7 @@ import type { Service } from "../service.js";
 import { type Api, binary } from "./api.js";
 import { sendModel } from "./send-model.js";
 
-/** One model: what it is, what people say of it, its sliders and its file. */
+/** Routes of one model: its facts, its texts, its sliders and its file. */
 export function modelRoutes(api: Api, service: Service): void {
   const { facts, library, requests } = service;
   const { limits, modelsDir } = service.options;
@@ -24,7 +24,7 @@ export function modelRoutes(api: Api, service: Service): void {
     {
       schema: {
         operationId: "getModel",
-        summary: "A model",
+        summary: "Returns a model",
         tags: ["model"],
         params: ModelParams,
         response: { 200: ModelSchema, ...problems },
@@ -43,7 +43,7 @@ export function modelRoutes(api: Api, service: Service): void {
       config: { sdaAction: "write" },
       schema: {
         operationId: "updateModel",
-        summary: "Changes what people say of a model, in its file and in the library",
+        summary: "Changes name, description, tags or slider labels, in the file and in the library",
         tags: ["model"],
         params: ModelParams,
         body: ChangesBody,
@@ -52,7 +52,7 @@ export function modelRoutes(api: Api, service: Service): void {
     },
     (request, reply) => {
       const { id } = request.params;
-      // So that of two that start from the same state, one is told.
+      // One change of a model at a time: of two with the same If-Match, the second one gets 412.
       return changes.run(id, async () => {
         const before = await find(id);
         checkIfMatch(request, before.etag);
@@ -72,10 +72,10 @@ export function modelRoutes(api: Api, service: Service): void {
       config: { sdaAction: "write" },
       schema: {
         operationId: "deleteModel",
-        summary: "Deletes a model, its file and its entry",
+        summary: "Deletes a model: its file and its entry",
         tags: ["model"],
         params: ModelParams,
-        response: { 204: { type: "null", description: "It is gone" }, ...problems },
+        response: { 204: { type: "null", description: "The model is deleted" }, ...problems },
       },
     },
     (request, reply) => {
@@ -84,7 +84,7 @@ export function modelRoutes(api: Api, service: Service): void {
         if (request.headers["if-match"] !== undefined) {
           checkIfMatch(request, (await find(id)).etag);
         }
-        await library.current(); // 503 where the folder is missing
+        await library.current(); // 503 if the folder is missing
         const { signal } = requests.signal(request, reply, limits.timeoutMs);
         if (!(await deleteModel(id, modelsDir, { signal }))) throw notFound("model");
         return reply.code(204).send(null);
@@ -97,7 +97,7 @@ export function modelRoutes(api: Api, service: Service): void {
     {
       schema: {
         operationId: "getSliders",
-        summary: "What each slider can do",
+        summary: "Returns the sliders of a model",
         tags: ["model"],
         params: ModelParams,
         response: { 200: SlidersSchema, ...problems },
@@ -116,12 +116,12 @@ export function modelRoutes(api: Api, service: Service): void {
     {
       schema: {
         operationId: "getModelFile",
-        summary: "A model's file, or a part of it",
+        summary: "Returns a model's file, or a range of it",
         tags: ["model"],
         params: ModelParams,
         response: {
           200: binary("application/octet-stream", "The .sda file"),
-          206: binary("application/octet-stream", "The part that Range asks for"),
+          206: binary("application/octet-stream", "The requested range"),
           ...problems,
         },
       },
@@ -139,7 +139,7 @@ export function modelRoutes(api: Api, service: Service): void {
   );
 }
 
-/** What is open is sent, whatever becomes of the name meanwhile. */
+/** Sends an open file, even if its path is deleted or replaced meanwhile. */
 async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -168,8 +168,8 @@ async function sendFile(
   return sent;
 }
 
-/** In words, since the library's name the file. */
+/** The library checks this as well, but its error messages name the file. */
 function checkNotBlank({ name, tags = [] }: { name?: string; tags?: string[] }): void {
   if (name?.trim() === "") throw badRequest("name", "name must not be blank.");
-  if (tags.some((tag) => tag.trim() === "")) throw badRequest("tags", "No tag may be blank.");
+  if (tags.some((tag) => tag.trim() === "")) throw badRequest("tags", "A tag must not be blank.");
 }

@@ -6,7 +6,7 @@ import type { Api } from "./api.js";
 
 const PAGE_SIZE = 50;
 
-/** The library: its models and their tags. */
+/** Routes of the library: its models and their tags. */
 export function modelsRoutes(api: Api, service: Service): void {
   const { library } = service;
 
@@ -15,7 +15,7 @@ export function modelsRoutes(api: Api, service: Service): void {
     {
       schema: {
         operationId: "listModels",
-        summary: "Models that match, a page of them",
+        summary: "Returns a page of the models that match",
         tags: ["library"],
         querystring: ListQuery,
         response: { 200: ListSchema, ...problems },
@@ -44,7 +44,7 @@ export function modelsRoutes(api: Api, service: Service): void {
     {
       schema: {
         operationId: "listTags",
-        summary: "All tags and how many models have them",
+        summary: "Returns all tags with their number of models",
         tags: ["library"],
         response: { 200: TagsSchema, ...problems },
       },

@@ -3,7 +3,7 @@ import type { ModelDescription } from "small-dataset-audio";
 import type { ModelFile } from "../model-facts.js";
 import { plainJson } from "../plain-json.js";
 
-/** All of a model that is no list. */
+/** Sends a model: its entry and facts from its file, without the sliders. */
 export function sendModel(
   reply: FastifyReply,
   { entry }: ModelFile,

@@ -6,11 +6,12 @@ import type { Service } from "../service.js";
 import type { Sound } from "../sounds.js";
 import { type Api, binary } from "./api.js";
 
-/** Sounds that were made lately. */
+/** Routes of finished sounds in memory. */
 export function soundRoutes(api: Api, { sounds }: Service): void {
   const find = (id: string): Sound => {
     const sound = sounds.get(id);
-    if (sound === undefined) throw notFound("sound, or it is no longer kept");
+    if (sound === undefined)
+      throw notFound("sound", "It may have been removed from memory; generate it again.");
     return sound;
   };
 
@@ -19,13 +20,13 @@ export function soundRoutes(api: Api, { sounds }: Service): void {
     {
       schema: {
         operationId: "getSound",
-        summary: "A finished sound as a WAV file, or a part of it",
+        summary: "Returns a finished sound as a WAV file, or a range of it",
         tags: ["sound"],
         params: SoundParams,
         querystring: SoundQuery,
         response: {
           200: binary("audio/wav", "The sound"),
-          206: binary("audio/wav", "The part that Range asks for"),
+          206: binary("audio/wav", "The requested range"),
           ...problems,
         },
       },
@@ -50,7 +51,7 @@ export function soundRoutes(api: Api, { sounds }: Service): void {
     {
       schema: {
         operationId: "getMelPicture",
-        summary: "A finished sound's mel spectrogram as a picture",
+        summary: "Returns the mel spectrogram of a finished sound as a picture",
         tags: ["sound"],
         params: SoundParams,
         response: { 200: binary("image/png", "The picture"), ...problems },

@@ -17,7 +17,7 @@ import { checkRoom } from "../upload-folder.js";
 import type { Api } from "./api.js";
 import { sendModel } from "./send-model.js";
 
-/** What a form has beside its file. */
+/** Room for everything in a form except its file. */
 const FORM_BYTES = 1024 * 1024;
 
 interface Texts {
@@ -26,13 +26,13 @@ interface Texts {
   tags?: string[];
 }
 
-/** Files from elsewhere become models of the library. */
+/** The route that adds an uploaded file to the library. */
 export function uploadRoutes(api: Api, service: Service): void {
   const { facts, library, requests, uploads, uploadFolder } = service;
   const { modelsDir, limits, prefix } = service.options;
 
   api.register(async (scope) => {
-    // The form is read in its turn, and not before.
+    // Passes the body on unread: the handler reads it when its turn comes.
     scope.addContentTypeParser("multipart/form-data", (_request, payload, done) =>
       done(null, payload),
     );
@@ -42,9 +42,10 @@ export function uploadRoutes(api: Api, service: Service): void {
         config: { sdaAction: "write" },
         schema: {
           operationId: "addModel",
-          summary: "Adds a model file (.sda), or makes a model of a training checkpoint (.pt)",
+          summary: "Adds a model file (.sda), or converts a training checkpoint (.pt) to a model",
           description:
-            "multipart/form-data with the fields file, name, description and tags (repeatable). What the file is, its content tells.",
+            "multipart/form-data with the fields file, name, description and tags (repeatable). " +
+            "The content of the file decides its kind, not its name.",
           tags: ["library"],
           consumes: ["multipart/form-data"],
           response: { 201: ModelSchema, ...problems },
@@ -58,7 +59,7 @@ export function uploadRoutes(api: Api, service: Service): void {
         if (declared > limits.maxUploadBytes + FORM_BYTES) throw tooLarge(limits.maxUploadBytes);
         const { signal } = requests.signal(request, reply, limits.uploadTimeoutMs);
         const entry = await uploads.run(signal, async () => {
-          await library.current(); // 503 where the folder is missing
+          await library.current(); // 503 if the folder is missing
           await access(modelsDir, constants.W_OK);
           const folder = uploadFolder.path;
           for (const place of [folder, modelsDir]) await checkRoom(place, declared);
@@ -66,7 +67,7 @@ export function uploadRoutes(api: Api, service: Service): void {
           try {
             return await add(form, signal);
           } finally {
-            await unlink(form.path).catch(() => {}); // somebody has tidied up
+            await unlink(form.path).catch(() => {}); // another program may have removed it
           }
         });
         const file = await facts.find(await library.current(), entry.modelId);
@@ -82,7 +83,7 @@ export function uploadRoutes(api: Api, service: Service): void {
     try {
       const own = await ownMetadata(form.path);
       if (own !== null) checkLengths({ ...own, ...given });
-      // A model has its own name; a checkpoint has none, and gets its file's.
+      // A model file contains a name. A checkpoint has none and is named after its file.
       const name = given.name ?? (own === null ? stemOf(form.fileName) : undefined);
       return await importModel(
         form.path,
@@ -100,7 +101,7 @@ export function uploadRoutes(api: Api, service: Service): void {
   }
 }
 
-/** What a model file says of itself; null when it is none, or a damaged one, which `importModel` will tell. */
+/** The metadata in a model file; null for any other file, which `importModel` checks itself. */
 async function ownMetadata(path: string): Promise<ModelMetadata | null> {
   try {
     return await readMetadata(path);
@@ -109,9 +110,10 @@ async function ownMetadata(path: string): Promise<ModelMetadata | null> {
   }
 }
 
+/** Longest text of a field that `CHANGE_LIMITS` does not name. */
 const MAX_FACT = 1000;
 
-/** A model's texts are part of every list: what people may not type in, a file may not bring in either. */
+/** Applies the limits of typed texts to those in a file, because lists contain all of them. */
 function checkLengths({ tags, ...metadata }: ModelMetadata): void {
   const limits: Record<string, number> = CHANGE_LIMITS;
   for (const [field, value] of Object.entries(metadata)) {
@@ -123,7 +125,7 @@ function checkLengths({ tags, ...metadata }: ModelMetadata): void {
 
 function checkLength(field: string, length: number, most: number): void {
   if (length <= most) return;
-  const detail = `The model's ${field} is longer than this server takes; give another one.`;
+  const detail = `The model's ${field} is too long; send another one.`;
   throw new Problem(422, "ERR_SDA_LIMIT", detail, { option: field });
 }
 
@@ -136,7 +138,8 @@ function stemOf(fileName: string): string {
 function textsOf(fields: Map<string, string[]>): Texts {
   const given: [string, unknown][] = [];
   for (const [name, values] of fields) {
-    if (name !== "tags" && values.length > 1) throw badRequest(name, "A field is there twice.");
+    if (name !== "tags" && values.length > 1)
+      throw badRequest(name, "The form has this field twice.");
     given.push([name, name === "tags" ? values : values[0]]);
   }
   const texts: Record<string, unknown> = Object.fromEntries(given);
@@ -149,7 +152,7 @@ function textsOf(fields: Map<string, string[]>): Texts {
       .split("/")[1]
       ?.replace(/[^\w.-]/g, "_")
       .slice(0, 100);
-    throw badRequest(option || "file", "A field of the form is unknown, or not as it must be.");
+    throw badRequest(option || "file", "A field of the form is unknown or not valid.");
   }
   return texts as Texts;
 }

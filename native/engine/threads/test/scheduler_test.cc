@@ -1,11 +1,11 @@
-// Who gets the engine's threads, and loops that they share.
-#include "engine/threads/scheduler.h"
+// Which request gets the engine's threads, and loops that several threads share.
+#include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -13,113 +13,54 @@
 #include <vector>
 
 #include "engine/threads/parallel.h"
+#include "engine/threads/test/tasks.h"
 
 namespace sda::engine {
 namespace {
 
-int passed = 0;
-int failed = 0;
-
-void check(bool holds, const char* what, int line) {
-  (holds ? passed : failed) += 1;
-  if (!holds) std::fprintf(stderr, "scheduler_test.cc:%d: %s\n", line, what);
-}
-#define EXPECT(...) check((__VA_ARGS__), #__VA_ARGS__, __LINE__)
-
-using Ended = std::function<void(std::exception_ptr)>;
-
-// `count` tasks that call `work` with their number.
-class Tasks final : public Request {
- public:
-  Tasks(int count, std::function<void(int)> work, Ended ended = nullptr)
-      : Request(std::make_shared<CancelToken>()),
-        token(const_cast<CancelToken*>(&cancel())),
-        count_(count),
-        work_(std::move(work)),
-        ended_(std::move(ended)) {}
-
-  CancelToken* const token;
-  std::atomic<bool> open{true};  // closed: it waits
-  std::future<std::exception_ptr> result() { return done_.get_future(); }
-
- protected:
-  Next next(Task& task) override {
-    if (!open) return Next::kWait;
-    if (next_ == count_) return Next::kEnd;
-    task = [this, number = next_++] { work_(number); };
-    return Next::kTask;
-  }
-  void ended(std::exception_ptr failure) noexcept override {
-    if (ended_) ended_(failure);
-    done_.set_value(failure);
-  }
-
- private:
-  const int count_;
-  int next_ = 0;
-  const std::function<void(int)> work_;
-  const Ended ended_;
-  std::promise<std::exception_ptr> done_;
-};
-
-std::exception_ptr run(int count, std::function<void(int)> work) {
-  const auto tasks = std::make_shared<Tasks>(count, std::move(work));
-  auto result = tasks->result();
-  Scheduler::shared().start(tasks);
-  return result.get();
-}
-
-template <typename E>
-bool is(const std::exception_ptr& failure) {
-  if (!failure) return false;
-  try {
-    std::rethrow_exception(failure);
-  } catch (const E&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
-void test_loops() {
+TEST_CASE("loops call each piece once") {
   for (const std::size_t threads : {1, 2, 3, 8}) {
+    CAPTURE(threads);
     Scheduler::shared().configure({threads, 64});
     for (const std::int64_t count : {0, 1, 2, 7, 1000}) {
+      CAPTURE(count);
       std::vector<std::atomic<int>> times(static_cast<std::size_t>(count));
-      EXPECT(!run(3, [&](int) {
+      CHECK_FALSE(run(3, [&](int) {
         for (int round = 0; round < 50; ++round)
           parallel_for(count, [&](std::int64_t i) { ++times[static_cast<std::size_t>(i)]; });
       }));
       bool all = true;
       for (const auto& n : times) all = all && n == 150;
-      EXPECT(all);
+      CHECK(all);
     }
-    // By stretches; loops inside of loops; and what is thrown in one comes out of it.
+    // In stretches, with a loop inside a loop.
     std::atomic<std::int64_t> sum{0};
-    EXPECT(!run(1, [&](int) {
+    CHECK_FALSE(run(1, [&](int) {
       parallel_for(101, 10, [&](std::int64_t begin, std::int64_t end) {
         parallel_for(end - begin, [&](std::int64_t i) { sum += begin + i; });
       });
     }));
-    EXPECT(sum == 5050);
-    EXPECT(is<std::runtime_error>(run(1, [&](int) {
+    CHECK(sum == 5050);
+    // An exception in a piece comes out of the loop.
+    CHECK(is<std::runtime_error>(run(1, [&](int) {
       parallel_for(100, [&](std::int64_t i) {
         if (i == 57) throw std::runtime_error("piece");
       });
     })));
   }
-  // On other threads too.
-  int here = 0;
-  parallel_for(5, [&](std::int64_t) { ++here; });
-  EXPECT(here == 5);
 }
 
-// Other threads help a lone task.
-void test_help() {
+TEST_CASE("a loop on a thread that is not the scheduler's runs there") {
+  int here = 0;
+  parallel_for(5, [&](std::int64_t) { ++here; });
+  CHECK(here == 5);
+}
+
+TEST_CASE("other threads help a lone task") {
   Scheduler::shared().configure({2, 64});
   std::mutex mutex;
   std::set<std::thread::id> ids;
-  EXPECT(!run(1, [&](int) {
+  CHECK_FALSE(run(1, [&](int) {
     for (int round = 0; round < 2000; ++round) {
       parallel_for(8, [&](std::int64_t) {
         const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
@@ -131,12 +72,25 @@ void test_help() {
       if (ids.size() == 2) break;
     }
   }));
-  EXPECT(ids.size() == 2);
+  CHECK(ids.size() == 2);
 }
 
-void test_turns() {
+TEST_CASE("each thread is prepared once, before its tasks and its pieces of loops") {
+  std::atomic<int> other{0};
+  for (const std::size_t threads : {1, 3}) {
+    Scheduler::shared().configure({threads, 64});
+    CHECK_FALSE(run(50, [&](int) {
+      other += prepared != 1;
+      parallel_for(8, [&](std::int64_t) { other += prepared != 1; });
+    }));
+  }
+  CHECK(other == 0);
+  CHECK(prepared == 0);
+}
+
+TEST_CASE("requests take turns") {
   Scheduler::shared().configure({1, 64});
-  // While the only thread is held up, two come; then they take turns.
+  // Two requests come while the only thread is busy; then they take turns.
   std::promise<void> hold;
   const auto held = hold.get_future().share();
   const auto first = std::make_shared<Tasks>(1, [&](int) { held.wait(); });
@@ -149,11 +103,13 @@ void test_turns() {
   Scheduler::shared().start(a);
   Scheduler::shared().start(b);
   hold.set_value();
-  EXPECT(!first_done.get() && !a_done.get() && !b_done.get());
-  EXPECT(order == "ababaa");
+  CHECK_FALSE(first_done.get());
+  CHECK_FALSE(a_done.get());
+  CHECK_FALSE(b_done.get());
+  CHECK(order == "ababaa");
 }
 
-void test_limit() {
+TEST_CASE("requests beyond the limit are refused") {
   Scheduler::shared().configure({1, 2});
   std::promise<void> hold;
   const auto held = hold.get_future().share();
@@ -168,13 +124,14 @@ void test_limit() {
   } catch (const Error& error) {
     refused = error.code() == ErrorCode::kLimit;
   }
-  EXPECT(refused);
+  CHECK(refused);
   hold.set_value();
-  EXPECT(!first_done.get() && !second_done.get());
-  EXPECT(!run(1, [](int) {}));
+  CHECK_FALSE(first_done.get());
+  CHECK_FALSE(second_done.get());
+  CHECK_FALSE(run(1, [](int) {}));
 }
 
-void test_cancelling() {
+TEST_CASE("cancelled requests end, at once unless a task runs") {
   Scheduler::shared().configure({1, 64});
   std::promise<void> hold;
   const auto held = hold.get_future().share();
@@ -192,46 +149,51 @@ void test_cancelling() {
   Scheduler::shared().start(running);
   Scheduler::shared().start(queued);
   begun_running.get_future().get();
-  // The only thread is held up, and yet who waits for it is told at once.
+  // The only thread is busy, but a request that it does not work on ends at once.
   queued->token->cancel();
-  EXPECT(is<Cancelled>(queued_done.get()));
+  CHECK(is<Cancelled>(queued_done.get()));
   waiting->token->cancel();
-  EXPECT(is<Cancelled>(waiting_done.get()));
-  // What runs ends with its task.
+  CHECK(is<Cancelled>(waiting_done.get()));
+  // The running request ends with its task.
   running->token->cancel();
-  EXPECT(running_done.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  const bool pending =
+      running_done.wait_for(std::chrono::seconds(0)) == std::future_status::timeout;
+  CHECK(pending);
   hold.set_value();
-  EXPECT(is<Cancelled>(running_done.get()));
-  // Cancelled before it came.
+  CHECK(is<Cancelled>(running_done.get()));
+  // Cancelled before it starts.
   const auto late = std::make_shared<Tasks>(1, [](int) {});
   late->token->cancel();
   auto late_done = late->result();
   Scheduler::shared().start(late);
-  EXPECT(is<Cancelled>(late_done.get()));
-  // A failure ends the others, and is what is told.
+  CHECK(is<Cancelled>(late_done.get()));
+}
+
+TEST_CASE("a task's failure cancels the other tasks and is the result") {
+  Scheduler::shared().configure({1, 64});
   std::atomic<int> begun{0};
-  EXPECT(is<std::logic_error>(run(1000, [&](int number) {
+  CHECK(is<std::logic_error>(run(1000, [&](int number) {
     ++begun;
     if (number == 3) throw std::logic_error("third");
   })));
-  EXPECT(begun < 1000);
+  CHECK(begun < 1000);
 }
 
-void test_waiting() {
+TEST_CASE("a waiting request is asked again after wake, and delays no other") {
   Scheduler::shared().configure({2, 64});
   const auto waiting = std::make_shared<Tasks>(2, [](int) {});
   waiting->open = false;
   auto done = waiting->result();
   Scheduler::shared().start(waiting);
-  EXPECT(!run(1, [](int) {}));  // others go on
-  EXPECT(done.wait_for(std::chrono::milliseconds(20)) == std::future_status::timeout);
+  CHECK_FALSE(run(1, [](int) {}));
+  const bool pending = done.wait_for(std::chrono::milliseconds(20)) == std::future_status::timeout;
+  CHECK(pending);
   waiting->open = true;
   Scheduler::shared().wake(*waiting);
-  EXPECT(!done.get());
+  CHECK_FALSE(done.get());
 }
 
-// Threads come and go under load.
-void test_configuring() {
+TEST_CASE("threads start and end under load") {
   std::atomic<int> done{0};
   std::vector<std::shared_ptr<Tasks>> all;
   std::vector<std::future<std::exception_ptr>> results;
@@ -245,35 +207,9 @@ void test_configuring() {
   }
   bool whole = true;
   for (auto& result : results) whole = whole && !result.get();
-  EXPECT(whole && done == 100 * 20 * 16);
-}
-
-void test_stopping() {
-  Scheduler::shared().configure({2, 64});
-  std::atomic<bool> ended{false};
-  const auto endless = std::make_shared<Tasks>(
-      1 << 30, [](int) {}, [&](std::exception_ptr) { ended = true; });
-  auto done = endless->result();
-  Scheduler::shared().start(endless);
-  Scheduler::shared().stop();
-  EXPECT(ended && is<Cancelled>(done.get()));
-  EXPECT(is<Cancelled>(run(1, [](int) {})));
-}
-
-int run_all() {
-  test_loops();
-  test_help();
-  test_turns();
-  test_limit();
-  test_cancelling();
-  test_waiting();
-  test_configuring();
-  test_stopping();
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  CHECK(whole);
+  CHECK(done == 100 * 20 * 16);
 }
 
 }  // namespace
 }  // namespace sda::engine
-
-int main() { return sda::engine::run_all(); }

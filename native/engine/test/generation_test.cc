@@ -1,0 +1,146 @@
+// Generations as a whole, their options, and the paths through the latent space.
+#include "engine/generation/generation.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/tensor.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <future>
+#include <limits>
+#include <numbers>
+#include <utility>
+
+#include "engine/generation/generate_options.h"
+#include "engine/generation/generation_limits.h"
+#include "engine/generation/latent_path.h"
+#include "engine/test/support.h"
+#include "engine/threads/scheduler.h"
+
+namespace sda::engine {
+namespace {
+
+at::Tensor row(double a, double b) { return at::tensor({a, b}).to(at::kFloat).unsqueeze(0); }
+
+TEST_CASE("latents are interpolated on the sphere") {
+  const c10::InferenceMode guard;
+  const at::Tensor x = row(2.0, 0.0);
+  const at::Tensor y = row(0.0, 4.0);
+  const double half = std::numbers::sqrt2 / 2.0;
+  CHECK((slerp(x, y, 0.5) - row(2.0 * half, 4.0 * half)).abs().max().item<double>() < 1e-6);
+  CHECK((slerp(x, x * 3.0, 0.25) - x * 1.5).abs().max().item<double>() < 1e-6);
+  CHECK(interpolate_anchors({x, y, x}, 3).size() == 7);
+  CHECK(interpolate_anchors({x}, 3).size() == 1);
+}
+
+Generation generate(const std::shared_ptr<const Model>& model,
+                    const std::shared_ptr<const Spectrogram>& spectrogram,
+                    const GenerateOptions& options) {
+  std::promise<Generation> done;
+  GenerationEvents events;
+  events.ended = [&](Generation result, std::exception_ptr failure) {
+    failure ? done.set_exception(failure) : done.set_value(std::move(result));
+  };
+  Scheduler::shared().start(make_generation(
+      model, spectrogram, options, std::make_shared<CancelToken>(), std::move(events), nullptr));
+  return done.get_future().get();
+}
+
+TEST_CASE("a generation is the same with any number of threads, and has the announced length") {
+  const c10::InferenceMode guard;
+  const SpectrogramConfig config = small_config();
+  const StateDict state = make_state(16, config);
+  const auto model = Model::create(state, 16, config, "cpu");
+  const auto spectrogram = Spectrogram::create(config, "cpu");
+  GenerateOptions options;
+  options.duration_s = 1.5;
+  const Generation first = generate(model, spectrogram, options);
+  Scheduler::shared().configure({1, 8});
+  const Generation other = generate(model, spectrogram, options);
+  CHECK(first.audio == other.audio);
+  CHECK(first.audio[0].size() == 72000);
+  CHECK(audio_format(*model, *spectrogram, options).frames == 72000);
+}
+
+TEST_CASE("a model that decodes to NaN is refused") {
+  const c10::InferenceMode guard;
+  const SpectrogramConfig config = small_config();
+  StateDict state = make_state(16, config);
+  const auto create = [&] { return Model::create(state, 16, config, "cpu"); };
+  const auto spectrogram = Spectrogram::create(config, "cpu");
+  GenerateOptions options;
+  options.duration_s = 1.5;
+  const NamedTensor bias = named(state, "decoder.fc.bias");
+  const auto nan = std::numeric_limits<float>::quiet_NaN();
+  std::fill_n(reinterpret_cast<float*>(bias.data), bias.shape[0], nan);
+  CHECK(throws(ErrorCode::kSchema, "", "", [&] { generate(create(), spectrogram, options); }));
+}
+
+TEST_CASE("options out of range are refused") {
+  const auto refused = [](const std::string& name, auto change) {
+    GenerateOptions options;
+    change(options);
+    return throws(ErrorCode::kArgument, "option", name, [&] { check_options(options, 4); });
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (double bad : {nan, 0.0, -1.0, 60.001}) {
+    CHECK(refused("duration_s", [&](auto& o) { o.duration_s = bad; }));
+  }
+  CHECK(refused("latent", [](auto& o) { o.latent = std::vector<float>(3); }));
+  CHECK(refused("latent",
+                [&](auto& o) { o.latent = std::vector<float>(4, static_cast<float>(nan)); }));
+  CHECK(refused("sample_rate", [](auto& o) { o.sample_rate = 22050; }));
+  CHECK(refused("steps_between", [](auto& o) { o.steps_between = 0; }));
+  CHECK(refused("overlap_samples", [](auto& o) { o.overlap_samples = -1; }));
+  CHECK(refused("width", [](auto& o) { o.width = 1.6; }));
+  CHECK(refused("depth", [&](auto& o) { o.depth = nan; }));
+}
+
+TEST_CASE("both ends of every limit are accepted, and what lies beyond is refused") {
+  const auto accepted = [](auto change) {
+    GenerateOptions options;
+    change(options);
+    check_options(options, 4);
+    return true;
+  };
+  const auto refused = [](const std::string& name, auto change) {
+    GenerateOptions options;
+    change(options);
+    return throws(ErrorCode::kArgument, "option", name, [&] { check_options(options, 4); });
+  };
+  const auto try_range = [&](const std::string& name, auto member, auto range, auto step) {
+    CAPTURE(name);
+    for (const auto inside : {range.min, range.max})
+      CHECK(accepted([&](auto& o) { o.*member = inside; }));
+    for (const auto outside : {range.min - step, range.max + step})
+      CHECK(refused(name, [&](auto& o) { o.*member = outside; }));
+  };
+  const std::int64_t one = 1;
+  try_range("steps_between", &GenerateOptions::steps_between, limits::kStepsBetween, one);
+  try_range("overlap_samples", &GenerateOptions::overlap_samples, limits::kOverlapSamples, one);
+  try_range("width", &GenerateOptions::width, limits::kWidth, 1e-9);
+  try_range("depth", &GenerateOptions::depth, limits::kDepth, 1e-9);
+
+  for (const double inside : {limits::kDurationAbove + 1e-9, limits::kDurationMax})
+    CHECK(accepted([&](auto& o) { o.duration_s = inside; }));
+  for (const double outside : {limits::kDurationAbove, limits::kDurationMax + 1e-9})
+    CHECK(refused("duration_s", [&](auto& o) { o.duration_s = outside; }));
+  for (const std::int64_t rate : limits::kSampleRates) {
+    CHECK(accepted([&](auto& o) { o.sample_rate = rate; }));
+    CHECK(refused("sample_rate", [&](auto& o) { o.sample_rate = rate + 1; }));
+  }
+
+  // The most steps for the longest sound, and one more.
+  const auto longest = [](GenerateOptions& o, std::int64_t steps) {
+    o.concat_mode = ConcatMode::kLatentInterpolation;
+    o.duration_s = limits::kDurationMax;
+    o.steps_between = steps;
+  };
+  const auto anchors = static_cast<std::int64_t>(limits::kDurationMax);
+  const std::int64_t steps = (limits::kChunks.max - limits::kChunks.min) / (anchors - 1);
+  CHECK(accepted([&](auto& o) { longest(o, steps); }));
+  CHECK(refused("steps_between", [&](auto& o) { longest(o, steps + 1); }));
+}
+
+}  // namespace
+}  // namespace sda::engine

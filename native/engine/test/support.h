@@ -1,0 +1,117 @@
+// Helpers that the engine's tests share. Include it after ATen's headers.
+#pragma once
+
+// ATen may define a macro of this name for its own assertions.
+#undef CHECK
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <numbers>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "checkpoint/error.h"
+#include "checkpoint/state_dict.h"
+#include "engine/engine.h"
+#include "engine/network/vae_weights.h"
+
+namespace sda::engine {
+
+inline bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
+
+// Whether `action` throws an Error of this code and, unless `key` is empty, with this detail.
+template <typename Action>
+bool throws(ErrorCode code, const std::string& key, const std::string& value, Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    if (error.code() != code) return false;
+    if (key.empty()) return true;
+    for (const auto& [name, detail] : error.details()) {
+      if (name == key) return std::get<std::string>(detail) == value;
+    }
+  }
+  return false;
+}
+
+inline SpectrogramConfig small_config() {
+  SpectrogramConfig config;
+  config.sample_rate = 16000;
+  config.n_fft = 512;
+  config.hop_length = 128;
+  config.n_mels = 32;
+  return config;
+}
+
+inline std::vector<float> tone(double frequency, double rate, std::size_t count) {
+  std::vector<float> samples(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    samples[i] = static_cast<float>(
+        std::sin(2.0 * std::numbers::pi * frequency * static_cast<double>(i) / rate));
+  }
+  return samples;
+}
+
+// A state dict with every tensor of a ConvVAE. The weights are a sine wave; each running variance
+// is 0.
+inline StateDict make_state(std::int64_t latent, const SpectrogramConfig& config) {
+  const VaeShape shape(latent, config);
+  StateDict state;
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> extents, float value,
+                       DType dtype = DType::kFloat32) {
+    std::int64_t count = 1;
+    for (std::int64_t extent : extents) count *= extent;
+    std::shared_ptr<float[]> data(new float[std::max<std::int64_t>(count, 2)]);
+    for (std::int64_t i = 0; i < count; ++i) {
+      data[i] = value * std::sin(static_cast<float>(i % 97));
+    }
+    std::vector<std::int64_t> strides(extents.size(), 1);
+    for (std::size_t i = extents.size(); i-- > 1;) strides[i - 1] = strides[i] * extents[i];
+    state.push_back(
+        {name, dtype, extents, strides, reinterpret_cast<std::byte*>(data.get()), data});
+  };
+  const auto norm = [&](const std::string& prefix, std::int64_t channels) {
+    for (const char* part : {".weight", ".bias", ".running_mean"})
+      add(prefix + part, {channels}, 0.3F);
+    add(prefix + ".running_var", {channels}, 0.0F);
+    add(prefix + ".num_batches_tracked", {}, 0.0F, DType::kInt64);
+  };
+  const std::int64_t up[] = {1, 32, 64, 128, 256};
+  for (int i = 0; i < 4; ++i) {
+    const std::string index = std::to_string(4 * i);
+    add("encoder.convs." + index + ".weight", {up[i + 1], up[i], 3, 3}, 0.05F);
+    add("encoder.convs." + index + ".bias", {up[i + 1]}, 0.05F);
+    norm("encoder.convs." + std::to_string(4 * i + 1), up[i + 1]);
+    add("decoder.deconvs." + index + ".weight", {up[4 - i], up[3 - i], 3, 3}, 0.05F);
+    add("decoder.deconvs." + index + ".bias", {up[3 - i]}, 0.05F);
+    if (i < 3) norm("decoder.deconvs." + std::to_string(4 * i + 1), up[3 - i]);
+  }
+  for (const char* head : {"encoder.fc_mu", "encoder.fc_logvar"}) {
+    add(head + std::string(".weight"), {latent, shape.features()}, 0.01F);
+    add(head + std::string(".bias"), {latent}, 0.01F);
+  }
+  add("decoder.fc.weight", {shape.features(), latent}, 0.5F);
+  add("decoder.fc.bias", {shape.features()}, 0.5F);
+  return state;
+}
+
+inline NamedTensor& named(StateDict& state, const std::string& name) {
+  for (NamedTensor& tensor : state) {
+    if (tensor.name == name) return tensor;
+  }
+  std::abort();
+}
+
+inline FloatTensor filled(std::vector<std::int64_t> shape, float value) {
+  FloatTensor tensor{std::move(shape), nullptr};
+  tensor.data = std::shared_ptr<float[]>(new float[static_cast<std::size_t>(tensor.numel())]);
+  std::fill_n(tensor.data.get(), tensor.numel(), value);
+  return tensor;
+}
+
+}  // namespace sda::engine

@@ -1,0 +1,140 @@
+/** What C++ and TypeScript both state: each test fails when one side changes without the other. */
+import { readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { SdaErrorCode } from "../../lib/base/errors.js";
+import { ENTRY_NAMES } from "../../lib/format/names.js";
+import { entryText, FIELDS } from "../../lib/library/index/entry.js";
+import { fileIdentity } from "../../lib/library/index/folder.js";
+import { LAYOUT } from "../../lib/library/index/index-image.js";
+import { ABORTED } from "../../lib/native/call.js";
+import { LIBTORCH_RANGE } from "../../lib/native/libtorch.js";
+import { checkpointAddon } from "../../lib/native/load.js";
+import { Code, MAX_DEPTH } from "../../lib/torch/encode.js";
+import { OP } from "../../lib/values/compact.js";
+import { MARK, SLOT_FLOAT, SLOT_KINDS, SLOT_NUMPY_SCALAR } from "../../lib/values/provenance.js";
+import { checkTensorData, isNumpyType, MAX_DIMENSIONS } from "../../lib/values/tensor-data.js";
+import type { DType } from "../../lib/values/values.js";
+import { entry, indexText } from "../library/support.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const native = checkpointAddon().constants();
+
+describe("the addon and TypeScript agree on", () => {
+  test("the error codes", () => {
+    // The type check fails when this list and the type differ.
+    const codes: Record<SdaErrorCode, true> = {
+      ERR_SDA_NOT_FOUND: true,
+      ERR_SDA_FORMAT: true,
+      ERR_SDA_CORRUPT: true,
+      ERR_SDA_UNSAFE: true,
+      ERR_SDA_VERSION: true,
+      ERR_SDA_SCHEMA: true,
+      ERR_SDA_LIMIT: true,
+      ERR_SDA_ARGUMENT: true,
+      ERR_SDA_DEVICE: true,
+      ERR_SDA_LIBTORCH: true,
+      ERR_SDA_NATIVE: true,
+      ERR_SDA_DISPOSED: true,
+      ERR_SDA_LOCKED: true,
+      ERR_SDA_IO: true,
+    };
+    expect([...native.errorCodes].sort()).toEqual(Object.keys(codes).sort());
+    expect(native.abortedCode).toBe(ABORTED);
+  });
+
+  test("the codes of a save plan and their order", () => {
+    const names = Object.keys(Code).filter((key) => Number.isNaN(Number(key)));
+    expect(native.planCodes).toEqual(names);
+    expect(names.map((name) => Code[name as keyof typeof Code])).toEqual(names.map((_, i) => i));
+  });
+
+  test("the operations of a compact program and their order", () => {
+    const names = native.compactOps.map((name) => name.toLowerCase());
+    expect(Object.fromEntries(names.map((name, i) => [name, i]))).toEqual(OP);
+  });
+
+  test("the marks of values and the kinds of slots", () => {
+    expect(native.marks).toEqual(MARK);
+    expect(native.slots).toEqual({
+      float: SLOT_FLOAT,
+      numpyScalar: SLOT_NUMPY_SCALAR,
+      kinds: SLOT_KINDS,
+    });
+  });
+
+  test("the dtypes, their typed arrays and which of them numpy has", () => {
+    // The type check fails when this list and the type differ.
+    const dtypes: Record<DType, true> = {
+      bool: true,
+      uint8: true,
+      int8: true,
+      int16: true,
+      int32: true,
+      int64: true,
+      uint16: true,
+      uint32: true,
+      uint64: true,
+      float16: true,
+      bfloat16: true,
+      float32: true,
+      float64: true,
+      complex32: true,
+      complex64: true,
+      complex128: true,
+      float8_e4m3fn: true,
+      float8_e5m2: true,
+      float8_e4m3fnuz: true,
+      float8_e5m2fnuz: true,
+      float8_e8m0fnu: true,
+    };
+    expect(native.dtypes.map(({ name }) => name).sort()).toEqual(Object.keys(dtypes).sort());
+    const arrays = globalThis as unknown as Record<string, new (length: number) => object>;
+    for (const { name, array, perElement, numpy } of native.dtypes) {
+      const data = new (arrays[array] as new (length: number) => object)(3 * perElement);
+      expect(checkTensorData(name, [3], data), name).toBeNull();
+      expect(isNumpyType(name as DType), name).toBe(numpy);
+    }
+  });
+
+  test("the limits on nesting and dimensions", () => {
+    expect(native.limits).toEqual({ depth: MAX_DEPTH, dimensions: MAX_DIMENSIONS });
+  });
+});
+
+test("CMake and TypeScript accept the same versions of LibTorch", () => {
+  const definition = readFileSync(new URL("../../cmake/libtorch.cmake", import.meta.url), "utf8");
+  const versions = [...definition.matchAll(/^set\(SDA_LIBTORCH_(?:MIN|BELOW) ([\d.]+)\)/gm)];
+  expect(versions.map(([, version]) => version)).toEqual([...LIBTORCH_RANGE]);
+});
+
+describe("the index", () => {
+  test("is described by the same numbers", () => {
+    expect(native.indexLayout).toEqual(LAYOUT);
+  });
+
+  test("that TypeScript writes is regular to the scanner, field by field", async () => {
+    const model = entry(1, { tags: ["a", "b"], hasAnalysis: true });
+    const text = indexText([entryText(model)]);
+    const path = join(temporaryFolder(), "index.json");
+    writeFileSync(path, text);
+    const { layout } = await checkpointAddon().readIndex(path);
+    expect(layout).toHaveLength(LAYOUT.stride);
+    const at = layout as Uint32Array;
+    expect(at[LAYOUT.flags]).toBe(0);
+    expect(text.slice(at[LAYOUT.entryStart], at[LAYOUT.keyEnd])).toBe(`"${model.modelId}"`);
+    FIELDS.forEach((field, i) => {
+      const before = text.slice(0, at[LAYOUT.valueEnds + i]);
+      const start = before.lastIndexOf(`"${ENTRY_NAMES[field]}": `);
+      const value = before.slice(start + ENTRY_NAMES[field].length + 4);
+      expect(JSON.parse(value)).toEqual(model[field]);
+    });
+  });
+
+  test("has the same identity from the addon and from TypeScript", async () => {
+    const path = join(temporaryFolder(), "index.json");
+    writeFileSync(path, indexText([]));
+    utimesSync(path, 1, 2.5); // now the two times of the identity differ
+    expect((await checkpointAddon().readIndex(path)).identity).toBe(await fileIdentity(path));
+  });
+});
