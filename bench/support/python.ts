@@ -1,15 +1,16 @@
-/** The Python that peers run in, and the peers. */
+/** Finds a Python for the peers and runs them. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** What the peers import. */
+/** Modules that the peers import. */
 const MODULES = ["torch", "numpy", "scipy"];
-const ASKS = `import importlib.util as u; print(*[m for m in ${JSON.stringify(MODULES)} if u.find_spec(m) is None])`;
+const ASKS = `import importlib.util as u
+print(*[m for m in ${JSON.stringify(MODULES)} if u.find_spec(m) is None])`;
 
 export type FoundPython = { command: string } | { command: null; why: string };
 
-/** SDA_PYTHON and no other where that is set, otherwise python3 or python on the PATH: the first that has what peers import. */
+/** The first Python with all MODULES: SDA_PYTHON only, if set, otherwise python3 or python. */
 export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
   const named = env["SDA_PYTHON"];
   const problems: string[] = [];
@@ -31,13 +32,13 @@ function problemOf(command: string, env: NodeJS.ProcessEnv): string | null {
 }
 
 export interface About {
-  /** Of Python and of the packages that the peer uses */
+  /** Versions of Python and of the packages that the peer uses */
   versions: Record<string, string>;
-  /** Works that it can't do, and why */
+  /** Works that this peer cannot do, with the reason */
   missing: Record<string, string>;
 }
 
-/** A script of bench/peers that stays and measures what it is asked to, so that both sides can take turns. */
+/** A running script of bench/peers. It measures on request, so that both sides can take turns. */
 export class Peer {
   readonly #process: ChildProcess;
   readonly #answers: AsyncIterator<string>;
@@ -48,7 +49,7 @@ export class Peer {
     this.#script = script;
     this.#process = spawn(command, [file, ...args], { stdio: ["pipe", "pipe", "inherit"] });
     if (this.#process.stdout === null) throw new Error(`${script}: no output`);
-    this.#process.stdin?.on("error", () => {}); // it has ended, which the missing answer tells
+    this.#process.stdin?.on("error", () => {}); // #ask reports a peer that has ended
     this.#answers = createInterface(this.#process.stdout)[Symbol.asyncIterator]();
   }
 
@@ -56,7 +57,7 @@ export class Peer {
     return this.#ask({ ask: "about" });
   }
 
-  /** Milliseconds of each of `runs`, after `warmUp` milliseconds of runs that don't count. */
+  /** Milliseconds of each of `runs` runs, after warming up for `warmUp` milliseconds. */
   measure(work: string, warmUp: number, runs: number): Promise<number[]> {
     return this.#ask({ work, warm_up: warmUp, runs });
   }

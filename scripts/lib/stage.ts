@@ -12,6 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import { LIBTORCH_PACKAGE, LIBTORCH_PINNED, type Libtorch } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
+import { copyDocuments } from "./documents.js";
 import { readSharedLibrary, systemRequirements } from "./elf.js";
 import {
   libtorchManifest,
@@ -33,9 +34,8 @@ const ADDONS = ["sda_checkpoint", "sda_engine"] as const;
 export function stageMain(folder: string, built: string): void {
   startAfresh(folder);
   for (const name of ["dist", "prebuilds"]) copy(join(built, name), join(folder, name));
-  for (const name of ["assets/models", "LICENSE", "README.md", "CHANGELOG.md"]) {
-    copy(join(packageRoot, name), join(folder, name));
-  }
+  copy(join(packageRoot, "assets/models"), join(folder, "assets/models"));
+  copyDocuments(packageRoot, folder);
   dropMapComments(join(folder, "dist"));
 
   const prebuilds = join(folder, "prebuilds", `${process.platform}-${process.arch}`);

@@ -29,7 +29,7 @@ function expectThere(cell: string): void {
 }
 
 test("each of our names is there", () => {
-  const rows = readTable(text, "## What is called how");
+  const rows = readTable(text, "## Names");
   expect(rows.length).toBeGreaterThan(30);
   const ours = rows.map(([, cell = ""]) => cell).filter((cell) => cell !== "its value");
   for (const cell of ours) {
