@@ -1,20 +1,25 @@
-/** The Python that peers run in, and the peers. */
+/** Finds a Python for the peers and runs them. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** What the peers import. */
+/** Modules that the peers import. */
 const MODULES = ["torch", "numpy", "scipy"];
-const ASKS = `import importlib.util as u; print(*[m for m in ${JSON.stringify(MODULES)} if u.find_spec(m) is None])`;
+
+const missingOf = (modules: readonly string[]) => `import importlib.util as u
+print(*[m for m in ${JSON.stringify(modules)} if u.find_spec(m) is None])`;
 
 export type FoundPython = { command: string } | { command: null; why: string };
 
-/** SDA_PYTHON and no other where that is set, otherwise python3 or python on the PATH: the first that has what peers import. */
-export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
+/** The first Python with all these modules: SDA_PYTHON only, if set, otherwise python3 or python. */
+export function findPython(
+  env: NodeJS.ProcessEnv = process.env,
+  modules: readonly string[] = MODULES,
+): FoundPython {
   const named = env["SDA_PYTHON"];
   const problems: string[] = [];
   for (const command of named ? [named] : ["python3", "python"]) {
-    const problem = problemOf(command, env);
+    const problem = problemOf(command, env, modules);
     if (problem === null) return { command };
     problems.push(`${command} ${problem}`);
   }
@@ -22,8 +27,13 @@ export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
   return { command: null, why: `No comparison with Python (${where}${problems.join(", ")})` };
 }
 
-function problemOf(command: string, env: NodeJS.ProcessEnv): string | null {
-  const { error, status, stdout } = spawnSync(command, ["-c", ASKS], { encoding: "utf8", env });
+function problemOf(
+  command: string,
+  env: NodeJS.ProcessEnv,
+  modules: readonly string[],
+): string | null {
+  const options = { encoding: "utf8", env } as const;
+  const { error, status, stdout } = spawnSync(command, ["-c", missingOf(modules)], options);
   if (error) return "cannot be started";
   if (status !== 0) return "is no working Python";
   const lacks = stdout.trim().split(/\s+/).filter(Boolean);
@@ -31,13 +41,13 @@ function problemOf(command: string, env: NodeJS.ProcessEnv): string | null {
 }
 
 export interface About {
-  /** Of Python and of the packages that the peer uses */
+  /** Versions of Python and of the packages that the peer uses */
   versions: Record<string, string>;
-  /** Works that it can't do, and why */
+  /** Works that this peer cannot do, with the reason */
   missing: Record<string, string>;
 }
 
-/** A script of bench/peers that stays and measures what it is asked to, so that both sides can take turns. */
+/** A running script of bench/peers. It measures on request, so that both sides can take turns. */
 export class Peer {
   readonly #process: ChildProcess;
   readonly #answers: AsyncIterator<string>;
@@ -48,7 +58,7 @@ export class Peer {
     this.#script = script;
     this.#process = spawn(command, [file, ...args], { stdio: ["pipe", "pipe", "inherit"] });
     if (this.#process.stdout === null) throw new Error(`${script}: no output`);
-    this.#process.stdin?.on("error", () => {}); // it has ended, which the missing answer tells
+    this.#process.stdin?.on("error", () => {}); // #ask reports a peer that has ended
     this.#answers = createInterface(this.#process.stdout)[Symbol.asyncIterator]();
   }
 
@@ -56,7 +66,7 @@ export class Peer {
     return this.#ask({ ask: "about" });
   }
 
-  /** Milliseconds of each of `runs`, after `warmUp` milliseconds of runs that don't count. */
+  /** Milliseconds of each of `runs` runs, after warming up for `warmUp` milliseconds. */
   measure(work: string, warmUp: number, runs: number): Promise<number[]> {
     return this.#ask({ work, warm_up: warmUp, runs });
   }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeWav } from "../../lib/audio/wav.js";
 import { type WavFormat, wavBytes, wavStream } from "../../lib/audio/wav-stream.js";
+import { gather } from "../support/bytes.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -34,14 +35,8 @@ function inPieces(samples: Float32Array, length: number): Float32Array[] {
   return pieces;
 }
 
-async function all(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const part of bytes) parts.push(part);
-  return Buffer.concat(parts);
-}
-
 const stream = (pieces: Float32Array[], format: WavFormat) =>
-  all(wavStream(source(pieces).pieces, format));
+  gather(wavStream(source(pieces).pieces, format));
 
 describe.each([16, 24, 32] as const)("%d bits", (bitDepth) => {
   it.each([
@@ -166,7 +161,7 @@ describe("pieces", () => {
   ])("with %s are refused", async (_, given, message) => {
     const format = { sampleRate, channels: 1, frames: 140_002 };
     const { pieces, seen } = source(given as Float32Array[]);
-    const error = await sdaError(() => all(wavStream(pieces, format)));
+    const error = await sdaError(() => gather(wavStream(pieces, format)));
     expect(error.code).toBe("ERR_SDA_ARGUMENT");
     expect(error.details?.["option"]).toBe("pieces");
     expect(error.message).toContain(message);

@@ -71,7 +71,7 @@ describe("sda model delete in a terminal", () => {
     [CTRL_C, 130, 1, "interrupted"],
   ])("asks, and %j is understood", async (answer, code, left, message) => {
     await add("Alpha");
-    const terminal = sda(["model", "delete", "alpha"]);
+    const terminal = sda(["model", "delete", "alpha"], { columns: 160 });
     await terminal.see(/Delete Alpha \(.*\)\s+from .*\? \[y\/N\]/s);
     terminal.type(answer);
     expect(await terminal.exited).toBe(code);

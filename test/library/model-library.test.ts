@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -16,9 +15,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { deleteModel, type ModelEntry, ModelLibrary, type SearchOptions } from "../../lib/index.js";
 import { entryText } from "../../lib/library/index/entry.js";
 import { corpus, corpusFile, golden } from "../support/corpus.js";
+import { count } from "../support/effort.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 import { python, runPython } from "../support/python.js";
+import { addEntriesInPython, addEntryInPython } from "./python-writer.js";
 import { BACKUP, entry, INDEX, indexText, put } from "./support.js";
 
 const ODD = '"odd": {\n      "model_id": "odd",\n      "unknown": 1.50\n    }';
@@ -308,25 +309,15 @@ describe("changes", () => {
 });
 
 describe.skipIf(python === null)("beside a Python program that takes no lock", () => {
-  const script = `
-import json, os, sys
-folder, name = sys.argv[1:]
-index = os.path.join(folder, "model_library.json")
-data = json.load(open(index))
-entry = dict(next(iter(data["models"].values())), model_id=name)
-data["models"][name] = entry
-json.dump(data, open(index + ".new", "w"), indent=2)
-os.replace(index + ".new", index)`;
-
   test("none of its entries is lost", async () => {
     const library = await ModelLibrary.open(folder);
     for (let i = 0; i < 5; i++) {
       await library.addEntry(entry(i));
-      runPython(["-c", script, folder, `python-${i}`]);
+      addEntryInPython(folder, `python${i}`);
     }
     await library.addEntry(entry(5));
     expect(ids(library.listAll({ sortBy: "none" as never }))).toEqual(
-      [0, 1, 2, 3, 4, 5].flatMap((i) => [entry(i).modelId, `python-${i}`]).slice(0, -1),
+      [0, 1, 2, 3, 4, 5].flatMap((i) => [entry(i).modelId, `python${i}-0`]).slice(0, -1),
     );
     const same =
       "import json,sys; t=open(sys.argv[1]).read(); print(json.dumps(json.loads(t),indent=2)==t)";
@@ -335,28 +326,16 @@ os.replace(index + ".new", index)`;
 
   // There, whoever opens an index that is about to be taken back waits.
   test.runIf(process.platform === "linux")("nor when it writes all the time", async () => {
-    const WRITES = 400;
+    const WRITES = count({ quick: 80, full: 400 });
     const library = await ModelLibrary.open(folder);
     await library.addEntry(entry(0));
-    const all = `import sys\nnumber = int(sys.argv.pop())\nfor i in range(number):\n${script
-      .replace("model_id=name", "model_id=f'{name}-{i}'")
-      .replace('["models"][name]', "['models'][f'{name}-{i}']")
-      .replace(/^/gm, "    ")}`;
-    const child = spawn(python as string, ["-c", all, folder, "python", String(WRITES)]);
-    let isRunning = true;
-    const ended = new Promise((done) => child.on("close", done)).then((code) => {
-      isRunning = false;
-      return code;
-    });
+    const writer = addEntriesInPython(folder, WRITES);
     let added = 0;
-    while (isRunning) await library.addEntry(entry(++added));
-    expect(await ended).toBe(0);
-    expect(added).toBeGreaterThan(20);
+    while (writer.isRunning) await library.addEntry(entry(++added));
+    expect(await writer.ended).toBe(0);
+    expect(added).toBeGreaterThan(WRITES / 20);
     await library.refresh();
-    const lost = Array.from({ length: WRITES }, (_, i) => `python-${i}`).filter(
-      (id) => library.get(id) === null,
-    );
-    expect(lost).toEqual([]);
+    expect(writer.ids.filter((id) => library.get(id) === null)).toEqual([]);
   });
 });
 

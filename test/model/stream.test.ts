@@ -10,6 +10,7 @@ import {
   wavBytes,
   wavStream,
 } from "../../lib/index.js";
+import { gather } from "../support/bytes.js";
 import {
   bundledModel,
   cpuOf,
@@ -33,12 +34,6 @@ function watched(model: LoadedModel, options: GenerateOptions = {}) {
   const onProgress = (done: number, total: number) => progress.push([done, total]);
   const stream = model.stream({ ...LONG, ...options, onProgress });
   return { stream, progress, done: () => progress.at(-1)?.[0] ?? 0 };
-}
-
-async function bytesOf(parts: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const all: Uint8Array[] = [];
-  for await (const part of parts) all.push(part);
-  return Buffer.concat(all);
 }
 
 describe.skipIf(!engineBuilt)("a stream", () => {
@@ -72,7 +67,7 @@ describe.skipIf(!engineBuilt)("a stream", () => {
         yield* model().stream(options);
       }
       const whole = async (pieces: AsyncIterable<Float32Array>) =>
-        bytesOf(wavStream(pieces, format));
+        gather(wavStream(pieces, format));
       const expected = await whole(samples());
       expect(expected.length).toBe(wavBytes(format));
       expect((await whole(model().stream(options))).equals(expected)).toBe(true);
@@ -81,7 +76,7 @@ describe.skipIf(!engineBuilt)("a stream", () => {
       const first = await begun.next();
       expect(first.value).toBeInstanceOf(Float32Array);
       const rest = wavStream(begun, { ...format, frames: undefined });
-      const restBytes = (await bytesOf(rest)).subarray(bitDepth === 32 ? 58 : 44);
+      const restBytes = (await gather(rest)).subarray(bitDepth === 32 ? 58 : 44);
       const data = expected.subarray(expected.length - restBytes.length);
       expect(restBytes.length).toBeGreaterThan(0);
       expect(restBytes.equals(data)).toBe(true);

@@ -26,8 +26,9 @@ import {
 import { parsePythonJson } from "../../lib/library/index/python-json.js";
 import { compiled } from "../support/compiled.js";
 import { count } from "../support/effort.js";
+import { needs } from "../support/needs.js";
 
-const RANDOM_KILLS = count({ quick: 20, full: 300 }, "SDA_RANDOM_KILLS");
+const RANDOM_KILLS = count({ quick: 40, full: 300 }, "SDA_RANDOM_KILLS");
 const KILLS_IN_ALL = count({ quick: 50, full: 500 });
 /** Of the calls that an operation makes, how many to try a fault at */
 const CALLS = count({ quick: 2, full: Number.POSITIVE_INFINITY });
@@ -240,7 +241,7 @@ const layered =
   process.platform === "linux" &&
   spawnSync(compiler, ["-std=c11", "-shared", "-fPIC", "-O1", "-o", layer, layerSource, "-ldl"])
     .status === 0;
-if (!layered) console.warn("no fault layer can be built here: those tests are skipped.");
+needs(layered, "faults of the disk need glibc and a C compiler");
 afterAll(() => rmSync(dirname(layer), { recursive: true, force: true }));
 
 const OPERATIONS = ["save", "convert", "add", "update", "relabel", "delete", "remove"];

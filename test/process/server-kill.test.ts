@@ -6,7 +6,7 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { addModelFile, ModelLibrary, readMetadata, verifyFile } from "../../lib/index.js";
 import { compiled } from "../support/compiled.js";
 import { count } from "../support/effort.js";
@@ -16,6 +16,11 @@ const KILLS = count({ quick: 3, full: 8 }, "SDA_SERVER_KILLS");
 const model = "test/fixtures/models/tiny.sda";
 const checkpoint = "test/fixtures/checkpoints/tiny.pt";
 const OWN_FILES = ["model_library.json", "model_library.json.bak", ".model_library.lock"];
+
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const left of running) left.kill("SIGKILL"); // of a test that failed
+});
 
 class Served {
   readonly url: string;
@@ -31,6 +36,8 @@ class Served {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, TMPDIR: temporary },
     });
+    running.add(started);
+    started.once("exit", () => running.delete(started));
     const lines = createInterface({ input: started.stdout as NodeJS.ReadableStream });
     const [url] = await Promise.race([
       once(lines, "line"),

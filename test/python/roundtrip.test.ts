@@ -20,8 +20,7 @@ import { count } from "../support/effort.js";
 import { fixture, modelFixtures, readable } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
-import { runPython } from "../support/python.js";
-import { hasTorch } from "../support/torch-python.js";
+import { runPython, torchPython } from "../support/python.js";
 
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -50,7 +49,7 @@ async function copies(files: string[]): Promise<Job[]> {
   return jobs;
 }
 
-describe.skipIf(!hasTorch)("files that Node has read and written", () => {
+describe.skipIf(torchPython === null)("files that Node has read and written", () => {
   it("hold what the fixtures hold", async () => {
     const files = readable.filter(
       ({ python_loads: loads, optional }) => loads !== false && !optional,
@@ -71,7 +70,7 @@ describe.skipIf(!hasTorch)("files that Node has read and written", () => {
   });
 });
 
-describe.skipIf(!hasTorch)("values of Python that Node has read and written", () => {
+describe.skipIf(torchPython === null)("values of Python that Node has read and written", () => {
   const SEED = 900;
   const COUNT = count({ quick: 10, full: 60 });
 
@@ -105,7 +104,7 @@ describe.skipIf(!hasTorch)("values of Python that Node has read and written", ()
   });
 });
 
-describe.skipIf(!hasTorch)("checkpoints that Node has converted", () => {
+describe.skipIf(torchPython === null)("checkpoints that Node has converted", () => {
   const CARRIED = ["model_state_dict", "spectrogram_config", "latent_analysis", "training_config"];
   const checkpoints = [fixture("checkpoints/tiny.pt")];
   if (corpus !== null) {
@@ -133,7 +132,7 @@ describe.skipIf(!hasTorch)("checkpoints that Node has converted", () => {
   );
 });
 
-describe.skipIf(!hasTorch)("models that Node has edited", () => {
+describe.skipIf(torchPython === null)("models that Node has edited", () => {
   const CARRIED = ["model_state_dict", "spectrogram_config", "training_config", "latent_dim"];
   const ANALYSIS = [
     "pca_components",
@@ -197,7 +196,7 @@ describe.skipIf(!hasTorch)("models that Node has edited", () => {
   });
 });
 
-describe.skipIf(!hasTorch)("a folder that Node has changed", () => {
+describe.skipIf(torchPython === null)("a folder that Node has changed", () => {
   /** What Python finds there; it checks the index, the files and that they agree. */
   const seen = (folder: string) =>
     runPython([script("library.py"), folder])
@@ -312,7 +311,7 @@ describe.skipIf(!hasTorch)("a folder that Node has changed", () => {
   );
 });
 
-describe.skipIf(!hasTorch)("values of JavaScript in Python", () => {
+describe.skipIf(torchPython === null)("values of JavaScript in Python", () => {
   it("are what they should be", async () => {
     const folder = temporaryFolder();
     const path = join(folder, "values.pt");

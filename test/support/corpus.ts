@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { needs } from "./needs.js";
 
 const standard = fileURLToPath(new URL("../../../shared/corpus", import.meta.url));
 const place = process.env["SDA_CORPUS"] ?? standard;
@@ -8,7 +9,7 @@ const place = process.env["SDA_CORPUS"] ?? standard;
 /** The folder of real files and of what the Python program computed from them; null where it is absent. */
 export const corpus: string | null = existsSync(join(place, "golden")) ? place : null;
 
-if (corpus === null) console.warn(`No corpus in ${place} (see SDA_CORPUS): its tests are skipped.`);
+needs(corpus !== null, "no corpus of real files (SDA_CORPUS)");
 
 export function corpusFile(...parts: string[]): string {
   return join(corpus ?? place, ...parts);

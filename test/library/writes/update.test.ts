@@ -1,5 +1,4 @@
 /** Editing: the file and the entry say the new, everything else is as it was. */
-import { spawn } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -36,6 +35,7 @@ import { fixture } from "../../support/fixtures.js";
 import { temporaryFolder } from "../../support/folder.js";
 import { engineBuilt } from "../../support/native.js";
 import { python } from "../../support/python.js";
+import { addEntriesInPython } from "../python-writer.js";
 
 type Dict = Map<string, unknown>;
 
@@ -376,34 +376,17 @@ test.runIf(python !== null && process.platform === "linux")(
   "updates lose nothing that a Python program without a lock adds meanwhile",
   async () => {
     const WRITES = count({ quick: 80, full: 400 });
-    const script = `
-import json, os, sys
-index = os.path.join(sys.argv[1], "model_library.json")
-for i in range(${WRITES}):
-    data = json.load(open(index))
-    name = f"python-{i}"
-    data["models"][name] = dict(next(iter(data["models"].values())), model_id=name, file_path=f"{name}.sda")
-    json.dump(data, open(index + ".new", "w"), indent=2)
-    os.replace(index + ".new", index)`;
-    const child = spawn(python as string, ["-c", script, folder]);
-    let isRunning = true;
-    const ended = new Promise((done) => child.on("close", done)).then((code) => {
-      isRunning = false;
-      return code;
-    });
+    const writer = addEntriesInPython(folder, WRITES);
     let updates = 0;
-    while (isRunning) {
+    while (writer.isRunning) {
       const name = `Kitchen ${++updates}`;
       expect(await updateModel(entry.modelId, folder, { name })).toMatchObject({ name });
       expect((await readMetadata(path)).name).toBe(name);
     }
-    expect(await ended).toBe(0);
+    expect(await writer.ended).toBe(0);
     expect(updates).toBeGreaterThan(WRITES / 20);
     const library = await ModelLibrary.open(folder);
-    const lost = Array.from({ length: WRITES }, (_, i) => `python-${i}`).filter(
-      (id) => library.get(id) === null,
-    );
-    expect(lost).toEqual([]);
+    expect(writer.ids.filter((id) => library.get(id) === null)).toEqual([]);
     await updateModel(entry.modelId, folder, { name: "Cellar" });
     expect(await entryNow()).toMatchObject({ name: "Cellar", fileSizeBytes: statSync(path).size });
     const left = readdirSync(folder).filter((name) => !/^\.?model_library/.test(name));
