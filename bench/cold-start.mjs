@@ -1,4 +1,4 @@
-// From nothing to one decoded mel; whoever runs it times the whole process.
+// Loads a model and decodes one mel. The caller times the whole process.
 import { loadModel } from "../dist/index.js";
 
 const { model } = await loadModel(process.argv[2]);

@@ -1,4 +1,5 @@
-// Seconds of sound per second, by so many calls at once, of all models of a folder in turn. Ends when its parent lets go of it.
+// Measures seconds of sound per second for a number of concurrent calls, using all models of a
+// folder in turn. Ends when its parent disconnects.
 import { ModelCache, ModelLibrary } from "../dist/index.js";
 
 const [folder, atOnce] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 /**
- * 60 s of sound on a GPU, beside the same on the CPU, in alternating rounds of the same run. Without a GPU it says why there is
- * none.
+ * Compares 60 s of sound on a GPU with the CPU, in alternating rounds. Without a GPU, the result
+ * holds a note with the reason.
  */
 import { type LoadedModel, loadModel, SdaError } from "../dist/index.js";
 import { judged } from "./support/goals.js";

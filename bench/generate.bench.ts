@@ -1,7 +1,7 @@
 /**
- * How long sound takes: one request, long ones and many at once, the decoder and Griffin-Lim alone, the first piece of a stream;
- * beside Python with torch, where one is found, in alternating rounds of the same run. And what it costs others: memory, and the
- * event loop's delay.
+ * Measures generation: single, long and concurrent requests, the decoder and Griffin-Lim alone, the
+ * first piece of a stream, memory, and the event loop's delay. Compares with Python and torch, if
+ * found, in alternating rounds.
  */
 import { configureEngine, type LoadedModel, loadModel } from "../dist/index.js";
 import { Tensor } from "../dist/torch/index.js";
@@ -17,7 +17,7 @@ import type { Context, Suite } from "./support/suite.js";
 import { measureThroughput } from "./support/throughput.js";
 
 const ONE = { rounds: 1, runs: 1, warmUp: 0 };
-/** `pairs`: many at once beside one long one, without Python's turns between: each pair from the same second and a half. */
+/** `pairs`: rounds of many short requests and one long one, measured directly after each other. */
 const FULL = {
   firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 },
   short: { rounds: 20, runs: 5, warmUp: 100 },
@@ -27,7 +27,7 @@ const FULL = {
   throughput: 10,
   others: 7,
 };
-/** A minute takes Python many seconds where the processors are busy. */
+/** Python needs many seconds for a minute of sound on a busy machine. */
 const QUICK = {
   firstWarmUp: ONE,
   short: { rounds: 2, runs: 1, warmUp: 0 },
@@ -107,11 +107,14 @@ async function run({ file, python, notes, quick, out, machine, say }: Context): 
   say("memory");
   const memory = peakMemory(file, counts.others);
   say("the engine's steps");
-  // It is built first, which takes minutes.
+  // Builds the engine's benchmark first, which takes minutes.
   const engine = quick ? "left out of a quick run" : engineTimes(file, counts.others);
 
   const subtitle = `${file.split("/").at(-1)}, ${machine}, CPU`;
-  // Now, for a heap that holds a charts library slows down what is measured: collecting garbage takes longer.
+  const roundsText = quick
+    ? "quick run, one round"
+    : `medians and quartiles of ${counts.throughput} rounds`;
+  // Imported after all measurements: a large heap makes garbage collection slower.
   const { writeThroughputChart } = await import("./support/throughput-chart.js");
   const { writeTimeChart } = await import("./support/time-chart.js");
   const charts = [
@@ -119,7 +122,7 @@ async function run({ file, python, notes, quick, out, machine, say }: Context): 
       out,
       throughput,
       references(rounds, counts.longS),
-      `${subtitle}; ${quick ? "quick run, one round" : `medians and quartiles of ${counts.throughput} rounds`}`,
+      `${subtitle}; ${roundsText}`,
     ),
   ];
   if (typeof engine !== "string") {

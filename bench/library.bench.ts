@@ -1,6 +1,6 @@
 /**
- * The library's operations by number of entries, beside the way of a plain Python program (peers/library_peer.py), both
- * measured now, on this machine. Every add here is on disk, synced, when it counts as done; the peer's is not.
+ * Measures the library's operations by number of entries and compares them with a plain Python
+ * program (peers/library_peer.py). Each of our adds is synced to disk; the peer's adds are not.
  */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -58,14 +58,14 @@ function makeLibrary(work: string, count: number): string {
   return folder;
 }
 
-/** Goals by number of entries, of the ratio to Python's time. */
+/** Goals for the ratio to Python's time, by number of entries. */
 const RATIO_GOALS: Record<string, Record<number, Goal>> = {
   open: { 10000: { atLeast: 4 } },
   search: { 10000: { atLeast: 10 } },
   "one durable add": { 10000: { atLeast: 15 }, 100000: { atLeast: 25 } },
 };
 
-/** Of our time, in milliseconds. */
+/** Goals for our own time in milliseconds. */
 const TIME_GOALS: Record<number, Record<string, Goal>> = {
   10000: { [LIST]: { atMost: 250 } },
   100000: { [`${TOGETHER} adds together`]: { atMost: 2000 } },
@@ -113,7 +113,7 @@ async function measureSize(
       const theirs = PEERS.filter(([ours]) => ours === operation).map(([, their]) => their);
       await rounds.run({ [operation]: work }, peer, theirs, {
         rounds: quick ? 2 : 7,
-        runs: quick || count >= 50_000 ? 1 : 5, // an add of the peer's takes seconds when there are many
+        runs: quick || count >= 50_000 ? 1 : 5, // the peer's add takes seconds in a large library
         warmUp: quick ? 0 : 100,
       });
     }
@@ -130,7 +130,7 @@ async function measureSize(
   }
 }
 
-/** From the start of Node to its end, the table written. */
+/** Milliseconds of the whole process, from the start of Node to its exit. */
 function timeList(folder: string): number {
   const started = performance.now();
   const list = [SDA, "model", "list", "--models-dir", folder];
@@ -139,7 +139,7 @@ function timeList(folder: string): number {
   return performance.now() - started;
 }
 
-/** None of the files is in the index; what follows a model's metadata in a file is never read. */
+/** Repairs a folder whose index lacks all of its files. Repair reads only their metadata. */
 async function measureRepair(work: string, { quick, say }: Context): Promise<Measured["rows"]> {
   say("repair");
   const model = fileURLToPath(new URL("../assets/models/synthetic-plucks.sda", import.meta.url));

@@ -1,7 +1,6 @@
 /**
- * How long it takes to open a model: with and without checking it, only its metadata, from process
- * start to the first decoded mel; beside Python, where one with torch is found, in alternating rounds
- * of the same run.
+ * Measures opening a model: with and without checking it, its metadata alone, and from process
+ * start to the first decoded mel. Compares with Python and torch, if found, in alternating rounds.
  */
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
@@ -17,7 +16,7 @@ import type { Context, Suite } from "./support/suite.js";
 import { temporaryFolder } from "./support/temporary.js";
 
 const FULL = {
-  firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 }, // V8 compiles what runs often
+  firstWarmUp: { rounds: 1, runs: 1, warmUp: 500 }, // lets V8 compile the hot code first
   rounds: { rounds: 20, runs: 10, warmUp: 100 },
   coldStarts: 7,
 };

@@ -1,14 +1,17 @@
 /**
- * Runs the benchmarks, beside Python with torch where one is found (SDA_PYTHON names one), and writes a JSON and a chart for each.
+ * Runs the benchmarks and writes a JSON file and a chart for each. Compares with a Python that has
+ * torch, if found; SDA_PYTHON names one.
  *
- *     npm run bench -- [load] [library] [generate] [torch] [cuda] [server] [FILE.sda] [--quick] [--out FOLDER]
- *         [--compare OLD.json|FOLDER] [--with NEW.json|FOLDER] [--fail-on-slower] [--entries 1000,10000]
+ *     npm run bench -- [load] [library] [generate] [torch] [cuda] [server] [FILE.sda]
+ *         [--quick] [--out FOLDER] [--entries 1000,10000]
+ *         [--compare OLD.json|FOLDER] [--with NEW.json|FOLDER] [--fail-on-slower]
  *
- * Without names it runs all but cuda and server, which takes eight minutes. A quick run writes to out/bench, so that it replaces no figures of a full one. With both
- * --compare and --with nothing is measured.
+ * Without names, all but cuda and server run, in eight minutes. A quick run writes to out/bench, so
+ * it does not replace the figures of a full run. With both --compare and --with, nothing is
+ * measured: the two results are compared.
  *
- * Ends with 1 where --fail-on-slower is given and something got slower, and with 2 where it can't do what it was asked to; that
- * nothing can be compared counts as that with --fail-on-slower.
+ * Exit codes: 1 if --fail-on-slower is given and a figure got slower; 2 for wrong usage, for a
+ * failed benchmark, and with --fail-on-slower when no figure can be compared.
  */
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
@@ -35,7 +38,7 @@ const MODULES: Record<SuiteName, string> = {
 async function main(args: string[]): Promise<number> {
   const options = parseOptions(args);
   const { suites, compare, now, failOnSlower } = options;
-  // Before anything is written: they may be the files that are replaced.
+  // Read before writing: the new results may replace these files.
   const earlier = compare === null ? null : earlierResults(compare, suites);
   const later = now === null ? null : earlierResults(now, suites);
   const verdicts: Verdict[] = [];
@@ -50,7 +53,10 @@ async function main(args: string[]): Promise<number> {
   return 0;
 }
 
-/** Several suites have a process each: what one leaves in the heap slows down the next, for collecting garbage takes longer. */
+/**
+ * Runs each of several suites in a process of its own: a heap filled by one suite makes garbage
+ * collection slower for the next.
+ */
 async function resultOf(name: SuiteName, options: Options): Promise<Result | undefined> {
   const { suites, file, quick, out, entries } = options;
   if (suites.length === 1) return measure(name, options);
@@ -65,7 +71,7 @@ async function resultOf(name: SuiteName, options: Options): Promise<Result | und
   ];
   const command = [...process.execArgv, fileURLToPath(import.meta.url), ...args];
   if (spawnSync(process.execPath, command, { stdio: "inherit" }).status !== 0)
-    throw new Error(`${name} has not been measured`);
+    throw new Error(`the benchmark ${name} failed`);
   return earlierResults(out, [name]).get(name);
 }
 
@@ -96,15 +102,17 @@ async function measure(name: SuiteName, options: Options): Promise<Result> {
   };
   console.log(`\n${suite.title}: ${model ? `${file}, ` : ""}${machine(here)}\n`);
   printResult(result);
-  const subtitle = `${model ? `${model.file}, ` : ""}${machine(here)}; ${quick ? "quick run, " : ""}medians, quartiles`;
-  const { writeBarsChart } = await import("./support/bars-chart.js"); // now, for the same reason
+  const where = `${model ? `${model.file}, ` : ""}${machine(here)}`;
+  const subtitle = `${where}; ${quick ? "quick run, " : ""}medians, quartiles`;
+  // Imported after all measurements: a large heap makes garbage collection slower.
+  const { writeBarsChart } = await import("./support/bars-chart.js");
   const bars = writeBarsChart(out, result, suite.title, subtitle);
   console.log(`\n${[writeResult(out, result), ...(bars ? [bars] : []), ...charts].join("\n")}`);
   return result;
 }
 
 const QUICK =
-  "A quick run: it shows that everything works. Its figures are those of a machine that isn't warm.";
+  "Quick run: it shows that everything works. Its figures are not warmed up and say nothing.";
 
 function withoutGoals<T extends Pick<Result, "rows" | "ratios">>(measured: T): T {
   return {

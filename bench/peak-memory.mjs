@@ -1,5 +1,5 @@
-// By how much a request of 60 s grows this process at its peak, without the sound itself: { "bytes": n }. A process of its own,
-// run with --expose-gc, so that nothing else grows it; a request of 1 s goes first.
+// Prints the peak memory of a 60 s request, without the sound itself: { "bytes": n }. Runs in a
+// process of its own with --expose-gc, and makes 1 s of sound first, so that nothing else grows it.
 import { readFileSync, writeFileSync } from "node:fs";
 import { loadModel } from "../dist/index.js";
 
@@ -8,7 +8,7 @@ await model.generate({ durationS: 1, seed: 1 });
 globalThis.gc();
 
 const linux = process.platform === "linux";
-if (linux) writeFileSync("/proc/self/clear_refs", "5"); // VmHWM starts anew
+if (linux) writeFileSync("/proc/self/clear_refs", "5"); // resets VmHWM
 const before = process.memoryUsage.rss();
 let peak = before;
 const look = () => {

@@ -1,4 +1,4 @@
-// Serves the folder it is given, and answers with the address. Ends when its parent lets go of it.
+// Serves a models folder and tells its parent the URL. Ends when its parent disconnects.
 import { serve } from "../server/dist/index.js";
 
 const server = await serve({ modelsDir: process.argv[2], page: false, device: "cpu" });

@@ -1,7 +1,7 @@
 /**
- * The server under load, beside the engine that it is made around: 32 connections that ask for a second of sound each, of 20
- * models in turn, for five minutes in all; by turns with the same requests by calls in a process of their own. The
- * client is on the same machine and takes its part of the processors.
+ * Measures the server under load: 32 connections request one-second sounds of 20 models in turn,
+ * for five minutes in all. These rounds alternate with the same calls of the engine alone, in
+ * another process. The client runs on the same machine and shares its processors.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ async function run({ file, quick, notes, say }: Context): Promise<Measured> {
   return { ...figures(minutes, alone), notes, peers: {}, details: { minutes, alone } };
 }
 
-/** The same weights under 20 ids: as many models as far as anything here can tell. */
+/** Saves the same weights under 20 ids. To the server they are 20 models. */
 async function fill(folder: string, file: string): Promise<string[]> {
   const model = await loadModel(file, { device: "cpu" });
   for (let i = 0; i < MODELS; i++) {
@@ -58,7 +58,7 @@ async function fill(folder: string, file: string): Promise<string[]> {
 
 async function load(url: string, ids: readonly string[], seconds: number): Promise<Minute> {
   let next = 0;
-  await figuresOf(url); // its event loop's delays are counted from now on
+  await figuresOf(url); // each look at the metrics resets the event loop's delays
   const answers = await keepBusy(url, CONNECTIONS, seconds, () => {
     const seed = next++;
     return {

@@ -1,6 +1,6 @@
 /**
- * How long it takes to read what torch.save wrote: ours beside torch.load, and beside safetensors' load of the same weights, in
- * alternating rounds of the same run.
+ * Measures reading a torch.save file. Compares with torch.load, and with safetensors reading the
+ * same weights, in alternating rounds.
  */
 import { inspect, load } from "../dist/torch/index.js";
 import { Peer } from "./support/python.js";
@@ -17,7 +17,7 @@ const QUICK = {
   rounds: { rounds: 2, runs: 2, warmUp: 0 },
 };
 const WORKS = ["torch.load", "torch.load mmap", "safetensors", "safetensors read"];
-/** What is mapped beside what is mapped, what is read beside what is read; ours alone checks the checksums of what it reads. */
+/** Compares mapping with mapping and reading with reading. Only our reader verifies checksums. */
 const PAIRS: [ours: string, theirs: string][] = [
   ["load, verify: false", "torch.load mmap"],
   ["load, verify: false", "safetensors"],

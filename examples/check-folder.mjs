@@ -1,9 +1,10 @@
-// node check-folder.mjs FOLDER: which files would run code in Python? Exits with 1 if any would, or can't be read.
+// node check-folder.mjs FOLDER: tells which files would run code in Python.
+// Exits with 1 if there is such a file or one that cannot be read.
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assess, inspect } from "small-dataset-audio/torch";
 
-/** By its name, or because it begins as a zip archive or a pickle does. */
+/** Recognised by its suffix, or by the first bytes of a zip archive or of a pickle. */
 async function isCandidate(path) {
   if (/\.(pt|pth|ckpt|bin|sda|pkl|pickle)$/i.test(path)) return true;
   const file = await open(path);

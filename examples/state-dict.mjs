@@ -1,7 +1,7 @@
-// node state-dict.mjs FILE.pt: the tensors of any torch.save file, with no Python and no LibTorch
+// node state-dict.mjs FILE.pt: lists the tensors of a torch.save file, without Python or LibTorch
 import { load, Tensor } from "small-dataset-audio/torch";
 
-/** Every tensor in the value, by the keys on the way to it. */
+/** Yields every tensor in `value` with its path of keys. */
 function* tensorsOf(value, name = "", seen = new Set()) {
   if (value instanceof Tensor) yield [name, value];
   if (typeof value !== "object" || value === null || seen.has(value)) return;

@@ -1,9 +1,11 @@
-// node to-safetensors.mjs IN.pt OUT.safetensors: the weights of a checkpoint in a format that can hold nothing else
+// node to-safetensors.mjs IN.pt OUT.safetensors: converts a checkpoint's weights to safetensors,
+// a format that holds tensors only
 import { open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { load, Tensor } from "small-dataset-audio/torch";
 
-// A safetensors file: the header's length (u64, little-endian), a JSON header padded with spaces to 8 bytes, the elements.
+// A safetensors file has three parts: the header's length (u64, little-endian), a JSON header
+// padded with spaces to a multiple of 8 bytes, and the elements of the tensors.
 const DTYPES = {
   bool: "BOOL",
   uint8: "U8",
@@ -26,7 +28,7 @@ const DTYPES = {
   float8_e8m0fnu: "F8_E8M0",
 };
 
-/** The dict that holds tensors by name: the file itself, or what such files usually call it. */
+/** The dict that holds tensors by name: the file's value itself, or under one of its usual keys. */
 function stateDictOf(checkpoint) {
   const keys = ["model_state_dict", "state_dict", "model"];
   const candidates = [checkpoint, ...keys.map((key) => checkpoint?.get?.(key))];
@@ -38,16 +40,17 @@ function stateDictOf(checkpoint) {
 }
 
 const [input, output] = process.argv.slice(2);
-const header = Object.assign(Object.create(null), { __metadata__: { format: "pt" } }); // any name is a plain key
+// Without a prototype, so that a tensor may have any name.
+const header = Object.assign(Object.create(null), { __metadata__: { format: "pt" } });
 const parts = [];
 let end = 0;
 const entries = [...stateDictOf(await load(input))].map(([name, tensor]) => {
-  if (typeof name !== "string" || name === "__metadata__") throw new Error(`no name: ${name}`);
+  if (typeof name !== "string" || name === "__metadata__") throw new Error(`bad name: ${name}`);
   if (!(tensor instanceof Tensor)) throw new Error(`${name} is not a tensor`);
   if (!DTYPES[tensor.dtype]) throw new Error(`${name}: safetensors has no ${tensor.dtype}`);
   return [name, tensor];
 });
-// The widest elements first, so that each tensor is aligned to its own; equal ones by name.
+// The widest elements first, so that each tensor is aligned to its element size; then by name.
 const width = ([, { dtype, data }]) => data.BYTES_PER_ELEMENT * (dtype === "complex64" ? 2 : 1);
 entries.sort((a, b) => width(b) - width(a) || (a[0] < b[0] ? -1 : 1));
 for (const [name, { dtype, shape, data }] of entries) {
@@ -61,7 +64,7 @@ const length = Buffer.alloc(8);
 const padding = Buffer.alloc(-json.length & 7, " ");
 length.writeBigUInt64LE(BigInt(json.length + padding.length));
 
-// Under another name first: at no moment is half a file under the name that was asked for.
+// Written under a temporary name first, so that the output is never incomplete.
 const temporary = `${output}.${process.pid}.tmp`;
 const file = await open(temporary, "wx");
 try {
@@ -75,11 +78,11 @@ try {
   throw error;
 }
 const folder = await open(dirname(output));
-await folder.sync(); // so that the new name outlasts a power failure
+await folder.sync(); // the new name survives a power failure
 await folder.close();
 console.log(`${entries.length} tensors, ${end} bytes of elements`);
 
 const full = entries.map(([, { data }]) => data).filter((data) => data.length > 0);
 const sharing = full.length - new Set(full.map((data) => data.buffer)).size;
 if (sharing > 0)
-  console.log(`${sharing} share memory with others: the format can't tell, each is whole`);
+  console.log(`${sharing} tensors shared memory with others; the new file holds full copies`);

@@ -1,10 +1,12 @@
 // tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is
-// installed, GitHub's workflows, and the form of CHANGELOG.md.
+// installed, GitHub's workflows, the form of CHANGELOG.md, and the length of lines in Markdown and
+// comments.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../lib/native/package-root.js";
 import { changelogProblems } from "./lib/changelog.js";
+import { lineLengthProblems, MAX_COLUMNS } from "./lib/line-length.js";
 import { BuildError, mainProgram, run, runs, say } from "./lib/process.js";
 
 const write = process.argv.includes("--write");
@@ -17,20 +19,9 @@ await mainProgram(() => {
 
   run(process.execPath, ["--import", "tsx", "scripts/workflows.ts"], options);
   checkChangelog();
+  checkLineLengths();
 
-  const listed = [
-    "ls-files",
-    "--cached",
-    "--others",
-    "--exclude-standard",
-    "native/*.h",
-    "native/*.cc",
-    "test/*.h",
-    "test/*.cc",
-  ];
-  const { status, stdout } = spawnSync("git", listed, { ...options, encoding: "utf8" });
-  if (status !== 0) throw new BuildError("git ls-files failed: lint runs in a clone");
-  const sources = stdout.split("\n").filter(Boolean);
+  const sources = listFiles("native/*.h", "native/*.cc", "test/*.h", "test/*.cc");
   if (sources.length === 0) return;
   if (!runs("clang-format")) {
     if (process.env["CI"])
@@ -48,4 +39,18 @@ function checkChangelog(): void {
     JSON.parse(read("package.json")).version,
   );
   if (problems.length > 0) throw new BuildError(`CHANGELOG.md:\n  ${problems.join("\n  ")}`);
+}
+
+/** The repository's files, those not yet committed included. */
+function listFiles(...patterns: string[]): string[] {
+  const args = ["ls-files", "--cached", "--others", "--exclude-standard", ...patterns];
+  const { status, stdout } = spawnSync("git", args, { ...options, encoding: "utf8" });
+  if (status !== 0) throw new BuildError("git ls-files failed: lint runs in a clone");
+  return stdout.split("\n").filter((name) => name !== "" && existsSync(join(packageRoot, name)));
+}
+
+function checkLineLengths(): void {
+  const problems = lineLengthProblems(packageRoot, listFiles());
+  if (problems.length === 0) return;
+  throw new BuildError(`longer than ${MAX_COLUMNS} columns:\n  ${problems.join("\n  ")}`);
 }

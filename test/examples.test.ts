@@ -1,4 +1,4 @@
-/** The examples run as they stand, from the built package; the README's first code is examples/play.mjs. */
+/** The examples run as they are, with the built package. README's first recipe is examples/play.mjs. */
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -182,7 +182,7 @@ test.skipIf(!built)("to-safetensors.mjs: shared, strided, empty and scalar tenso
   expect(written.get("scalar")).toMatchObject({ dtype: "F64", shape: [] });
   // "offset", "same_storage" and "unit_dimensions" are views of one storage, each written whole.
   expect(ended.stdout).toMatch(
-    /\n2 share memory with others: the format can't tell, each is whole\n$/,
+    /\n2 tensors shared memory with others; the new file holds full copies\n$/,
   );
 });
 

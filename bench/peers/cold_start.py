@@ -1,4 +1,4 @@
-"""From nothing to one decoded mel in Python; whoever runs it times the whole process.
+"""Loads a model and decodes one mel. The caller times the whole process.
 
 python bench/peers/cold_start.py FILE.sda
 """

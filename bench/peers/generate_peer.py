@@ -1,9 +1,10 @@
-"""The same work in Python, for comparison: sound from a model, and its two expensive parts alone.
+"""Generates sound from a model in Python, for comparison; also its two expensive parts alone.
 
     python bench/peers/generate_peer.py FILE.sda [--threads N]
 
-Works: 1 s, 3 s (of a quick run), 60 s, decode (one latent), griffin_lim (one mel to sound, with the inverse of the mel scale). Measured in turns
-(turns.py). The quality report, which the package makes of every sound, is left out here.
+Works: 1 s, 3 s (in quick runs), 60 s, decode (one latent), griffin_lim (one mel to sound, including
+the inverse mel scale). turns.py measures them on request. Unlike the package, this makes no quality
+report of the sound.
 """
 
 from __future__ import annotations
@@ -26,9 +27,13 @@ SEED = 1
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="one a processor when absent")
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="default: one per processor"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     loaded = sda.load_sda(options.file)
@@ -46,7 +51,10 @@ def main() -> int:
         return spectrogram.mel_to_waveform(mel)
 
     works: dict[str, Callable[[], Any]] = {
-        **{f"{s} s": lambda s=s: sda.generate(loaded, sda.GenerateConfig(float(s), SEED)) for s in (1, 3, 60)},
+        **{
+            f"{s} s": lambda s=s: sda.generate(loaded, sda.GenerateConfig(float(s), SEED))
+            for s in (1, 3, 60)
+        },
         "decode": decode,
         "griffin_lim": griffin_lim,
     }

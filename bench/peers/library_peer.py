@@ -1,8 +1,9 @@
-"""A models folder's index the way of a plain Python program: json, dataclasses, a temporary file and os.replace.
+"""A models folder's index in plain Python: json, dataclasses, a temporary file and os.replace.
 
     python bench/peers/library_peer.py INDEX.json QUERY
 
-Works: open, search, add (to a copy of the index, not synced). Measured in turns (turns.py). Everything is in the page cache.
+Works: open, search, add (to a copy of the index, not synced). turns.py measures them on request.
+The index should be in the page cache.
 """
 
 from __future__ import annotations
@@ -56,12 +57,16 @@ def save(index: Path, entries: dict[str, Entry]) -> None:
 
 def search(entries: dict[str, Entry], query: str) -> list[Entry]:
     sought = query.lower()
-    found = [e for e in entries.values() if sought in e.name.lower() or sought in e.description.lower()]
+    found = [
+        e for e in entries.values() if sought in e.name.lower() or sought in e.description.lower()
+    ]
     return sorted(found, key=lambda e: e.save_date, reverse=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("index", type=Path)
     parser.add_argument("query")
     options = parser.parse_args()

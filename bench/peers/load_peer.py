@@ -1,13 +1,14 @@
-"""The same work in Python, for comparison: loading an `.sda` file, reading its metadata, decoding once.
+"""Loads an `.sda` file, reads its metadata and decodes once in Python, for comparison.
 
     python bench/peers/load_peer.py FILE.sda [--threads N]
 
-Measured in turns (turns.py). The file should be in the page cache.
+turns.py measures the works on request. The file should be in the page cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +23,16 @@ from turns import serve  # noqa: E402
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path)
-    parser.add_argument("--threads", type=int, help="torch.set_num_threads; PyTorch's default when absent")
+    parser.add_argument("--threads", type=int, help="default: PyTorch's")
     options = parser.parse_args()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     sda.register_program_modules()
+    read = functools.partial(torch.load, map_location="cpu", weights_only=False)
     path = options.file
     loaded = sda.load_sda(path)
     z = torch.zeros(1, loaded.model.latent_dim)
@@ -38,10 +42,10 @@ def main() -> int:
         return loaded.model.decoder(z)
 
     works: dict[str, Callable[[], Any]] = {
-        "torch.load": lambda: torch.load(path, map_location="cpu", weights_only=False),
-        "torch.load mmap": lambda: torch.load(path, map_location="cpu", weights_only=False, mmap=True),
+        "torch.load": lambda: read(path),
+        "torch.load mmap": lambda: read(path, mmap=True),
         "program load": lambda: sda.load_sda(path),
-        "metadata": lambda: dict(torch.load(path, map_location="cpu", weights_only=False)["metadata"]),
+        "metadata": lambda: dict(read(path)["metadata"]),
         "decode": decode,
     }
     serve(works)

@@ -1,14 +1,16 @@
-"""The same work in Python, for comparison: reading what torch.save wrote, and the same weights from a .safetensors file.
+"""Reads a torch.save file, and the same weights as a .safetensors file, in Python, for comparison.
 
     python bench/peers/torch_peer.py FILE.sda
 
-Works: torch.load, torch.load mmap, safetensors (the model's state dict, converted to a temporary file first), safetensors read
-(the same from bytes that are read, not mapped). Measured in turns (turns.py). The files should be in the page cache.
+Works: torch.load, torch.load mmap, safetensors (maps the state dict, which is converted to a
+temporary file first), safetensors read (reads that file instead of mapping it). turns.py measures
+them on request. The files should be in the page cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,19 +31,25 @@ def safetensors_works(path: Path, folder: Path) -> dict[str, Callable[[], Any]]:
 
     state = sda.load_sda(path).model.state_dict()
     copy = folder / "weights.safetensors"
-    # It refuses tensors that share memory.
+    # safetensors refuses tensors that share memory.
     save_file({name: tensor.detach().contiguous().clone() for name, tensor in state.items()}, copy)
-    return {"safetensors": lambda: load_file(copy), "safetensors read": lambda: load(copy.read_bytes())}
+    return {
+        "safetensors": lambda: load_file(copy),
+        "safetensors read": lambda: load(copy.read_bytes()),
+    }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path)
     path = parser.parse_args().file
     sda.register_program_modules()
+    read = functools.partial(torch.load, map_location="cpu", weights_only=False)
     works: dict[str, Callable[[], Any]] = {
-        "torch.load": lambda: torch.load(path, map_location="cpu", weights_only=False),
-        "torch.load mmap": lambda: torch.load(path, map_location="cpu", weights_only=False, mmap=True),
+        "torch.load": lambda: read(path),
+        "torch.load mmap": lambda: read(path, mmap=True),
     }
     missing: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="sda-bench-") as folder:

@@ -1,9 +1,14 @@
-"""Takes turns with a benchmark in another process: measures what it is asked to, when it is asked to.
+"""Measures works on request of a benchmark in another process, so that both take turns.
 
-Requests come on the standard input, one JSON a line: {"work": name, "warm_up": ms of runs that don't count, "runs": n};
-each is answered with a line [ms, ...]. {"ask": "about"} is answered with the versions of what runs here, and with the works
-that can't be done here: {"versions": {name: version}, "missing": {work: why}}. It ends with its input, or when nobody
-listens any more; Ctrl-C is for the benchmark.
+Each line of the standard input is a JSON request:
+
+    {"work": name, "warm_up": ms, "runs": n}
+        runs the work uncounted for `warm_up` milliseconds, then n times; answers [ms, ...]
+    {"ask": "about"}
+        answers {"versions": {name: version}, "missing": {work: reason}}
+
+Ends at the end of its input or when its output is closed. Ignores Ctrl-C, which the benchmark
+handles.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from typing import Any
 
 
 def measure(work: Callable[[], Any], warm_up: float, runs: int) -> list[float]:
-    """Milliseconds of each call; what a call returns is released inside the measured time."""
+    """Milliseconds of each call, including the release of its result."""
     warm_at = time.perf_counter() + warm_up / 1e3
     while time.perf_counter() < warm_at:
         work()
@@ -32,7 +37,7 @@ def measure(work: Callable[[], Any], warm_up: float, runs: int) -> list[float]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python, and of those packages that the peer has imported."""
+    """Versions of Python and of the packages that the peer has imported."""
     names = ("torch", "safetensors", "numpy")
     found = {name: str(sys.modules[name].__version__) for name in names if name in sys.modules}
     return {"python": platform.python_version(), **found}

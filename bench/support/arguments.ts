@@ -6,17 +6,17 @@ import { type Context, SUITES, type SuiteName } from "./suite.js";
 
 export interface Options extends Pick<Context, "file" | "quick" | "out" | "entries"> {
   suites: SuiteName[];
-  /** Earlier results to compare with: a file, or a folder of them */
+  /** Earlier results to compare with: a file or a folder */
   compare: string | null;
-  /** Results to compare with those, instead of measuring */
+  /** Newer results to compare with `compare`, instead of measuring */
   now: string | null;
   failOnSlower: boolean;
 }
 
-/** What needs a machine of its own kind, or long */
+/** Suites that need special hardware or a long time: they run only when named */
 const NAMED_ONLY: ReadonlySet<SuiteName> = new Set(["cuda", "server"]);
 
-/** @throws Error for what it doesn't know */
+/** @throws Error for an unknown or invalid argument */
 export function parseOptions(args: string[]): Options {
   const { values, positionals } = parseArgs({
     args,

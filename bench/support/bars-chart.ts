@@ -6,7 +6,7 @@ import { isPeer, type Ratio, type Result, type Row } from "./schema.js";
 
 const BAR = 30;
 
-/** A bar for each time, on a logarithmic axis: ours, each with the peers that it is compared with beneath; whiskers are quartiles. */
+/** A bar chart with a logarithmic axis: each of our times above its peers'; whiskers: quartiles. */
 export function writeBarsChart(
   folder: string,
   { suite, rows, ratios }: Result,
@@ -25,7 +25,7 @@ export function writeBarsChart(
       grid: { left: 300, right: 130, top: 84, bottom: 64 },
       xAxis: {
         type: "log",
-        startValue: 10 ** Math.floor(Math.log10(lowest)), // bars begin at 1 otherwise
+        startValue: 10 ** Math.floor(Math.log10(lowest)), // the default is 1
         min: 10 ** Math.floor(Math.log10(lowest)),
         max: 10 ** Math.ceil(Math.log10(highest)),
         name: "milliseconds, logarithmic",
@@ -59,7 +59,7 @@ export function writeBarsChart(
   );
 }
 
-/** A peer beside several of ours is drawn once, beneath the first. */
+/** A peer that is compared with several of our works is drawn once, below the first. */
 function inOrder(rows: readonly Row[], ratios: readonly Ratio[]): Row[] {
   const times = new Map(rows.filter(({ unit }) => unit === "ms").map((row) => [row.name, row]));
   const order = new Set<Row>();
@@ -74,7 +74,7 @@ function inOrder(rows: readonly Row[], ratios: readonly Ratio[]): Row[] {
   return [...order];
 }
 
-/** From quartile to quartile, and the figure to the right of it. */
+/** Draws the whisker between the quartiles and the figure to its right. */
 function whiskers(rows: readonly Row[]): CustomSeriesOption {
   return {
     type: "custom",

@@ -12,7 +12,7 @@ const BASE: EChartsOption = {
   textStyle: { ...TEXT, fontFamily: "'DejaVu Sans', Verdana, Arial, sans-serif" },
 };
 
-/** Draws a chart to an SVG, and returns its path. */
+/** Writes a chart as an SVG file and returns its path. */
 export function writeChart(
   folder: string,
   name: string,

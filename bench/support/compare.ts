@@ -1,4 +1,4 @@
-/** An earlier result beside this one: what got slower or faster beyond the noise. */
+/** Compares two results and finds the figures that changed by more than the noise. */
 import { isPeer, type Ratio, type Result, type Row } from "./schema.js";
 import type { Summary } from "./statistics.js";
 
@@ -6,33 +6,38 @@ export type Verdict = "slower" | "faster" | "same" | "unclear" | "new" | "gone";
 
 export interface Change {
   name: string;
-  /** How many times faster now than then; null where there is one of them only */
+  /** How many times faster the newer figure is; null if only one result has the figure */
   speed: number | null;
-  /** What it was told by */
+  /** The value that was compared */
   by: "ratio to Python" | "own figure";
   verdict: Verdict;
 }
 
 export interface Comparison {
-  /** Why the two can't be compared, if they can't: there are no changes then */
+  /** Reasons why the results cannot be compared; if any, `changes` is empty */
   incomparable: string[];
-  /** What else is different */
+  /** Other differences between the two runs */
   notes: string[];
   changes: Change[];
 }
 
 const LEAST = 0.05;
 const LEAST_CONFIDENCE = 0.95;
-/** With fewer, even the extremes enclose the median with less confidence. */
+/** With fewer runs, not even minimum and maximum enclose the median with 95 % confidence. */
 export const LEAST_RUNS = 6;
 
 /**
- * A figure has changed when the 95 % confidence intervals of both medians don't overlap and the medians differ by more than 5 %.
- * Where a peer of Python's was measured beside it in both runs, by the same versions, the ratios to it are compared instead of
- * times: what slows the machine slows both sides, and leaves their ratio. Beside several peers, all must agree, for it might be
- * one of them that changed. Figures without a peer are compared as they are, and must differ by more than the peers' own times
- * do: so much the machine has changed. Where an interval is less sure, as it is with fewer than 6 samples, nothing can be said
- * ("unclear"). Between different processors, models, or a quick run and a full one nothing is compared at all.
+ * Compares two results figure by figure.
+ *
+ * - A figure has changed if the 95 % confidence intervals of both medians do not overlap and the
+ *   medians differ by more than 5 %.
+ * - If both runs measured a Python peer with the same versions, the ratios to the peer are compared
+ *   instead of times, because a slow machine slows both sides alike. With several peers, all must
+ *   agree, because one peer alone may have changed.
+ * - Figures without a peer must differ by more than the peers' own times, which show how much the
+ *   machine itself has changed.
+ * - A figure whose confidence is below 95 %, as with fewer than 6 samples, is "unclear".
+ * - Runs with different processors or models, or a quick and a full run, are not compared.
  */
 export function compareResults(then: Result, now: Result): Comparison {
   const incomparable = differences(then, now);
@@ -44,7 +49,7 @@ export function compareResults(then: Result, now: Result): Comparison {
     notes.push(`Node ${then.environment.node} then, ${now.environment.node} now`);
   const engines = [then, now].map(engineText);
   if (engines[0] !== engines[1]) notes.push(`${engines[0]} then, ${engines[1]} now`);
-  if (!samePeers) notes.push("Python or its packages are others than then: times are compared");
+  if (!samePeers) notes.push("other versions of Python or its packages: times are compared");
   if (Math.abs(drift - 1) > LEAST)
     notes.push(`Python took ${drift.toFixed(2)} times as long as then: the machine has changed`);
 
@@ -91,7 +96,7 @@ function entries(versions: Record<string, string>): [string, string][] {
   return Object.entries(versions).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** How many times longer the peers took now: the middle one. */
+/** Median of the factors by which the peers' times have grown. */
 function peerDrift(then: Result, now: Result, samePeers: boolean): number {
   if (!samePeers) return 1;
   const before = new Map(then.rows.map((row) => [row.name, row.median]));
@@ -136,7 +141,7 @@ function byFigure(then: Row, now: Row, drift: number): Change {
 function verdict(then: Summary, now: Summary, speed: number, least: number): Verdict {
   if (Math.min(then.confidence, now.confidence) < LEAST_CONFIDENCE) return "unclear";
   const overlap = then.between[0] <= now.between[1] && now.between[0] <= then.between[1];
-  // As large a step either way: 1.05 times as fast, or 1.05 times as slow.
+  // Symmetric: 1.05 times as fast and 1.05 times as slow are changes of the same size.
   const change = Math.max(speed, 1 / speed) - 1;
   if (overlap || !(change > least)) return "same";
   return speed > 1 ? "faster" : "slower";

@@ -1,4 +1,4 @@
-/** Where the time of one second of sound goes: scripts/engine-bench.sh measures the engine's steps, on one thread. */
+/** Times of the engine's steps for one second of sound, measured by scripts/engine-bench.sh. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
@@ -17,19 +17,19 @@ const NAMES = [
 ] as const;
 
 /**
- * Milliseconds; `ffts` are those that `griffin_lim` does, measured alone, and `library_ffts` the same ones by the library that
- * LibTorch carries.
+ * Milliseconds on one thread. `ffts` are the FFTs of `griffin_lim` measured alone; `library_ffts`
+ * are the same FFTs done by LibTorch's own library.
  */
 export type EngineSteps = Record<(typeof NAMES)[number], Summary>;
 
 export interface EngineTimes {
   steps: EngineSteps;
-  /** How many times longer Griffin-Lim takes, round by round */
+  /** Ratio of Griffin-Lim's time to that of its FFTs alone, by round */
   thanFfts: Summary;
   thanLibraryFfts: Summary;
 }
 
-/** @returns why there are none where there are none */
+/** @returns the times, or the reason why they could not be measured */
 export function engineTimes(file: string, count: number): EngineTimes | string {
   if (!existsSync(SCRIPT)) return "scripts/engine-bench.sh is not there";
   const rounds: Record<string, number>[] = [];
@@ -38,7 +38,7 @@ export function engineTimes(file: string, count: number): EngineTimes | string {
       encoding: "utf8",
     });
     if (status !== 0)
-      return `scripts/engine-bench.sh failed (${status}; npm run build comes first): ${stderr.trim().split("\n")[0]}`;
+      return `scripts/engine-bench.sh failed (${status}; npm run build?): ${firstLine(stderr)}`;
     rounds.push(JSON.parse(stdout));
   }
   const times = (name: string) => rounds.map((round) => round[name] ?? Number.NaN);
@@ -52,4 +52,8 @@ export function engineTimes(file: string, count: number): EngineTimes | string {
     thanFfts: than("ffts"),
     thanLibraryFfts: than("library_ffts"),
   };
+}
+
+function firstLine(text: string): string {
+  return text.trim().split("\n")[0] ?? "";
 }

@@ -1,16 +1,16 @@
 import { arch, cpus, platform, totalmem } from "node:os";
 
-/** What figures depend on; goes into every file of results. */
+/** The machine and versions that figures depend on. Every file of results holds them. */
 export interface Environment {
   cpu: string;
   processors: number;
-  /** Bytes that this process may have */
+  /** Memory available to this process, in bytes */
   memory: number;
   platform: string;
   node: string;
-  /** null where there is no LibTorch */
+  /** null without LibTorch */
   engine: { libtorch: string; threads: number } | null;
-  /** When the run began */
+  /** Start of the run, ISO 8601 */
   date: string;
 }
 
@@ -33,7 +33,7 @@ async function engine(): Promise<Environment["engine"]> {
   try {
     return { libtorch: engineAddon().info().libtorch, threads: configureEngine().threads };
   } catch {
-    return null; // a suite that needs it says so itself
+    return null; // suites that need the engine report its absence themselves
   }
 }
 

@@ -7,8 +7,8 @@ export interface EventLoopDelay {
 }
 
 /**
- * Milliseconds from one turn of a 1 ms timer to the next while `work` runs, that one included: the 99th percentile and the
- * longest of each round.
+ * Measures the interval between ticks of a 1 ms timer while `work` runs, in milliseconds: the 99th
+ * percentile and the longest interval of each round. An idle event loop gives about 1 ms.
  */
 export async function eventLoopDelay(
   work: () => Promise<unknown>,

@@ -1,4 +1,4 @@
-/** What generate.bench.ts has measured, beside what was asked for. */
+/** Turns the measurements of generate.bench.ts into rows and ratios with their goals. */
 import { COLORS } from "./colors.js";
 import type { EngineTimes } from "./engine-steps.js";
 import type { EventLoopDelay } from "./event-loop-delay.js";
@@ -11,7 +11,7 @@ import type { Reference } from "./throughput-chart.js";
 
 interface Measured {
   rounds: Rounds;
-  /** Seconds of the long request */
+  /** Duration of the long request in seconds */
   longS: number;
   memory: Summary;
   delay: EventLoopDelay;
@@ -90,7 +90,7 @@ function engineRatios(engine: EngineTimes | string): Ratio[] {
   ];
 }
 
-/** What throughput is compared with. */
+/** Reference lines for the throughput chart. */
 export function references(rounds: Rounds, longS: number): Reference[] {
   const name = soundNames(longS).long;
   const long = secondsPerSecond(rounds, name, longS);

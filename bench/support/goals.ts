@@ -1,12 +1,10 @@
-/** Figures beside what was asked for. */
+/** Compares figures with their goals. */
 import type { Summary } from "./statistics.js";
 
 export type Goal = { atLeast: number } | { atMost: number };
 export type Met = "yes" | "even" | "no";
 
-/**
- * "even" where the median misses the goal and yet the goal lies where the median may: more rounds might say either.
- */
+/** "even": the median misses the goal, but the goal lies in the median's confidence interval. */
 export function met(compared: Summary, goal: Goal): Met {
   const reaches = (value: number) =>
     "atLeast" in goal ? value >= goal.atLeast : value <= goal.atMost;
@@ -14,7 +12,7 @@ export function met(compared: Summary, goal: Goal): Met {
   return compared.between.some(reaches) ? "even" : "no";
 }
 
-/** The goal with what came of it, for a row or a ratio; nothing where none was asked for. */
+/** The goal and whether it is met, for a row or a ratio; {} without a goal. */
 export function judged(compared: Summary, goal?: Goal): { goal?: Goal; met?: Met } {
   return goal === undefined ? {} : { goal, met: met(compared, goal) };
 }

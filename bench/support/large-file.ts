@@ -1,6 +1,6 @@
 /**
- * A model file with two gigabytes of weights that nothing refers to: an existing .sda with one more
- * record of zeros before its central directory. Sparse, so it takes hardly any disk.
+ * Makes a model file of more than 2 GB: an existing .sda plus an unused record of zeros before its
+ * central directory. The file is sparse, so it uses little disk space.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";

@@ -2,21 +2,21 @@ import { connect } from "node:net";
 
 export interface Answers {
   count: number;
-  /** Milliseconds from a request's writing to its answer's last byte */
+  /** Milliseconds from writing a request to the last byte of its response */
   latencies: number[];
-  /** Of the whole, in seconds */
+  /** Duration of the whole run in seconds */
   seconds: number;
 }
 
 const RECEIVE_BYTES = 256 * 1024;
 
 /**
- * Keeps so many connections busy for some seconds, each with one request after the other, and finishes those under way. It
- * looks at the status and the length of an answer and drops the rest unread: on a machine that both sides share, what the client
- * takes, the server lacks, and clients that parse take as much as the server.
+ * Sends requests on a number of connections for some seconds, one at a time per connection, and
+ * waits for the last responses. It checks only status and length and drops the body unread: client
+ * and server share the machine, and a client that parses responses takes as much as the server.
  *
- * @param request the JSON that is posted, and where
- * @throws Error for any answer but 200 with a Content-Length
+ * @param request gives the path and the JSON body of the next request
+ * @throws Error for any response other than 200 with a Content-Length
  */
 export async function keepBusy(
   url: string,
@@ -35,9 +35,14 @@ export async function keepBusy(
       const ask = () => {
         const { path, body } = request();
         const text = JSON.stringify(body);
-        const head = `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n`;
+        const head = [
+          `POST ${path} HTTP/1.1`,
+          `Host: ${host}`,
+          "Content-Type: application/json",
+          `Content-Length: ${Buffer.byteLength(text)}`,
+        ];
         sent = performance.now();
-        socket.write(head + text);
+        socket.write(`${head.join("\r\n")}\r\n\r\n${text}`);
       };
       const take = (received: Buffer) => {
         if (left > 0) {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The model that is measured: the one named on the command line, else the corpus's, else the repository's. */
+/** The model to measure: the named one, or else the corpus's default, or else the bundled one. */
 export function modelFile(named?: string): string {
   if (named !== undefined) return named;
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));

@@ -4,7 +4,7 @@ import { type Summary, scaled, summarize } from "./statistics.js";
 
 const CHILD = fileURLToPath(new URL("../peak-memory.mjs", import.meta.url));
 
-/** MB that a request of 60 s takes at its peak, beyond its result. */
+/** Peak memory of a 60 s request beyond its result, in MB. */
 export function peakMemory(file: string, processes: number): Summary {
   const bytes = Array.from({ length: processes }, () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", CHILD, file], {

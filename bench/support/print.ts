@@ -1,4 +1,4 @@
-/** Results and comparisons as tables for people. */
+/** Prints results and comparisons as tables. */
 import { type Comparison, LEAST_RUNS } from "./compare.js";
 import { asked } from "./goals.js";
 import type { Result } from "./schema.js";
@@ -15,17 +15,17 @@ export function spread({ median, low, high }: Summary): string {
   return `${figure(median)} (${figure(low)} to ${figure(high)})`;
 }
 
-/** Where the median lies; how sure that is, where it's less than 95 %. */
+/** The median's confidence interval, with its confidence if that is below 95 %. */
 export function interval({ samples, between: [from, to], confidence }: Summary): string {
   if (samples < 2) return "-";
   const range = `${figure(from)} to ${figure(to)}`;
-  return confidence < 0.95 ? `${range} (${(100 * confidence).toFixed(0)} % sure)` : range;
+  return confidence < 0.95 ? `${range} (${(100 * confidence).toFixed(0)} %)` : range;
 }
 
 export function printResult({ rows, ratios, notes }: Result): void {
   printTable(
     [
-      ["", "median (quartiles)", "unit", "runs", "the median lies in", "asked for", "met"],
+      ["", "median (quartiles)", "unit", "runs", "95 % interval", "goal", "met"],
       ...rows.map((row) => [
         row.name,
         spread(row),
@@ -42,7 +42,7 @@ export function printResult({ rows, ratios, notes }: Result): void {
     console.log();
     printTable(
       [
-        ["", "times faster", "the median lies in", "fastest runs", "asked for", "met"],
+        ["", "times faster", "95 % interval", "fastest runs", "goal", "met"],
         ...ratios.map(({ what, ours, theirs, ratio, fastest, goal, met }) => [
           what ?? `${ours}, than ${theirs}`,
           spread(ratio),
@@ -60,9 +60,7 @@ export function printResult({ rows, ratios, notes }: Result): void {
 
 export function printComparison({ incomparable, notes, changes }: Comparison): void {
   if (incomparable.length > 0) {
-    console.log(
-      `Not compared, for the two differ in more than speed:\n  ${incomparable.join("\n  ")}`,
-    );
+    console.log(`Not compared, because the two runs differ:\n  ${incomparable.join("\n  ")}`);
     return;
   }
   for (const note of notes) console.log(note);
@@ -80,6 +78,6 @@ export function printComparison({ incomparable, notes, changes }: Comparison): v
   );
   if (changes.some(({ verdict }) => verdict === "unclear"))
     console.log(
-      `\nunclear: with fewer than ${LEAST_RUNS} runs or rounds nothing can be told from noise`,
+      `\nunclear: with fewer than ${LEAST_RUNS} runs or rounds, changes cannot be told from noise`,
     );
 }

@@ -1,13 +1,13 @@
-/** Reads and writes the files of results. */
+/** Reads and writes files of results. */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseResult, type Result } from "./schema.js";
 
-/** Those that the repository keeps. */
+/** The results that the repository keeps. */
 export const KEPT = fileURLToPath(new URL("../results/", import.meta.url));
 
-/** @returns the file's path */
+/** @returns path of the new file */
 export function writeResult(folder: string, result: Result): string {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${result.suite}.json`);
@@ -16,11 +16,11 @@ export function writeResult(folder: string, result: Result): string {
 }
 
 /**
- * Results that were written before, by suite.
+ * Reads earlier results, by suite.
  *
- * @param from a file of results, of whichever suite, or a folder with one for each
- * @param suites those that are looked for; others are left out
- * @throws Error when `from` is not there, holds something else, or has none of the suites
+ * @param from a file of results of one suite, or a folder with one file per suite
+ * @param suites the suites to read; others are left out
+ * @throws Error when `from` does not exist, is not a result, or has none of the suites
  */
 export function earlierResults(from: string, suites: readonly string[]): Map<string, Result> {
   const found = statSync(from, { throwIfNoEntry: false });

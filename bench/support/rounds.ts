@@ -6,24 +6,24 @@ import { ratioOf, type Summary, summarize } from "./statistics.js";
 
 export interface RoundOptions {
   rounds: number;
-  /** Of each work, in each round */
+  /** Runs of each work in each round */
   runs: number;
   /**
-   * Milliseconds of runs that don't count, on both sides: a processor that did other work takes a while to be at full speed.
-   * 0 for none, where one run is long itself
+   * Milliseconds of uncounted runs before each measurement, on both sides: a processor needs time
+   * to reach its full speed. 0 where a single run is long.
    */
   warmUp: number;
 }
 
 /**
- * Ours and Python's work in turns, in short rounds: a noisy neighbour slows both, and each round gives a ratio. The
- * times are in milliseconds.
+ * Measures our work and Python's in alternating short rounds. A noisy neighbour slows both sides of
+ * a round alike, so each round gives a ratio. Times are in milliseconds.
  */
 export class Rounds {
   readonly #times = new Map<string, (readonly number[])[]>();
   readonly #suffix: string;
 
-  /** @param suffix of every row's name, as in ", 1000 entries" */
+  /** @param suffix appended to every row's name, such as ", 1000 entries" */
   constructor(suffix = "") {
     this.#suffix = suffix;
   }
@@ -58,7 +58,7 @@ export class Rounds {
     return summaries;
   }
 
-  /** All that was measured, with the goals of some. */
+  /** A row for each measured work, with its goal if `goals` has one. */
   rows(goals: Record<string, Goal> = {}): Row[] {
     return [...this.summaries()].map(([name, summary]) => ({
       name: `${name}${this.#suffix}`,
@@ -68,7 +68,7 @@ export class Rounds {
     }));
   }
 
-  /** Beside the peer's work; none where it was not measured. */
+  /** The ratio to the peer's work; [] if either was not measured. */
   besidePeer(ours: string, theirs: string, goal?: Goal): Ratio[] {
     const peer = peerName(theirs);
     if (!this.#times.has(ours) || !this.#times.has(peer)) return [];
@@ -84,13 +84,13 @@ export class Rounds {
     ];
   }
 
-  /** How many times longer `slow` took than `fast`. */
+  /** The ratio of the time of `slow` to that of `fast`. */
   compare(slow: string, fast: string): ReturnType<typeof ratioOf> {
     return ratioOf(this.#times.get(slow) ?? [], this.#times.get(fast) ?? []);
   }
 }
 
-/** One Bench for each: one that has several tasks warms up all of them before it measures the first. */
+/** Uses one Bench per work: a Bench with several tasks warms up all before measuring any. */
 async function measure(
   name: string,
   work: () => unknown,

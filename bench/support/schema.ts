@@ -1,4 +1,4 @@
-/** The one shape of every suite's results: what bench/results/*.json holds, and what charts, tables and comparisons are made of. */
+/** The format of bench/results/*.json, from which charts, tables and comparisons are made. */
 import type { Environment } from "./environment.js";
 import type { Goal, Met } from "./goals.js";
 import type { Summary } from "./statistics.js";
@@ -8,50 +8,50 @@ const PEER = "Python: ";
 
 export type Unit = "ms" | "MB" | "s/s";
 
-/** One figure. Milliseconds and megabytes are better when lower, seconds of sound per second when higher. */
+/** One figure. Lower is better for ms and MB, higher for s/s (seconds of sound per second). */
 export interface Row extends Summary {
-  /** Unique in its suite; a peer's begins with "Python: " */
+  /** Unique in its suite; names of peers' works begin with "Python: " */
   name: string;
   unit: Unit;
   goal?: Goal;
   met?: Met;
 }
 
-/** How many times longer `theirs` took than `ours` (or as `what` says), round by round. */
+/** Ratio of the time of `theirs` to that of `ours` by round; `what` describes other ratios. */
 export interface Ratio {
   what?: string;
   /** Names of rows */
   ours: string;
   theirs: string;
-  /** Of the rounds' medians */
+  /** Ratio of the rounds' medians */
   ratio: Summary;
-  /** Of each round's fastest runs */
+  /** Ratio of each round's fastest runs */
   fastest?: Summary;
   goal?: Goal;
   met?: Met;
 }
 
-/** What a suite gives. */
+/** The measurements of one suite. */
 export interface Measured {
   rows: Row[];
   ratios: Ratio[];
-  /** What was not measured, and why */
+  /** Remarks, such as works that were not measured, with the reason */
   notes: string[];
   /** Versions of the peers' programs, by name */
   peers: Record<string, string>;
-  /** Charts beside the suite's own */
+  /** Paths of further charts */
   charts?: string[];
-  /** Figures of that suite alone, that its own charts show */
+  /** Data of the suite's further charts */
   details?: object;
 }
 
 export interface Result extends Omit<Measured, "charts"> {
   schema: typeof SCHEMA;
   suite: string;
-  /** With few runs: shows that all works, and no more */
+  /** Whether this is a quick run, which has too few runs for figures */
   quick: boolean;
   environment: Environment;
-  /** null where the suite needs none */
+  /** null for suites that need no model */
   model: { file: string; bytes: number } | null;
 }
 
@@ -63,7 +63,7 @@ export function isPeer(name: string): boolean {
   return name.startsWith(PEER);
 }
 
-/** @throws Error when it is not of this schema; `from` names it in the message */
+/** @throws Error when `text` does not have this schema; the message names `from` */
 export function parseResult(text: string, from: string): Result {
   let found: Partial<Result>;
   try {

@@ -1,4 +1,4 @@
-/** What server.bench.ts has measured, beside what was asked for. */
+/** Turns the measurements of server.bench.ts into rows and ratios with their goals. */
 import { judged } from "./goals.js";
 import type { Measured, Unit } from "./schema.js";
 import { summarize } from "./statistics.js";
@@ -42,14 +42,14 @@ export function figures(
     rows: measured.map(([name, unit, values]) => ({ name, unit, ...summarize([...values]) })),
     ratios: [
       {
-        what: `throughput of the server's ${CONNECTIONS} connections, than that of the engine alone`,
+        what: `throughput of the server's ${CONNECTIONS} connections to that of the engine alone`,
         ours: SERVER,
         theirs: ENGINE,
         ratio: share,
         ...judged(share, { atLeast: 0.85 }),
       },
       {
-        what: "the server's memory after the last half minute, than after the first",
+        what: "the server's memory after the last half minute to that after the first",
         ours: MEMORY,
         theirs: MEMORY,
         ratio: growth,

@@ -1,12 +1,12 @@
-/** The requests that are measured, each seed its own, and what they are called in results. */
+/** The measured requests, each with its own seed, and their names in results. */
 import type { LoadedModel } from "../../dist/index.js";
 
 export const MANY = 16;
-/** So many times one after the other, they are about as much sound as the long one: a disturbance weighs the same in both. */
+/** Number of batches of MANY one-second requests: about as much sound as the long request. */
 export const BATCHES = 4;
 export const LONG_S = 60;
 
-/** @param longS seconds of the long request, fewer in a quick run */
+/** @param longS duration of the long request in seconds; shorter in a quick run */
 export function soundNames(longS = LONG_S) {
   const long = `${longS} s`;
   return {
@@ -23,7 +23,7 @@ export function together(model: LoadedModel, requests: number, durationS: number
   return Promise.all(Array.from({ length: requests }, one));
 }
 
-/** Milliseconds to the first piece and to the last. */
+/** Milliseconds until the first and until the last piece of a stream. */
 export async function timeStream(
   model: LoadedModel,
   durationS: number,

@@ -1,4 +1,4 @@
-/** What is made of summaries; the summary itself is what `sda bench` gives, too. */
+/** Calculations with summaries. `sda bench` uses the same summaries. */
 import { type Summary, summarize } from "../../lib/bench/statistics.js";
 
 export { type Summary, summarize };
@@ -15,7 +15,7 @@ export function scaled(summary: Summary, factor: number): Summary {
   };
 }
 
-/** Something a second, from the milliseconds that `amount` of it took. */
+/** The rate per second, from the milliseconds that `amount` took. */
 export function perSecond(summary: Summary, amount: number): Summary {
   const { samples, median, low, high, between, confidence } = summary;
   const rate = (ms: number) => (amount * 1e3) / ms;
@@ -30,8 +30,8 @@ export function perSecond(summary: Summary, amount: number): Summary {
 }
 
 /**
- * How many times longer `theirs` took, round by round: by the rounds' medians, and by their fastest runs, which a noisy
- * neighbour has disturbed least.
+ * The ratio of the time of `theirs` to that of `ours` by round: of the rounds' medians, and of
+ * their fastest runs, which a noisy neighbour disturbs least.
  */
 export function ratioOf(
   theirs: readonly (readonly number[])[],

@@ -4,27 +4,27 @@ export const SUITES = ["load", "library", "generate", "torch", "cuda", "server"]
 export type SuiteName = (typeof SUITES)[number];
 
 export interface Context {
-  /** The model that is measured */
+  /** The model to measure */
   file: string;
-  /** Few runs, to see that all works */
+  /** Whether to make few runs, only to show that everything works */
   quick: boolean;
-  /** The Python that peers run in, if there is one */
+  /** The Python for the peers; null without one */
   python: string | null;
-  /** What is left out, and why: that there is no Python */
+  /** Remarks for the result, such as that no Python was found */
   notes: string[];
-  /** The machine, in a few words, for charts */
+  /** Short description of the machine, for charts */
   machine: string;
-  /** Where a suite's own charts go */
+  /** Folder for the suite's further charts */
   out: string;
-  /** Libraries' numbers of entries */
+  /** Numbers of entries of the libraries to measure */
   entries: number[];
-  /** Tells what is being done now */
+  /** Reports the current step to the user */
   say(text: string): void;
 }
 
 export interface Suite {
   title: string;
-  /** Whether the model plays a part */
+  /** Whether the suite measures the model */
   usesModel: boolean;
   run(context: Context): Promise<Measured>;
 }

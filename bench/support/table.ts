@@ -1,4 +1,4 @@
-/** Columns are aligned at the right, but for the first `left`. */
+/** Prints a table. The first `left` columns are aligned left, the others right. */
 export function printTable(lines: readonly (readonly string[])[], left = 0): void {
   const widths = (lines[0] ?? []).map((_, i) =>
     Math.max(...lines.map((line) => line[i]?.length ?? 0)),

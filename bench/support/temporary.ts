@@ -1,11 +1,11 @@
-/** Folders for what is measured, which are gone when the process ends: at Ctrl-C, too, for some hold gigabytes. */
+/** Temporary folders, removed when the process ends, also at Ctrl-C: some hold gigabytes. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 
 const made = new Set<string>();
 
-/** In SDA_BENCH_DIR where that is set. The caller removes it when it is done with it. */
+/** Makes a folder in SDA_BENCH_DIR, or else in the system's temporary folder. */
 export function temporaryFolder(): string {
   if (made.size === 0) {
     process.once("exit", removeAll);

@@ -17,7 +17,7 @@ export interface Reference {
 const MANY = ({ requests }: Point) => requests > 1;
 const ONE = ({ requests }: Point) => requests === 1;
 
-/** Two panels: by requests at once, with lines to compare with, and by the engine's threads. */
+/** Two panels: throughput by concurrent requests, with reference lines, and by engine threads. */
 export function writeThroughputChart(
   folder: string,
   { byRequests, byThreads }: { byRequests: Point[]; byThreads: Point[] },
@@ -122,7 +122,7 @@ function rule(panel: number, reference: Reference, length: number): LineSeriesOp
   };
 }
 
-/** Without the symbol, which its line doesn't have either. */
+/** A legend entry without a symbol: the line has none either. */
 function ruleEntry(reference: Reference) {
   return { name: label(reference), itemStyle: { opacity: 0 } };
 }
@@ -139,7 +139,7 @@ function legend(left: number, data: LegendComponentOption["data"] & {}): LegendC
   };
 }
 
-/** A vertical stroke from quartile to quartile at each point. */
+/** Draws a vertical line between the quartiles at each point. */
 function quartiles(panel: number, points: Point[], color: string): CustomSeriesOption {
   return {
     type: "custom",

@@ -1,4 +1,4 @@
-/** Seconds of sound per second, by how many requests there are at once and by the engine's threads. */
+/** Measures seconds of sound per second by concurrent requests and by engine threads. */
 import { availableParallelism } from "node:os";
 import { configureEngine, type LoadedModel } from "../../dist/index.js";
 import { Rounds } from "./rounds.js";
@@ -10,7 +10,7 @@ const REQUESTS = [1, 2, 4, 8, 16, 32];
 const MANY = 16;
 
 export interface Point {
-  /** Requests at once */
+  /** Number of concurrent requests */
   requests: number;
   threads: number;
   secondsPerSecond: Summary;
@@ -35,7 +35,7 @@ export async function measureThroughput(
   }
 }
 
-/** 1, 2, 4 … and the processors, up to twice as many. */
+/** 1, 2, 4 … up to twice the number of processors, which is included itself. */
 function threadCounts(): number[] {
   const processors = availableParallelism();
   const powers = [1, 2, 4, 8, 16, 32, 64].filter((n) => n <= Math.max(4, 2 * processors));

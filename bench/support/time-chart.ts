@@ -2,7 +2,7 @@ import { FAINT, heading, TEXT, writeChart } from "./chart.js";
 import { COLORS } from "./colors.js";
 import type { EngineSteps } from "./engine-steps.js";
 
-/** A bar for each step; Griffin-Lim's has its FFTs apart. */
+/** A bar for each step; Griffin-Lim's bar shows its FFTs separately. */
 export function writeTimeChart(folder: string, steps: EngineSteps, subtitle: string): string {
   const rows: [name: string, ms: number][] = [
     ["decoder network", steps.decode.median],

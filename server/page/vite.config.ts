@@ -1,6 +1,9 @@
 import { defineConfig } from "vite";
 
-/** The page is served beside an API at a prefix of its own, so its own addresses are relative; nothing is inlined, for the strict policy. */
+/**
+ * The page may be served under any prefix, so its URLs are relative. Nothing is inlined, because
+ * the content policy forbids inline code.
+ */
 export default defineConfig({
   base: "./",
   build: {

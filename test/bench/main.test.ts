@@ -73,7 +73,7 @@ describe("npm run bench", () => {
     const env = { ...process.env, SDA_BENCH_DIR: folder, SDA_PYTHON: "/nonexistent" };
     const args = ["--import", "tsx", MAIN, "library", "--quick", "--out", join(folder, "out")];
     const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
-    child.stderr.once("data", () => child.kill("SIGINT")); // it has its folder, and says what it does
+    child.stderr.once("data", () => child.kill("SIGINT")); // its folder exists by then
     const code = await new Promise((done) => child.on("close", done));
     expect({ code, left: readdirSync(folder) }).toEqual({ code: 130, left: [] });
   });

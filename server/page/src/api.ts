@@ -1,4 +1,7 @@
-/** The server's API, a typed function a call. Each rejects with a Problem, or with an AbortError when it was aborted. */
+/**
+ * The server's API: one typed function per call.
+ * Each function rejects with a Problem, or with an AbortError when its signal is aborted.
+ */
 import { isAbort, type Problem, problemOf, unreachable } from "./problem.js";
 import { askForToken, token } from "./token.js";
 import type {
@@ -15,12 +18,12 @@ import type {
   TagCount,
 } from "./types.js";
 
-/** Where the API is, as the server wrote it into the page. */
+/** The API's base path, which the server writes into the page. */
 export const base = (
   document.querySelector<HTMLMetaElement>('meta[name="sda-api"]')?.content ?? "/api"
 ).replace(/\/$/, "");
 
-/** With what it has been read at, so that a change of it can say what it was made from. */
+/** A value and its ETag. A later change sends the ETag, so that the server detects conflicts. */
 export interface Tagged<T> {
   value: T;
   etag: string | null;
@@ -57,7 +60,7 @@ export async function getModel(id: string, signal: AbortSignal): Promise<Tagged<
 
 export async function getSliders(id: string, signal: AbortSignal): Promise<Sliders> {
   const answer = await json<SlidersAnswer>(`${modelPath(id)}/sliders`, { signal });
-  // JSON has no NaN; the library has, for a file that says so.
+  // JSON cannot hold NaN, which the library gives when the file states it: the server sends null.
   const sliders = answer.sliders.map((slider) => ({
     ...slider,
     varianceExplainedPct: slider.varianceExplainedPct ?? Number.NaN,
@@ -83,7 +86,7 @@ export function modelFileUrl(id: string): string {
   return `${base}${modelPath(id)}/file`;
 }
 
-/** `clientId` is that of the event stream that is to be told of the progress. */
+/** The server reports progress to the event stream that was opened with `clientId`. */
 export function generate(
   id: string,
   body: GenerateRequest,
@@ -98,7 +101,7 @@ export function generate(
   return json(`${modelPath(id)}/generate?format=json`, options);
 }
 
-/** The finished sound as a WAV file; 404 once the server's memory has no room for it. */
+/** A finished sound as a WAV file. The server answers 404 after it has dropped the sound. */
 export async function getSound(
   { soundId }: SoundResult,
   bitDepth: BitDepth,
@@ -133,7 +136,7 @@ async function tagged<T>(response: Response): Promise<Tagged<T>> {
   return { value: await response.json(), etag: response.headers.get("ETag") };
 }
 
-/** As `request`, but asks for a token, once, where the server wants one. */
+/** Like `request`, but on a 401 response asks the user for a token and tries once more. */
 async function write(path: string, init: RequestInit): Promise<Response> {
   try {
     return await request(path, init);

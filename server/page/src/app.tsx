@@ -12,7 +12,8 @@ import { Notices } from "./ui/notices.js";
 import { TokenDialog } from "./ui/token-dialog.js";
 
 const LOST =
-  "The connection to the server is lost. What you see may be out of date; it is tried again every few seconds.";
+  "The connection to the server is lost. This page may be out of date. " +
+  "It reconnects every few seconds.";
 
 export function App() {
   const id = modelId.value;
@@ -23,7 +24,7 @@ export function App() {
   }, [isLost]);
   return (
     <>
-      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place on the page, by itself and by the handler */}
+      {/* biome-ignore lint/a11y/useValidAnchor: the link and its handler both lead to #main */}
       <a class="skip" href="#main" onClick={skip}>
         Skip to content
       </a>
@@ -51,7 +52,7 @@ export function App() {
   );
 }
 
-/** By itself a fragment would become part of the address, and a step of the browser's history. */
+/** Keeps `#main` out of the address and out of the browser's history. */
 function skip(event: MouseEvent): void {
   event.preventDefault();
   const main = document.getElementById("main");
@@ -59,7 +60,7 @@ function skip(event: MouseEvent): void {
   main?.scrollIntoView();
 }
 
-/** After a move to another place a screen reader begins at its heading, as after a page load. */
+/** After navigation, moves the focus to the heading, where a screen reader starts reading. */
 function useFocusOnMove(): void {
   const move = moves.value;
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** The server's event stream: changes of the library by anyone, and the progress of this tab's sounds. */
+/** The server's event stream: library changes by any client, and progress of this tab's sounds. */
 import { signal } from "@preact/signals";
 import { base } from "./api.js";
 import { randomId } from "./random.js";
@@ -13,7 +13,11 @@ type Listener<T> = (data: T) => void;
 const libraryListeners = new Set<Listener<LibraryChange | null>>();
 const progressListeners = new Set<Listener<Progress>>();
 
-/** Calls `listener` with each change, and with null when some may have been missed. Returns what ends it. */
+/**
+ * Calls `listener` with each change, and with null when changes may have been missed.
+ *
+ * @returns a function that removes the listener
+ */
 export function onLibraryChange(listener: Listener<LibraryChange | null>): () => void {
   libraryListeners.add(listener);
   return () => libraryListeners.delete(listener);
@@ -27,8 +31,8 @@ export function onProgress(listener: Listener<Progress>): () => void {
 let source: EventSource | null = null;
 
 /**
- * Listens for as long as the page is to be seen: a browser has six connections for a server, and each tab would keep one of
- * them. What a hidden page has missed, it looks up when it is seen again.
+ * Keeps the event stream open while the page is visible. A browser allows six connections per
+ * server, and each open tab would hold one. A page that becomes visible again refetches its data.
  */
 export function connect(): void {
   document.addEventListener("visibilitychange", () => {
@@ -51,7 +55,7 @@ function open(): void {
   });
   opened.addEventListener("error", () => {
     connection.value = "lost";
-    // The browser connects again by itself, except after an answer that isn't a stream.
+    // The browser reconnects by itself, except after a response that is not an event stream.
     if (opened.readyState !== EventSource.CLOSED) return;
     setTimeout(() => {
       if (source !== opened) return;
@@ -63,7 +67,7 @@ function open(): void {
     const change: LibraryChange = JSON.parse(data);
     tell(libraryListeners, change.complete ? change : null);
   });
-  // Whether the models folder can be read has changed: so has what there is to show.
+  // The models folder became readable or unreadable, so the displayed data is out of date.
   opened.addEventListener("health", () => missedSomething());
   opened.addEventListener("progress", ({ data }) => tell(progressListeners, JSON.parse(data)));
 }

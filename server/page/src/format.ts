@@ -1,4 +1,4 @@
-/** Numbers and dates as people read them. */
+/** Formats numbers and dates for display. */
 const whole = new Intl.NumberFormat("en");
 
 export function count(n: number, one: string, many = `${one}s`): string {
@@ -17,14 +17,14 @@ export function bytes(n: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** Of sounds, which are a minute at most here: "4.2 s"; "1:01 min" beyond. */
+/** Duration of a sound: "4.2 s" up to a minute, "1:01 min" beyond. */
 export function seconds(s: number): string {
   if (s <= 60) return `${Number(s.toFixed(1))} s`;
   const minutes = Math.floor(s / 60);
   return `${minutes}:${String(Math.floor(s % 60)).padStart(2, "0")} min`;
 }
 
-/** Of datasets, which are longer. */
+/** Duration of a dataset: seconds, minutes or hours. */
 export function duration(s: number | null): string {
   if (s === null) return "unknown";
   if (s < 60) return seconds(s);
@@ -37,7 +37,7 @@ export function hertz(rate: number): string {
   return `${Number((rate / 1000).toFixed(2))} kHz`;
 }
 
-/** The day of an ISO date; "unknown" when there is none, and as it stands when it isn't one. */
+/** The day of an ISO date. "" gives "unknown"; text that is not a date is returned unchanged. */
 export function day(iso: string): string {
   if (iso === "") return "unknown";
   const date = new Date(iso);
@@ -50,13 +50,16 @@ export function day(iso: string): string {
   });
 }
 
-/** Not a number where a file says nothing sensible. */
+/** A percentage; NaN, from a file with an invalid value, gives "unknown". */
 export function percent(p: number): string {
   if (Number.isNaN(p)) return "unknown";
   return `${p < 10 ? p.toFixed(1) : Math.round(p)} %`;
 }
 
-/** Of a training. A model that nothing is known of has 0 epochs and losses of 0; JSON has neither NaN nor infinity. */
+/**
+ * A training loss. A model without training data has 0 epochs and a loss of 0: "unknown".
+ * null stands for NaN and infinity, which JSON cannot hold.
+ */
 export function loss(value: number | null, epochs: number): string {
   return value === null || epochs === 0 ? "unknown" : String(Number(value.toPrecision(3)));
 }
@@ -65,12 +68,12 @@ export function number(n: number): string {
   return whole.format(n);
 }
 
-/** Python's names of sound features: "spectral_centroid" is for programs. */
+/** Turns Python's feature name "spectral_centroid" into "spectral centroid". */
 export function featureName(name: string): string {
   return name.replaceAll("_", " ");
 }
 
-/** A file's name without anything that a system might stumble over. */
+/** A download's file name, made of characters that every file system accepts. */
 export function fileName(name: string, seed: number): string {
   const stem = name
     .normalize("NFKD")

@@ -1,4 +1,4 @@
-/** Short messages: shown for a while, and read out by screen readers without interrupting. */
+/** Short messages, shown for a few seconds and read out by screen readers. */
 import { signal } from "@preact/signals";
 
 export interface Notice {
@@ -11,7 +11,7 @@ const SHOWN_MS = 6000;
 let last = 0;
 
 export const notices = signal<readonly Notice[]>([]);
-/** Read out, not shown */
+/** Text for screen readers only */
 export const spoken = signal("");
 
 export function notify(text: string, kind: Notice["kind"] = "done"): void {
@@ -24,8 +24,8 @@ export function dismiss(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
 
-/** For what is plain to see and must be heard, too. */
+/** Tells screen readers what other users see. */
 export function announce(text: string): void {
-  // The same text twice would not be read twice.
+  // Screen readers ignore text that does not change: a trailing space makes the repeat differ.
   spoken.value = spoken.value === text ? `${text}\u00a0` : text;
 }

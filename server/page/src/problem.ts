@@ -1,9 +1,9 @@
-/** What went wrong, in words for a person: the server's own where it has an answer, and this page's where it has none. */
+/** Errors as sentences to show: the server's text if it sent one, otherwise a text per status. */
 import type { ProblemBody } from "./types.js";
 
-/** A request that failed. `message` is a sentence to show. */
+/** A failed request. `message` is a sentence to show. */
 export class Problem extends Error {
-  /** 0 when no answer came */
+  /** HTTP status; 0 without a response */
   readonly status: number;
   readonly code: string;
 
@@ -15,33 +15,33 @@ export class Problem extends Error {
   }
 }
 
-/** For answers that are not the server's: of a proxy in front of it, say. */
+/** For responses without a text of the server, such as those of a proxy. */
 const BY_STATUS: Record<number, string> = {
-  401: "The server wants a token for that.",
-  403: "The server does not allow that from here.",
-  404: "The server has no such thing.",
-  413: "That is larger than the server accepts.",
+  401: "This needs a token.",
+  403: "The server does not allow this from here.",
+  404: "Not found on the server.",
+  413: "Too large for this server.",
   429: "The server is busy. Try again in a moment.",
-  502: "The server is not running behind its proxy.",
-  503: "The server can't do that at the moment. Try again.",
+  502: "The proxy cannot reach the server.",
+  503: "The server cannot do this right now. Try again.",
   504: "The server took too long.",
 };
 
-/** The problem of an answer that isn't a success; `body` is its text, of any kind. */
+/** The problem of a failed response. `body` is its text, which may be anything. */
 export function problemOf(status: number, body: string): Problem {
   const { detail, code, option } = parse(body);
-  const general = BY_STATUS[status] ?? `The server answered with status ${status}.`;
+  const general = BY_STATUS[status] ?? `The server responded with status ${status}.`;
   const message = typeof detail === "string" && detail !== "" ? detail : general;
   const field = option === undefined || message.includes(option) ? "" : ` (${option})`;
   return new Problem(status, code ?? `HTTP_${status}`, message + field);
 }
 
-/** No answer at all. */
+/** The problem of a request without a response. */
 export function unreachable(): Problem {
-  return new Problem(0, "UNREACHABLE", "The server does not answer. Is it still running?");
+  return new Problem(0, "UNREACHABLE", "The server does not respond. Is it running?");
 }
 
-/** Whatever was thrown, as a problem. */
+/** Turns anything thrown into a Problem. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   return new Problem(0, "PAGE", error instanceof Error ? error.message : String(error));

@@ -1,11 +1,11 @@
-/** Not crypto.randomUUID: a page that is not on localhost and not on https has none. */
+/** A random id. crypto.randomUUID is missing on pages that are neither on localhost nor https. */
 export function randomId(): string {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) =>
     word.toString(16).padStart(8, "0"),
   ).join("");
 }
 
-/** Of 32 bits, as the library draws them: easy to read, type and say. */
+/** A random seed within LIMITS.drawnSeed, which is the range of a Uint32Array. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] as number;
 }

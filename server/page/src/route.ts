@@ -1,17 +1,17 @@
 /**
- * The address's query says it all: `?model=ID&sliders=…&seed=…` is a model, everything else the library. So the page works
- * wherever it is mounted, with no help from the server, and an address can be shared.
+ * Routing by the URL's query alone: `?model=ID&sliders=…&seed=…` shows a model, any other query
+ * the library. So the page works under any path without server routes, and its URLs can be shared.
  */
 import { computed, signal } from "@preact/signals";
 
-/** With its "?" or empty */
+/** The query with its "?", or "" */
 const query = signal(location.search);
-/** Counts moves to another address; what only rewrites the present one does not count. */
+/** Counts navigations. Rewriting the current URL does not count. */
 export const moves = signal(0);
 
 export const modelId = computed(() => new URLSearchParams(query.value).get("model"));
 
-/** The library's address as it was last seen, for the way back. */
+/** The library's last query, for links back to it. */
 let libraryQuery = modelId.value === null ? location.search : "";
 
 function entered(): void {
@@ -43,13 +43,13 @@ export function go(address: string): void {
   scrollTo(0, 0);
 }
 
-/** The same place in other words: no new entry in the browser's history. */
+/** Replaces the current URL; adds no entry to the browser's history. */
 export function rewrite(search: URLSearchParams): void {
   history.replaceState(null, "", addressWith(search));
   entered();
 }
 
-/** This page with another query. */
+/** This page's URL with another query. */
 export function addressWith(search: URLSearchParams): string {
   const text = search.toString().replaceAll("%2C", ",");
   return text === "" ? location.pathname : `?${text}`;

@@ -1,20 +1,19 @@
-/** What this browser may do on the server. */
+/** The rights of this browser on the server. */
 import { computed, signal } from "@preact/signals";
+import { LIMITS } from "../../../lib/audio/limits.js";
 import { getSession } from "./api.js";
 import type { Session } from "./types.js";
 
-const FALLBACK_MAX_DURATION_S = 60;
-
 export const session = signal<Session | null>(null);
 
-/** Whether changes can be offered: with a token to be asked for, if need be. */
+/** Whether to offer changes. Where a token is needed, the page asks for it on the first change. */
 export const canWrite = computed(
   () => session.value !== null && (session.value.writable || session.value.tokenRequired),
 );
 
-export const maxDurationS = computed(() => session.value?.maxDurationS ?? FALLBACK_MAX_DURATION_S);
+export const maxDurationS = computed(() => session.value?.maxDurationS ?? LIMITS.durationS.max);
 
-/** Without an answer nothing is offered that changes anything; the lists say what is wrong. */
+/** Fetches the rights. On failure the page offers no changes; the model list shows the error. */
 export async function fetchSession(): Promise<void> {
   try {
     session.value = await getSession();

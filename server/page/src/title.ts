@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
 
-/** The window's title while the component is there. */
+/** Sets the window's title while the component is mounted. */
 export function useTitle(title: string): void {
   useEffect(() => {
     document.title = `${title} · Small DataSet Audio`;

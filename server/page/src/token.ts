@@ -1,15 +1,15 @@
-/** The token that lets this tab change the library. Kept for the tab's life, never in an address. */
+/** The token for changing the library. Kept until the tab closes, never part of a URL. */
 import { signal } from "@preact/signals";
 
 const KEY = "sda-token";
 
 export const token = signal(sessionStorage.getItem(KEY) ?? "");
-/** Whether a dialog asks for one now. */
+/** Whether the token dialog is open. */
 export const asking = signal(false);
 
 let answered: ((given: boolean) => void)[] = [];
 
-/** Opens the dialog; resolves with false when the person closes it without a token. */
+/** Opens the token dialog. Resolves with false when the user closes it without a token. */
 export function askForToken(): Promise<boolean> {
   asking.value = true;
   return new Promise((resolve) => answered.push(resolve));

@@ -1,4 +1,4 @@
-/** What the server's API takes and sends, as its own schemas say, and as it tells it in events. */
+/** Types of the server's requests, responses and events, derived from the server's schemas. */
 import type { SliderInfo } from "small-dataset-audio";
 import type { Static } from "typebox";
 import type {
@@ -34,7 +34,7 @@ export interface LibraryChange {
   added: string[];
   removed: string[];
   changed: string[];
-  /** Whether these are all */
+  /** Whether the lists name every change; false after a change of very many models */
   complete: boolean;
   total: number;
 }

@@ -1,11 +1,11 @@
-/** One file to the server. XMLHttpRequest, because fetch does not tell how much has been sent. */
+/** Uploads one file. Uses XMLHttpRequest, because fetch reports no upload progress. */
 import { base } from "./api.js";
 import { problemOf, unreachable } from "./problem.js";
 import { askForToken, token } from "./token.js";
 import type { ModelDetail } from "./types.js";
 
 /**
- * @param onProgress the share of the bytes that have been sent, 0 to 1
+ * @param onProgress gets the share of bytes sent so far, 0 to 1
  * @throws Problem, or an AbortError
  */
 export async function uploadModel(

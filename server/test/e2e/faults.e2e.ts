@@ -1,4 +1,4 @@
-/** What goes wrong is told in words, and the page goes on when it is mended. */
+/** Every fault is shown with its cause, and the page recovers once the fault is gone. */
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect as see } from "@playwright/test";
@@ -12,7 +12,7 @@ import { startServer } from "./support/server.js";
 import { visit } from "./support/visit.js";
 
 describe.skipIf(browserPath === null)("a fault", () => {
-  test("the server is gone, and comes back", async () => {
+  test("the server stops and comes back", async () => {
     const { folder, plucks } = await modelsFolder();
     const server = await startServer({ modelsDir: folder });
     const page = await visit(`${server.url}?model=${plucks.modelId}`, { failures: true });
@@ -24,9 +24,9 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await see(banner).toContainText("The connection to the server is lost");
     await see(page.getByTestId("announcer")).toHaveText(/connection to the server is lost/);
     await page.getByRole("button", { name: /^Render/ }).click();
-    await see(page.getByRole("alert")).toContainText("The server does not answer");
+    await see(page.getByRole("alert")).toContainText("The server does not respond");
     await library.getByRole("searchbox").fill("pluck");
-    await see(library.getByRole("alert")).toContainText("The server does not answer");
+    await see(library.getByRole("alert")).toContainText("The server does not respond");
 
     await startServer({ modelsDir: folder, port: server.port });
     await see(banner).toBeHidden();
@@ -36,7 +36,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await see(page.getByRole("alert")).toBeHidden();
   });
 
-  test("the engine is missing: all can be seen, and why nothing is heard", async () => {
+  test("without the engine the page shows everything, and why there is no sound", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder }, { SDA_ENGINE_ADDON: "/nowhere.node" });
     const page = await visit(`${url}?model=${plucks.modelId}`, { failures: true });
@@ -45,7 +45,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await see(page.getByRole("slider", { name: "Brightness" })).toHaveValue("1");
   });
 
-  test("the models folder vanishes, and is there again", async () => {
+  test("the models folder disappears and comes back", async () => {
     const { folder } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(url, { failures: true });
@@ -56,7 +56,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await see(page.getByRole("article")).toHaveCount(3);
   });
 
-  test("files that are no models are refused, each for its reason", async () => {
+  test("each file that is not a model is refused with its reason", async () => {
     const { folder } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder, limits: { maxUploadBytes: 100_000 } });
     const page = await visit(url, { failures: true });
@@ -75,14 +75,14 @@ describe.skipIf(browserPath === null)("a fault", () => {
     const entry = (name: string) =>
       page.getByRole("region", { name: "Uploads" }).getByRole("listitem").filter({ hasText: name });
     await see(entry("page.sda")).toContainText("neither a model (.sda) nor a training checkpoint");
-    await see(entry("evil.pt")).toContainText("not safe, and was refused");
-    await see(entry("huge.sda")).toContainText("this server takes 100 kB at most");
+    await see(entry("evil.pt")).toContainText("Blocked: this file tries to run code (os.system)");
+    await see(entry("huge.sda")).toContainText("this server accepts at most 100 kB");
     await see(page.getByRole("article")).toHaveCount(3);
     await page.getByRole("button", { name: "Dismiss evil.pt" }).click();
     await see(entry("evil.pt")).toHaveCount(0);
   });
 
-  test("a WAV file that is none is told", async () => {
+  test("an invalid WAV file is reported", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(`${url}?model=${plucks.modelId}&sliders=1,2,3,4,5,6`, {
@@ -98,7 +98,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await see(page.getByRole("slider", { name: "Brightness" })).toHaveValue("1");
   });
 
-  test("a busy server is told, and can be asked again", async () => {
+  test("a busy server is reported, and the request can be repeated", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(`${url}?model=${plucks.modelId}`, { failures: true });
@@ -111,7 +111,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await heard(page, 1);
   });
 
-  test("a sound that the server forgot is made again for its download", async () => {
+  test("a sound that the server has dropped is rendered again for its download", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(`${url}?model=${plucks.modelId}&seed=5`, { failures: true });
@@ -130,7 +130,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     expect(download.suggestedFilename()).toBe("Synthetic_Plucks_seed5.wav");
   });
 
-  test("an address that makes no sense shows the model all the same", async () => {
+  test("an address with invalid settings still shows the model", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(
@@ -141,7 +141,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await see(page.getByLabel("Duration in seconds")).toHaveValue("4");
   });
 
-  test("a new wish aborts the former, and cancelling leaves all as it was", async () => {
+  test("a new request aborts the previous one; cancelling keeps the current sound", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(`${url}?model=${plucks.modelId}`, { failures: true });
@@ -158,7 +158,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await see.poll(() => aborted).toEqual(["1,0,0,0,0,0"]);
 
     await page.route("**/generate?*", () => {}, { times: 1 });
-    const whole = page.waitForRequest(/generate/); // what isn't sent yet can't fail
+    const whole = page.waitForRequest(/generate/); // only a request that was sent can be aborted
     await page.getByRole("button", { name: /^Render/ }).click();
     await whole;
     await page.getByRole("button", { name: "Cancel" }).click();

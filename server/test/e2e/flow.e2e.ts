@@ -1,4 +1,4 @@
-/** From the library to a sound and back: each step as a person does it, and what is heard against the library's own. */
+/** Complete visits: each step as a user does it. Played samples are compared with the library's. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect as see } from "@playwright/test";
@@ -25,7 +25,7 @@ import {
 import { startServer } from "./support/server.js";
 import { visit } from "./support/visit.js";
 
-/** Compared as one: sample by sample takes seconds. */
+/** The samples' bytes: comparing one buffer is faster than comparing each sample. */
 function bytesOf(samples: Float32Array): Buffer {
   return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
 }
@@ -67,9 +67,9 @@ describe.skipIf(browserPath === null)("a visit", () => {
     await page.getByLabel("Seed", { exact: true }).press("Enter");
     await heard(page, 1);
 
-    // By the mouse, and by the keyboard
+    // One slider by mouse, two by keyboard
     const box = await brightness.boundingBox();
-    if (box === null) throw new Error("the slider is not to be seen");
+    if (box === null) throw new Error("the slider is not visible");
     await page.mouse.click(box.x + box.width - 4, box.y + box.height / 2);
     await see(brightness).toHaveValue("10");
     await page.getByRole("slider", { name: "Axis 2" }).focus();
@@ -101,7 +101,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
     };
     await expectHeard(await heard(page, await timesHeard(page)), options);
     await see(
-      page.getByText(/SNR|between sound and silence|no silent stretch/).first(),
+      page.getByText(/signal-to-noise ratio|only silence|no silent part/).first(),
     ).toBeVisible();
     await see(page.getByRole("img", { name: /Mel spectrogram/ })).toHaveJSProperty(
       "complete",
@@ -120,7 +120,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
       expect(readFileSync(await download.path())).toEqual(readFileSync(own));
     }
 
-    // The address brings all of it to someone else
+    // The address restores everything in another browser window
     const other = await visit(page.url());
     await see(other.getByRole("slider", { name: "Brightness" })).toHaveValue("10");
     await see(other.getByRole("slider", { name: "Width" })).toHaveValue("1.2");
@@ -128,7 +128,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
     await expectHeard(await heard(other, 1), options);
   });
 
-  test("a library of several pages is leafed through, and the address says where", async () => {
+  test("a library of several pages can be paged through; the address holds the page", async () => {
     const { url } = await startServer({ modelsDir: await manyModels() });
     const page = await visit(`${url}?sort=name&order=asc`);
     const cards = page.getByRole("article");
@@ -149,11 +149,11 @@ describe.skipIf(browserPath === null)("a visit", () => {
     expect(await names()).toEqual(first);
   });
 
-  test("random positions are the library's; centre, reset, undo and redo", async () => {
+  test("random positions equal the library's; centre, reset, undo and redo work", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(`${url}?model=${plucks.modelId}`);
-    if (model.analysis === null) throw new Error("it has sliders");
+    if (model.analysis === null) throw new Error("the model has no sliders");
     const positions = () =>
       page
         .getByRole("region", { name: "Sliders" })
@@ -182,7 +182,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
     expect(await positions()).toEqual(randomizeSliders(model.analysis, seed));
   });
 
-  test("A and B keep their positions and sounds, and change places in mid-play", async () => {
+  test("A and B keep their positions and sounds and switch during playback", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(
@@ -216,7 +216,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
     expect(last.channels.map(bytesOf)).toEqual(second.channels.map(bytesOf));
     expect(asked).toBe(0);
 
-    // The address brings both of them to someone else
+    // The address restores both slots in another browser window
     await see(page).toHaveURL(/sliders=-5,.*slot=B&other=/);
     const other = await visit(page.url());
     await see(other.getByRole("radio", { name: "B" })).toBeChecked();
@@ -225,7 +225,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
     await see(other.getByRole("slider", { name: "Brightness" })).toHaveValue("5");
   });
 
-  test("the progress of the full sound comes by the event stream", async () => {
+  test("the event stream reports the progress of a full render", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(`${url}?model=${plucks.modelId}&duration=6`);
@@ -235,7 +235,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
     });
     await page.route("**/generate?*", async (route) => {
       const response = await route.fetch();
-      await isSeen; // the answer waits, so that what came before it can be looked at
+      await isSeen; // holds the response back until the progress has been checked
       await route.fulfill({ response });
     });
     await page.getByRole("button", { name: "Render 6 s" }).click();
@@ -246,7 +246,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
     await see(page.getByRole("progressbar")).toBeHidden();
   });
 
-  test("a WAV file moves the sliders to what the model hears in it", async () => {
+  test("a WAV file moves the sliders to the nearest positions", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const wav = join(emptyFolder(), "hit.wav");
@@ -261,7 +261,7 @@ describe.skipIf(browserPath === null)("a visit", () => {
     expect(positions.some((position) => position !== 0)).toBe(true);
     await see(page.getByRole("slider", { name: "Brightness" })).toBeVisible();
     await dropFile(page, wav);
-    await see(page.getByText("Sliders moved to what is nearest to hit.wav")).toBeVisible();
+    await see(page.getByText("Sliders moved to the nearest match for hit.wav")).toBeVisible();
     await see(page).toHaveURL(new RegExp(`sliders=${positions.join(",")}`));
   });
 
@@ -279,9 +279,9 @@ describe.skipIf(browserPath === null)("a visit", () => {
     await see(page.getByRole("heading", { level: 1 })).toHaveText("Renamed Plucks");
     await see(page.getByRole("slider", { name: "Wobble" })).toBeVisible();
     await see(page.getByRole("button", { name: "Edit" })).toBeFocused();
-    // The server's news of it comes to this page, too, and sooner than the answer.
+    // The event of this change reaches this page as well, before the response.
     await page.waitForTimeout(500);
-    await see(page.getByText("has been changed elsewhere")).toHaveCount(0);
+    await see(page.getByText("Someone else changed")).toHaveCount(0);
     const library = await ModelLibrary.open(folder);
     expect(library.get(plucks.modelId)).toMatchObject({
       name: "Renamed Plucks",

@@ -1,4 +1,4 @@
-/** All of a visit without a mouse. */
+/** A complete visit without a mouse. */
 import { type Page, expect as see } from "@playwright/test";
 import { describe, expect, test } from "vitest";
 import { browserPath } from "./support/browser.js";
@@ -7,7 +7,7 @@ import { modelsFolder, PLUCKS } from "./support/models.js";
 import { startServer } from "./support/server.js";
 import { visit } from "./support/visit.js";
 
-/** Tabs on until the element with this name has the focus; fails when it can't be reached. */
+/** Presses Tab until the element with this name has the focus; throws if it is never reached. */
 async function tabTo(page: Page, name: RegExp): Promise<void> {
   const passed: string[] = [];
   for (let i = 0; i < 60; i++) {

@@ -1,4 +1,4 @@
-/** What others do is seen: in another window, and from another process. */
+/** Changes by another window and by another process appear on the page. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect as see } from "@playwright/test";
@@ -11,7 +11,7 @@ import { visit } from "./support/visit.js";
 const cli = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 
 describe.skipIf(browserPath === null)("changes by others", () => {
-  test("two windows see each other's", async () => {
+  test("of each of two windows appear in the other", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const [one, two] = [await visit(url), await visit(`${url}?model=${plucks.modelId}`)];
@@ -29,7 +29,7 @@ describe.skipIf(browserPath === null)("changes by others", () => {
     await see(two.getByRole("article")).toHaveCount(4);
   });
 
-  test("an edit from an older state is refused, and told", async () => {
+  test("refuse an edit of an older version", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const address = `${url}?model=${plucks.modelId}`;
@@ -39,18 +39,18 @@ describe.skipIf(browserPath === null)("changes by others", () => {
     await two.getByRole("button", { name: "Edit" }).click();
     await two.getByRole("dialog").getByLabel("Name", { exact: true }).fill("Theirs");
     await two.getByRole("button", { name: "Save" }).click();
-    await see(one.getByText("Theirs has been changed elsewhere")).toBeVisible();
+    await see(one.getByText("Someone else changed Theirs")).toBeVisible();
 
     await one.getByRole("button", { name: "Save" }).click();
-    await see(one.getByRole("alert")).toContainText("Someone else has changed this model");
-    await one.getByRole("button", { name: "Show their version" }).click();
+    await see(one.getByRole("alert")).toContainText("Someone else changed this model");
+    await one.getByRole("button", { name: "Load the new version" }).click();
     await see(one.getByRole("dialog").getByLabel("Name", { exact: true })).toHaveValue("Theirs");
     await one.getByRole("dialog").getByLabel("Name", { exact: true }).fill("Ours");
     await one.getByRole("button", { name: "Save" }).click();
     await see(two.getByRole("heading", { level: 1 })).toHaveText("Ours");
   });
 
-  test("the command line's are seen, while the library is open and while a model is", async () => {
+  test("on the command line appear on the library's and on the model's page", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const [library, model] = [
@@ -75,7 +75,7 @@ describe.skipIf(browserPath === null)("changes by others", () => {
     await see(model.getByRole("alert")).toContainText("This model is not in the library");
   });
 
-  test("with a token, changes wait until it is given", async () => {
+  test("on a server with a token need the token", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder, token: "open-sesame" });
     const page = await visit(`${url}?model=${plucks.modelId}`, { failures: true });

@@ -1,4 +1,4 @@
-/** Under another prefix, and seen from elsewhere. */
+/** The page under another prefix, and its content policy. */
 import { expect as see } from "@playwright/test";
 import { describe, expect, test } from "vitest";
 import { browserPath } from "./support/browser.js";
@@ -8,7 +8,7 @@ import { startServer } from "./support/server.js";
 import { visit } from "./support/visit.js";
 
 describe.skipIf(browserPath === null)("the page", () => {
-  test("works below another address, and asks nothing of others", async () => {
+  test("works under another path and requests nothing outside of it", async () => {
     const { folder } = await modelsFolder();
     const server = await startServer({ modelsDir: folder, prefix: "/sounds/here/v1" });
     const url = new URL("/sounds/here/", server.url).href;
@@ -23,7 +23,7 @@ describe.skipIf(browserPath === null)("the page", () => {
     expect(paths.filter((path) => !path.startsWith("/sounds/here/"))).toEqual([]);
   });
 
-  test("comes with a policy that allows no code and no style but its own", async () => {
+  test("has a content policy that allows only its own scripts and styles", async () => {
     const { folder } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const answer = await fetch(url);

@@ -1,4 +1,7 @@
-/** Each state of the page as it looks, by day and by night, on a desk and on a phone: pictures for people, findings of axe for the test. */
+/**
+ * Every state of the page in light and dark, on a desktop and on a phone: takes screenshots for
+ * people to look at, and fails on findings of axe and on sideways scrolling.
+ */
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Page, expect as see } from "@playwright/test";
@@ -26,7 +29,8 @@ describe.skipIf(browserPath === null)("every state", () => {
   });
 
   async function look(page: Page, name: string): Promise<void> {
-    await page.screenshot({ path: `${shots}${name}.png`, fullPage: true, caret: "initial" }); // its way to hide a caret is an inline style
+    // Playwright hides the caret with an inline style, which the content policy forbids.
+    await page.screenshot({ path: `${shots}${name}.png`, fullPage: true, caret: "initial" });
     await expectAccessible(page);
     await expectNoSideways(page);
   }
@@ -44,11 +48,11 @@ describe.skipIf(browserPath === null)("every state", () => {
       await see(page.getByRole("navigation", { name: "Pages" })).toContainText("Page 1 of 2");
       await look(page, `library-table-${screen}`);
       await page.getByRole("searchbox").fill("nothing is called that");
-      await see(page.getByRole("heading", { name: "Nothing found" })).toBeVisible();
+      await see(page.getByRole("heading", { name: "No matching models" })).toBeVisible();
       await look(page, `library-nothing-found-${screen}`);
     });
 
-    test("the library without an answer yet, and without models", async () => {
+    test("the library before the first response, and without models", async () => {
       const { folder } = await modelsFolder();
       const { url } = await startServer({ modelsDir: folder });
       let answer: () => void = () => {};
@@ -110,11 +114,11 @@ describe.skipIf(browserPath === null)("every state", () => {
       const { url } = await startServer({ modelsDir: folder });
       const page = await visit(url, options);
       await page.getByRole("link", { name: "Blind Singer" }).click();
-      await see(page.getByText(/the seed alone/)).toBeVisible();
+      await see(page.getByText(/each seed gives another one/)).toBeVisible();
       await look(page, `model-without-sliders-${screen}`);
     });
 
-    test("a model that is not there", async () => {
+    test("a missing model", async () => {
       const { folder } = await modelsFolder();
       const { url } = await startServer({ modelsDir: folder });
       const page = await visit(`${url}?model=nobody`, { ...options, failures: true });
@@ -122,7 +126,7 @@ describe.skipIf(browserPath === null)("every state", () => {
       await look(page, `model-gone-${screen}`);
     });
 
-    test("the work on a sound, and the token", async () => {
+    test("a running render, and the token dialog", async () => {
       const { folder, plucks } = await modelsFolder();
       const { url } = await startServer({
         modelsDir: folder,
@@ -140,7 +144,7 @@ describe.skipIf(browserPath === null)("every state", () => {
     });
   });
 
-  test("nothing sticks out at 320 pixels", async () => {
+  test("no sideways scrolling at 320 pixels", async () => {
     const { folder, plucks } = await modelsFolder();
     const { url } = await startServer({ modelsDir: folder });
     const page = await visit(url, { viewport: { width: 320, height: 640 } });

@@ -45,19 +45,19 @@ test.each([
   expect(duration(s)).toBe(text);
 });
 
-test("dates are days, whatever they are", () => {
+test("dates are shown as days; other text is unchanged", () => {
   expect(day("2026-02-14T23:59:59.123456+00:00")).toBe("14 Feb 2026");
   expect(day("")).toBe("unknown");
   expect(day("yesterday")).toBe("yesterday");
 });
 
-test("a loss is unknown before any epoch, and where it is no number", () => {
+test("a loss is unknown without epochs and when it is not a number", () => {
   expect(loss(4.1678, 90)).toBe("4.17");
   expect(loss(0, 0)).toBe("unknown");
   expect(loss(null, 90)).toBe("unknown");
 });
 
-test("counts know one from many", () => {
+test("counts use singular and plural", () => {
   expect(count(1, "model")).toBe("1 model");
   expect(count(1234, "model")).toBe("1,234 models");
 });
@@ -69,25 +69,25 @@ test("rates, shares and features", () => {
   expect(featureName("zero_crossing_rate")).toBe("zero crossing rate");
 });
 
-test("a downloaded file's name is safe everywhere", () => {
+test("a download's file name has safe characters only", () => {
   expect(fileName("Brillo ✨/../é", 42)).toBe("Brillo_e_seed42.wav");
   expect(fileName("✨", 0)).toBe("sound_seed0.wav");
 });
 
-test("tags are parted by commas, without empty ones and doubles", () => {
+test("tags are separated by commas; empty and duplicate tags are dropped", () => {
   expect(parseTags(" drums,, warm pad ,Drums,")).toEqual(["drums", "warm pad"]);
   expect(parseTags("")).toEqual([]);
 });
 
 describe("the waveform", () => {
-  test("of one channel has maxima above and minima below", () => {
+  test("of a mono sound has maxima above and minima below", () => {
     expect(waveformRows([[-0.5, 0.25, -1, 0.75]])).toEqual([
       [0.25, 0.75],
       [-0.5, -1],
     ]);
   });
 
-  test("of two has the left above and the right below", () => {
+  test("of a stereo sound has the left channel above and the right below", () => {
     const rows = waveformRows([
       [-0.5, 0.25],
       [-0.1, 0.9],
@@ -110,10 +110,10 @@ describe("quality in words", () => {
     ratingReason: "",
   };
 
-  test("an infinite ratio, which JSON cannot say", () => {
+  test("a null ratio, which stands for infinity", () => {
     expect(qualityInWords(clean)).toEqual({
       verdict: "Clean",
-      reasons: "no silent stretch to measure noise in, nothing clipped",
+      reasons: "no silent part to measure noise in, no clipping",
     });
   });
 
@@ -126,7 +126,7 @@ describe("quality in words", () => {
     };
     expect(qualityInWords({ ...clean, snrDb: 12.4, clipping, rating: "red" })).toEqual({
       verdict: "Poor",
-      reasons: "12 dB between sound and silence, 1 clipped sample (0.002 %)",
+      reasons: "signal-to-noise ratio 12 dB, 1 clipped sample (0.002 %)",
     });
   });
 });

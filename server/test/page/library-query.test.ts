@@ -9,7 +9,7 @@ import {
 
 const parse = (text: string) => libraryQueryOf(new URLSearchParams(text));
 
-test("an address brings back what it was made of", () => {
+test("an address restores the query that it was made from", () => {
   const q = {
     query: "dröm & bass",
     tags: ["a,b", "c"],
@@ -26,25 +26,25 @@ test("the whole library has an empty address", () => {
 });
 
 test.each(["page=0", "page=-1", "page=x", "sort=filePath", "order=up"])(
-  "%s makes no sense and takes the default",
+  "%s is invalid and gives the default",
   (text) => {
     expect(parse(text)).toEqual(EVERYTHING);
   },
 );
 
-describe("another question starts at its first page", () => {
+describe("a changed query starts at page 1", () => {
   const third = { ...EVERYTHING, page: 3 };
 
-  test("sorting by another field, in the order that field is asked for", () => {
+  test("sorting by another field uses the field's first order", () => {
     expect(sortBy(third, "name")).toEqual({ ...EVERYTHING, sort: "name", order: "asc" });
     expect(sortBy(third, "fileSizeBytes").order).toBe("desc");
   });
 
-  test("sorting by the same field turns the order round", () => {
+  test("sorting by the same field reverses the order", () => {
     expect(sortBy(third, "saveDate")).toEqual({ ...EVERYTHING, order: "asc" });
   });
 
-  test("a tag is added, and taken away again", () => {
+  test("a tag is added and removed", () => {
     const one = toggleTag(third, "drums");
     expect(one).toEqual({ ...EVERYTHING, tags: ["drums"] });
     expect(toggleTag(one, "drums")).toEqual(EVERYTHING);

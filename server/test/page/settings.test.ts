@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { LIMITS } from "../../../lib/audio/limits.js";
 import {
   comparedOf,
   comparing,
@@ -14,7 +15,7 @@ const settings: Settings = { ...DEFAULTS, seed: 42 };
 const search = (text: string) => new URLSearchParams(text);
 
 describe("an address", () => {
-  test("brings back all that it was made of", () => {
+  test("restores all settings that it was made from", () => {
     const all: Settings = {
       seed: 2 ** 53 - 1,
       durationS: 12.5,
@@ -30,11 +31,11 @@ describe("an address", () => {
     expect(settingsOf(address, 1, 60)).toEqual(all);
   });
 
-  test("says only what isn't the default, but the seed always", () => {
+  test("leaves out default values, except the seed", () => {
     expect(queryOf("m", [], settings).toString()).toBe("model=m&seed=42");
   });
 
-  test("brings back both slots that are compared, and which of them is heard", () => {
+  test("restores both slots and the active one", () => {
     const shown = queryOf("m", [1, 2], settings);
     const hidden = queryOf("m", [-3, 0], { ...settings, seed: 7, spatial: "stereo", width: 1 });
     for (const active of ["A", "B"] as const) {
@@ -51,7 +52,7 @@ describe("an address", () => {
     expect(comparedOf(search("slot=C&other=")).active).toBe("A");
   });
 
-  test("says width and depth for mid-side stereo alone, which alone uses them", () => {
+  test("has width and depth for stereo only", () => {
     const query = queryOf("m", [], { ...settings, spatial: "dual_seed", width: 1 });
     expect(query.has("width")).toBe(false);
   });
@@ -80,7 +81,7 @@ describe("an address", () => {
     expect(settingsOf(search(text), 42, 60)).toEqual(settings);
   });
 
-  test("never asks for more than the server makes", () => {
+  test("limits the duration to the server's maximum", () => {
     expect(settingsOf(search(""), 1, 2).durationS).toBe(2);
     expect(settingsOf(search("duration=3"), 1, 2).durationS).toBe(2);
   });
@@ -102,6 +103,44 @@ describe("an address", () => {
   });
 });
 
+describe("the limits", () => {
+  afterEach(() => {
+    vi.doUnmock("../../../lib/audio/limits.js");
+    vi.resetModules();
+  });
+
+  test("follow lib/audio/limits.ts", async () => {
+    vi.resetModules();
+    vi.doMock("../../../lib/audio/limits.js", () => ({
+      LIMITS: {
+        ...LIMITS,
+        durationS: { above: 5, max: 90 },
+        seed: { min: 3, max: 5 },
+        width: { min: 0, max: 9 },
+        depth: { min: 0.5, max: 2 },
+        sampleRates: [8000],
+        concatModes: ["cut"],
+        spatialModes: ["quad"],
+      },
+    }));
+    const changed = await import("../../page/src/model/settings.js");
+    const address = "seed=4&duration=6&mode=cut&stereo=quad&width=8.5&depth=1.5&rate=8000";
+    expect(changed.settingsOf(search(address), 1, 60)).toEqual({
+      seed: 4,
+      durationS: 6,
+      mode: "cut",
+      spatial: "quad",
+      width: 8.5,
+      depth: 1.5,
+      sampleRate: 8000,
+    });
+    expect(changed.settingsOf(search("seed=6"), 1, 60).seed).toBe(1);
+    expect(changed.settingsOf(search("duration=5"), 1, 60).durationS).toBe(4);
+    expect(changed.parseSeed("2")).toBeNull();
+    expect(settingsOf(search(address), 1, 60)).toEqual({ ...settings, seed: 4, durationS: 6 });
+  });
+});
+
 describe("the request for a sound", () => {
   test("has the peak loudness and the positions", () => {
     expect(generateBody([1, -2], settings)).toEqual({
@@ -119,12 +158,12 @@ describe("the request for a sound", () => {
     expect(generateBody([], settings)).not.toHaveProperty("sliders");
   });
 
-  test("has width and depth for mid-side stereo", () => {
+  test("has width and depth for stereo", () => {
     const { spatial } = generateBody([], { ...settings, spatial: "stereo", width: 1, depth: 0.2 });
     expect(spatial).toEqual({ mode: "stereo", width: 1, depth: 0.2 });
   });
 
-  test("can be shorter than the settings say, for a preview", () => {
+  test("of a preview is shorter than the settings' duration", () => {
     expect(generateBody([], settings, 1).durationS).toBe(1);
   });
 });

@@ -33,11 +33,11 @@ test.each([
   expect(zoneOf(position, slider)).toBe(zone);
 });
 
-test("is said with its sign and its zone", () => {
+test("a position is spoken with its sign and zone", () => {
   expect(valueText(-3, slider)).toBe("minus 3, like the training sounds");
   expect(valueText(7, slider)).toBe("plus 7, unusual");
   expect(valueText(0, slider)).toBe("0, like the training sounds");
-  expect(valueText(10, slider)).toBe("plus 10, beyond the training sounds");
+  expect(valueText(10, slider)).toBe("plus 10, outside the training sounds");
 });
 
 describe("the drawn zones", () => {
@@ -52,7 +52,7 @@ describe("the drawn zones", () => {
     expect(safe).toEqual({ start: 0, end: 1 });
   });
 
-  test("the warning stretch holds the safe one, whatever the file says", () => {
+  test("the warning part contains the safe part, even if the file states otherwise", () => {
     const { safe, warning } = stretches({ ...slider, warningMinStep: 0, warningMaxStep: 0 });
     expect(warning).toEqual(safe);
   });
@@ -62,7 +62,7 @@ describe("the drawn zones", () => {
     expect(safe.start).toBe(safe.end);
   });
 
-  test("a slider of a single position is no division by zero", () => {
+  test("a slider with a single position causes no division by zero", () => {
     const one = { ...slider, minStep: 0, maxStep: 0, safeMinStep: 0, safeMaxStep: 0 };
     expect(stretches(one).safe).toEqual({ start: 0, end: 0 });
   });

@@ -3,7 +3,7 @@ import { Icon } from "../ui/icons.js";
 import { SORTS, type SortField, sortBy, toggleTag } from "./query.js";
 import { ask, query, show, tags, view } from "./state.js";
 
-/** More tags than these are behind a button. */
+/** Number of tags shown before the "more" button. */
 const FEW_TAGS = 12;
 
 export function Filters() {
@@ -43,7 +43,7 @@ export function Filters() {
         <button
           type="button"
           class="icon-only"
-          aria-label={`Order: ${q.order === "asc" ? "ascending" : "descending"}. Turn round`}
+          aria-label={`Order: ${q.order === "asc" ? "ascending" : "descending"}. Reverse`}
           title={q.order === "asc" ? "Ascending" : "Descending"}
           onClick={() => ask(sortBy(query.value, field.field))}
         >
@@ -74,7 +74,7 @@ function TagChips() {
   const all = useSignal(false);
   const chosen = query.value.tags;
   const known = tags.value;
-  // A chosen tag stays in sight, even when no model has it any more.
+  // A selected tag stays visible even when no model has it any more.
   const missing = chosen.filter((tag) => !known.some((k) => k.tag === tag));
   const shown = all.value
     ? known
@@ -97,7 +97,7 @@ function TagChips() {
   );
   return (
     <fieldset class="chips">
-      <legend class="visually-hidden">Tags: models with any of those chosen</legend>
+      <legend class="visually-hidden">Filter by tags: show models with any selected tag</legend>
       {missing.map((tag) => chip(tag, 0))}
       {shown.map(({ tag, count }) => chip(tag, count))}
       {known.length > FEW_TAGS && (

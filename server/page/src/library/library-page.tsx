@@ -17,7 +17,7 @@ export function LibraryPage() {
   useEffect(enter, []);
   useEffect(() => onLibraryChange(() => refresh()), []);
   useEffect(() => {
-    // The stream is back, and the list isn't yet.
+    // The event stream reconnected after the list had failed to load.
     if (connection.value === "open" && problem.peek() !== null) refresh();
   }, [connection.value]);
   useEffect(() => {
@@ -43,7 +43,7 @@ export function LibraryPage() {
 function Found() {
   const page = found.value;
   if (problem.value) {
-    return <Failure title="The library can't be shown" problem={problem.value} onRetry={refresh} />;
+    return <Failure title="Cannot load the library" problem={problem.value} onRetry={refresh} />;
   }
   if (page === null) return <Waiting />;
   if (page.total === 0) return <Nothing />;
@@ -82,7 +82,7 @@ function Nothing() {
         <h2>No models yet</h2>
         <p>
           {canWrite.value
-            ? "Drop a model (.sda) or a training checkpoint (.pt) here, or choose one with “Add model”."
+            ? "Drop a model (.sda) or a training checkpoint (.pt) here, or click “Add model”."
             : "The models folder of this server is empty."}
         </p>
       </div>
@@ -90,13 +90,18 @@ function Nothing() {
   }
   return (
     <div class="empty">
-      <h2>Nothing found</h2>
-      <p>
-        No model has that in its name or description{tags.length > 0 && ", and one of these tags"}.
-      </p>
+      <h2>No matching models</h2>
+      <p>{noMatch(asked.query !== "", tags.length)}</p>
       <button type="button" onClick={() => ask({ ...query.value, query: "", tags: [], page: 1 })}>
         Show all models
       </button>
     </div>
   );
+}
+
+function noMatch(hasText: boolean, tags: number): string {
+  const text = "has this text in its name or description";
+  const tag = tags === 1 ? "has this tag" : "has one of these tags";
+  if (!hasText) return `No model ${tag}.`;
+  return tags === 0 ? `No model ${text}.` : `No model ${text} and ${tag}.`;
 }

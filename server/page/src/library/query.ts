@@ -1,4 +1,4 @@
-/** What the library shows, and its place in an address. */
+/** The library view's state (search, tags, sort order, page) and its form in the URL. */
 export const SORTS = [
   { field: "saveDate", text: "Saved", first: "desc" },
   { field: "name", text: "Name", first: "asc" },
@@ -26,7 +26,7 @@ export const EVERYTHING: LibraryQuery = {
   page: 1,
 };
 
-/** What an address asks for. What makes no sense takes its default. */
+/** Reads the library view from a URL's query. Invalid values take their defaults. */
 export function libraryQueryOf(search: URLSearchParams): LibraryQuery {
   const sort = SORTS.find(({ field }) => field === search.get("sort")) ?? SORTS[0];
   const order = search.get("order");
@@ -40,7 +40,7 @@ export function libraryQueryOf(search: URLSearchParams): LibraryQuery {
   };
 }
 
-/** Only what isn't the default is said. */
+/** Writes the library view as a URL's query. Default values are left out. */
 export function addressOf({ query, tags, sort, order, page }: LibraryQuery): URLSearchParams {
   const search = new URLSearchParams();
   if (query !== "") search.set("q", query);
@@ -51,7 +51,7 @@ export function addressOf({ query, tags, sort, order, page }: LibraryQuery): URL
   return search;
 }
 
-/** A click on a column: sorts by it, or turns the order round. */
+/** A click on a column's head: sorts by the column, or reverses the order. */
 export function sortBy(q: LibraryQuery, field: SortField): LibraryQuery {
   const first = SORTS.find((s) => s.field === field)?.first ?? "asc";
   const order = q.sort !== field ? first : q.order === "asc" ? "desc" : "asc";

@@ -1,4 +1,4 @@
-/** The models that the library shows: fetched anew when the question changes, or the library does. */
+/** The models in the library view, fetched again when the query or the library changes. */
 import { signal } from "@preact/signals";
 import { getModels, getTags } from "../api.js";
 import { asProblem, isAbort, type Problem } from "../problem.js";
@@ -14,7 +14,7 @@ export type View = "cards" | "table";
 
 export const view = signal<View>(localStorage.getItem(VIEW_KEY) === "table" ? "table" : "cards");
 export const query = signal<LibraryQuery>(libraryQueryOf(currentQuery()));
-/** What was last found; it stays while the next answer is on its way. */
+/** The latest result. It stays on screen while the next request runs. */
 export const found = signal<ModelList | null>(null);
 export const tags = signal<readonly TagCount[]>([]);
 export const loading = signal(false);
@@ -25,7 +25,7 @@ export function show(next: View): void {
   localStorage.setItem(VIEW_KEY, next);
 }
 
-/** Starts from what the address says. */
+/** Starts with the query of the current URL. */
 export function enter(): void {
   query.value = libraryQueryOf(currentQuery());
   refresh();
@@ -33,7 +33,7 @@ export function enter(): void {
 
 let typing: ReturnType<typeof setTimeout> | undefined;
 
-/** Another question. While someone types, the server is asked when they pause. */
+/** Changes the query. While the user types, the request waits for a pause. */
 export function ask(next: LibraryQuery, { isTyping = false } = {}): void {
   query.value = next;
   rewrite(addressOf(next));
@@ -56,7 +56,7 @@ async function fetchModels(): Promise<void> {
   loading.value = true;
   try {
     const page = await getModels({ ...query.peek(), pageSize: PAGE_SIZE }, signal);
-    // Models were deleted, and this page is no more: the last one is what is meant.
+    // After deletions the requested page may not exist: show the last page.
     const last = Math.max(1, Math.ceil(page.total / PAGE_SIZE));
     if (page.page > last) return ask({ ...query.peek(), page: last });
     found.value = page;
@@ -76,7 +76,7 @@ async function fetchTags(): Promise<void> {
   try {
     tags.value = await getTags(currentTags.signal);
   } catch (error) {
-    // The list of models says what is wrong.
+    // The list of models shows the error.
     if (!isAbort(error)) tags.value = [];
   }
 }

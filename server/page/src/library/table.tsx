@@ -8,7 +8,7 @@ import { ask, query } from "./state.js";
 
 export function ModelTable({ models }: { models: readonly ModelEntry[] }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must scroll by keys, too
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: keyboard users must be able to scroll it
     <section class="table-scroll" aria-label="Models as a table" tabIndex={0}>
       <table>
         <thead>

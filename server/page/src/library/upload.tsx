@@ -65,11 +65,11 @@ function Row({ entry }: { entry: Upload }) {
 function describe({ state, share }: Upload): string {
   switch (state) {
     case "waiting":
-      return "Waiting for the one before";
+      return "Waiting for the previous upload";
     case "sending":
       return `${Math.round(share * 100)} % sent`;
     case "reading":
-      return "Sent; the server checks and saves it";
+      return "Sent. The server checks and saves the file";
     case "done":
       return "Added";
     case "failed":

@@ -1,4 +1,4 @@
-/** Files on their way to the server, one after the other. */
+/** The queue of uploads. One file is sent at a time. */
 import { signal } from "@preact/signals";
 import { bytes } from "../format.js";
 import { announce, notify } from "../notices.js";
@@ -12,9 +12,9 @@ export interface Upload {
   id: number;
   name: string;
   state: "waiting" | "sending" | "reading" | "done" | "failed";
-  /** Of the bytes, 0 to 1 */
+  /** Share of the bytes that have been sent, 0 to 1 */
   share: number;
-  /** What went wrong, in words */
+  /** The error message, or "" */
   failure: string;
   model: ModelDetail | null;
 }
@@ -31,7 +31,7 @@ export function upload(files: Iterable<File>): void {
     const entry = { id, name: file.name, share: 0, failure: "", model: null };
     const limit = session.peek()?.maxUploadBytes ?? Number.POSITIVE_INFINITY;
     if (file.size > limit) {
-      const failure = `The file has ${bytes(file.size)}; this server takes ${bytes(limit)} at most.`;
+      const failure = `${bytes(file.size)}: this server accepts at most ${bytes(limit)}.`;
       uploads.value = [...uploads.value, { ...entry, state: "failed", failure }];
       continue;
     }
@@ -41,7 +41,7 @@ export function upload(files: Iterable<File>): void {
   }
 }
 
-/** Takes an upload off the list; one that is under way is stopped. */
+/** Removes an upload from the list and stops it if it is running. */
 export function dismissUpload(id: number): void {
   controllers.get(id)?.abort();
   controllers.delete(id);
@@ -50,14 +50,14 @@ export function dismissUpload(id: number): void {
 
 async function send(id: number, file: File): Promise<void> {
   const controller = controllers.get(id);
-  if (controller === undefined) return; // dismissed while it waited
+  if (controller === undefined) return; // dismissed while waiting
   update(id, { state: "sending" });
   try {
     const progress = (share: number) =>
       update(id, { share, state: share < 1 ? "sending" : "reading" });
     const model = await uploadModel(file, progress, controller.signal);
     update(id, { state: "done", share: 1, model });
-    notify(`${model.name} is in the library`);
+    notify(`Added ${model.name}`);
     refresh();
   } catch (error) {
     if (isAbort(error)) return;

@@ -2,14 +2,14 @@ import { announce } from "../notices.js";
 import type { Desk } from "./desk.js";
 import type { SlotName } from "./settings.js";
 
-/** Two sets of positions and settings, each with its sound, to hear one against the other. */
+/** Switches between two sets of positions and settings, A and B, each with its own sound. */
 export function AbSwitch({ desk }: { desk: Desk }) {
   const active = desk.active.value;
   const other: SlotName = active === "A" ? "B" : "A";
   return (
     <div class="row ab">
       <fieldset class="segments">
-        <legend class="visually-hidden">Compare two positions</legend>
+        <legend class="visually-hidden">Compare A and B</legend>
         {(["A", "B"] as const).map((name) => (
           <label key={name}>
             <input
@@ -30,7 +30,7 @@ export function AbSwitch({ desk }: { desk: Desk }) {
           announce(`${other} is now a copy of ${active}`);
         }}
       >
-        Store as {other}
+        Copy to {other}
       </button>
     </div>
   );

@@ -18,7 +18,7 @@ export function DeleteDialog({ id, name, onClose }: DeleteDialogProps) {
     busy.value = true;
     try {
       await deleteModel(id);
-      notify(`${name} is deleted`);
+      notify(`Deleted ${name}`);
       go(libraryAddress());
     } catch (error) {
       problem.value = asProblem(error);
@@ -28,7 +28,7 @@ export function DeleteDialog({ id, name, onClose }: DeleteDialogProps) {
   return (
     <Dialog title="Delete this model?" onClose={onClose}>
       <p>
-        <strong>{name}</strong> and its file will be gone from the server. This can't be undone.
+        This deletes <strong>{name}</strong> and its file from the server. You cannot undo it.
       </p>
       {problem.value && (
         <p class="error" role="alert">
@@ -37,7 +37,7 @@ export function DeleteDialog({ id, name, onClose }: DeleteDialogProps) {
       )}
       <p class="row end">
         <button type="button" onClick={onClose}>
-          Keep it
+          Cancel
         </button>
         <button type="button" class="primary danger" disabled={busy.value} onClick={remove}>
           {busy.value ? "Deleting…" : "Delete"}

@@ -1,4 +1,7 @@
-/** The state of one model's page: two slots of positions and settings, of which one is played with at a time. */
+/**
+ * The state of a model's page: two slots, A and B, each with positions, settings and a sound. One
+ * slot is active at a time.
+ */
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Pcg64 } from "../../../../lib/latent/pcg64.js";
 import { randomPositions } from "../../../../lib/latent/positions.js";
@@ -20,13 +23,13 @@ import {
 import { begin, type History, redo, step, undo } from "./undo.js";
 
 const PREVIEW_PAUSE_MS = 120;
-/** Browsers refuse to rewrite an address more than a few times a second. */
+/** Browsers limit how often a page may call `history.replaceState`. */
 const ADDRESS_PAUSE_MS = 250;
 const PREVIEW_KEY = "sda-preview";
 
 class Slot {
   readonly history: Signal<History<readonly number[]>>;
-  /** Where the sliders are now; in mid-drag ahead of the history */
+  /** Current slider positions. During a drag they are newer than the history. */
   readonly positions: Signal<readonly number[]>;
   readonly settings: Signal<Settings>;
   readonly made: Signal<Made | null>;
@@ -47,7 +50,7 @@ class Slot {
   }
 }
 
-/** What an address asks for, and whether it asks for positions that these sliders can't take. */
+/** The slot of a URL's query, and whether the query holds positions that do not fit `sliders`. */
 function slotOf(
   query: URLSearchParams,
   { sliders, half }: Sliders,
@@ -66,7 +69,7 @@ export class Desk {
   readonly maker: SoundMaker;
   readonly active: Signal<SlotName>;
   readonly previews = signal(localStorage.getItem(PREVIEW_KEY) !== "off");
-  /** Whether the address asked for positions that this model cannot take */
+  /** Whether the URL holds positions that do not fit this model's sliders */
   readonly addressRefused: boolean;
 
   readonly #slots: { A: Signal<Slot>; B: Signal<Slot | null> };
@@ -79,12 +82,12 @@ export class Desk {
   readonly made = computed(() => this.#slot.value.made.value);
   readonly canUndo = computed(() => this.#slot.value.history.value.past.length > 0);
   readonly canRedo = computed(() => this.#slot.value.history.value.future.length > 0);
-  /** Whether what is shown is the full sound of the present positions and settings. */
+  /** Whether the displayed sound is the full sound of the current positions and settings. */
   readonly isCurrent = computed(() => {
     const made = this.made.value;
     return made?.kind === "full" && this.#isOf(made);
   });
-  /** Whether the positions or settings have changed since what is shown was made. */
+  /** Whether positions or settings have changed since the displayed sound was made. */
   readonly isStale = computed(() => this.made.value !== null && !this.#isOf(this.made.value));
 
   constructor(modelId: string, sliders: Sliders, maxDurationS: number) {
@@ -107,14 +110,14 @@ export class Desk {
     this.#ends.push(this.#keepAddress());
   }
 
-  /** A slider on the way: heard, but no step of its own in the history. */
+  /** Moves a slider during a drag: previews the sound, adds no step to the history. */
   move(index: number, position: number): void {
     const slot = this.#slot.peek();
     slot.positions.value = slot.positions.peek().with(index, position);
     this.#previewSoon();
   }
 
-  /** The end of a movement: from here on it can be undone. */
+  /** Ends a drag: adds the positions to the history as one step. */
   commit(): void {
     const { history, positions } = this.#slot.peek();
     const next = positions.peek();
@@ -136,7 +139,7 @@ export class Desk {
     this.set(this.positions.peek().map(() => 0));
   }
 
-  /** The same positions as the library's `randomizeSliders` gives for this seed. */
+  /** Moves the sliders to the positions that `randomizeSliders` gives for this seed. */
   randomise(seed: number): void {
     this.set(randomPositions(this.sliders.peek().sliders, new Pcg64(seed)));
   }
@@ -155,7 +158,7 @@ export class Desk {
     this.#previewSoon();
   }
 
-  /** Changes over to the other slot, in mid-play without a gap. An empty one begins as a copy. */
+  /** Activates a slot; playback goes on without a gap. Slot B starts as a copy of slot A. */
   switchTo(name: SlotName): void {
     if (name === this.active.peek()) return;
     if (name === "B" && this.#slots.B.peek() === null)
@@ -165,7 +168,7 @@ export class Desk {
     this.player.load(this.made.peek()?.buffer ?? null, { keepPosition: true });
   }
 
-  /** Makes the other slot like this one. */
+  /** Copies the active slot to the other one. */
   copyToOther(): void {
     this.#slots[this.active.peek() === "A" ? "B" : "A"].value = this.#slot.peek().copy();
   }
@@ -176,7 +179,7 @@ export class Desk {
     if (!on) clearTimeout(this.#previewTimer);
   }
 
-  /** The full sound of the present positions and settings; null when it was cancelled or failed. */
+  /** Makes the full sound of the current positions and settings; null if cancelled or failed. */
   async makeFull({ play = true } = {}): Promise<Made | null> {
     clearTimeout(this.#previewTimer);
     return this.#make("full", play);

@@ -14,7 +14,7 @@ const DEPTHS: readonly { depth: BitDepth; text: string }[] = [
   { depth: 32, text: "32 bit float" },
 ];
 
-/** The full sound of the present positions as a WAV file; made first where that has not been done. */
+/** Downloads the full sound as a WAV file. Renders it first if positions or settings changed. */
 export function Download({ desk, name }: { desk: Desk; name: string }) {
   const depth = useSignal<BitDepth>(24);
   const busy = useSignal(false);
@@ -22,11 +22,11 @@ export function Download({ desk, name }: { desk: Desk; name: string }) {
     busy.value = true;
     try {
       const made = desk.isCurrent.peek() ? desk.made.peek() : await desk.makeFull({ play: false });
-      if (made === null) return; // cancelled, or told beside the waveform
+      if (made === null) return; // cancelled, or the sound panel shows the error
       const wav = await fetchAgain(desk, made, depth.peek());
       if (wav !== null) save(wav, fileName(name, made.result.seed));
     } catch (error) {
-      notify(`No download. ${asProblem(error).message}`, "failed");
+      notify(`Download failed. ${asProblem(error).message}`, "failed");
     } finally {
       busy.value = false;
     }
@@ -56,7 +56,7 @@ export function Download({ desk, name }: { desk: Desk; name: string }) {
   );
 }
 
-/** The server forgets old sounds; the same settings give the same one again. */
+/** Fetches the sound. If the server has dropped it, renders the same sound again first. */
 async function fetchAgain(desk: Desk, made: Made, depth: BitDepth): Promise<ArrayBuffer | null> {
   try {
     return await getSound(made.result, depth);
@@ -72,6 +72,6 @@ function save(wav: ArrayBuffer, name: string): void {
   link.href = URL.createObjectURL(new Blob([wav], { type: "audio/wav" }));
   link.download = name;
   link.click();
-  // The browser has the bytes by the next turn.
+  // The browser has started the download by the next turn of the event loop.
   setTimeout(() => URL.revokeObjectURL(link.href));
 }

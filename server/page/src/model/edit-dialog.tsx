@@ -7,7 +7,10 @@ import { Dialog } from "../ui/dialog.js";
 import type { OpenModel } from "./load.js";
 import { parseTags } from "./tags.js";
 
-/** Changes are made from the state that the dialog opened with: what others changed since is told, not overwritten. */
+/**
+ * Edits name, description, tags and slider labels. The change carries the ETag of the version that
+ * the dialog opened with, so it cannot overwrite a newer change by someone else.
+ */
 export function EditDialog({ model, onClose }: { model: OpenModel; onClose: () => void }) {
   const base = useSignal(model.detail.peek());
   const problem = useSignal<Problem | null>(null);
@@ -48,12 +51,12 @@ export function EditDialog({ model, onClose }: { model: OpenModel; onClose: () =
           />
         </label>
         <label class="field">
-          Tags, with commas between them
+          Tags, separated by commas
           <input name="tags" defaultValue={before.tags.join(", ")} />
         </label>
         {sliders.length > 0 && (
           <fieldset class="labels">
-            <legend>Names of the sliders</legend>
+            <legend>Slider names</legend>
             {sliders.map(({ index, label }) => (
               <label key={index} class="field">
                 Slider {index + 1}
@@ -73,7 +76,7 @@ export function EditDialog({ model, onClose }: { model: OpenModel; onClose: () =
                 problem.value = null;
               }}
             >
-              Show their version
+              Load the new version
             </button>
           )}
           <button type="button" onClick={onClose}>
@@ -92,13 +95,13 @@ function Told({ problem }: { problem: Problem }) {
   return (
     <p class="error" role="alert">
       {problem.status === 412
-        ? "Someone else has changed this model since this dialog was opened. Nothing of yours is saved yet."
+        ? "Someone else changed this model while you were editing. Your changes are not saved."
         : problem.message}
     </p>
   );
 }
 
-/** Only what differs: the rest may be changed by others meanwhile. */
+/** Only the changed fields, so that changes by others to the remaining fields survive. */
 function changeOf(before: ModelDetail, form: FormData): ModelChange {
   const change: ModelChange = {};
   const name = String(form.get("name")).trim();

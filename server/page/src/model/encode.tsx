@@ -14,12 +14,12 @@ interface EncodeProps {
   model: ModelDetail;
 }
 
-/** A decoder alone hears nothing, and without sliders there is nothing to move. */
+/** Finding slider positions for a WAV file needs an encoder and sliders. */
 function canListen({ hasAnalysis, hasEncoder }: ModelDetail): boolean {
   return hasEncoder && hasAnalysis;
 }
 
-/** A WAV file dropped anywhere on the page moves the sliders to what the model hears in it. */
+/** A WAV file dropped on the page moves the sliders to the nearest positions. */
 export function EncodeDrop({ desk, model }: EncodeProps) {
   const onFiles = useCallback((files: File[]) => void moveTo(desk, files), [desk]);
   const invitation = canListen(model) ? "Drop a WAV file to find its slider positions" : null;
@@ -41,7 +41,7 @@ export function EncodeButton({ desk, model }: EncodeProps) {
       }}
     >
       <Icon name="upload" />
-      {busy.value ? "Listening…" : "From a WAV"}
+      {busy.value ? "Analysing…" : "Match a WAV"}
     </FileButton>
   );
 }
@@ -50,10 +50,10 @@ async function moveTo(desk: Desk, [file]: File[]): Promise<void> {
   if (file === undefined) return;
   try {
     const { positions, chunks } = await encode(desk.modelId, file, new AbortController().signal);
-    if (positions === null) return notify("This model has no sliders to move", "failed");
+    if (positions === null) return notify("This model has no sliders", "failed");
     desk.set(positions);
-    const more = chunks.length > 1 ? ` (the mean of its ${chunks.length} seconds)` : "";
-    notify(`Sliders moved to what is nearest to ${file.name}${more}`);
+    const more = chunks.length > 1 ? ` (mean of ${chunks.length} one-second chunks)` : "";
+    notify(`Sliders moved to the nearest match for ${file.name}${more}`);
   } catch (error) {
     notify(`${file.name}: ${asProblem(error).message}`, "failed");
   }

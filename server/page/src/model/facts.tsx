@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { bytes, count, day, duration, hertz, loss, number } from "../format.js";
 import type { ModelDetail } from "../types.js";
 
-/** What is known of how the model came to be, and what it is made of. */
+/** Facts about the model's training, network and file. */
 export function Facts({ model: m }: { model: ModelDetail }) {
   return (
     <section class="panel model-facts" aria-labelledby="facts-title">

@@ -7,14 +7,15 @@ import { DeleteDialog } from "./delete-dialog.js";
 import { EditDialog } from "./edit-dialog.js";
 import type { OpenModel } from "./load.js";
 
-/** The heading is there from the start and stays: it has the focus after a move to this page. */
+/** The page's head. The h1 always exists, because it gets the focus after navigation. */
 export function Head({ model }: { model: OpenModel }) {
   const detail = model.detail.value?.value;
+  const placeholder = model.problem.value ? "Model" : "Opening model…";
   const isShown = detail !== undefined && model.problem.value === null;
   return (
     <div class="model-head">
       <div>
-        <h1 tabIndex={-1}>{detail?.name ?? (model.problem.value ? "Model" : "Opening model…")}</h1>
+        <h1 tabIndex={-1}>{detail?.name ?? placeholder}</h1>
         {isShown && detail.description !== "" && <p class="lead">{detail.description}</p>}
         {isShown && detail.tags.length > 0 && (
           <ul class="tags" aria-label="Tags">
@@ -62,12 +63,12 @@ function Actions({ model, name }: { model: OpenModel; name: string }) {
   );
 }
 
-/** Browsers give the clipboard to safe origins only; elsewhere the address bar has it all the same. */
+/** Browsers allow clipboard access on secure origins only. Elsewhere users copy the address bar. */
 async function copyAddress(): Promise<void> {
   try {
     await navigator.clipboard.writeText(location.href);
-    notify("Link copied: it holds the model, the positions and the settings");
+    notify("Link copied. It holds the model, its positions and its settings");
   } catch {
-    notify("The browser does not allow copying here; the address bar has the link", "failed");
+    notify("This browser blocks copying here. Copy the link from the address bar.", "failed");
   }
 }

@@ -1,4 +1,4 @@
-/** One model as the server has it, kept up to date while its page is open. */
+/** One model's data from the server, kept up to date while its page is open. */
 import { type Signal, signal } from "@preact/signals";
 import { changeModel, getModel, getSliders, type Tagged } from "../api.js";
 import { onLibraryChange } from "../events.js";
@@ -43,7 +43,7 @@ export class OpenModel {
     }
   }
 
-  /** @throws Problem 412 when the model is not the one any more that had this `etag` */
+  /** @throws Problem 412 when the model has changed since it had this `etag` */
   async change(change: ModelChange, etag: string | null): Promise<void> {
     const saving = changeModel(this.id, change, etag);
     this.#saving = saving.then(
@@ -59,14 +59,17 @@ export class OpenModel {
     this.#forget();
   }
 
-  /** Tells of it only when it is another's. The news of one's own may come before the answer to it. */
+  /**
+   * Notifies the user of changes by others. The event of this page's own change can arrive before
+   * its response, so this waits for the response first.
+   */
   async #fetchChange(): Promise<void> {
     await this.#saving;
     const before = this.detail.peek()?.etag;
     await this.fetch();
     const after = this.detail.peek();
     if (before !== undefined && after !== null && after.etag !== before) {
-      notify(`${after.value.name} has been changed elsewhere`);
+      notify(`Someone else changed ${after.value.name}`);
     }
   }
 }

@@ -36,12 +36,12 @@ export function ModelPage({ id }: { id: string }) {
       {problem ? (
         <Failure
           title={
-            problem.status === 404 ? "This model is not in the library" : "The model can't be shown"
+            problem.status === 404 ? "This model is not in the library" : "Cannot load the model"
           }
           problem={problem}
           onRetry={() => void model.fetch()}
         >
-          <Link to={libraryAddress()}>To the library</Link>
+          <Link to={libraryAddress()}>Back to the library</Link>
         </Failure>
       ) : detail === null ? (
         <Waiting />
@@ -68,7 +68,7 @@ function Opened({ model }: { model: OpenModel }) {
   const isAsked = session.value !== null;
   const desk = useMemo(
     () => (sliders === null ? null : new Desk(model.id, sliders, maxDurationS.peek())),
-    // A change of names leaves everything where it is; other sliders are another desk. The session knows the longest sound.
+    // Renaming keeps the desk; other sliders need a new one. The session states the maximum length.
     [model, sliders?.half, sliders?.sliders.length, isAsked],
   );
   useEffect(() => () => desk?.dispose(), [desk]);
@@ -81,8 +81,7 @@ function Opened({ model }: { model: OpenModel }) {
       <EncodeDrop desk={desk} model={detail.value} />
       {desk.addressRefused && (
         <p class="hint" role="status">
-          The address holds positions that do not fit this model's sliders; they are in the middle
-          instead.
+          The link holds positions that do not fit this model's sliders. All sliders are at 0.
         </p>
       )}
       <div class="desk">

@@ -1,21 +1,21 @@
 import { useId } from "preact/hooks";
+import { parseSeed } from "./settings.js";
 
 interface SeedInputProps {
   label: string;
-  /** null: none yet */
+  /** null: no seed chosen yet */
   value: number | null;
   onSeed: (seed: number) => void;
 }
 
-/** Whole numbers from 0 to 2^53 - 1. Anything else is put back to what it was. */
+/** A text field for a seed. Invalid input is replaced by the previous value. */
 export function SeedInput({ label, value, onSeed }: SeedInputProps) {
   const id = useId();
   const text = value === null ? "" : String(value);
   const take = (input: HTMLInputElement) => {
-    const typed = input.value.trim();
-    const seed = /^\d{1,16}$/.test(typed) ? Number(typed) : Number.NaN;
-    if (Number.isSafeInteger(seed)) onSeed(seed);
-    else input.value = text;
+    const seed = parseSeed(input.value.trim());
+    if (seed === null) input.value = text;
+    else onSeed(seed);
   };
   return (
     <>

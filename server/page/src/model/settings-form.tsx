@@ -1,24 +1,18 @@
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import { LIMITS } from "../../../../lib/audio/limits.js";
+import { hertz } from "../format.js";
 import { randomSeed } from "../random.js";
 import { maxDurationS } from "../session.js";
 import { Icon } from "../ui/icons.js";
 import type { Desk } from "./desk.js";
 import { SeedInput } from "./seed-input.js";
-import {
-  MAX_DEPTH,
-  MAX_WIDTH,
-  MIN_DURATION_S,
-  MODES,
-  SAMPLE_RATES,
-  type Settings,
-  SPATIAL_MODES,
-} from "./settings.js";
+import { MIN_DURATION_S, type Settings } from "./settings.js";
 
 const MODE_TEXT = { crossfade: "Crossfade", latent_interpolation: "Interpolation" };
 const SPATIAL_TEXT = { mono: "Mono", stereo: "Stereo", dual_seed: "Two seeds" };
 
-/** On a phone the sliders are what should be near. */
+/** On narrow screens the settings start closed, so that the sliders are in reach. */
 const isWide = matchMedia("(min-width: 60rem)").matches;
 
 export function SettingsForm({ desk }: { desk: Desk }) {
@@ -31,28 +25,28 @@ export function SettingsForm({ desk }: { desk: Desk }) {
       </summary>
       <Duration value={s.durationS} onDuration={(durationS) => change({ durationS })} />
       <Choice
-        label="Joined by"
+        label="Join chunks by"
         value={s.mode}
-        options={MODES.map((value) => ({ value, text: MODE_TEXT[value] }))}
+        options={LIMITS.concatModes.map((value) => ({ value, text: MODE_TEXT[value] }))}
         onChoice={(mode) => change({ mode })}
       />
       <Choice
         label="Channels"
         value={s.spatial}
-        options={SPATIAL_MODES.map((value) => ({ value, text: SPATIAL_TEXT[value] }))}
+        options={LIMITS.spatialModes.map((value) => ({ value, text: SPATIAL_TEXT[value] }))}
         onChoice={(spatial) => change({ spatial })}
       />
       {s.spatial === "stereo" && (
         <>
           <Amount
             label="Width"
-            max={MAX_WIDTH}
+            limits={LIMITS.width}
             value={s.width}
             onAmount={(width) => change({ width })}
           />
           <Amount
             label="Depth"
-            max={MAX_DEPTH}
+            limits={LIMITS.depth}
             value={s.depth}
             onAmount={(depth) => change({ depth })}
           />
@@ -61,7 +55,7 @@ export function SettingsForm({ desk }: { desk: Desk }) {
       <Choice
         label="Sample rate"
         value={String(s.sampleRate)}
-        options={SAMPLE_RATES.map((rate) => ({ value: String(rate), text: `${rate / 1000} kHz` }))}
+        options={LIMITS.sampleRates.map((rate) => ({ value: String(rate), text: hertz(rate) }))}
         onChoice={(rate) => change({ sampleRate: Number(rate) as Settings["sampleRate"] })}
       />
       <div class="setting with-button">
@@ -69,8 +63,8 @@ export function SettingsForm({ desk }: { desk: Desk }) {
         <button
           type="button"
           class="quiet icon-only"
-          aria-label="Another seed"
-          title="Another seed"
+          aria-label="New random seed"
+          title="New random seed"
           onClick={() => change({ seed: randomSeed() })}
         >
           <Icon name="dice" />
@@ -82,7 +76,7 @@ export function SettingsForm({ desk }: { desk: Desk }) {
           checked={desk.previews.value}
           onChange={({ currentTarget }) => desk.setPreviews(currentTarget.checked)}
         />
-        Play a second of it while sliders move
+        Play a 1 s preview after each change
       </label>
     </details>
   );
@@ -156,20 +150,20 @@ function Choice<T extends string>({ label, value, options, onChoice }: ChoicePro
 
 interface AmountProps {
   label: string;
-  max: number;
+  limits: { readonly min: number; readonly max: number };
   value: number;
   onAmount: (value: number) => void;
 }
 
-function Amount({ label, max, value, onAmount }: AmountProps) {
+function Amount({ label, limits, value, onAmount }: AmountProps) {
   const id = useId();
   return (
     <Setting id={id} label={label}>
       <input
         id={id}
         type="range"
-        min={0}
-        max={max}
+        min={limits.min}
+        max={limits.max}
         step={0.05}
         value={value}
         onInput={({ currentTarget }) => onAmount(Number(currentTarget.valueAsNumber.toFixed(2)))}

@@ -1,22 +1,19 @@
-/** What sound to make, and its place in an address. */
+/** The settings of a sound and their form in the URL. */
+import { LIMITS } from "../../../../lib/audio/limits.js";
 import type { GenerateRequest } from "../types.js";
 
-export const MODES = ["crossfade", "latent_interpolation"] as const;
-export const SPATIAL_MODES = ["mono", "stereo", "dual_seed"] as const;
-export const SAMPLE_RATES = [44100, 48000, 96000] as const;
-export const MAX_WIDTH = 1.5;
-export const MAX_DEPTH = 1;
-export const MIN_DURATION_S = 0.1;
+/** The shortest duration in the form. LIMITS excludes its own lower bound. */
+export const MIN_DURATION_S = LIMITS.durationS.above + 0.1;
 
-/** All but the positions of the sliders. */
+/** All settings except the slider positions. */
 export interface Settings {
   seed: number;
   durationS: number;
-  mode: (typeof MODES)[number];
-  spatial: (typeof SPATIAL_MODES)[number];
+  mode: (typeof LIMITS.concatModes)[number];
+  spatial: (typeof LIMITS.spatialModes)[number];
   width: number;
   depth: number;
-  sampleRate: (typeof SAMPLE_RATES)[number];
+  sampleRate: (typeof LIMITS.sampleRates)[number];
 }
 
 export const DEFAULTS: Omit<Settings, "seed"> = {
@@ -28,27 +25,35 @@ export const DEFAULTS: Omit<Settings, "seed"> = {
   sampleRate: 48000,
 };
 
-/** The settings of an address. What is missing or makes no sense takes its default, the seed `freshSeed`. */
+/**
+ * Reads the settings from a URL's query. Missing and invalid values take their defaults; the seed
+ * defaults to `freshSeed`.
+ */
 export function settingsOf(
   query: URLSearchParams,
   freshSeed: number,
   maxDurationS: number,
 ): Settings {
   return {
-    seed: integerIn(query.get("seed"), 0, Number.MAX_SAFE_INTEGER) ?? freshSeed,
+    seed: parseSeed(query.get("seed")) ?? freshSeed,
     durationS:
       numberIn(query.get("duration"), MIN_DURATION_S, maxDurationS) ??
       Math.min(DEFAULTS.durationS, maxDurationS),
-    mode: oneOf(query.get("mode"), MODES) ?? DEFAULTS.mode,
-    spatial: oneOf(query.get("stereo"), SPATIAL_MODES) ?? DEFAULTS.spatial,
-    width: numberIn(query.get("width"), 0, MAX_WIDTH) ?? DEFAULTS.width,
-    depth: numberIn(query.get("depth"), 0, MAX_DEPTH) ?? DEFAULTS.depth,
+    mode: oneOf(query.get("mode"), LIMITS.concatModes) ?? DEFAULTS.mode,
+    spatial: oneOf(query.get("stereo"), LIMITS.spatialModes) ?? DEFAULTS.spatial,
+    width: numberIn(query.get("width"), LIMITS.width.min, LIMITS.width.max) ?? DEFAULTS.width,
+    depth: numberIn(query.get("depth"), LIMITS.depth.min, LIMITS.depth.max) ?? DEFAULTS.depth,
     sampleRate:
-      SAMPLE_RATES.find((rate) => String(rate) === query.get("rate")) ?? DEFAULTS.sampleRate,
+      LIMITS.sampleRates.find((rate) => String(rate) === query.get("rate")) ?? DEFAULTS.sampleRate,
   };
 }
 
-/** The positions of an address: null when it has none, or none for this many sliders within ±half. */
+/** The seed in `text`, or null. */
+export function parseSeed(text: string | null): number | null {
+  return integerIn(text, LIMITS.seed.min, LIMITS.seed.max);
+}
+
+/** Reads the slider positions from a URL's query: `count` integers in ±`half`, or else null. */
 export function positionsOf(query: URLSearchParams, count: number, half: number): number[] | null {
   const text = query.get("sliders");
   if (text === null || count === 0) return null;
@@ -56,7 +61,7 @@ export function positionsOf(query: URLSearchParams, count: number, half: number)
   return positions.length === count && positions.every((p) => p !== null) ? positions : null;
 }
 
-/** The address of a model with these settings. Only what isn't the default is said, but the seed always. */
+/** Writes a model's URL query. Default values are left out, except the seed. */
 export function queryOf(
   modelId: string,
   positions: readonly number[],
@@ -81,14 +86,14 @@ export function queryOf(
 
 export type SlotName = "A" | "B";
 
-/** Positions and settings, to be heard one against the other. */
+/** The two slots to compare: which one is active, and the other one's settings. */
 export interface Compared {
   active: SlotName;
-  /** The address of the slot that isn't played with; null when there is none */
+  /** URL query of the inactive slot; null without a second slot */
   other: URLSearchParams | null;
 }
 
-/** The two slots of an address, which itself speaks of the active one. */
+/** Reads both slots from a URL's query. The query's own settings are those of the active slot. */
 export function comparedOf(query: URLSearchParams): Compared {
   const other = query.get("other");
   return {
@@ -97,18 +102,18 @@ export function comparedOf(query: URLSearchParams): Compared {
   };
 }
 
-/** An address with what there is to compare. */
+/** Adds the inactive slot to a URL's query. */
 export function comparing(query: URLSearchParams, { active, other }: Compared): URLSearchParams {
   const both = new URLSearchParams(query);
   if (other === null) return both;
   const rest = new URLSearchParams(other);
-  rest.delete("model"); // the same
+  rest.delete("model"); // both slots have the same model
   if (active === "B") both.set("slot", active);
   both.set("other", rest.toString().replaceAll("%2C", ","));
   return both;
 }
 
-/** What to ask the server for. Without sliders the seed alone chooses the points that are played. */
+/** The body of a generate request. A model without sliders is controlled by the seed alone. */
 export function generateBody(
   positions: readonly number[],
   s: Settings,

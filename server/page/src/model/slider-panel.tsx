@@ -17,8 +17,8 @@ export function SliderPanel({ desk, model }: { desk: Desk; model: ModelDetail })
       <section class="panel slider-panel" aria-labelledby="sliders-title">
         <h2 id="sliders-title">Sliders</h2>
         <p>
-          This model has none: its latent space was never analysed. It plays all the same; the seed
-          alone chooses what is heard.
+          This model has no sliders, because its latent space was not analysed. It still makes
+          sound: each seed gives another one.
         </p>
       </section>
     );
@@ -57,7 +57,7 @@ export function SliderPanel({ desk, model }: { desk: Desk; model: ModelDetail })
           class="quiet"
           onClick={() => {
             desk.centre();
-            announce("All sliders are in the middle");
+            announce("All sliders are at 0");
           }}
         >
           <Icon name="centre" />
@@ -73,20 +73,20 @@ export function SliderPanel({ desk, model }: { desk: Desk; model: ModelDetail })
       <p class="legend">
         <span class="safe">like the training sounds</span>
         <span class="warning">unusual</span>
-        <span class="beyond">beyond them</span>
-        <span class="muted">Double-click puts a slider in the middle.</span>
+        <span class="beyond">outside the training sounds</span>
+        <span class="muted">Double-click a slider to set it to 0.</span>
       </p>
     </section>
   );
 }
 
-/** Another seed at each click; a seed that is typed gives the positions of that seed. */
+/** Moves the sliders to the random positions of a seed: a new seed per click, or a typed one. */
 function Randomise({ desk }: { desk: Desk }) {
   const seed = useSignal<number | null>(null);
   const apply = (value: number) => {
     seed.value = value;
     desk.randomise(value);
-    announce(`Sliders moved to the random positions of seed ${value}`);
+    announce(`Sliders moved to random positions of seed ${value}`);
   };
   return (
     <div class="row randomise">

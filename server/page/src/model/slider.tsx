@@ -3,7 +3,7 @@ import type { SliderInfo } from "../types.js";
 import type { Desk } from "./desk.js";
 import { stretches, valueText, zoneOf, zoneText } from "./zones.js";
 
-/** The browser's own slider, which knows the keyboard, on a track that shows the zones. */
+/** A native range input, which supports the keyboard, on a track that shows the zones. */
 export function Slider({ desk, slider }: { desk: Desk; slider: SliderInfo }) {
   const { index, label, suggestedLabel, minStep, maxStep, varianceExplainedPct } = slider;
   const position = desk.positions.value[index] ?? 0;
@@ -16,7 +16,7 @@ export function Slider({ desk, slider }: { desk: Desk; slider: SliderInfo }) {
         <label for={id}>{label}</label>
         <span id={`${id}-about`} class="muted">
           {follows && <span>follows {featureName(suggestedLabel)}</span>}
-          <span title="Share of the training sounds' variance along this slider">
+          <span title="Share of the training sounds' variance that this slider covers">
             {percent(varianceExplainedPct)}
             <span class="visually-hidden"> of the variance</span>
           </span>
@@ -44,7 +44,7 @@ export function Slider({ desk, slider }: { desk: Desk; slider: SliderInfo }) {
   );
 }
 
-/** For the style sheet, which draws the zones. */
+/** The zones as CSS variables; the style sheet draws them. */
 function trackStyle(slider: SliderInfo): Record<`--${string}`, string> {
   const { safe, warning } = stretches(slider);
   const span = slider.maxStep - slider.minStep;

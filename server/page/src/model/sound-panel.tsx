@@ -10,7 +10,7 @@ import { SettingsForm } from "./settings-form.js";
 import { Transport } from "./transport.js";
 import { Waveform } from "./waveform.js";
 
-/** All that is heard: making it, playing it, what it looks like, and what it is to be. */
+/** The sound: its picture, playback, rendering, download and settings. */
 export function SoundPanel({ desk, name }: { desk: Desk; name: string }) {
   const made = desk.made.value;
   return (
@@ -37,8 +37,8 @@ function NoPicture({ hasSliders }: { hasSliders: boolean }) {
   return (
     <div class="picture is-empty">
       <p>
-        {hasSliders ? "Move a slider" : "Change the seed"} to hear a second of it, or render the
-        full sound.
+        {hasSliders ? "Move a slider" : "Change the seed"} to hear a one-second preview, or render
+        the full sound.
       </p>
     </div>
   );
@@ -56,7 +56,7 @@ function Picture({ desk, made }: { desk: Desk; made: Made }) {
           src={mel.url}
           width={mel.width}
           height={mel.height}
-          alt="Mel spectrogram: time runs to the right, pitch upwards, brighter is louder"
+          alt="Mel spectrogram: time to the right, pitch upwards, brighter is louder"
           onError={() => {
             melFailed.value = soundId;
           }}
@@ -66,13 +66,13 @@ function Picture({ desk, made }: { desk: Desk; made: Made }) {
         {made.kind === "preview" ? "Preview" : "Full sound"}, {seconds(made.result.durationS)},{" "}
         {hertz(made.result.sampleRate)}
         {channels === 2 && ", left channel above, right below"}
-        {desk.isStale.value && ". The settings have changed since."}
+        {desk.isStale.value && ". Positions or settings have changed since."}
       </figcaption>
     </figure>
   );
 }
 
-/** Said where the sound would be, and not only for a moment. */
+/** The error of the last request, shown until the next success. */
 function Trouble({ desk }: { desk: Desk }) {
   const problem = desk.maker.problem.value;
   if (problem === null) return null;

@@ -1,4 +1,4 @@
-/** "drums,  warm , Drums" → ["drums", "warm"]: without the empty ones and those that differ by case alone. */
+/** "drums,  warm , Drums" → ["drums", "warm"]: drops empty tags and duplicates in any case. */
 export function parseTags(text: string): string[] {
   const tags = new Map<string, string>();
   for (const part of text.split(",")) {

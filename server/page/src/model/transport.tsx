@@ -41,7 +41,10 @@ export function Transport({ desk }: { desk: Desk }) {
   );
 }
 
-/** Previews are made in a blink; only the full sound shows how far it is. The row keeps its height, so nothing jumps. */
+/**
+ * Progress of a full render. Previews are too short to show any.
+ * The empty row keeps its height, so that the layout does not jump.
+ */
 function Working({ desk }: { desk: Desk }) {
   const work = desk.maker.work.value;
   const isShown = work?.kind === "full";
@@ -50,14 +53,8 @@ function Working({ desk }: { desk: Desk }) {
     <div class={isShown ? "working" : "working is-idle"}>
       {isShown && (
         <>
-          <progress
-            aria-label="Making the sound"
-            max={1}
-            {...(share !== null && { value: share })}
-          />
-          <span class="muted">
-            {share === null ? "Waiting for its turn" : `${work.done} of ${work.total}`}
-          </span>
+          <progress aria-label="Rendering" max={1} {...(share !== null && { value: share })} />
+          <span class="muted">{share === null ? "Queued" : `${work.done} of ${work.total}`}</span>
           <button type="button" class="quiet" onClick={() => desk.maker.cancel()}>
             Cancel
           </button>

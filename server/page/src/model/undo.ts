@@ -1,23 +1,23 @@
-/** Steps that can be taken back. A value, not an object that changes: each step is a new one. */
+/** An undo history. Immutable: each function returns a new history. */
 export interface History<T> {
   readonly past: readonly T[];
   readonly present: T;
   readonly future: readonly T[];
 }
 
-/** Older steps are forgotten. */
+/** The history keeps this many steps to undo. */
 const MAX_STEPS = 200;
 
 export function begin<T>(present: T): History<T> {
   return { past: [], present, future: [] };
 }
 
-/** A step forward; what had been undone is gone. */
+/** Adds a step and clears the steps to redo. */
 export function step<T>({ past, present }: History<T>, next: T): History<T> {
   return { past: [...past, present].slice(-MAX_STEPS), present: next, future: [] };
 }
 
-/** The same history when there is nothing to undo. */
+/** Returns `history` itself when there is nothing to undo. */
 export function undo<T>(history: History<T>): History<T> {
   const { past, present, future } = history;
   const previous = past.at(-1);
@@ -25,7 +25,7 @@ export function undo<T>(history: History<T>): History<T> {
   return { past: past.slice(0, -1), present: previous, future: [present, ...future] };
 }
 
-/** The same history when there is nothing to redo. */
+/** Returns `history` itself when there is nothing to redo. */
 export function redo<T>(history: History<T>): History<T> {
   const [next, ...future] = history.future;
   if (next === undefined) return history;

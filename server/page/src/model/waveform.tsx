@@ -7,13 +7,13 @@ import type { Player } from "../sound/player.js";
 import type { Desk } from "./desk.js";
 
 const HEIGHT = 112;
-/** What an arrow key moves by */
+/** Seconds per press of an arrow key */
 const SEEK_STEP_S = 0.1;
 
-/** The policy forbids styles without it; the server writes a new one into each page. */
+/** The content policy allows only styles with this nonce; the server writes one into each page. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
 
-/** Drawn from the server's peaks. It only draws: what plays is the desk's player, whose position it follows. */
+/** Draws the waveform from the server's peaks and shows the position of the desk's player. */
 export function Waveform({ desk, made }: { desk: Desk; made: Made }) {
   const container = useRef<HTMLDivElement>(null);
   const surfer = useRef<WaveSurfer | null>(null);
@@ -34,7 +34,7 @@ export function Waveform({ desk, made }: { desk: Desk; made: Made }) {
     });
     drawn.on("interaction", (time) => player.seek(time));
     surfer.current = drawn;
-    // Canvases don't follow the style sheet by themselves.
+    // A canvas does not follow changes of the color scheme by itself.
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     const recolor = () => drawn.setOptions(colors());
     scheme.addEventListener("change", recolor);
@@ -67,7 +67,7 @@ export function Waveform({ desk, made }: { desk: Desk; made: Made }) {
   );
 }
 
-/** Whole seconds while it plays: what changes all the time is read out all the time. */
+/** Whole seconds during playback, because a screen reader reads out every change. */
 function spokenPosition({ playing, position }: Player): string {
   return playing.value ? String(Math.floor(position.value)) : position.value.toFixed(1);
 }

@@ -1,4 +1,4 @@
-/** Where on a slider the training sounds lie. */
+/** The zones of a slider: where the training sounds lie on it. */
 import { isInWarningZone, type SliderInfo } from "../../../../lib/latent/positions.js";
 
 export type Zone = "safe" | "warning" | "beyond";
@@ -12,28 +12,28 @@ export function zoneOf(position: number, slider: SliderInfo): Zone {
 const WORDS: Record<Zone, string> = {
   safe: "like the training sounds",
   warning: "unusual",
-  beyond: "beyond the training sounds",
+  beyond: "outside the training sounds",
 };
 
 export function zoneText(zone: Zone): string {
   return WORDS[zone];
 }
 
-/** What a screen reader says in place of the bare number. */
+/** A slider's value as a screen reader says it. */
 export function valueText(position: number, slider: SliderInfo): string {
   const sign = position > 0 ? "plus " : position < 0 ? "minus " : "";
   return `${sign}${Math.abs(position)}, ${WORDS[zoneOf(position, slider)]}`;
 }
 
-/** A stretch of a slider's track, as shares of its length. */
+/** Part of a slider's track; 0 is the track's start and 1 its end. */
 export interface Stretch {
   start: number;
   end: number;
 }
 
 /**
- * The drawn zones. The warning stretch lies under the safe one; a zone reaches half a step past its last position, so that
- * a thumb on it is plainly inside.
+ * The parts of the track to draw as zones. The safe part is drawn on top of the warning part. Each
+ * part extends half a step past its last position, so that a thumb there is visibly inside.
  */
 export function stretches(slider: SliderInfo): { safe: Stretch; warning: Stretch } {
   const { minStep, maxStep } = slider;

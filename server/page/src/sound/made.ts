@@ -1,4 +1,4 @@
-/** A sound that the server made, decoded, with what it was made from. */
+/** A decoded sound, with the positions and settings that it was made from. */
 import type { Settings } from "../model/settings.js";
 import type { SoundResult } from "../types.js";
 
@@ -10,7 +10,10 @@ export interface Made {
   settings: Settings;
 }
 
-/** At the sound's own rate, and before the page may make a sound: an AudioContext could do neither. */
+/**
+ * Decodes a WAV file. OfflineAudioContext keeps the file's sample rate and, unlike AudioContext,
+ * works before the user's first click.
+ */
 export function decode(wav: ArrayBuffer, sampleRate: number): Promise<AudioBuffer> {
   return new OfflineAudioContext(1, 1, sampleRate).decodeAudioData(wav);
 }

@@ -1,4 +1,4 @@
-/** Has the server make sounds for one model: one at a time, a new wish aborts the former. */
+/** Requests sounds of one model from the server. A new request aborts the previous one. */
 import { signal } from "@preact/signals";
 import { generate, getSound } from "../api.js";
 import { clientId, onProgress } from "../events.js";
@@ -7,14 +7,14 @@ import { asProblem, isAbort, type Problem } from "../problem.js";
 import { randomId } from "../random.js";
 import { decode, type Made } from "./made.js";
 
-/** Long enough to hear what a slider does, short enough to be there at once. */
+/** Seconds: long enough to hear a slider's effect, short enough to arrive at once. */
 const PREVIEW_S = 1;
 
 export interface Work {
   kind: Made["kind"];
   requestId: string;
   done: number;
-  /** Chunks; 0 until the server has told */
+  /** Number of chunks; 0 until the server reports it */
   total: number;
 }
 
@@ -34,7 +34,7 @@ export class SoundMaker {
     });
   }
 
-  /** Null when another wish or `cancel` came in between, or it failed: then `problem` says why. */
+  /** Null after `cancel`, after a newer request, and on failure, which sets `problem`. */
   async make(
     kind: Made["kind"],
     positions: readonly number[],

@@ -1,6 +1,6 @@
 /**
- * The server's peaks as the waveform component takes them: two rows, the upper and the lower half of the drawing.
- * A single channel has its maxima above and its minima below; of two channels the left is above, the right below.
+ * Converts the server's peaks to the waveform component's two rows, upper and lower half.
+ * Mono: maxima above, minima below. Stereo: left channel above, right channel below.
  */
 export function waveformRows(peaks: readonly (readonly number[])[]): [number[], number[]] {
   const [left = [], right] = peaks;
@@ -10,7 +10,7 @@ export function waveformRows(peaks: readonly (readonly number[])[]): [number[], 
   return [extremes(left), extremes(right)];
 }
 
-/** Whichever of each minimum and maximum lies farther from 0. */
+/** The larger magnitude of each pair of minimum and maximum. */
 function extremes(pairs: readonly number[]): number[] {
   return Array.from({ length: Math.floor(pairs.length / 2) }, (_, i) =>
     Math.max(Math.abs(pairs[2 * i] ?? 0), Math.abs(pairs[2 * i + 1] ?? 0)),

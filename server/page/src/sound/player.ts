@@ -1,6 +1,6 @@
 /**
- * Plays one sound at a time. Web Audio, not an <audio> element: loops have no gap, and another sound takes over in
- * mid-play without one.
+ * Plays one sound at a time. Uses Web Audio rather than an <audio> element: it loops, and switches
+ * to another sound during playback, without a gap.
  */
 import { computed, signal } from "@preact/signals";
 
@@ -8,18 +8,18 @@ export class Player {
   readonly buffer = signal<AudioBuffer | null>(null);
   readonly playing = signal(false);
   readonly loop = signal(false);
-  /** Seconds from the beginning; kept up to date while it plays */
+  /** Playback position in seconds */
   readonly position = signal(0);
   readonly duration = computed(() => this.buffer.value?.duration ?? 0);
 
-  /** Made at the first play: browsers want a click or a key before it. */
+  /** Created by the first `play()`: browsers require a click or key press first. */
   #context: AudioContext | null = null;
   #source: AudioBufferSourceNode | null = null;
-  /** The context's time at which the sound's beginning was, or would have been */
+  /** Context time that corresponds to position 0 of the sound */
   #startedAt = 0;
   #frame = 0;
 
-  /** Another sound, from its beginning; `keepPosition`: from where the former one is, playing on if that played. */
+  /** Loads a sound. With `keepPosition`, playback goes on from the previous sound's position. */
   load(buffer: AudioBuffer | null, { keepPosition = false } = {}): void {
     const wasPlaying = this.playing.peek();
     const position = keepPosition ? this.#now() : 0;
@@ -66,7 +66,7 @@ export class Player {
   }
 
   setLoop(loop: boolean): void {
-    // A source that has looped stays at a multiple of the duration: begin to count anew.
+    // After a loop the elapsed time exceeds the duration: restart counting at the current position.
     const position = this.#now();
     this.loop.value = loop;
     if (this.#source === null || this.#context === null) return;

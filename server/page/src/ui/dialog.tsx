@@ -8,7 +8,7 @@ interface DialogProps {
   children: ComponentChildren;
 }
 
-/** Modal while it is rendered. The browser keeps the focus inside and gives it back afterwards. */
+/** A modal dialog, open while rendered. Closing it returns the focus to the previous element. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();

@@ -8,7 +8,7 @@ interface FailureProps {
   children?: ComponentChildren;
 }
 
-/** What went wrong, and what can be done about it. */
+/** An error with buttons for what the user can do about it. */
 export function Failure({ title, problem, onRetry, children }: FailureProps) {
   return (
     <div class="failure" role="alert">

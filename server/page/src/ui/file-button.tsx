@@ -10,7 +10,7 @@ interface FileButtonProps {
   children: ComponentChildren;
 }
 
-/** A button that opens the browser's choice of files. */
+/** A button that opens the browser's file chooser. */
 export function FileButton({
   accept,
   multiple = false,
@@ -32,7 +32,7 @@ export function FileButton({
         multiple={multiple}
         onChange={({ currentTarget }) => {
           onFiles([...(currentTarget.files ?? [])]);
-          currentTarget.value = ""; // so that the same file can be chosen again
+          currentTarget.value = ""; // allows choosing the same file again
         }}
       />
     </>

@@ -2,19 +2,20 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
 interface FileDropProps {
-  /** What dropping does, in words; null where files can't be dropped now */
+  /** Text shown during a drag; null while the page accepts no files */
   invitation: string | null;
   onFiles: (files: File[]) => void;
 }
 
 /**
- * All of the window as a place for files. Wherever it is, a button does the same, for those who don't drag. A file that is
- * not wanted is refused: the browser would open it, and leave the page.
+ * Accepts files dropped anywhere in the window. Each page with a FileDrop also has a button that
+ * does the same. Drops that are not accepted are cancelled: the browser would open the file and
+ * leave the page.
  */
 export function FileDrop({ invitation, onFiles }: FileDropProps) {
   const isOver = useSignal(false);
   useEffect(() => {
-    // Each element that the pointer enters is one more "enter", and later one more "leave".
+    // Every element under the pointer fires its own "dragenter" and "dragleave": count the depth.
     let depth = 0;
     const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") === true;
     const count = (change: 1 | -1) => (event: DragEvent) => {

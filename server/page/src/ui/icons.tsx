@@ -1,4 +1,4 @@
-/** Line drawings of one weight, for what a word stands beside or names. */
+/** Line icons. Each stands beside a text or in a button with a label. */
 const PATHS = {
   back: "M15 5l-7 7 7 7",
   cards: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",

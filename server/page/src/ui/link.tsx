@@ -8,7 +8,7 @@ interface LinkProps {
   "aria-label"?: string;
 }
 
-/** A link inside the page: a plain click does not load it anew, every other kind does what the browser does. */
+/** A link inside the page. A plain click navigates without a reload; others work as usual. */
 export function Link({ to, children, ...rest }: LinkProps) {
   const follow = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button !== 0)

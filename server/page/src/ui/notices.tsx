@@ -1,7 +1,7 @@
 import { dismiss, notices, spoken } from "../notices.js";
 import { Icon } from "./icons.js";
 
-/** Both regions are there from the start: screen readers only read what changes in a region that they know. */
+/** Visible and spoken messages. Both regions always exist: screen readers announce only changes. */
 export function Notices() {
   return (
     <>

@@ -1,7 +1,7 @@
 import { answerToken, token } from "../token.js";
 import { Dialog } from "./dialog.js";
 
-/** Asks for the token that the server wants before it changes anything. */
+/** Asks for the token that the server requires for changes. */
 export function TokenDialog() {
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -12,8 +12,8 @@ export function TokenDialog() {
     <Dialog title="Token" onClose={() => answerToken(null)}>
       <form onSubmit={submit}>
         <p>
-          This server wants a token before it changes, adds or deletes a model. Whoever runs it
-          knows the token. It is kept until this tab is closed.
+          Adding, changing and deleting models on this server needs a token. Ask the server's
+          administrator for it. The token is kept until this tab is closed.
         </p>
         <label class="field">
           Token
@@ -22,7 +22,7 @@ export function TokenDialog() {
         <p class="row end">
           {token.value !== "" && (
             <button type="button" class="quiet" onClick={() => answerToken("")}>
-              Forget it
+              Forget token
             </button>
           )}
           <button type="button" onClick={() => answerToken(null)}>

@@ -2,12 +2,12 @@ import type { Page } from "@playwright/test";
 import type axe from "axe-core";
 import { expect } from "vitest";
 
-/** The findings of axe that keep people from using a page, with where they are. */
+/** Fails on axe findings of serious or critical impact, and names the elements. */
 export async function expectAccessible(page: Page): Promise<void> {
   const findings = await page.evaluate(async () => {
     const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(document, {
       resultTypes: ["violations"],
-      preload: false, // it would copy styles to where the page's policy forbids them
+      preload: false, // preloading copies styles to places that the content policy forbids
     });
     return violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")
@@ -18,7 +18,7 @@ export async function expectAccessible(page: Page): Promise<void> {
   expect(findings).toEqual([]);
 }
 
-/** Nothing may stick out to the right: phones would scroll sideways. */
+/** Fails when the content is wider than the window, which makes phones scroll sideways. */
 export async function expectNoSideways(page: Page): Promise<void> {
   const [content, window] = await page.evaluate(() => [
     document.documentElement.scrollWidth,

@@ -1,11 +1,11 @@
-/** The system's own Chromium: nothing is downloaded for these tests. */
+/** Finds and launches the system's Chromium. These tests download no browser. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium } from "@playwright/test";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** CHROMIUM_PATH, or the first that is in PATH; null where there is none. */
+/** CHROMIUM_PATH, or else the first Chromium in PATH, or else null. */
 export const browserPath: string | null = findBrowser();
 
 if (browserPath === null) {
@@ -19,7 +19,7 @@ export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: browserPath as string,
     args: [
-      ...(isRoot ? ["--no-sandbox"] : []), // Chromium's sandbox refuses to run for root
+      ...(isRoot ? ["--no-sandbox"] : []), // Chromium's sandbox does not run as root
       "--autoplay-policy=no-user-gesture-required",
       "--disable-gpu",
     ],

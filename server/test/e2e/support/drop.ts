@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Page } from "@playwright/test";
 
-/** Drags a file over the window and lets it go, as far as a page can tell. */
+/** Sends the events of a file that is dragged over the window and dropped. */
 export async function dropFile(page: Page, path: string): Promise<void> {
   const file = { name: basename(path), base64: readFileSync(path).toString("base64") };
   const transfer = await page.evaluateHandle(({ name, base64 }) => {

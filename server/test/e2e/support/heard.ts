@@ -1,4 +1,4 @@
-/** What a page plays: the samples that it gives to the browser's audio, not those of some answer on the way. */
+/** Records the samples that a page plays, taken where it hands them to Web Audio. */
 import type { Page } from "@playwright/test";
 
 export interface Heard {
@@ -12,7 +12,7 @@ export interface Heard {
 type Source = AudioBufferSourceNode & { offset: number };
 type Recorder = { heard: Source[] };
 
-/** Runs in the page before anything else does. */
+/** Runs in the page before its own scripts. */
 export function recordSounds(): void {
   const window = globalThis as unknown as Recorder;
   window.heard = [];
@@ -24,19 +24,19 @@ export function recordSounds(): void {
   };
 }
 
-/** How many times anything has been played. */
+/** How many times the page has started a sound. */
 export function timesHeard(page: Page): Promise<number> {
   return page.evaluate(() => (globalThis as unknown as Recorder).heard.length);
 }
 
-/** Waits until something has been played for the `times`th time, and gives that. */
+/** Waits for the `times`th sound that the page starts and returns it. */
 export async function heard(page: Page, times: number): Promise<Heard> {
   await page.waitForFunction((n) => (globalThis as unknown as Recorder).heard.length >= n, times);
   const { channels, ...rest } = await page.evaluate(async (n) => {
     const source = (globalThis as unknown as Recorder).heard[n - 1];
     if (!source?.buffer) throw new Error("nothing to play");
     const { buffer, loop, offset } = source;
-    // As text, because numbers one by one take seconds
+    // As Base64, because transferring an array of numbers takes seconds
     const base64 = (samples: Float32Array<ArrayBuffer>) =>
       new Promise<string>((resolve) => {
         const reader = new FileReader();

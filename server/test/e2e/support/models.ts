@@ -1,4 +1,4 @@
-/** Folders of models to serve. */
+/** Models folders for the tests. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,14 +16,14 @@ afterAll(() => {
   for (const folder of made) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Removed after the file's tests. */
+/** A new folder, removed after the test file. */
 export function emptyFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "sda-e2e-"));
   made.push(folder);
   return folder;
 }
 
-/** The bundled model, a small one, and one without sliders. */
+/** A folder with the bundled model, a small model and a model without sliders. */
 export async function modelsFolder(): Promise<{ folder: string; plucks: ModelEntry }> {
   const folder = emptyFolder();
   const plucks = await importModel(bundledModel, folder);
@@ -43,7 +43,7 @@ export async function modelsFolder(): Promise<{ folder: string; plucks: ModelEnt
   return { folder, plucks };
 }
 
-/** As above, and so many more that they need several pages. */
+/** Like `modelsFolder`, plus 30 models, which need a second page. */
 export async function manyModels(): Promise<string> {
   const { folder } = await modelsFolder();
   for (let i = 1; i <= 30; i++) {

@@ -1,4 +1,5 @@
-// node serve.mjs '{"modelsDir":…}': the built server in a process of its own; its address on stdout, closed with stdin.
+// node serve.mjs '{"modelsDir":…}': starts the built server and prints its URL. The end of stdin
+// closes it.
 import { serve } from "small-dataset-audio-server";
 
 const server = await serve(JSON.parse(process.argv[2]));

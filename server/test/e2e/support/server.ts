@@ -1,4 +1,4 @@
-/** Servers in processes of their own: so that they can be killed, and started without an engine. */
+/** Starts servers in child processes: tests can kill them or start them without an engine. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -8,7 +8,7 @@ import { afterEach } from "vitest";
 const script = fileURLToPath(new URL("serve.mjs", import.meta.url));
 const running: TestServer[] = [];
 
-/** Options of `serve` that JSON can say. */
+/** The options of `serve` that JSON can hold. */
 export interface Options {
   modelsDir: string;
   prefix?: string;
@@ -46,7 +46,7 @@ export class TestServer {
   }
 }
 
-/** Closed after the test. */
+/** Starts a server that is closed after the test. */
 export async function startServer(
   options: Options,
   env: Record<string, string> = {},

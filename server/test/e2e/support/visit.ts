@@ -1,4 +1,7 @@
-/** Windows of a browser that hold each page to what all of them must keep: no errors, no violations, nothing from elsewhere. */
+/**
+ * Browser windows for the tests. A test fails if its page logs an error or a warning, violates the
+ * content policy, or requests anything from another origin.
+ */
 import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "@playwright/test";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
@@ -7,7 +10,7 @@ import { recordSounds } from "./heard.js";
 
 export const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-/** How long the page may take for anything. */
+/** Timeout of each action on a page. */
 const PATIENCE_MS = 15_000;
 
 interface Visit {
@@ -17,7 +20,7 @@ interface Visit {
 }
 
 export interface VisitOptions extends BrowserContextOptions {
-  /** Whether requests may fail, which browsers write to the console */
+  /** Whether requests may fail: the browser logs them as console errors */
   failures?: boolean;
 }
 
@@ -36,13 +39,17 @@ afterEach(async () => {
   expect(ended.flatMap(({ faults }) => faults)).toEqual([]);
 });
 
-/** A window of its own, as of another person, `prepare`d before it goes there. Its faults fail the test when it ends. */
+/**
+ * Opens `url` in a window with a context of its own, as another user would have.
+ *
+ * @param prepare called before the page loads
+ */
 export async function visit(
   url: string,
   options: VisitOptions = {},
   prepare: (page: Page) => Promise<unknown> = async () => {},
 ): Promise<Page> {
-  if (browser === undefined) throw new Error("There is no browser");
+  if (browser === undefined) throw new Error("no browser");
   const { failures = false, ...rest } = options;
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },

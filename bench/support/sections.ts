@@ -1,4 +1,4 @@
-/** The text of each of README's marked sections. */
+/** Generates the text of each marked section of doc/benchmarks.md. */
 import { figure, spread } from "./print.js";
 import { peerName, type Ratio, type Result, type Row } from "./schema.js";
 import { ENGINE, LATENCY, LATENCY_P99, LOOP_P99, MEMORY, SERVER } from "./server-figures.js";
@@ -7,21 +7,21 @@ import { BATCHES, LONG_S, MANY, soundNames } from "./sound-works.js";
 export interface Section {
   name: string;
   suites: readonly string[];
-  /** README may do without it */
+  /** Whether the document may lack this section */
   optional?: boolean;
   /**
-   * @param results of the suites, in their order
-   * @throws Error when one lacks a figure of the section, as without Python
+   * @param results the results of `suites`, in the same order
+   * @throws Error when a result lacks a figure, for example because it was made without Python
    */
   text(...results: Result[]): string;
 }
 
-/** One of ours beside one of Python's; without `ours`, beneath the line before. */
+/** A line with one of our works and one of Python's. An empty `label` continues the line before. */
 interface Line {
   label: string;
   ours: string;
   theirs?: string;
-  /** What theirs is */
+  /** Description of Python's work */
   what?: string;
 }
 
@@ -36,15 +36,15 @@ const LOAD: Line[] = [
     label: "",
     ours: "loadModel, verify: false",
     theirs: "torch.load mmap",
-    what: "`torch.load(mmap=True)` alone",
+    what: "`torch.load(mmap=True)` only",
   },
   {
-    label: "open a model, every record checked",
+    label: "open a model, every record verified",
     ours: "loadModel",
     theirs: "program load",
     what: "the program's load",
   },
-  { label: "", ours: "loadModel", theirs: "torch.load", what: "`torch.load` alone" },
+  { label: "", ours: "loadModel", theirs: "torch.load", what: "`torch.load` only" },
   {
     label: "read the metadata",
     ours: "readMetadata",
@@ -56,7 +56,7 @@ const LOAD: Line[] = [
     label: "process start to the first decoded mel",
     ours: "cold start",
     theirs: "cold start",
-    what: "the same",
+    what: "same work",
   },
 ];
 
@@ -74,7 +74,7 @@ const TORCH: Line[] = [
     what: "safetensors' `load_file`, the same weights",
   },
   {
-    label: "read a file, every record checked",
+    label: "read a file, every record verified",
     ours: "load",
     theirs: "torch.load",
     what: "`torch.load`",
@@ -85,7 +85,7 @@ const TORCH: Line[] = [
     theirs: "safetensors read",
     what: "safetensors' `load` of bytes, the same weights",
   },
-  { label: "what it refers to and holds (`inspect`)", ours: "inspect" },
+  { label: "list a file's globals and tensors (`inspect`)", ours: "inspect" },
 ];
 
 export const SECTIONS: readonly Section[] = [
@@ -97,7 +97,7 @@ export const SECTIONS: readonly Section[] = [
   { name: "summary", suites: ["load", "generate"], optional: true, text: summary },
 ];
 
-/** Times beside Python's. */
+/** A table of our times and Python's. */
 function beside(result: Result, lines: readonly Line[]): string {
   const cells = lines.map(({ label, ours, theirs, what }) => {
     const our = label === "" ? "" : spread(row(result, ours));
@@ -106,7 +106,8 @@ function beside(result: Result, lines: readonly Line[]): string {
     const their = `${spread(row(result, peerName(theirs)))}, ${what}`;
     return [label, our, their, spread(times), fastest ? figure(fastest.median) : ""];
   });
-  return section(result, ["", "this package, ms", "Python, ms", "ratio", "fastest runs"], cells);
+  const heads = ["", "this package, ms", "Python, ms", "ratio", "ratio of fastest runs"];
+  return section(result, heads, cells);
 }
 
 function sound(result: Result): string {
@@ -135,31 +136,35 @@ function sound(result: Result): string {
         spread(ratio(result, name, name).ratio),
       ]),
       [
-        `${MANY} requests of 1 s at once, seconds of sound per second`,
+        `${MANY} concurrent requests of 1 s, seconds of sound per second`,
         `${perSecond(many, BATCHES * MANY)} (one of ${long}: ${perSecond(besideMany, LONG_S)})`,
         "",
-        `${spread(atOnce)} of the latter`,
+        `${spread(atOnce)} to one long request`,
       ],
       [
-        `${long} as a stream: its first piece`,
-        `${ms(firstPiece)}, the whole takes ${figure(pieces.median)} times as long`,
+        `first piece of a ${long} stream`,
+        `${ms(firstPiece)}; the whole stream takes ${figure(pieces.median)} times as long`,
         "",
         "",
       ],
       [
         "Griffin-Lim on one thread",
-        `${ms("engine: griffin_lim")}: ${figure(ffts.median)} times its real FFTs alone, ${figure(libraryFfts.median)} times LibTorch's`,
+        [
+          `${ms("engine: griffin_lim")}:`,
+          `${figure(ffts.median)} times its own FFTs alone,`,
+          `${figure(libraryFfts.median)} times LibTorch's FFTs`,
+        ].join(" "),
         "",
         "",
       ],
       [
-        "memory of a 60 s request beyond its result",
+        "memory of a 60 s request, without its result",
         `${figure(row(result, "memory of 60 s beyond its result").median)} MB`,
         "",
         "",
       ],
       [
-        `event loop under ${MANY} requests of 4 s: a 1 ms timer's 99th percentile`,
+        `interval of a 1 ms timer during ${MANY} requests of 4 s, 99th percentile`,
         ms(`event loop, ${MANY} × 4 s: p99`),
         "",
         "",
@@ -176,12 +181,12 @@ function server(result: Result): string {
     ["", "the server, 32 connections"],
     [
       ["seconds of sound per second", of(SERVER)],
-      ["the engine alone, as many calls at once", of(ENGINE)],
-      ["the former's share of the latter", spread(ratio(result, SERVER, ENGINE).ratio)],
-      ["a request, ms: median", of(LATENCY)],
-      ["a request, ms: 99th percentile", of(LATENCY_P99)],
-      ["event loop's delay, ms: 99th percentile", of(LOOP_P99)],
-      ["memory from one half minute to another, MB", `${figure(low)} to ${figure(high)}`],
+      ["the engine alone, 32 concurrent calls", of(ENGINE)],
+      ["server relative to engine", spread(ratio(result, SERVER, ENGINE).ratio)],
+      ["latency of a request, median, ms", of(LATENCY)],
+      ["latency of a request, 99th percentile, ms", of(LATENCY_P99)],
+      ["delay of the event loop, 99th percentile, ms", of(LOOP_P99)],
+      ["memory, every half minute, MB", `${figure(low)} to ${figure(high)}`],
     ],
   );
 }
@@ -215,25 +220,27 @@ function library(result: Result): string {
     "first search",
     "one durable add (× Python)",
     "1,000 adds together",
-    "`sda model list`, from start to end",
+    "`sda model list`, whole process",
   ];
   const table = section(result, heads, cells);
   return `${table}\nR${repair.name.slice(1)}: ${figure(repair.median)} ms.\n`;
 }
 
-/** For the first screen: two digits are enough. */
+/** A summary in words, with two digits per figure. */
 function summary(load: Result, generate: Result): string {
   const ms = (result: Result, name: string) =>
     `${Number(row(result, name).median.toPrecision(2))} ms`;
-  const { model } = load;
+  const size = `${figure((load.model?.bytes ?? 0) / 1e6)} MB`;
   const { processors } = generate.environment;
   return wrapped(
     [
-      `A model of ${figure((model?.bytes ?? 0) / 1e6)} MB opens in ${ms(load, "loadModel, verify: false")} mapped,`,
-      `and in ${ms(load, "loadModel")} with every checksum verified, where the Python program takes`,
-      `${ms(load, peerName("program load"))}; its metadata in ${ms(load, "readMetadata")}, whatever the file's size.`,
-      `A second of sound takes ${ms(generate, "1 s")} on ${processors} cores, PyTorch ${ms(generate, peerName("1 s"))};`,
-      `a stream of a minute begins after ${ms(generate, soundNames().firstPiece)}.`,
+      `A model of ${size} opens in ${ms(load, "loadModel, verify: false")} mapped,`,
+      `and in ${ms(load, "loadModel")} with every checksum verified;`,
+      `the Python program takes ${ms(load, peerName("program load"))}.`,
+      `Its metadata takes ${ms(load, "readMetadata")}, independent of the file's size.`,
+      `A second of sound takes ${ms(generate, "1 s")} on ${processors} cores,`,
+      `and ${ms(generate, peerName("1 s"))} in PyTorch.`,
+      `A stream of a minute starts after ${ms(generate, soundNames().firstPiece)}.`,
     ].join(" "),
   );
 }
@@ -244,7 +251,7 @@ function row({ suite, rows }: Result, name: string): Row {
   return found;
 }
 
-/** @param theirs Python's work, or else another one of ours */
+/** @param theirs Python's work, or another one of ours */
 function ratio({ suite, ratios }: Result, ours: string, theirs: string): Ratio {
   const beside = ({ ours: our, theirs: their }: Ratio) =>
     our === ours && [theirs, peerName(theirs)].includes(their);
@@ -261,15 +268,17 @@ function section(result: Result, heads: readonly string[], cells: readonly strin
   return `${wrapped(conditions(result))}\n\n${table}\n`;
 }
 
-/** On what, when, and of how many runs. */
+/** Date, machine, versions, model, and number of runs. */
 function conditions({ environment, model, peers, rows }: Result): string {
   const { cpu, processors, memory, platform, node, engine, date } = environment;
   const { python, ...packages } = peers;
   const beside = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
   const runs = rows.filter(({ unit }) => unit === "ms").map(({ samples }) => samples);
   const [fewest, most] = [Math.min(...runs), Math.max(...runs)];
+  const gib = (memory / 2 ** 30).toFixed(0);
   return [
-    `${date.slice(0, 10)}: ${processors} × ${cpu}, ${(memory / 2 ** 30).toFixed(0)} GiB of memory, ${platform}, Node ${node.replace(/^v/, "")}`,
+    `${date.slice(0, 10)}: ${processors} × ${cpu}, ${gib} GiB of memory, ${platform}`,
+    `, Node ${node.replace(/^v/, "")}`,
     engine ? `, LibTorch ${engine.libtorch} on ${engine.threads} threads` : "",
     python ? `; Python ${python}${beside.length > 0 ? ` with ${beside.join(", ")}` : ""}` : "",
     model ? `; ${model.file}, ${figure(model.bytes / 1e6)} MB, in the page cache` : "",
@@ -277,7 +286,7 @@ function conditions({ environment, model, peers, rows }: Result): string {
   ].join("");
 }
 
-const WIDTH = 130;
+const WIDTH = 100;
 
 function wrapped(text: string): string {
   const lines: string[] = [];
