@@ -137,7 +137,7 @@ describe("the reader", () => {
 
   it("may be a web stream, which reads no faster and leaves the source when cancelled", async () => {
     const whole = wavStream(source(inPieces(sound, 1000)).pieces, format).toReadableStream();
-    expect((await all(whole)).equals(await stream([sound], format))).toBe(true);
+    expect((await gather(whole)).equals(await stream([sound], format))).toBe(true);
     const { pieces, seen } = source(inPieces(sound, 1000));
     const reader = wavStream(pieces, format).toReadableStream().getReader();
     expect((await reader.read()).value).toHaveLength(44);
@@ -222,7 +222,7 @@ describe("pieces with a format of their own", () => {
   const format = { sampleRate, channels: 1, frames: 70_001 };
   const withFormat = () => Object.assign(source([sound]).pieces, { format });
   /** What the overload for a `SoundStream` takes; only `format` matters here. */
-  const bytesOf = (options?: object) => all(wavStream(withFormat() as never, options as never));
+  const bytesOf = (options?: object) => gather(wavStream(withFormat() as never, options as never));
 
   it("need no other, only options", async () => {
     expect((await bytesOf()).equals(await stream([sound], format))).toBe(true);
