@@ -135,7 +135,8 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     let at = 0;
     for await (const piece of model.stream({ durationS: 10, seed: 1 })) {
       if (at === 0) await one.terminate();
-      if (!same(piece, expected.subarray(at, at + piece.length))) throw new Error("the stream differs");
+      if (!same(piece, expected.subarray(at, at + piece.length)))
+        throw new Error("the stream differs");
       at += piece.length;
     }
     if (at !== expected.length) throw new Error("the stream is not complete");

@@ -66,8 +66,7 @@ export class Terminal {
     for (;;) {
       const text = await this.text();
       if (typeof wanted === "string" ? text.includes(wanted) : wanted.test(text)) return;
-      if (performance.now() > deadline)
-        throw new Error(`${wanted} did not appear in:\n${text}`);
+      if (performance.now() > deadline) throw new Error(`${wanted} did not appear in:\n${text}`);
       await new Promise((done) => setTimeout(done, 20));
     }
   }
