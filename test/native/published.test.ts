@@ -1,4 +1,4 @@
-// The package as published, as far as it goes without an install: dist/ and the addons in a node_modules of their own.
+// The package as published, but not installed: dist/ and the addons in a node_modules folder.
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -40,7 +40,7 @@ describe.skipIf(!built)("the published package", () => {
       JSON.stringify({ version: JSON.parse(built).version }),
     );
     for (const name of Object.keys(checkout.dependencies)) {
-      mkdirSync(dirname(join(modules, name)), { recursive: true }); // of a scope
+      mkdirSync(dirname(join(modules, name)), { recursive: true }); // the scope, if there is one
       symlinkSync(join(packageRoot, "node_modules", name), join(modules, name));
     }
     manifest({});
@@ -58,7 +58,7 @@ describe.skipIf(!built)("the published package", () => {
       writeFileSync(join(folder, "lib", name), "");
   }
 
-  /** What `expression`, on the package as `sda`, rejects with; or its value. */
+  /** The value of `expression`, where `sda` is the package, or the error it rejects with. */
   function evaluate(expression: string): { code?: string; message?: string; value?: unknown } {
     const script = `import("small-dataset-audio").then((sda) => ${expression}).then(
       (value) => ({ value }), ({ code, message }) => ({ code, message }),
