@@ -7,7 +7,7 @@
       "actions": [
         {
           "action_name": "cmake",
-          "inputs": ["CMakeLists.txt"],
+          "inputs": ["<(module_root_dir)/CMakeLists.txt"],
           "outputs": ["<(PRODUCT_DIR)/sda_checkpoint.node", "<(PRODUCT_DIR)/sda_engine.node"],
           "action": ["node", "--import", "tsx", "<(module_root_dir)/scripts/build.ts", "native"]
         }

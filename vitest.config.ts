@@ -1,12 +1,23 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
-  test: {
-    include: ["test/**/*.test.ts", "server/test/**/*.test.ts"],
-    // Processes, not threads: a native crash then names the file it happened in, and memory is each file's own.
-    pool: "forks",
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    reporters: ["default", "./scripts/summary-reporter.ts"],
-  },
+/** `npm test`, and with `--mode full` `npm run test:full`: see test/support/effort.ts. */
+export default defineConfig(({ mode }) => {
+  const isFull = mode === "full";
+  return {
+    test: {
+      include: ["test/**/*.test.ts", "server/test/**/*.test.ts"],
+      // In processes instead of threads, a native crash names its test file, and each file has its
+      // own memory.
+      pool: "forks",
+      // Vitest leaves one processor to itself, but it needs little of it.
+      maxWorkers: availableParallelism(),
+      globalSetup: "test/support/compiled.ts",
+      setupFiles: ["test/support/own-folder.ts"],
+      env: isFull ? { SDA_TEST_FULL: "1" } : {},
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+      reporters: ["default", ["./scripts/summary-reporter.ts", { slowest: isFull ? 10 : 0 }]],
+    },
+  };
 });

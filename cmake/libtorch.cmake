@@ -1,8 +1,8 @@
-# LibTorch as one imported target, sda::libtorch, with torch_cpu and c10 only.
+# The target sda::libtorch: the libraries torch_cpu and c10 of LibTorch, and its headers.
 #
-# find_package(Torch) is not used: the configuration of a CUDA build of LibTorch demands the CUDA
-# toolkit. The headers used here are the same in CPU and CUDA builds, and torch_cuda is opened at
-# run time, so one binary serves both.
+# This is not find_package(Torch), which needs the CUDA toolkit when LibTorch is a CUDA build. The
+# headers are the same in CPU and CUDA builds, and torch_cuda is opened at run time, so one binary
+# works with both.
 
 # The supported versions are stated in lib/native/libtorch.ts only, and read from there.
 set(range_source ${CMAKE_SOURCE_DIR}/lib/native/libtorch.ts)
@@ -19,8 +19,8 @@ set(SDA_LIBTORCH_BELOW ${CMAKE_MATCH_2})
 if(NOT SDA_LIBTORCH)
   message(
     FATAL_ERROR
-      "SDA_LIBTORCH is not set. `npm run build` finds or fetches LibTorch. By hand: "
-      "-DSDA_LIBTORCH=/path/to/libtorch, or -DSDA_BUILD_ENGINE=OFF for the file reader only.")
+      "SDA_LIBTORCH is not set. `npm run build` finds or fetches LibTorch. With plain CMake, pass "
+      "-DSDA_LIBTORCH=/path/to/libtorch, or -DSDA_BUILD_ENGINE=OFF to build without the engine.")
 endif()
 
 set(version_header ${SDA_LIBTORCH}/include/torch/headeronly/version.h)
@@ -33,8 +33,8 @@ list(TRANSFORM version_parts REPLACE "^[^ ]+ [^ ]+ " "")
 list(JOIN version_parts "." SDA_LIBTORCH_VERSION)
 if(SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_MIN
    OR NOT SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_BELOW)
-  message(FATAL_ERROR "LibTorch ${SDA_LIBTORCH_VERSION} in ${SDA_LIBTORCH} is not supported: "
-                      "it must be >= ${SDA_LIBTORCH_MIN} and < ${SDA_LIBTORCH_BELOW}.")
+  message(FATAL_ERROR "${SDA_LIBTORCH} has LibTorch ${SDA_LIBTORCH_VERSION}. Supported versions: "
+                      ">= ${SDA_LIBTORCH_MIN} and < ${SDA_LIBTORCH_BELOW}.")
 endif()
 message(STATUS "LibTorch ${SDA_LIBTORCH_VERSION}: ${SDA_LIBTORCH}")
 
@@ -48,7 +48,7 @@ foreach(name torch_cpu c10)
   target_link_libraries(sda_libtorch INTERFACE ${SDA_LIB_${name}})
 endforeach()
 if(UNIX AND NOT APPLE)
-  # The loader finds the libraries that torch_cpu itself needs (libcudart in a CUDA build), so this
-  # link may leave their symbols undefined.
+  # torch_cpu needs further libraries, such as libcudart in a CUDA build. The loader finds them at
+  # run time; this link ignores them.
   target_link_options(sda_libtorch INTERFACE -Wl,--allow-shlib-undefined)
 endif()

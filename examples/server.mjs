@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { ModelCache, wavBytes, wavStream } from "small-dataset-audio";
+import { ModelCache, wavStream } from "small-dataset-audio";
 
 const [folder = "assets/models", port = "8080"] = process.argv.slice(2);
 const cache = new ModelCache({ maxBytes: 256 * 2 ** 20 });
@@ -23,14 +23,11 @@ const server = createServer(async ({ url }, response) => {
       sliders: sliders?.split(",").map(number),
       signal: left.signal,
     };
-    await cache.use(join(folder, `${name}.sda`), async (model) => {
-      const format = model.audioFormat(options);
-      const wav = wavStream(model.stream(options), format);
-      const head = await wav.next(); // what fails at once fails here
-      response.writeHead(200, { "Content-Type": "audio/wav", "Content-Length": wavBytes(format) });
-      response.write(head.value);
-      await pipeline(wav, response);
-    });
+    const wav = wavStream(await cache.stream(join(folder, `${name}.sda`), options));
+    const head = await wav.next(); // an early failure is still answered with its status
+    response.writeHead(200, { "Content-Type": "audio/wav", "Content-Length": wav.byteLength });
+    response.write(head.value);
+    await pipeline(wav, response);
   } catch ({ code, message }) {
     if (left.signal.aborted || response.headersSent) return response.destroy();
     const status = statuses[code] ?? 500;

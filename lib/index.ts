@@ -1,12 +1,20 @@
-export type { AudioFormat, GenerationResult } from "./audio/generation.js";
+export type { AudioFormat, GenerationResult, Sound } from "./audio/generation.js";
 export { LIMITS as GENERATION_LIMITS } from "./audio/limits.js";
 export type { GenerateOptions, SpatialOptions } from "./audio/options.js";
 export type { QualityReport } from "./audio/quality.js";
 export { resample } from "./audio/resample.js";
-export { type WriteWavOptions, writeWav } from "./audio/wav.js";
+export type { SoundStream } from "./audio/sound-stream.js";
+export { type ToWavOptions, toWav, type WriteWavOptions, writeWav } from "./audio/wav.js";
 export type { BitDepth } from "./audio/wav-format.js";
-export { type WavFormat, wavBytes, wavStream } from "./audio/wav-stream.js";
+export {
+  type WavFormat,
+  type WavStream,
+  wavByteLength,
+  wavBytes,
+  wavStream,
+} from "./audio/wav-stream.js";
 export { SdaError, type SdaErrorCode } from "./base/errors.js";
+export { fileIdentity } from "./base/file-identity.js";
 export { describeModel, type ModelDescription } from "./format/describe.js";
 export type { ModelMetadata } from "./format/metadata.js";
 export { readMetadata } from "./format/read-metadata.js";
@@ -39,4 +47,5 @@ export { LoadedModel } from "./model/loaded-model.js";
 export { type MelPicture, type MelPictureOptions, melPicture } from "./model/mel-picture.js";
 export { type SidecarOptions, writeSidecar } from "./model/sidecar.js";
 export { configureEngine, type EngineOptions } from "./native/engine.js";
+export type { Bytes, Floats } from "./values/arrays.js";
 export { type DType, Tensor, type TypedArray } from "./values/values.js";

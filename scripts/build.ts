@@ -1,7 +1,12 @@
 // tsx scripts/build.ts WHAT
-//   all         both addons and dist/            install  the same, but goes on without LibTorch (npm install)
-//   checkpoint  the file reader                  native   both addons (binding.gyp)
-//   engine      the engine                       server   the server package and its page
+//   all         both addons, dist/ and the server
+//   install     the same, but goes on without LibTorch (npm install)
+//   native      both addons (binding.gyp)
+//   checkpoint  the file reader
+//   engine      the engine
+//   server      the server package and its page
+//
+// CMake builds in build/, or in the folder that SDA_BUILD_FOLDER names.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -21,7 +26,7 @@ async function libtorch(): Promise<Libtorch> {
   if (found) return found;
   const [first] = tried;
   if (first?.source === "SDA_LIBTORCH") {
-    throw new BuildError(`SDA_LIBTORCH is ${first.place}, which won't do: ${first.problem}`);
+    throw new BuildError(`SDA_LIBTORCH names an unusable folder: ${first.place}: ${first.problem}`);
   }
   for (const t of tried) say(`no LibTorch: ${t.source}: ${t.place}: ${t.problem}`);
   say(`fetching LibTorch ${LIBTORCH_PINNED}, once for this user`);
@@ -40,13 +45,13 @@ function typescript(): void {
   });
 }
 
-/** Of a workspace, which an install may have left out. */
+/** Skipped when the install left out the server's workspace. */
 function server(): void {
   if (!existsSync(join(packageRoot, "node_modules/small-dataset-audio-server"))) return;
   run("npm", ["run", "build", "--silent", "--workspace", "server"], { cwd: packageRoot });
 }
 
-/** A missing LibTorch must be loud, but it must not keep anyone from reading files. */
+/** Without LibTorch the engine is left out with a loud message: reading files does not need it. */
 async function engineIfPossible(): Promise<void> {
   try {
     await engine();
@@ -54,8 +59,8 @@ async function engineIfPossible(): Promise<void> {
     if (!(error instanceof BuildError) || process.env["SDA_REQUIRE_ENGINE"] === "1") throw error;
     const bar = "!".repeat(80);
     say(`\n${bar}\nThe engine was NOT built: ${error.message}\n
-Works without it: listing, searching, inspecting, verifying, repairing; torch.load and torch.save.
-Does not: anything that makes sound. Afterwards: npm run build\n${bar}`);
+These work without it: listing, searching, inspecting, verifying, repairing; torch.load, torch.save.
+Making sound needs the engine. To build it later: npm run build\n${bar}`);
   }
 }
 
@@ -83,7 +88,7 @@ const tasks: Record<string, () => Promise<void> | void> = {
 
 await mainProgram(async () => {
   const task = tasks[process.argv[2] ?? "all"];
-  if (!task) throw new BuildError(`build.ts: what to build? ${Object.keys(tasks).join(", ")}`);
+  if (!task) throw new BuildError(`build.ts: expected one of: ${Object.keys(tasks).join(", ")}`);
   requireBuildTools();
   await task();
 });

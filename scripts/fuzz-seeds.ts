@@ -1,5 +1,5 @@
-// Writes the seeds of the fuzz targets: fixtures, and files that the builders of the hostile tests make. They are the
-// same on every machine; what fuzzing found beyond them is kept in test/fuzz/corpus.
+// Writes the seeds of the fuzz targets: fixtures, and files made by the builders of the hostile
+// tests. Seeds are the same on every machine. Inputs found by fuzzing are kept in test/fuzz/corpus.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { packageRoot } from "../lib/native/package-root.js";
@@ -43,10 +43,13 @@ export const TARGETS = ["zip", "pickle", "legacy", "file", "index"] as const;
 export type Target = (typeof TARGETS)[number];
 type Seeds = Record<string, Uint8Array>;
 
+/** Larger seeds are not written, in bytes. */
 const LARGEST = 16 << 10;
-/** What copies as much as it may is within the limits, and a thousand times slower than other inputs. */
+/**
+ * Names of bombs that copy as much as the limits allow: a thousand times slower than other inputs.
+ */
 const SLOW = /MiB|transposed/;
-/** Of the legacy container, which the target puts in front of each input. */
+/** Length of the legacy container's magic number, which the target puts before each input. */
 const MAGIC_BYTES = 15;
 
 const legacyStorage = (view: Code = NONE) => storage(3, { key: "7", extra: [view] });
@@ -55,13 +58,13 @@ const ints = (...values: number[]) => tuple(...values.map(int));
 const numpyFunction = (name: string, ...args: Code[]) =>
   call(global("numpy._core.multiarray", name), ...args);
 
-/** Pickles by what is in them; storages are those of test/fuzz/wrapped_pickle.h. */
+/** Pickles by name. Their storages are those of test/fuzz/wrapped_pickle.h. */
 function pickles(): Seeds {
   const twelve = storage(3, { key: "2" });
   const untyped = storage(12, { key: "2", cls: global("torch.storage", "UntypedStorage") });
   const named: Record<string, Code> = {
     nothing: NONE,
-    // One element past the end, in each way: chance rarely hits exactly that.
+    // One element past the end, in each way: random mutation rarely hits exactly that.
     "too-far-by-offset": tensor({ storage: twelve, offset: int(1) }),
     "too-far-by-shape": tensor({ storage: twelve, shape: ints(4) }),
     "too-far-by-stride": tensor({ storage: twelve, shape: ints(2, 2), stride: ints(2, 1) }),
@@ -241,7 +244,7 @@ export function seedsOf(target: Target): Seeds {
   }
 }
 
-/** Writes them to `folder`/TARGET, which is made anew. */
+/** Writes the target's seeds to `folder`/TARGET, which is emptied first. */
 export function writeSeeds(target: Target, folder: string): void {
   const place = joinPath(folder, target);
   rmSync(place, { recursive: true, force: true });

@@ -1,5 +1,7 @@
-// npm run fuzz -- TARGET [SECONDS], npm run fuzz:ci, npm run fuzz -- merge: builds the fuzz targets with Clang and runs
-// one of them; or all of them, two minutes together; or shrinks what they found to the corpus that is committed.
+// Builds the fuzz targets with Clang, then:
+//   npm run fuzz -- TARGET [SECONDS]  runs one target
+//   npm run fuzz:ci                   runs all targets, two minutes together
+//   npm run fuzz -- merge             shrinks the found inputs to the committed corpus
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -9,17 +11,18 @@ import { BuildError, mainProgram, run, runs, say } from "./lib/process.js";
 
 const DEFAULT_SECONDS = 300;
 const CI_SECONDS = 120;
-/** Of committed files, all targets together. */
+/** Limit for the committed corpus of all targets, in bytes. */
 const CORPUS_BYTES = 300_000;
-/** Larger inputs reach little more than the seeds that they come from. */
+/** Larger inputs are not committed: they reach little more code than their seeds. */
 const KEPT_BYTES = 1500;
 
 const build = join(packageRoot, "build/fuzz");
 const committed = join(packageRoot, "test/fuzz/corpus");
 
-// The reader promises 64 MiB beyond what the file has: no single allocation may be larger, and a process that grows
-// further has taken a bomb. Sanitizers on a busy
-// machine take their time, so only what takes five seconds is called slow here; test/hostile/budget.test.ts measures.
+// The reader promises to use at most 64 MiB beyond the file's size. So no single allocation may be
+// larger, and a process that grows beyond the second limit was hit by a bomb. An input is slow only
+// from five seconds on, because sanitizers are slow on a busy machine; test/hostile/budget.test.ts
+// measures.
 const LIMITS = ["-timeout=5", "-malloc_limit_mb=64", "-rss_limit_mb=400"];
 const LARGEST: Record<Target, number> = {
   zip: 8192,
@@ -28,7 +31,9 @@ const LARGEST: Record<Target, number> = {
   file: 8192,
   index: 8192,
 };
-/** What freed memory the sanitizer keeps back must not look like the reader's. */
+/**
+ * A small quarantine, so that freed memory that the sanitizer holds is not counted as the reader's.
+ */
 const env = { ...process.env, ASAN_OPTIONS: "quarantine_size_mb=16:allocator_may_return_null=0" };
 
 interface Outcome {
@@ -43,7 +48,7 @@ function buildTargets(): void {
   if (!runs("clang++")) {
     const missing = "fuzzing needs Clang with libFuzzer (apt-get install clang libclang-rt-dev)";
     if (process.env["CI"]) throw new BuildError(missing);
-    say(`${missing}: nothing is fuzzed`);
+    say(`skipped: ${missing}`);
     process.exit(0);
   }
   const options = { cwd: packageRoot, env };
@@ -106,7 +111,7 @@ function report(outcomes: Outcome[]): void {
     );
   const total = outcomes.reduce((sum, { executions }) => sum + executions, 0);
   say(`fuzz: ${total} executions`);
-  // A target that did nothing has found nothing.
+  // A target without executions has tested nothing, so it fails.
   const idle = outcomes.filter(({ executions }) => !(executions > 0));
   const bad = outcomes.filter(({ failed }) => failed);
   if (bad.length + idle.length > 0)
@@ -115,14 +120,16 @@ function report(outcomes: Outcome[]): void {
     );
 }
 
-/** The smallest set of inputs that reaches as much as all of them, in test/fuzz/corpus. */
+/**
+ * Writes the smallest set of inputs that reaches the same edges as all inputs to test/fuzz/corpus.
+ */
 function merge(): void {
   let size = 0;
   for (const target of TARGETS) {
     const result = join(build, "merged", target);
     rmSync(result, { recursive: true, force: true });
     mkdirSync(result, { recursive: true });
-    // By edges alone: how often each is taken would keep thousands of inputs.
+    // By edges alone: counting how often an edge is taken would keep thousands of inputs.
     const args = [
       "-set_cover_merge=1",
       "-use_counters=0",
@@ -146,7 +153,7 @@ function merge(): void {
     say(`merge ${target}: ${readdirSync(corpus).length} inputs`);
   }
   if (size > CORPUS_BYTES)
-    throw new BuildError(`the corpus has ${size} bytes; at most ${CORPUS_BYTES} are to be kept`);
+    throw new BuildError(`the corpus has ${size} bytes, more than ${CORPUS_BYTES}`);
 }
 
 function isTarget(text: string): text is Target {
@@ -157,7 +164,8 @@ await mainProgram(() => {
   const [what = "", seconds = String(DEFAULT_SECONDS)] = process.argv.slice(2);
   if (what !== "ci" && what !== "merge" && !isTarget(what))
     throw new BuildError(`npm run fuzz -- ${TARGETS.join("|")}|merge [SECONDS]`);
-  if (!/^\d+$/.test(seconds)) throw new BuildError(`'${seconds}' is no number of seconds`);
+  if (!/^\d+$/.test(seconds))
+    throw new BuildError(`expected a whole number of seconds, got '${seconds}'`);
   buildTargets();
   if (what === "merge") return merge();
   if (what !== "ci") return report([fuzz(what, Number(seconds), true)]);

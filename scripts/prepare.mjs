@@ -1,5 +1,5 @@
-// npm runs this after `npm install` and `npm ci` in a checkout, never for users of the published package.
-// Plain JavaScript, since an install without development dependencies has no tsx.
+// npm runs this after `npm install` and `npm ci` in a checkout, never for users of the published
+// package. Plain JavaScript, because an install without development dependencies has no tsx.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";

@@ -88,7 +88,10 @@ clang_runtime() {
   name=libclang-rt-$version-dev
   if is_packaged "$name"; then echo "$name"; else echo clang; fi
 }
-is_packaged() { apt-cache show "$1" >/dev/null 2>&1; }
+# A package that others only name has no candidate: Chromium in Ubuntu.
+is_packaged() {
+  case "$(LC_ALL=C apt-cache policy "$1")" in '' | *'Candidate: (none)'*) return 1 ;; esac
+}
 
 packages() {
   for tool in $tools; do package "$tool"; done | sort -u | tr '\n' ' '

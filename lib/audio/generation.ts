@@ -1,14 +1,21 @@
+import type { Floats } from "../values/arrays.js";
 import type { QualityReport } from "./quality.js";
 
-/** Finished sound: one Float32Array per channel, all of one length, samples from -1 to 1. */
-export interface GenerationResult {
-  audio: Float32Array[];
+/** Finished sound, whoever made it: one `Float32Array` per channel, all of the same length. */
+export interface Sound {
+  /** Samples from -1 to 1, by channel */
+  audio: readonly Float32Array[];
   /** Hz */
   sampleRate: number;
+}
+
+/** The sound that `LoadedModel.generate` made, with its facts. */
+export interface GenerationResult extends Sound {
+  audio: Floats[];
   channels: number;
-  /** Seconds: samples / sampleRate, which may be a little less than was asked for */
+  /** Seconds: samples / sampleRate, which may be a little less than the requested duration */
   durationS: number;
-  /** The seed that was used; the same one gives the same sound again */
+  /** The seed in use. The same seed gives the same sound again. */
   seed: number;
   quality: QualityReport;
 }
@@ -18,6 +25,6 @@ export interface AudioFormat {
   /** Hz */
   sampleRate: number;
   channels: number;
-  /** Samples a channel */
+  /** Samples per channel */
   frames: number;
 }

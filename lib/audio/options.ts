@@ -20,58 +20,69 @@ export const SPATIAL_MODES = LIMITS.spatialModes;
 export const JOINTS = LIMITS.joints;
 export const LOUDNESSES = LIMITS.loudnesses;
 
-/** How one channel becomes two, if at all. */
+/** How mono sound becomes stereo. */
 export interface SpatialOptions {
   /**
    * - "mono": one channel
-   * - "stereo": the right channel is 15 ms late; the side signal, half their difference, is scaled by `width`
+   * - "stereo": the right channel is 15 ms late; the side signal, half their difference, is scaled
+   *   by `width`
    * - "dual_seed": the right channel is generated with seed + 1
    */
   mode: (typeof SPATIAL_MODES)[number];
   /** Strength of the side signal, 0 to 1.5; default 0.5. Only "stereo" uses it. */
   width?: number;
-  /** One reflection a channel, depth · 40 ms late at depth · 0.15 of the level; 0 to 1, none below 0.01; default 0.3, which "dual_seed" always has */
+  /**
+   * One reflection per channel, depth · 40 ms late at depth · 0.15 of the level. 0 to 1, no
+   * reflection below 0.01; default 0.3, which "dual_seed" always uses.
+   */
   depth?: number;
 }
 
 /**
- * What sound to make. Without `sliders` and `latent`, random points of the latent space are played;
- * durations are in seconds, rates in Hz.
+ * The sound to make. Without `sliders` and `latent`, the sound is of random points in the latent
+ * space.
  */
 export interface GenerateOptions {
   /** Seconds, above 0 and up to 60; default 1 */
   durationS?: number;
-  /** 0 to 2^53 - 1, as `torch.manual_seed` takes it; drawn from the system when omitted */
+  /** 0 to 2^53 - 1, used as by `torch.manual_seed`; drawn at random when omitted */
   seed?: number;
   /**
-   * How chunks of a second become a whole. Default "crossfade"
+   * How one-second chunks are joined. Default "crossfade"
    *
-   * - "crossfade": each is of a point of its own; neighbours are faded into each other
-   * - "latent_interpolation": between anchors, one a second, points are taken by spherical linear interpolation
-   *   (Shoemake 1985, "Animating rotation with quaternion curves"; the angle is that of the directions, the weights
-   *   apply to the vectors as they are, and it is linear where |cos| > 0.9995); their sounds are put end to end
+   * - "crossfade": each chunk has its own latent; neighbours fade into each other
+   * - "latent_interpolation": one anchor per second; the latents between two anchors come from
+   *   spherical linear interpolation (Shoemake 1985, "Animating rotation with quaternion curves":
+   *   the angle is that between the directions, the weights apply to the vectors themselves; linear
+   *   where |cos| > 0.9995). The chunks' sounds follow each other without a fade.
    */
   concatMode?: (typeof CONCAT_MODES)[number];
-  /** Positions as in `slidersToLatent`; needs a model with analysis. Not together with `latent`. */
+  /** Positions as for `slidersToLatent`; needs a model with analysis. Excludes `latent`. */
   sliders?: number[];
-  /** [latentDim], finite; the first chunk's latent, later ones vary around it. Not together with `sliders`. */
+  /**
+   * [latentDim], finite: the first chunk's latent. Later chunks vary around it. Excludes `sliders`.
+   */
   latent?: Float32Array;
-  /** Points between two anchors of "latent_interpolation", 1 to 1000, at most 1024 chunks in all; default 10 */
+  /**
+   * Points per anchor interval of "latent_interpolation", 1 to 1000, at most 1024 chunks; default
+   * 10
+   */
   stepsBetween?: number;
   /** Length of a crossfade in samples at 48 kHz, 0 to 24000; default 2400 (50 ms) */
   overlapSamples?: number;
   /**
-   * How chunks fade into each other: "python" (the default) as the Python program does it, which fades the old one in and
-   * the new one out, so that the same seed gives the same sound; "equal-power" without its dip in loudness.
+   * How chunks fade into each other. "python" (the default) fades as the Python program does, the
+   * old chunk in and the new chunk out, so the same seed gives the same sound. "equal-power" avoids
+   * the dip in loudness that this causes.
    */
   joint?: (typeof JOINTS)[number];
   /**
-   * - "peak": all of the sound is scaled to a peak of 0.891 (-1 dBFS). The default of `generate`; `stream` cannot know the
-   *   peak before the end
-   * - "running", the default of `stream`: as loud as the first piece with any sound allows, and from then on only ever
-   *   softer: where a piece would exceed 0.891, the gain falls on a straight line over the 10 ms before it. The same as "peak" when
-   *   nothing is louder than the beginning
-   * - "none": as the model gives it
+   * - "peak", the default of `generate`: the whole sound is scaled to a peak of 0.891 (-1 dBFS).
+   *   Not for `stream`, which does not know the peak until the end
+   * - "running", the default of `stream`: the first piece that is not silent sets the gain. Later
+   *   the gain only falls: before a part that would exceed 0.891, it falls linearly over 10 ms.
+   *   Equals "peak" when nothing is louder than the beginning
+   * - "none": the model's own level
    */
   loudness?: (typeof LOUDNESSES)[number];
   /** Default mono */
@@ -80,7 +91,10 @@ export interface GenerateOptions {
   sampleRate?: (typeof SAMPLE_RATES)[number];
   /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
-  /** Called on the caller's thread with the chunks done so far and their total; what it throws stops the work, which rejects with it */
+  /**
+   * Called on the caller's thread with the number of finished chunks and of all chunks. An
+   * exception that it throws stops the work, which rejects with that exception.
+   */
   onProgress?: (done: number, total: number) => void;
 }
 

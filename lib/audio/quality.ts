@@ -1,14 +1,16 @@
 import type { NativeQuality } from "../native/types.js";
 
 /**
- * How clean a sound is: its signal-to-noise ratio in dB over frames of 10 ms, its clipped samples (|x|
- * ≥ 0.999), and a rating made of both.
+ * How clean a sound is: its signal-to-noise ratio over frames of 10 ms, its clipped samples
+ * (|x| ≥ 0.999), and a rating derived from both.
  */
 export interface QualityReport {
-  /** dB between frames with signal and frames without: Infinity when none is silent, 0 when all are */
+  /**
+   * dB between frames with signal and frames without: Infinity when none is silent, 0 when all are
+   */
   snrDb: number;
   clipping: {
-    /** Samples with |x| ≥ 0.999, over all channels */
+    /** Samples with |x| ≥ 0.999, in all channels */
     clippedSamples: number;
     clippedPercentage: number;
     peakValue: number;
@@ -17,7 +19,7 @@ export interface QualityReport {
     hasClipping: boolean;
   };
   rating: "green" | "yellow" | "red";
-  /** The rating in words */
+  /** The rating and its reasons as a sentence */
   ratingReason: string;
 }
 

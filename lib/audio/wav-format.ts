@@ -1,39 +1,47 @@
-/** What is in a WAV file: its header and its samples. */
+/** The parts of a WAV file: its header and its encoded samples. */
 import { badArgument, checkInteger, checkOneOf } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
+import type { Bytes } from "../values/arrays.js";
 
 export const BIT_DEPTHS = [16, 24, 32] as const;
-/** Bits a sample: 16 and 24 are integer PCM, 32 is float. */
+/** Bits per sample: 16 and 24 are integer PCM, 32 is float. */
 export type BitDepth = (typeof BIT_DEPTHS)[number];
 export const DEFAULT_BIT_DEPTH: BitDepth = 24;
 
-/** The header's fields have 16 and 32 bits. */
+/** Largest values of the header's 16-bit and 32-bit fields. */
 const MAX_UINT16 = 0xffff;
 const MAX_UINT32 = 0xffff_ffff;
-/** What stands for a size that the writer did not know. */
+/** Stands in the header for a size that the writer did not know. */
 const UNKNOWN_SIZE = MAX_UINT32;
 const FORMAT_PCM = 1;
 const FORMAT_IEEE_FLOAT = 3;
-/** Encoded between two turns of the event loop: about a millisecond of work. */
+/** Samples encoded between two turns of the event loop: about a millisecond of work. */
 export const SLICE_SAMPLES = 64 * 1024;
 
 export interface WavShape {
   /** Hz */
   sampleRate: number;
   channels: number;
-  /** Samples a channel; undefined: not known */
+  /** Samples per channel; undefined when unknown */
   frames: number | undefined;
   bits: BitDepth;
 }
 
-/** In bytes: everything in front of the samples, the samples, and what makes their length even. */
+/** Sizes in bytes. */
 export interface WavSize {
+  /** Everything before the samples */
   header: number;
+  /** The samples */
   data: number;
+  /** 1 after samples of an odd length, otherwise 0 */
   pad: number;
 }
 
-/** @throws SdaError ERR_SDA_ARGUMENT naming the field; whether a file can be that large is `wavSize`'s to say */
+/**
+ * Checks each field by itself. `wavSize` checks whether a WAV file can be that large.
+ *
+ * @throws SdaError ERR_SDA_ARGUMENT naming the field
+ */
 export function checkShape({ sampleRate, channels, frames, bits }: WavShape): WavShape {
   const count = (name: string, value: number, min: number) =>
     checkInteger(name, value, min, Number.MAX_SAFE_INTEGER);
@@ -46,9 +54,9 @@ export function checkShape({ sampleRate, channels, frames, bits }: WavShape): Wa
 }
 
 /**
- * Of the file, as far as it is known.
+ * The sizes of the file's parts. Unknown frames count as none.
  *
- * @throws SdaError ERR_SDA_ARGUMENT naming `option` when the header's fields can't hold it
+ * @throws SdaError ERR_SDA_ARGUMENT naming `option` when a value does not fit its header field
  */
 export function wavSize(shape: WavShape, option: string): WavSize {
   const { sampleRate, channels, frames = 0, bits } = shape;
@@ -67,13 +75,16 @@ export function wavSize(shape: WavShape, option: string): WavSize {
   return { header, data, pad };
 }
 
-/** Everything in front of the samples: RIFF, fmt, for float also fact, and the head of data. */
-export function wavHeader(shape: WavShape, size: WavSize): Uint8Array {
+/**
+ * Everything before the samples: RIFF, fmt, for float also fact, and the head of the data chunk.
+ */
+export function wavHeader(shape: WavShape, size: WavSize): Bytes {
   const { sampleRate, channels, frames, bits } = shape;
   const known = frames !== undefined;
   const frameBytes = channels * (bits / 8);
   const isFloat = bits === 32;
-  const header = Buffer.alloc(size.header);
+  const bytes = new Uint8Array(size.header);
+  const header = Buffer.from(bytes.buffer);
   let at = header.write("RIFF", 0, "latin1");
   at = header.writeUInt32LE(known ? size.header - 8 + size.data + size.pad : UNKNOWN_SIZE, at);
   at += header.write("WAVEfmt ", at, "latin1");
@@ -85,27 +96,28 @@ export function wavHeader(shape: WavShape, size: WavSize): Uint8Array {
   at = header.writeUInt16LE(frameBytes, at);
   at = header.writeUInt16LE(bits, at);
   if (isFloat) {
-    at = header.writeUInt16LE(0, at); // no extension of fmt
+    at = header.writeUInt16LE(0, at); // size of the fmt extension
     at += header.write("fact", at, "latin1");
     at = header.writeUInt32LE(4, at);
     at = header.writeUInt32LE(frames ?? UNKNOWN_SIZE, at);
   }
   at += header.write("data", at, "latin1");
   header.writeUInt32LE(known ? size.data : UNKNOWN_SIZE, at);
-  return header;
+  return bytes;
 }
 
 /**
- * Interleaved samples as the file has them, little-endian; `first` of all channels' were before them.
+ * Encodes interleaved samples for the file, little-endian.
  *
- * @throws SdaError ERR_SDA_ARGUMENT naming `option` when one is not finite
+ * @param first how many samples, of all channels, precede these: for the error message
+ * @throws SdaError ERR_SDA_ARGUMENT naming `option` when a sample is not finite
  */
 export function encodeSamples(
   samples: Float32Array,
   { bits, channels }: WavShape,
   option: string,
   first: number,
-): Uint8Array {
+): Bytes {
   if (!allFinite(samples)) {
     const i = samples.findIndex((value) => !Number.isFinite(value));
     const sample = Math.floor((first + i) / channels);
@@ -114,7 +126,7 @@ export function encodeSamples(
   return ENCODERS[bits](samples);
 }
 
-/** The difference is 0 for what is finite, and NaN for the rest. */
+/** x - x is 0 for a finite x and NaN otherwise. */
 function allFinite(samples: Float32Array): boolean {
   let sum = 0;
   for (let i = 0; i < samples.length; i++) sum += (samples[i] as number) - (samples[i] as number);
@@ -124,10 +136,11 @@ function allFinite(samples: Float32Array): boolean {
 const TOP_24 = 2 ** 24 - 1;
 
 /**
- * A loop for each, in words as the machine has them: little-endian, as everywhere that this package runs. Levels are counted from
- * the lowest, so that cutting off the fraction rounds, and get their sign, the uppermost bit, in the end.
+ * One loop per bit depth. The loops write whole machine words, which are little-endian on every
+ * platform that this package supports. A level is counted from the lowest one, so that `| 0`
+ * rounds; flipping the top bit then makes it a signed number.
  */
-const ENCODERS: Record<BitDepth, (samples: Float32Array) => Uint8Array> = {
+const ENCODERS: Record<BitDepth, (samples: Float32Array) => Bytes> = {
   16(samples) {
     const words = new Uint16Array(samples.length);
     for (let i = 0; i < samples.length; i++) {
@@ -156,11 +169,14 @@ const ENCODERS: Record<BitDepth, (samples: Float32Array) => Uint8Array> = {
     return bytes;
   },
   32(samples) {
-    return new Uint8Array(samples.slice().buffer);
+    return new Uint8Array(new Float32Array(samples).buffer);
   },
 };
 
-/** The nearest level, of two the upper. A float times a power of two is exact, and so are the sums with what lies half-way. */
+/**
+ * The nearest level; the upper one of two equally near levels. The arithmetic is exact for every
+ * value half-way between two levels.
+ */
 function level24(sample: number): number {
   const level = sample * 0x800000 + 0x800000 + 0.5;
   return level >= TOP_24 ? TOP_24 : level <= 0 ? 0 : level | 0;

@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { badArgument } from "../base/check.js";
+import type { Bytes } from "../values/arrays.js";
 import type { AudioFormat } from "./generation.js";
-import { PieceStream } from "./piece-stream.js";
+import { PieceStream, type SoundStream } from "./sound-stream.js";
+import type { ToWavOptions } from "./wav.js";
 import {
   type BitDepth,
   checkShape,
@@ -14,58 +16,157 @@ import {
   wavSize,
 } from "./wav-format.js";
 
-/** What `LoadedModel.audioFormat` gives, and how many bits a sample gets. */
+/** The format of a WAV file: what `LoadedModel.audioFormat` returns, and the bits per sample. */
 export interface WavFormat extends Omit<AudioFormat, "frames"> {
-  /** Samples a channel; omitted: not known */
+  /** Samples per channel; omit it when it is unknown */
   frames?: number | undefined;
   /** 16 and 24 are integer PCM, 32 is float. Default 24 */
   bitDepth?: BitDepth | undefined;
 }
 
+/** A WAV file in parts, made while it is read. */
+export interface WavStream extends AsyncIterableIterator<Bytes> {
+  /**
+   * The length of the whole file in bytes, for `Content-Length`; undefined when the format has no
+   * `frames`
+   */
+  readonly byteLength: number | undefined;
+  next(): Promise<IteratorResult<Bytes, void>>;
+  /** Leaves the pieces, which stops their work. `break` in a `for await` loop calls it. */
+  return(): Promise<IteratorResult<Bytes, void>>;
+  throw(error: unknown): Promise<IteratorResult<Bytes, void>>;
+  [Symbol.asyncIterator](): this;
+  /** Same as `return`. */
+  [Symbol.asyncDispose](): Promise<void>;
+  /**
+   * The same parts as a web stream, for `new Response(…)`. Cancelling the web stream leaves the
+   * pieces.
+   */
+  toReadableStream(): ReadableStream<Bytes>;
+}
+
 /**
- * Sound as a WAV file, while it is being made: for `pieces` that `LoadedModel.stream` gives, and `frames` of its `audioFormat`,
- * the bytes are those that `writeWav` writes. Without `frames` the header's sizes are 0xFFFFFFFF, which readers take for
- * "up to the end".
+ * Encodes sound as a WAV file while the sound is being made.
  *
- * Nothing comes before the first piece has come, so that what fails at once fails before any byte. Each piece is asked for when
- * the bytes of the one before it have been taken; a reader that leaves leaves `pieces`, too.
+ * The bytes are those that `writeWav` writes for the same samples. When `frames` is unknown, the
+ * header's sizes are 0xFFFFFFFF, which readers take for "up to the end".
  *
- * @param pieces interleaved samples
- * @throws SdaError ERR_SDA_ARGUMENT with `details.option`: at once for a bad format; while it is read, for pieces with samples that
- *   are not finite, or more or fewer than `frames`. What `pieces` throws.
+ * The first part comes after the first piece, so an error before the first piece comes before any
+ * byte. The next piece is asked for when the bytes of the last one have been read. A reader that
+ * leaves, also before the first part, leaves `pieces`.
+ *
+ * @param sound what `LoadedModel.stream` or `ModelCache.stream` returned, or any pieces with their
+ *   `format`
+ * @throws SdaError ERR_SDA_ARGUMENT with `details.option`: at once for a bad format; while reading,
+ *   for samples that are not finite, or more or fewer than `frames`. Also whatever `pieces` throws.
  */
+export function wavStream(sound: SoundStream, options?: ToWavOptions): WavStream;
+/** @param pieces interleaved samples */
+export function wavStream(pieces: AsyncIterable<Float32Array>, format: WavFormat): WavStream;
 export function wavStream(
-  pieces: AsyncIterable<Float32Array>,
-  format: WavFormat,
-): AsyncIterableIterator<Uint8Array> {
+  pieces: AsyncIterable<Float32Array> & { format?: AudioFormat },
+  format?: WavFormat | ToWavOptions,
+): WavStream {
   if (typeof pieces?.[Symbol.asyncIterator] !== "function") {
     throw badArgument("pieces", "an async iterable of Float32Arrays", pieces);
   }
-  const shape = shapeOf(format);
-  return bytesOf(pieces, shape, wavSize(shape, "format"));
+  const own = pieces.format;
+  const merges = isObject(own) && (format === undefined || isObject(format));
+  return new PartStream(pieces, shapeOf(merges ? { ...own, ...format } : format));
 }
 
 /**
- * How long the WAV file of such sound is, in bytes: `writeWav`'s, and `wavStream`'s.
+ * The length in bytes of the WAV file that `writeWav`, `toWav` and `wavStream` make of sound of
+ * this format.
  *
  * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
  */
-export function wavBytes(format: WavFormat & { frames: number }): number {
+export function wavByteLength(format: WavFormat & { frames: number }): number {
   const shape = shapeOf(format);
   if (shape.frames === undefined) throw badArgument("frames", "known", undefined);
-  const { header, data, pad } = wavSize(shape, "format");
-  return header + data + pad;
+  return byteLength(wavSize(shape, "format"));
 }
 
-function shapeOf(format: WavFormat): WavShape {
-  if (typeof format !== "object" || format === null) {
-    throw badArgument("format", "an object", format);
-  }
-  const { sampleRate, channels, frames, bitDepth: bits = DEFAULT_BIT_DEPTH } = format;
+/**
+ * The old name of `wavByteLength`. It returns a length, not bytes: `toWav` returns the bytes.
+ *
+ * @deprecated Call `wavByteLength` for the length, `toWav` for the bytes.
+ * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
+ */
+export function wavBytes(format: WavFormat & { frames: number }): number {
+  return wavByteLength(format);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function shapeOf(format: unknown): WavShape {
+  if (!isObject(format)) throw badArgument("format", "an object", format);
+  const { sampleRate, channels, frames, bitDepth: bits = DEFAULT_BIT_DEPTH } = format as WavFormat;
   return checkShape({ sampleRate, channels, frames, bits });
 }
 
-async function* bytesOf(pieces: AsyncIterable<Float32Array>, shape: WavShape, size: WavSize) {
+function byteLength({ header, data, pad }: WavSize): number {
+  return header + data + pad;
+}
+
+class PartStream implements WavStream {
+  readonly byteLength: number | undefined;
+  readonly #pieces: AsyncIterable<Float32Array>;
+  readonly #parts: AsyncGenerator<Bytes, void, undefined>;
+  #begun = false;
+
+  constructor(pieces: AsyncIterable<Float32Array>, shape: WavShape) {
+    const size = wavSize(shape, "format");
+    this.byteLength = shape.frames === undefined ? undefined : byteLength(size);
+    this.#pieces = pieces;
+    this.#parts = partsOf(pieces, shape, size);
+  }
+
+  next(): Promise<IteratorResult<Bytes, void>> {
+    this.#begun = true;
+    return this.#parts.next();
+  }
+
+  async return(): Promise<IteratorResult<Bytes, void>> {
+    await this.#leaveUnread();
+    return this.#parts.return();
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<Bytes, void>> {
+    await this.#leaveUnread();
+    return this.#parts.throw(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  toReadableStream(): ReadableStream<Bytes> {
+    return ReadableStream.from(this);
+  }
+
+  /**
+   * A generator that has not begun holds no iterator of the pieces, so ending it would leave them
+   * open.
+   */
+  async #leaveUnread(): Promise<void> {
+    if (this.#begun) return;
+    this.#begun = true;
+    await this.#pieces[Symbol.asyncIterator]().return?.();
+  }
+}
+
+async function* partsOf(
+  pieces: AsyncIterable<Float32Array>,
+  shape: WavShape,
+  size: WavSize,
+): AsyncGenerator<Bytes, void, undefined> {
   const { channels, frames, bits } = shape;
   const expected = frames === undefined ? "whole frames" : `${frames} frames in all`;
   const most = frames === undefined ? Number.POSITIVE_INFINITY : frames * channels;
@@ -86,11 +187,15 @@ async function* bytesOf(pieces: AsyncIterable<Float32Array>, shape: WavShape, si
   const complete = frames === undefined ? samples % channels === 0 : samples === most;
   if (!complete) throw badArgument("pieces", expected, samples / channels);
   if (!begun) yield wavHeader(shape, size);
-  // Where no size is given, the end of the bytes is the end of the data.
+  // A file that states no size ends with its samples: a pad byte would be read as one.
   if (frames !== undefined && size.pad > 0) yield new Uint8Array(size.pad);
 }
 
-async function* slicesOf(piece: Float32Array, shape: WavShape, first: number) {
+async function* slicesOf(
+  piece: Float32Array,
+  shape: WavShape,
+  first: number,
+): AsyncGenerator<Bytes, void, undefined> {
   for (let start = 0; start < piece.length; start += SLICE_SAMPLES) {
     if (start > 0) await nextTurn();
     const slice = piece.subarray(start, start + SLICE_SAMPLES);

@@ -1,75 +1,131 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { writeFileAtomically } from "../base/atomic-file.js";
 import { badArgument, checkSignal, toFilePath } from "../base/check.js";
-import type { GenerationResult } from "./generation.js";
+import type { Bytes } from "../values/arrays.js";
+import type { Sound } from "./generation.js";
 import {
   type BitDepth,
   checkShape,
   DEFAULT_BIT_DEPTH,
   encodeSamples,
   SLICE_SAMPLES,
+  type WavShape,
+  type WavSize,
   wavHeader,
   wavSize,
 } from "./wav-format.js";
 
-/** How a WAV file is written. */
-export interface WriteWavOptions {
+/** Options of `toWav`. */
+export interface ToWavOptions {
   /** 16 and 24 are integer PCM, 32 is float. Default 24 */
   bitDepth?: BitDepth;
+}
+
+/** Options of `writeWav`. */
+export interface WriteWavOptions extends ToWavOptions {
   /** Aborting rejects with the signal's reason and leaves no file */
   signal?: AbortSignal;
 }
 
 /**
- * Writes sound as a WAV file. The file appears under its name only when it is complete: a kill half-way leaves what was
- * there before.
+ * Encodes sound as a WAV file in memory. The bytes are those that `writeWav` writes.
  *
- * Integer formats: `round(x · 2^(bits-1))`, clipped to the format's range, so that 1.0 becomes its largest value and
- * readers that divide by 2^(bits-1) get x back to half a step; no dither. 32 bits: the samples themselves, unclipped.
+ * The call blocks the thread until it has finished. `writeWav` and `wavStream` encode slice by
+ * slice and let other work run in between.
  *
- * @throws SdaError ERR_SDA_ARGUMENT (also for samples that are not finite), ERR_SDA_NOT_FOUND (no such folder), ERR_SDA_IO
+ * Integer formats: `round(x · 2^(bits-1))`, clipped to the format's range, so that 1.0 becomes the
+ * largest value and a reader that divides by 2^(bits-1) gets x back to half a step; no dither. 32
+ * bits: the samples themselves, not clipped.
+ *
+ * @throws SdaError ERR_SDA_ARGUMENT, also for samples that are not finite
+ */
+export function toWav(sound: Sound, options: ToWavOptions = {}): Bytes {
+  const wav = new WavFile(sound, options);
+  const bytes = new Uint8Array(wav.byteLength);
+  let at = 0;
+  for (const part of wav.parts()) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * Writes sound as a WAV file, encoded as `toWav` does it. The file appears under its name only when
+ * it is complete: a process killed half-way leaves the old file, if there was one.
+ *
+ * @throws SdaError ERR_SDA_ARGUMENT (also for samples that are not finite), ERR_SDA_NOT_FOUND (no
+ *   such folder), ERR_SDA_IO
  */
 export async function writeWav(
   path: string | URL,
-  result: Pick<GenerationResult, "audio" | "sampleRate">,
+  sound: Sound,
   options: WriteWavOptions = {},
 ): Promise<void> {
   const file = toFilePath(path);
-  const { bitDepth = DEFAULT_BIT_DEPTH, signal } = options;
+  const { signal } = options;
   checkSignal(signal);
-  checkAudio(result);
-  const { audio, sampleRate } = result;
-  const channels = audio.length;
-  const frames = (audio[0] as Float32Array).length;
-  const shape = checkShape({ sampleRate, channels, frames, bits: bitDepth });
-  const size = wavSize(shape, "audio");
-  const sliceFrames = Math.max(1, Math.floor(SLICE_SAMPLES / channels));
-
+  const wav = new WavFile(sound, options);
   await writeFileAtomically(file, async (handle) => {
-    await handle.writeFile(wavHeader(shape, size));
-    for (let start = 0; start < frames; start += sliceFrames) {
+    for (const part of wav.parts()) {
       signal?.throwIfAborted();
-      const samples = interleaved(audio, start, Math.min(frames, start + sliceFrames));
-      await handle.writeFile(encodeSamples(samples, shape, "audio", start * channels));
+      await handle.writeFile(part);
       await nextTurn();
     }
     signal?.throwIfAborted();
-    if (size.pad > 0) await handle.writeFile(new Uint8Array(size.pad));
   });
 }
 
-function checkAudio(result: Pick<GenerationResult, "audio" | "sampleRate">): void {
-  const audio: unknown = result?.audio;
+/** The encoder of `toWav` and `writeWav`. */
+class WavFile {
+  readonly #audio: readonly Float32Array[];
+  readonly #frames: number;
+  readonly #shape: WavShape;
+  readonly #size: WavSize;
+
+  constructor(sound: Sound, { bitDepth = DEFAULT_BIT_DEPTH }: ToWavOptions) {
+    const audio = checkAudio(sound?.audio);
+    this.#audio = audio;
+    this.#frames = audio[0].length;
+    const { sampleRate } = sound;
+    const channels = audio.length;
+    this.#shape = checkShape({ sampleRate, channels, frames: this.#frames, bits: bitDepth });
+    this.#size = wavSize(this.#shape, "audio");
+  }
+
+  get byteLength(): number {
+    const { header, data, pad } = this.#size;
+    return header + data + pad;
+  }
+
+  /** The header, then the samples in slices of about a millisecond of work. */
+  *parts(): Generator<Bytes, void, undefined> {
+    const { channels } = this.#shape;
+    const sliceFrames = Math.max(1, Math.floor(SLICE_SAMPLES / channels));
+    yield wavHeader(this.#shape, this.#size);
+    for (let start = 0; start < this.#frames; start += sliceFrames) {
+      const end = Math.min(this.#frames, start + sliceFrames);
+      const samples = interleaved(this.#audio, start, end);
+      yield encodeSamples(samples, this.#shape, "audio", start * channels);
+    }
+    if (this.#size.pad > 0) yield new Uint8Array(this.#size.pad);
+  }
+}
+
+type Channels = readonly [Float32Array, ...Float32Array[]];
+
+function checkAudio(audio: unknown): Channels {
   if (!Array.isArray(audio) || audio.length === 0) {
     throw badArgument("audio", "an array of channels", audio);
   }
   if (!audio.every((c) => c instanceof Float32Array && c.length === audio[0].length)) {
     throw badArgument("audio", "Float32Arrays of one length, one a channel", audio);
   }
+  return audio as unknown as Channels;
 }
 
-/** Frames start … end. */
-function interleaved(audio: Float32Array[], start: number, end: number): Float32Array {
+/** Frames `start` to `end`, `end` not included. */
+function interleaved(audio: readonly Float32Array[], start: number, end: number): Float32Array {
   const channels = audio.length;
   if (channels === 1) return (audio[0] as Float32Array).subarray(start, end);
   const samples = new Float32Array((end - start) * channels);

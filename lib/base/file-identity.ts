@@ -18,8 +18,15 @@ export function sameContent(a: string, b: string): boolean {
 
 /**
  * The identity of the file or folder at `path`; null when it is missing.
+ * A server makes an ETag of it: an equal identity means an unchanged file.
  *
  * @throws SdaError ERR_SDA_IO
+ * @example
+ * ```js
+ * const before = await fileIdentity("data/models/pads.sda");
+ * // … later
+ * const isUnchanged = (await fileIdentity("data/models/pads.sda")) === before;
+ * ```
  */
 export async function fileIdentity(path: string): Promise<string | null> {
   try {

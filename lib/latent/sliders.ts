@@ -1,4 +1,5 @@
 import { badArgument, type SeedLimits, seedOrRandom } from "../base/check.js";
+import type { Floats } from "../values/arrays.js";
 import type { Tensor } from "../values/values.js";
 import type { AnalysisResult } from "./analysis.js";
 import { Pcg64 } from "./pcg64.js";
@@ -42,7 +43,7 @@ export function sliderInfos(analysis: AnalysisResult): SliderInfo[] {
  * @returns [latentDim]
  * @throws SdaError ERR_SDA_ARGUMENT for a wrong count or a position that is no whole number in range
  */
-export function slidersToLatent(analysis: AnalysisResult, positions: number[]): Float32Array {
+export function slidersToLatent(analysis: AnalysisResult, positions: number[]): Floats {
   checkPositions(analysis, positions);
   const { latentDim } = analysis;
   const z = Float32Array.from({ length: latentDim }, (_, d) => at(analysis.pcaMean, d));

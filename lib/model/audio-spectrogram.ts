@@ -18,7 +18,11 @@ export class AudioSpectrogram {
   readonly #native: NativeModel;
 
   /** @internal */
-  constructor(native: NativeModel, config: SpectrogramConfig) {
+  static create(native: NativeModel, config: SpectrogramConfig): AudioSpectrogram {
+    return new AudioSpectrogram(native, config);
+  }
+
+  private constructor(native: NativeModel, config: SpectrogramConfig) {
     this.#native = native;
     this.config = Object.freeze({ ...config });
   }

@@ -1,4 +1,6 @@
 import { resolve } from "node:path";
+import type { GenerateOptions } from "../audio/options.js";
+import type { SoundStream } from "../audio/sound-stream.js";
 import { badArgument, checkNumber, checkSignal, toFilePath } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import { fileIdentity } from "../base/file-identity.js";
@@ -7,11 +9,11 @@ import type { LoadedModel } from "./loaded-model.js";
 
 const DEFAULT_MAX_BYTES = 2 ** 30;
 
-/** How much a cache keeps, and how it loads. */
+/** Options of a `ModelCache`. */
 export interface ModelCacheOptions {
   /**
-   * What the weights of all models may take together, by `LoadedModel.byteLength`; default 1 GiB. 0 keeps no model that
-   * is not in use, Infinity keeps them all. A model counts when it has been loaded.
+   * Limit in bytes for the weights of all loaded models together, each counted by its `byteLength`;
+   * default 1 GiB. 0 keeps only models in use, Infinity keeps every model.
    */
   maxBytes?: number;
   /** Default "auto" */
@@ -21,25 +23,29 @@ export interface ModelCacheOptions {
 }
 
 /**
- * Loaded models for a server. Those who want the same file share its model, which is loaded once; when the models take
- * more than `maxBytes`, those go that have been idle longest. Models in use never go, and may take more than that alone.
+ * Loaded models for a server. All users of a file share one model, which is loaded once. When the
+ * models take more than `maxBytes`, the cache disposes of the models that have been idle longest.
+ * It never disposes of a model in use, so models in use may exceed `maxBytes`.
  *
- * A model belongs to a file, not to a path: it is found by the file's device, inode, size and times of change, which
- * every use looks up. So symbolic links, hard links and other spellings share it, and a file that has changed, or that
- * another has replaced, is loaded anew. Who uses the old model keeps it until done, then it goes.
+ * A model belongs to a file, not to a path: each use looks up the file's device, inode, size and
+ * times of change. Symbolic links, hard links and other spellings of a path therefore share the
+ * model. A file that was changed or replaced is loaded again; users of the old model keep it until
+ * they are done.
  */
 export class ModelCache implements Disposable, AsyncDisposable {
   readonly #maxBytes: number;
   readonly #loadOptions: { device: Device; verify: boolean };
-  /** What the next use may get, by the file's identity. */
+  /** The model that the next use gets, by the file's identity. */
   readonly #current = new Map<string, Shared>();
-  /** What each path led to when it was last used: whether that is stale shows in the next use. */
+  /**
+   * The model that each path led to at its last use. The next use finds out whether it is stale.
+   */
   readonly #byPath = new Map<string, Shared>();
-  /** The current ones that nobody uses, the longest idle first. */
+  /** The models of `#current` without a user, the longest idle first. */
   readonly #idle = new Set<Shared>();
   #bytes = 0;
   #size = 0;
-  /** How many have begun to load and have not freed their memory. */
+  /** The number of models that have begun to load and have not yet freed their memory. */
   #held = 0;
   #disposed: Promise<void> | null = null;
   #whenNoneIsHeld: () => void = () => {};
@@ -53,24 +59,28 @@ export class ModelCache implements Disposable, AsyncDisposable {
     this.#loadOptions = { device, verify };
   }
 
-  /** What the models in memory take, those in use included. */
+  /** Bytes that the weights of all loaded models take, models in use included. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How many models are in memory, those in use included. */
+  /** The number of loaded models, models in use included. */
   get size(): number {
     return this.#size;
   }
 
   /**
-   * Calls `f` with the file's model and gives what `f` gives, or throws what it throws. The model stays until `f` is
-   * done; work that outlives `f` finds it disposed of sooner or later. The model is shared: its `dispose` does nothing.
+   * Calls `f` with the file's model and returns or throws what `f` does. The model stays loaded
+   * until the promise of `f` settles. Later work on it fails with ERR_SDA_DISPOSED as soon as the
+   * cache has disposed of it, so `f` must not return a stream of the model: `ModelCache.stream` is
+   * for that. The model is shared: its `dispose` does nothing.
    *
-   * @param path a relative one is taken from the folder that is current now
-   * @param options `signal`: aborting while the model is waited for rejects with the signal's reason and leaves others
-   *   who wait alone; a load that nobody waits for stops. Once `f` runs, its end is up to `f`.
-   * @throws SdaError as `loadModel`, the same for all who wait for a load; the next use tries again. ERR_SDA_DISPOSED
+   * @param path a relative path starts at the current working folder
+   * @param options `signal`: aborting it while the model is loaded rejects with the signal's
+   *   reason. A load without any remaining user stops. Once `f` runs, the signal has no effect on
+   *   it.
+   * @throws SdaError as `loadModel`, the same for all who wait for one load; the next use loads
+   *   again. ERR_SDA_DISPOSED
    */
   async use<T>(
     path: string | URL,
@@ -79,36 +89,61 @@ export class ModelCache implements Disposable, AsyncDisposable {
   ): Promise<T> {
     const file = resolve(toFilePath(path));
     if (typeof f !== "function") throw badArgument("f", "a function", f);
-    const { signal } = options;
-    checkSignal(signal);
-    this.#check();
-    for (;;) {
-      const identity = await unlessAborted(fileIdentity(file), signal);
-      const shared = this.#acquire(file, identity);
-      try {
-        const model = await unlessAborted(shared.loading, signal);
-        // After a replacement, what was read is known to have been at one path only; others look again at theirs.
-        if (!shared.replaced || file === shared.path) return await f(model);
-      } finally {
-        this.#release(shared);
-      }
+    const { model, end } = await this.#lease(file, options.signal);
+    try {
+      return await f(model);
+    } finally {
+      end();
     }
   }
 
-  /** Disposes of the models that nobody uses. */
+  /**
+   * Streams sound of the file's model, as `LoadedModel.stream` does, and keeps the model loaded as
+   * long as the stream lives. The stream ends with its last piece, with an error, when the reader
+   * leaves (`break`, `return`, a cancelled response), when `options.signal` aborts, and when it is
+   * garbage-collected. A stream that is never read and never ends keeps its model loaded: pass a
+   * signal that aborts when the client disconnects.
+   *
+   * The work begins before the promise resolves, so errors that a client should get as a status
+   * (options, missing file, full queue) reject here and not in the middle of a response.
+   *
+   * @param path a relative path starts at the current working folder
+   * @returns pieces of interleaved samples, with their `format` and `seed`; `wavStream` makes a WAV
+   *   file of them
+   * @throws SdaError as `use` and `LoadedModel.stream`; ERR_SDA_LIMIT when the engine has too many
+   *   requests. An aborted call or stream rejects with the signal's reason.
+   */
+  async stream(path: string | URL, options: GenerateOptions = {}): Promise<SoundStream> {
+    const file = resolve(toFilePath(path));
+    if (typeof options !== "object" || options === null) {
+      throw badArgument("options", "an object", options);
+    }
+    const { model, end } = await this.#lease(file, options.signal);
+    try {
+      return model.begin(options, end);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** Disposes of all idle models. */
   clear(): void {
     for (const shared of this.#idle) this.#forget(shared);
   }
 
   /**
-   * Disposes of idle models at once and of those in use, or waited for, when their users are done. `use` is refused from
-   * now on. Idempotent.
+   * Disposes of idle models at once, and of models in use when their users are done: uses, streams,
+   * and callers that wait for a load. From now on `use` and `stream` throw ERR_SDA_DISPOSED.
+   * Idempotent.
    */
   dispose(): void {
     void this.disposeAsync();
   }
 
-  /** As `dispose`, and resolves when all memory is free; so don't wait for it inside of `use`. */
+  /**
+   * As `dispose`, and resolves when all memory is free. Inside of `use` it would wait for itself.
+   */
   disposeAsync(): Promise<void> {
     this.#disposed ??= new Promise((done) => {
       this.#whenNoneIsHeld = done;
@@ -134,7 +169,37 @@ export class ModelCache implements Disposable, AsyncDisposable {
     }
   }
 
-  /** One more user for the model of the file that is at `path` now; `identity` is null when there is none. */
+  /**
+   * The file's model with one more user, until `end` is called. Later calls of `end` do nothing.
+   */
+  async #lease(file: string, signal: AbortSignal | undefined): Promise<Lease> {
+    checkSignal(signal);
+    this.#check();
+    for (;;) {
+      const identity = await unlessAborted(fileIdentity(file), signal);
+      const shared = this.#acquire(file, identity);
+      let ended = false;
+      const end = () => {
+        if (!ended) this.#release(shared);
+        ended = true;
+      };
+      try {
+        const model = await unlessAborted(shared.loading, signal);
+        // After a replacement, only `shared.path` is known to have led to the loaded file.
+        if (!shared.replaced || file === shared.path) return { model, end };
+      } catch (error) {
+        end();
+        throw error;
+      }
+      end();
+    }
+  }
+
+  /**
+   * Adds a user to the model of the file at `path`, which begins to load if it is new.
+   *
+   * @param identity null: there is no such file
+   */
   #acquire(path: string, identity: string | null): Shared {
     this.#check();
     const known = this.#byPath.get(path);
@@ -155,7 +220,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
   #release(shared: Shared): void {
     if (--shared.users > 0) return;
     if (shared.dispose === null) {
-      // The load has failed, and those who waited are told, or it goes on and nobody waits for it.
+      // The load has failed and its callers get the error, or it still runs without any caller.
       this.#forget(shared);
       shared.cancel.abort();
     } else if (shared.current) {
@@ -191,7 +256,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
     }
   }
 
-  /** The next use will not get it; it goes when nobody uses it. */
+  /** Keeps the model from later uses, and disposes of it once it has no users. */
   #forget(shared: Shared): void {
     if (!shared.current) return;
     shared.current = false;
@@ -218,22 +283,32 @@ export class ModelCache implements Disposable, AsyncDisposable {
   }
 }
 
-/** The model of one file, with those who use it or wait for it. */
+interface Lease {
+  model: LoadedModel;
+  end: () => void;
+}
+
+/**
+ * The model of one file, and the number of its users: `use`, `stream`, and callers that wait for
+ * the load.
+ */
 class Shared {
-  /** Where it is loaded from. */
+  /** The path that it is loaded from. */
   readonly path: string;
   readonly identity: string;
-  /** All that led to it. */
+  /** Every path that led to it. */
   readonly paths = new Set<string>();
   readonly cancel = new AbortController();
   readonly loading: Promise<LoadedModel>;
-  /** null until it is loaded. */
+  /** null until the model is loaded. */
   dispose: (() => Promise<void>) | null = null;
   bytes = 0;
   users = 0;
-  /** Whether the next use of the file gets it. */
+  /** Whether the next use of the file gets this model. */
   current = true;
-  /** Another file was at `path` when the load ended: which of the two was read can't be told. */
+  /**
+   * Another file was at `path` when the load ended, so either of the two files may have been read.
+   */
   replaced = false;
 
   constructor(path: string, identity: string, load: (shared: Shared) => Promise<LoadedModel>) {
@@ -243,7 +318,7 @@ class Shared {
   }
 }
 
-/** What `promise` comes to, or the signal's reason as soon as that is aborted. */
+/** Settles as `promise` does, or rejects with the signal's reason as soon as the signal aborts. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((done, fail) => {

@@ -23,7 +23,16 @@ export class ConvVae {
   readonly #config: SpectrogramConfig;
 
   /** @internal */
-  constructor(
+  static create(
+    native: NativeModel,
+    latentDim: number,
+    hasEncoder: boolean,
+    config: SpectrogramConfig,
+  ): ConvVae {
+    return new ConvVae(native, latentDim, hasEncoder, config);
+  }
+
+  private constructor(
     native: NativeModel,
     latentDim: number,
     hasEncoder: boolean,

@@ -61,9 +61,9 @@ export async function loadModel(
   );
 
   const native = new NativeModel(addon, created.model, created.spectrogram);
-  return new LoadedModel(native, {
-    vae: new ConvVae(native, latentDim, created.hasEncoder, config),
-    spectrogram: new AudioSpectrogram(native, config),
+  return LoadedModel.create(native, {
+    vae: ConvVae.create(native, latentDim, created.hasEncoder, config),
+    spectrogram: AudioSpectrogram.create(native, config),
     analysis: content.analysis,
     metadata: content.metadata,
     trainingConfig: content.trainingConfig,

@@ -1,18 +1,20 @@
 import type { AudioFormat, GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
-import { PieceStream } from "../audio/piece-stream.js";
 import { qualityReport } from "../audio/quality.js";
+import { PieceStream, type SoundStream } from "../audio/sound-stream.js";
 import { badArgument } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import type { ModelMetadata } from "../format/metadata.js";
 import { MODEL_SOURCE, type ModelSource } from "../format/model-source.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../latent/sliders.js";
-import { callNativeSync, callNativeUnder, stoppingProgress } from "../native/call.js";
-import type { EngineAddon, NativeGenerateOptions, StreamHandle } from "../native/types.js";
+import { callNativeSync, stoppingProgress } from "../native/call.js";
+import type { NativeGenerateOptions } from "../native/types.js";
+import type { Floats } from "../values/arrays.js";
 import type { AudioSpectrogram } from "./audio-spectrogram.js";
 import type { ConvVae } from "./conv-vae.js";
 import type { NativeModel } from "./native-model.js";
+import { NativeSource } from "./native-source.js";
 
 export interface LoadedModelParts {
   vae: ConvVae;
@@ -25,8 +27,9 @@ export interface LoadedModelParts {
 }
 
 /**
- * A model ready to make sound. Made by `loadModel`. Its memory lies outside of JavaScript's heap: dispose of it when done,
- * by `dispose()`, `using` or `await using`. Requests may run at the same time; each has its own random numbers.
+ * A model ready to make sound. Made by `loadModel`. Its memory lies outside of JavaScript's heap:
+ * dispose of it when done, by `dispose()`, `using` or `await using`. Requests may run at the same
+ * time; each has its own random numbers.
  */
 export class LoadedModel implements Disposable, AsyncDisposable {
   /** The network */
@@ -42,10 +45,13 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   /** What its weights take, in bytes, on the device where they are */
   readonly byteLength: number;
   readonly #native: NativeModel;
-  #shared = false;
 
   /** @internal */
-  constructor(native: NativeModel, parts: LoadedModelParts) {
+  static create(native: NativeModel, parts: LoadedModelParts): LoadedModel {
+    return new LoadedModel(native, parts);
+  }
+
+  private constructor(native: NativeModel, parts: LoadedModelParts) {
     this.#native = native;
     this.vae = parts.vae;
     this.spectrogram = parts.spectrogram;
@@ -78,7 +84,7 @@ export class LoadedModel implements Disposable, AsyncDisposable {
    * @returns [latentDim]
    * @throws SdaError ERR_SDA_ARGUMENT, also for a model without analysis; ERR_SDA_DISPOSED
    */
-  slidersToLatent(positions: number[]): Float32Array {
+  slidersToLatent(positions: number[]): Floats {
     this.#native.check();
     if (this.analysis === null) {
       throw new SdaError("ERR_SDA_ARGUMENT", "this model has no analysis, so it has no sliders", {
@@ -89,18 +95,20 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes sound: from random latents, or from `sliders` or a `latent`. The same seed and options give the same sound, bit by
-   * bit, whatever else the engine does and on however many threads.
+   * Makes sound: from random latents, or from `sliders` or a `latent`. The same seed and options
+   * give the same sound, bit by bit, whatever else the engine does and on however many threads.
    *
-   * Chunks of a second are decoded, made sound (see `AudioSpectrogram.melToWaveform`) and joined; then come an 8th-order
-   * Butterworth low-pass at 20 kHz, forward and backward (as `scipy.signal.sosfiltfilt`: zero phase, odd extension; left out
-   * where 20 kHz is at or above half the model's rate), `spatial`, `loudness`, and for another rate than the model's a
-   * windowed-sinc resampler (as `torchaudio.functional.resample`: Hann window, six zero crossings a side, cutoff at 0.99
-   * of the lower rate's half). Random numbers are those of torch's CPU generator, mt19937, one for each request.
+   * Chunks of a second are decoded, made sound (see `AudioSpectrogram.melToWaveform`) and joined;
+   * then come an 8th-order Butterworth low-pass at 20 kHz, forward and backward (as
+   * `scipy.signal.sosfiltfilt`: zero phase, odd extension; left out where 20 kHz is at or above
+   * half the model's rate), `spatial`, `loudness`, and for another rate than the model's a
+   * windowed-sinc resampler (as `torchaudio.functional.resample`: Hann window, six zero crossings a
+   * side, cutoff at 0.99 of the lower rate's half). Random numbers are those of torch's CPU
+   * generator, mt19937, one for each request.
    *
-   * @throws SdaError ERR_SDA_ARGUMENT before any work, with `details.option`; ERR_SDA_LIMIT when the engine has too many
-   *   requests; ERR_SDA_SCHEMA when the weights are damaged, so that the network gives no numbers; ERR_SDA_DISPOSED.
-   *   An aborted call rejects with the signal's reason.
+   * @throws SdaError ERR_SDA_ARGUMENT before any work, with `details.option`; ERR_SDA_LIMIT when
+   *   the engine has too many requests; ERR_SDA_SCHEMA when the weights are damaged, so that the
+   *   network gives no numbers; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
    */
   async generate(options: GenerateOptions = {}): Promise<GenerationResult> {
     const native = this.#resolve(options);
@@ -120,43 +128,57 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes the same sound as `generate`, and gives it piece by piece, about a second each, while the rest is still being made:
-   * interleaved samples of all channels (see `audioFormat`). Loudness is "running" by default, since the peak isn't known before
-   * the end: `generate({ ...options, loudness: "running" })` gives the same samples.
+   * Makes the same sound as `generate` and gives it piece by piece, about a second each, while the
+   * rest is still being made. Pieces are interleaved samples of all channels; `format` tells the
+   * channels, the rate and the length. Loudness is "running" by default, because the peak is
+   * unknown until the end: `generate({ ...options, loudness: "running" })` gives the same samples.
    *
-   * Work begins with the first piece that is asked for, goes on while no more than a few wait to be taken, and stops when the
-   * reader leaves, when the signal aborts, or when the iterator is lost.
+   * The work begins when the first piece is asked for, pauses while a few finished pieces wait to
+   * be read, and stops when the reader leaves, when the signal aborts, or when the stream is
+   * garbage-collected. In a server, use `ModelCache.stream`, which keeps the model loaded until
+   * then.
    *
-   * @throws SdaError ERR_SDA_ARGUMENT at once, with `details.option`, also for loudness "peak"; ERR_SDA_DISPOSED;
-   *   ERR_SDA_LIMIT with the first piece. An aborted stream rejects with the signal's reason.
+   * @throws SdaError ERR_SDA_ARGUMENT at once, with `details.option`, also for loudness "peak";
+   *   ERR_SDA_DISPOSED; ERR_SDA_LIMIT with the first piece. An aborted stream rejects with the
+   *   signal's reason.
    */
-  stream(options: GenerateOptions = {}): AsyncIterableIterator<Float32Array> {
-    const native = this.#resolve(options, "running");
-    if (native.loudness === "peak") throw badArgument("loudness", '"running" or "none"', "peak");
-    const { signal, onProgress } = stoppingProgress(options.signal, options.onProgress);
-    const { addon } = this.#native;
-    const start = () => this.#start(native, onProgress);
-    return new PieceStream(
-      piecesOf(addon, signal, start, (handle) => addon.nextPiece(handle)),
-      (bits) => piecesOf(addon, signal, start, (handle) => addon.nextPiece(handle, bits)),
-    );
+  stream(options: GenerateOptions = {}): SoundStream {
+    return this.#open(options).stream;
   }
 
-  #start(options: NativeGenerateOptions, onProgress: GenerateOptions["onProgress"]): StreamHandle {
-    const { addon, model, spectrogram } = this.#native;
-    return callNativeSync(() =>
-      addon.startStream(model, spectrogram, options, onProgress, undefined),
-    );
+  /** @internal A stream that has begun; `ended` is called once, when it is over or can't begin. */
+  begin(options: GenerateOptions, ended: () => void): SoundStream {
+    const { source, stream } = this.#open(options, ended);
+    try {
+      source.start();
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+    return stream;
+  }
+
+  #open(options: GenerateOptions, ended?: () => void) {
+    const native = this.#resolve(options, "running");
+    if (native.loudness === "peak") throw badArgument("loudness", '"running" or "none"', "peak");
+    const format = this.#format(native);
+    const stopping = stoppingProgress(options.signal, options.onProgress);
+    const source = new NativeSource(this.#native, { options: native, ...stopping, ended });
+    return { source, stream: new PieceStream(source, { format, seed: native.seed }) };
   }
 
   /**
-   * What `generate` and `stream` give for these options: the rate, the channels, and how many samples each has.
+   * The format of the sound that `generate` and `stream` make with these options: sample rate,
+   * channels, and samples per channel.
    *
    * @throws SdaError ERR_SDA_ARGUMENT with `details.option`; ERR_SDA_DISPOSED
    */
   audioFormat(options: GenerateOptions = {}): AudioFormat {
-    const native = this.#resolve(options);
-    return callNativeSync(() => this.#native.addon.audioFormat(this.#native.model, native));
+    return this.#format(this.#resolve(options));
+  }
+
+  #format(options: NativeGenerateOptions): AudioFormat {
+    return callNativeSync(() => this.#native.addon.audioFormat(this.#native.model, options));
   }
 
   #resolve(options: GenerateOptions, loudness?: "running"): NativeGenerateOptions {
@@ -183,15 +205,18 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     };
   }
 
-  /** @internal For an owner who lends it: `dispose` does nothing from now on, only what is returned disposes of it. */
+  /**
+   * @internal For a `ModelCache`: from now on `dispose` does nothing; the returned function
+   * disposes.
+   */
   share(): () => Promise<void> {
-    this.#shared = true;
+    this.#native.lent = true;
     return () => this.#native.dispose();
   }
 
   /**
-   * Refuses new work at once and frees the memory when the work that runs has ended. Idempotent. A model that a
-   * `ModelCache` has lent is the cache's to dispose of: this does nothing then.
+   * Refuses new work at once and frees the memory when running work has ended. Idempotent. On a
+   * model that a `ModelCache` has lent, this does nothing: the cache disposes of its models.
    */
   dispose(): void {
     void this.disposeAsync();
@@ -199,7 +224,7 @@ export class LoadedModel implements Disposable, AsyncDisposable {
 
   /** As `dispose`, and resolves when the memory is free. */
   disposeAsync(): Promise<void> {
-    return this.#shared ? Promise.resolve() : this.#native.dispose();
+    return this.#native.lent ? Promise.resolve() : this.#native.dispose();
   }
 
   /** As `dispose`. */
@@ -210,29 +235,5 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   /** As `disposeAsync`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.disposeAsync();
-  }
-}
-
-/** What a stream gives, one piece after the other; it ends when its reader leaves. */
-async function* piecesOf<T>(
-  addon: Pick<EngineAddon, "closeStream">,
-  signal: AbortSignal | undefined,
-  start: () => StreamHandle,
-  take: (handle: StreamHandle) => Promise<T | null>,
-): AsyncGenerator<T, void, undefined> {
-  signal?.throwIfAborted();
-  const handle = start();
-  const stop = () => addon.closeStream(handle);
-  signal?.addEventListener("abort", stop, { once: true });
-  try {
-    for (;;) {
-      const piece = await callNativeUnder(signal, () => take(handle));
-      if (piece === null) return;
-      yield piece;
-      signal?.throwIfAborted();
-    }
-  } finally {
-    signal?.removeEventListener("abort", stop);
-    stop();
   }
 }

@@ -1,6 +1,7 @@
 import { encode } from "fast-png";
-import type { GenerationResult } from "../audio/generation.js";
+import type { Sound } from "../audio/generation.js";
 import { checkInteger, checkOptions } from "../base/check.js";
+import type { Bytes } from "../values/arrays.js";
 import { Tensor } from "../values/values.js";
 import type { LoadedModel } from "./loaded-model.js";
 
@@ -16,7 +17,7 @@ export interface MelPictureOptions {
 export interface MelPicture {
   width: number;
   height: number;
-  png: Uint8Array;
+  png: Bytes;
 }
 
 const MAX_WIDTH = 4096;
@@ -44,7 +45,7 @@ const COLOR_STOPS = [
  * @throws SdaError as `AudioSpectrogram.waveformToMel`
  */
 export async function melPicture(
-  sound: Pick<GenerationResult, "audio">,
+  sound: Pick<Sound, "audio">,
   model: LoadedModel,
   options: MelPictureOptions = {},
 ): Promise<MelPicture> {
@@ -83,7 +84,7 @@ export async function melPicture(
       data.set(color(1 + decibels / DYNAMIC_RANGE_DB), (row * columns + column) * 3);
     }
   }
-  const png = encode({ width: columns, height: bands, data, channels: 3 });
+  const png = new Uint8Array(encode({ width: columns, height: bands, data, channels: 3 }));
   return { width: columns, height: bands, png };
 }
 
@@ -96,7 +97,7 @@ function color(level: number): [number, number, number] {
   return [mix(0), mix(1), mix(2)];
 }
 
-function mono({ audio }: Pick<GenerationResult, "audio">): Float32Array {
+function mono({ audio }: Pick<Sound, "audio">): Float32Array {
   const [first, second] = audio;
   if (!first) return new Float32Array();
   return second ? first.map((sample, i) => (sample + (second[i] ?? 0)) / 2) : first;

@@ -9,14 +9,20 @@ import type {
 } from "../native/types.js";
 import { Tensor } from "../values/values.js";
 
+const LENT =
+  "this model belongs to a ModelCache, which has disposed of it: await all work inside of the " +
+  "function given to `use`; to return sound that is still being made, call `cache.stream`";
+
 /**
- * The native half of a loaded model, shared by the objects that show it to users. It is the dispose guard:
- * after `dispose()` nothing new starts, and what runs ends first.
+ * The native half of a loaded model, shared by `LoadedModel`, `ConvVae` and `AudioSpectrogram`. It
+ * guards disposal: after `dispose()` no new work starts, and running work ends first.
  */
 export class NativeModel {
   readonly addon: EngineAddon;
   readonly #model: ModelHandle;
   readonly #spectrogram: SpectrogramHandle;
+  /** Whether a `ModelCache` owns the model. */
+  lent = false;
   #disposed: Promise<void> | null = null;
 
   constructor(addon: EngineAddon, model: ModelHandle, spectrogram: SpectrogramHandle) {
@@ -38,7 +44,7 @@ export class NativeModel {
   /** @throws SdaError ERR_SDA_DISPOSED */
   check(): void {
     if (this.#disposed !== null) {
-      throw new SdaError("ERR_SDA_DISPOSED", "this model has been disposed of");
+      throw new SdaError("ERR_SDA_DISPOSED", this.lent ? LENT : "this model has been disposed of");
     }
   }
 
@@ -51,7 +57,9 @@ export class NativeModel {
     return callNative(this.addon, signal, (cancel) => operation(this.addon, cancel));
   }
 
-  /** Refuses new work at once; resolves when the work that runs has ended and the memory is free. */
+  /**
+   * Refuses new work at once; resolves when the work that runs has ended and the memory is free.
+   */
   dispose(): Promise<void> {
     this.#disposed ??= this.addon.dispose(this.#model, this.#spectrogram);
     return this.#disposed;

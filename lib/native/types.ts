@@ -6,6 +6,7 @@
  * turns them into `SdaError`. A cancelled call rejects with code "ERR_SDA_ABORTED", which the
  * same place turns into the signal's reason.
  */
+import type { Bytes, Floats } from "../values/arrays.js";
 import type { readCompact } from "../values/compact.js";
 import type { Tensor, ValueFactories } from "../values/values.js";
 
@@ -238,7 +239,7 @@ export interface NativeQuality {
 }
 
 export interface NativeGeneration {
-  audio: Float32Array[];
+  audio: Floats[];
   sampleRate: number;
   quality: NativeQuality;
 }
@@ -310,7 +311,7 @@ export interface EngineAddon {
     fromRate: number,
     toRate: number,
     cancel?: CancelToken,
-  ): Promise<FloatTensor>;
+  ): Promise<FloatTensor & { data: Floats }>;
   generate(
     model: ModelHandle,
     spectrogram: SpectrogramHandle,
@@ -334,9 +335,9 @@ export interface EngineAddon {
     cancel?: CancelToken,
   ): StreamHandle;
   /** The next samples, interleaved; null after the last. Not before the one before it has come. */
-  nextPiece(stream: StreamHandle): Promise<Float32Array | null>;
+  nextPiece(stream: StreamHandle): Promise<Floats | null>;
   /** The same as a WAV file of so many bits a sample has them. */
-  nextPiece(stream: StreamHandle, bits: 16 | 24 | 32): Promise<Uint8Array | null>;
+  nextPiece(stream: StreamHandle, bits: 16 | 24 | 32): Promise<Bytes | null>;
   /** Stops the work, if it still runs. */
   closeStream(stream: StreamHandle): void;
   /** The engine's threads and how many requests they take, for the whole process; returns what is in force. */

@@ -5,15 +5,17 @@ import { dirname, join } from "node:path";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { BuildError, run, runs } from "./process.js";
 
-/** One file that includes ATen.h takes the compiler about this much. */
+/** Memory that the compiler needs for one file that includes ATen.h, in bytes. */
 const MEMORY_PER_JOB = 2 * 2 ** 30;
-const BUILD = join(packageRoot, "build");
+/** Names the environment variable that has CMake build elsewhere than in the checkout's build/. */
+export const BUILD_FOLDER = "SDA_BUILD_FOLDER";
+const BUILD = process.env[BUILD_FOLDER] || join(packageRoot, "build");
 const CMAKE_JS = join(
   dirname(createRequire(import.meta.url).resolve("cmake-js/package.json")),
   "bin/cmake-js",
 );
 
-/** @throws BuildError with the command that installs what is missing. */
+/** @throws BuildError with the command that installs the missing tools. */
 export function requireBuildTools(): void {
   const missing = [];
   if (!runs("cmake")) missing.push("cmake");
@@ -30,12 +32,13 @@ export function requireBuildTools(): void {
     darwin: "xcode-select --install; brew install cmake ninja ccache",
     win32: "install Visual Studio's C++ build tools, which bring cmake",
   };
+  const command = install[process.platform] ?? "install them";
   throw new BuildError(
-    `cannot build, missing: ${missing.join(", ")}.\n  ${install[process.platform] ?? "install them"}\n  then: npm run build`,
+    `cannot build, missing: ${missing.join(", ")}.\n  ${command}\n  then: npm run build`,
   );
 }
 
-/** Configures build/ and builds `target`. Without LibTorch only what does without it exists. */
+/** Configures the build folder and builds `target`. The engine needs `libtorch`. */
 export function buildAddon(target: "sda_checkpoint" | "sda_engine", libtorch?: string): void {
   forgetMovedBuild();
   const options = [
@@ -48,14 +51,15 @@ export function buildAddon(target: "sda_checkpoint" | "sda_engine", libtorch?: s
 }
 
 function cmakeJs(args: string[]): void {
-  run(process.execPath, [CMAKE_JS, ...args, "--log-level", "warn"], { cwd: packageRoot });
+  const options = ["--out", BUILD, "--log-level", "warn"];
+  run(process.execPath, [CMAKE_JS, ...args, ...options], { cwd: packageRoot });
 }
 
 function jobs(): number {
   return Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / MEMORY_PER_JOB)));
 }
 
-/** CMake refuses a build folder that was configured elsewhere, as after moving or copying the checkout. */
+/** Removes a build folder that CMake refuses because the checkout was moved or copied. */
 function forgetMovedBuild(): void {
   const cache = join(BUILD, "CMakeCache.txt");
   if (!existsSync(cache)) return;

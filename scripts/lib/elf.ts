@@ -1,6 +1,7 @@
 /**
- * The dynamic section and symbol versions of a 64-bit little-endian ELF file: what a shared library is called, what it
- * asks for. Source of the layout: the System V ABI, and for versions the Linux Standard Base, "Symbol Versioning".
+ * Reads from a shared library (64-bit little-endian ELF) its name, the libraries that it needs and
+ * the symbol versions that it needs. The layout is that of the System V ABI; versions are described
+ * in the Linux Standard Base, "Symbol Versioning".
  */
 import { readFileSync } from "node:fs";
 import type { SystemRequirements } from "../../lib/native/system.js";
@@ -8,9 +9,9 @@ import { BuildError } from "./process.js";
 
 export interface SharedLibrary {
   soname: string | undefined;
-  /** The libraries that the loader opens with it, by SONAME. */
+  /** SONAMEs of the libraries that the loader opens with this one. */
   needed: string[];
-  /** As "GLIBC_2.35". */
+  /** Needed symbol versions, such as "GLIBC_2.35". */
   versions: string[];
 }
 
@@ -26,10 +27,10 @@ interface Section {
   link: number;
 }
 
-/** @throws BuildError when the file is no such library. */
+/** @throws BuildError when the file is not a 64-bit little-endian ELF file */
 export function readSharedLibrary(path: string): SharedLibrary {
   const file = readFileSync(path);
-  // 2: 64 bits; 1: little-endian.
+  // Class 2 is 64 bits, encoding 1 is little-endian.
   if (
     file.length < 64 ||
     file.toString("latin1", 0, 4) !== "\x7fELF" ||
@@ -47,7 +48,7 @@ export function readSharedLibrary(path: string): SharedLibrary {
   return result;
 }
 
-/** The newest version of each of the system's libraries among `versions`. */
+/** The newest version of each system library in `versions`. */
 export function systemRequirements(versions: string[]): SystemRequirements {
   const newest = (prefix: string) =>
     versions
@@ -86,7 +87,10 @@ function readDynamic(file: Buffer, section: Section, names: number, into: Shared
   }
 }
 
-/** A list of libraries, each with a list of the versions needed of it; links are distances in bytes, 0 at the end. */
+/**
+ * The section is a linked list of libraries, each with a linked list of needed versions. A link is
+ * a distance in bytes; 0 ends the list.
+ */
 function readVersions(file: Buffer, section: Section, names: number, into: SharedLibrary): void {
   let library = section.offset;
   for (;;) {

@@ -23,18 +23,23 @@ const LEFTOVER_MS = 6 * 60 * 60 * 1000;
 const UNPACK = fileURLToPath(new URL("unpack_wheel.py", import.meta.url));
 
 /**
- * What pip is asked for. PyTorch's wheel holds LibTorch: libraries, headers, licences. On Linux its plain version
- * number may be a CUDA build of several times the size, so that only the CPU build's own number will do.
+ * The requirement for pip. PyTorch's wheel contains LibTorch: libraries, headers, licences. On
+ * Linux the plain version number may be a CUDA build of several times the size, so the CPU build is
+ * asked for.
  */
 const REQUIREMENT = `torch==${LIBTORCH_PINNED}${process.platform === "linux" ? "+cpu" : ""}`;
 
-/** Wheels are made for one Python version each, but their LibTorch is the same: any will do where the own has none. */
+/**
+ * Arguments to try in turn. Each wheel is for one Python version, but all contain the same
+ * LibTorch: the wheel for 3.11 serves where there is none for this Python.
+ */
 const PYTHON_CHOICES = [[], ["--python-version", "3.11"]];
 
 /**
- * Fetches the pinned LibTorch into the user's cache, by pip's ordinary client. Every step is done in a folder of this
- * process and ends in a rename: an interrupted fetch leaves nothing half done, a complete wheel is taken up again, and
- * of two fetches at the same time the second to finish uses the result of the first.
+ * Fetches the pinned LibTorch with pip into the user's cache. Each step works in a folder of this
+ * process and ends with a rename. So an interrupted fetch leaves nothing half done, the next fetch
+ * reuses a complete wheel, and of two fetches at the same time the later one uses the result of the
+ * other.
  */
 export function fetchLibtorch(): Libtorch {
   const target = cachedLibtorch(LIBTORCH_PINNED);
@@ -79,8 +84,8 @@ function download(python: string, work: string, downloads: string): string {
         "--dest",
         folder,
       ];
-      // pip's own progress goes to stderr with the rest of what is not a result. Its working folder is ours, since
-      // Python takes modules from there.
+      // pip's progress goes to stderr, like all progress. Python imports modules from the working
+      // folder, so pip runs in a folder of ours.
       run(python, [...args, REQUIREMENT], {
         stdio: ["ignore", process.stderr.fd, "inherit"],
         cwd: work,
@@ -97,7 +102,7 @@ function download(python: string, work: string, downloads: string): string {
   throw failure(`pip could not download ${REQUIREMENT}`);
 }
 
-/** Undefined when the wheel is damaged (it is removed then). */
+/** Returns the unpacked folder; undefined when the wheel is damaged, after removing it. */
 function unpack(python: string, wheel: string, work: string): string | undefined {
   const folder = join(work, "libtorch");
   say(`unpacking ${wheel}`);
@@ -117,14 +122,14 @@ function putInPlace(folder: string, target: string, work: string): void {
     renameSync(folder, target);
   } catch (error) {
     if (!existsSync(target)) throw error;
-    // Another install was faster; or what lies there is what the search found unfit.
+    // Either another install was faster, or the folder is one that the search has rejected.
     if ("version" in checkLibtorch(target, { headers: true })) return;
     renameSync(target, join(work, "unfit"));
     renameSync(folder, target);
   }
 }
 
-/** What a killed fetch left; its wheel, if it got that far, is in downloads/ and stays. */
+/** Removes folders of killed fetches. Their complete wheels are in downloads/ and stay. */
 function removeLeftovers(): void {
   for (const name of readdirSync(cacheFolder()).filter((n) => n.startsWith("fetch-"))) {
     const folder = join(cacheFolder(), name);
@@ -136,7 +141,8 @@ function removeLeftovers(): void {
 function failure(reason: string): BuildError {
   return new BuildError(`LibTorch ${LIBTORCH_PINNED} could not be fetched: ${reason}.
 By hand, one of:
-  - python3 -m pip install torch==${LIBTORCH_PINNED}  (any python3 on the PATH, or one that SDA_PYTHON names), then npm run build
-  - unpack the LibTorch ${LIBTORCH_PINNED} archive (C++, CPU, shared) from the PyTorch site, check its checksum, then
-    SDA_LIBTORCH=/path/to/libtorch npm run build`);
+  - python3 -m pip install torch==${LIBTORCH_PINNED}, then npm run build
+    (any python3 on the PATH, or the Python that SDA_PYTHON names)
+  - unpack the LibTorch ${LIBTORCH_PINNED} archive (C++, CPU, shared) from the PyTorch site,
+    check its checksum, then SDA_LIBTORCH=/path/to/libtorch npm run build`);
 }

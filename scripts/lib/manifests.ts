@@ -1,8 +1,10 @@
-/** The package.json of what is published, made from the checkout's. */
+/** Makes the package.json of each published package from the checkout's. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import type { SystemRequirements } from "../../lib/native/system.js";
 
-/** What a user's npm, Node and bundler read. Scripts, development dependencies and what builds stay behind. */
+/** Fields that a user's npm, Node and bundler read. All others are left out. */
 const PUBLISHED = [
   "name",
   "version",
@@ -24,9 +26,15 @@ const PUBLISHED = [
 
 export type Manifest = Record<string, unknown> & { name: string; version: string };
 
+export function readManifest(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+}
+
 /**
- * @param libtorchVersion of the LibTorch package. It is named as optional: npm takes it where it fits, a server that
- *   only reads files leaves it out with --omit=optional.
+ * The manifest of small-dataset-audio.
+ *
+ * @param libtorchVersion version of the LibTorch package. The dependency is optional: npm installs
+ *   it on the platforms that it fits; `--omit=optional` leaves it out where no sound is made.
  * @param requirements by addon; see lib/native/system.ts
  */
 export function mainManifest(
@@ -41,7 +49,7 @@ export function mainManifest(
   };
 }
 
-/** Of the server: its page is built, and what builds it stays behind. */
+/** The manifest of small-dataset-audio-server. */
 export function serverManifest(checkout: Manifest): Manifest {
   return published(checkout);
 }
@@ -51,7 +59,12 @@ function published(checkout: Manifest): Manifest {
   return Object.fromEntries(kept.map((key) => [key, checkout[key]])) as Manifest;
 }
 
-/** @param libtorch LibTorch's version, as "2.13.0"; the package's major.minor are always LibTorch's. */
+/**
+ * The manifest of the LibTorch package.
+ *
+ * @param libtorch LibTorch's version, as "2.13.0"
+ * @param version the package's own version, with LibTorch's major and minor number
+ */
 export function libtorchManifest(
   libtorch: string,
   version: string,
@@ -66,7 +79,7 @@ export function libtorchManifest(
     os: [process.platform],
     cpu: [process.arch],
     libc: ["glibc"],
-    // Read by path, never required.
+    // Node finds its files by path: nothing imports the package.
     exports: { "./package.json": "./package.json" },
     systemRequirements: requirements,
   };

@@ -1,6 +1,6 @@
 import { type SpawnSyncOptions, spawnSync } from "node:child_process";
 
-/** A failure that its message explains: shown without a stack. */
+/** An error whose message explains the failure: shown without a stack. */
 export class BuildError extends Error {}
 
 export function say(message: string): void {
@@ -18,7 +18,7 @@ export function runs(command: string, args: string[] = ["--version"]): boolean {
   return spawnSync(command, args, { stdio: "ignore" }).status === 0;
 }
 
-/** Runs `main`, and turns a BuildError into its message and exit code 1. */
+/** Runs `main`. A BuildError prints its message and sets exit code 1. */
 export async function mainProgram(main: () => Promise<void> | void): Promise<void> {
   try {
     await main();

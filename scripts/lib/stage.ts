@@ -1,4 +1,4 @@
-/** Fills the folders that npm packs: what is copied here is what is published, and nothing else. */
+/** Fills the folders that npm packs. Only files copied here are published. */
 import {
   copyFileSync,
   cpSync,
@@ -14,22 +14,27 @@ import { LIBTORCH_PACKAGE, LIBTORCH_PINNED, type Libtorch } from "../../lib/nati
 import { packageRoot } from "../../lib/native/package-root.js";
 import { copyDocuments } from "./documents.js";
 import { readSharedLibrary, systemRequirements } from "./elf.js";
-import { libtorchManifest, type Manifest, mainManifest, serverManifest } from "./manifests.js";
+import {
+  libtorchManifest,
+  type Manifest,
+  mainManifest,
+  readManifest,
+  serverManifest,
+} from "./manifests.js";
 import { BuildError } from "./process.js";
 
-/** The LibTorch package's own version: major.minor are LibTorch's, the last number is the package's. */
+/**
+ * The LibTorch package's version: major and minor are LibTorch's, the last number is the package's.
+ */
 export const LIBTORCH_PACKAGE_VERSION = LIBTORCH_PINNED;
 
 const ADDONS = ["sda_checkpoint", "sda_engine"] as const;
 
-/** small-dataset-audio: needs dist/ and prebuilds/. */
-export function stageMain(folder: string): void {
+/** small-dataset-audio, with the dist/ and prebuilds/ in the folder `built`; see aside.ts. */
+export function stageMain(folder: string, built: string): void {
   startAfresh(folder);
-  for (const name of ["dist", "prebuilds", "assets/models"]) {
-    const source = join(packageRoot, name);
-    if (!existsSync(source)) throw new BuildError(`${source} is not there`);
-    cpSync(source, join(folder, name), { recursive: true, filter: notMap });
-  }
+  for (const name of ["dist", "prebuilds"]) copy(join(built, name), join(folder, name));
+  copy(join(packageRoot, "assets/models"), join(folder, "assets/models"));
   copyDocuments(packageRoot, folder);
   dropMapComments(join(folder, "dist"));
 
@@ -44,22 +49,20 @@ export function stageMain(folder: string): void {
   writeManifest(folder, mainManifest(checkout, LIBTORCH_PACKAGE_VERSION, requirements));
 }
 
-/** small-dataset-audio-server: needs server/dist/ with the page in it. */
-export function stageServer(folder: string): void {
+/** small-dataset-audio-server, with the server/dist/ in the folder `built`. */
+export function stageServer(folder: string, built: string): void {
   startAfresh(folder);
   const server = join(packageRoot, "server");
-  const dist = join(server, "dist");
-  if (!existsSync(join(dist, "page/index.html"))) {
-    throw new BuildError(`${dist} has no page: npm run build:server`);
-  }
-  cpSync(dist, join(folder, "dist"), { recursive: true, filter: notMap });
+  const dist = join(built, "server/dist");
+  if (!existsSync(join(dist, "page/index.html"))) throw new BuildError(`${dist} has no page`);
+  copy(dist, join(folder, "dist"));
   dropMapComments(join(folder, "dist"));
   copyFileSync(join(server, "README.md"), join(folder, "README.md"));
   copyFileSync(join(packageRoot, "LICENSE"), join(folder, "LICENSE"));
   writeManifest(folder, serverManifest(readManifest(server)));
 }
 
-/** The libraries in `libtorch` that the engine needs, each once under the name that the loader asks for. */
+/** The libraries of `libtorch` that the addon `engine` needs, each under its SONAME. */
 export function stageLibtorch(folder: string, libtorch: Libtorch, engine: string): void {
   startAfresh(folder);
   const lib = join(folder, "lib");
@@ -69,7 +72,7 @@ export function stageLibtorch(folder: string, libtorch: Libtorch, engine: string
     const source = join(libtorch.path, "lib", name);
     const { soname, versions: needs } = readSharedLibrary(source);
     if (soname !== name) throw new BuildError(`${source} calls itself ${soname}`);
-    // npm packs no symbolic links: this follows them.
+    // Follows symbolic links, because npm packs none.
     copyFileSync(source, join(lib, name));
     versions.push(...needs);
   }
@@ -85,7 +88,10 @@ export function stageLibtorch(folder: string, libtorch: Libtorch, engine: string
   );
 }
 
-/** What `library` asks for and what that asks for, as far as it lies in `folder`; the rest is the system's. */
+/**
+ * The names of the libraries in `folder` that `library` needs, directly or through others.
+ * Libraries elsewhere belong to the system.
+ */
 export function neededFrom(folder: string, library: string): string[] {
   const found = new Set<string>();
   const visit = (path: string) => {
@@ -104,7 +110,13 @@ function startAfresh(folder: string): void {
   mkdirSync(folder, { recursive: true });
 }
 
-/** Source maps point to lib/, which is not published. */
+/** @throws BuildError when `source` is missing */
+function copy(source: string, target: string): void {
+  if (!existsSync(source)) throw new BuildError(`${source} is not there`);
+  cpSync(source, target, { recursive: true, filter: notMap });
+}
+
+/** Leaves out source maps: they point to lib/, which is not published. */
 function notMap(path: string): boolean {
   return !path.endsWith(".map");
 }
@@ -117,10 +129,6 @@ function dropMapComments(dist: string): void {
   }
 }
 
-function readManifest(folder: string): Manifest {
-  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-}
-
 function writeManifest(folder: string, manifest: Manifest): void {
   mkdirSync(dirname(join(folder, "package.json")), { recursive: true });
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -129,11 +137,13 @@ function writeManifest(folder: string, manifest: Manifest): void {
 function notice(version: string): string {
   return `# ${LIBTORCH_PACKAGE}
 
-The libraries of LibTorch ${version} that small-dataset-audio makes sound with, unchanged, as PyTorch publishes them in its
-wheel for Python.
+The libraries of LibTorch ${version} that small-dataset-audio makes sound with. They are unchanged
+files of the wheel for Python that PyTorch publishes.
 
-- LibTorch (libtorch_cpu.so, libc10.so): licenses/LICENSE (BSD-3-Clause), and of what it contains: licenses/third_party.
-- libgomp.so.1, the OpenMP runtime of GCC, comes with that wheel: GPL-3.0 (licenses/libgomp/COPYING3) with the GCC Runtime Library
-  Exception 3.1 (licenses/libgomp/COPYING.RUNTIME). Its source is GCC's, at https://gcc.gnu.org.
+- LibTorch (libtorch_cpu.so, libc10.so): licenses/LICENSE (BSD-3-Clause). Licences of the projects
+  that it contains: licenses/third_party.
+- libgomp.so.1, GCC's OpenMP runtime, which that wheel contains: GPL-3.0 (licenses/libgomp/COPYING3)
+  with the GCC Runtime Library Exception 3.1 (licenses/libgomp/COPYING.RUNTIME). Source: GCC,
+  https://gcc.gnu.org.
 `;
 }

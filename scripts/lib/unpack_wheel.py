@@ -1,6 +1,6 @@
 """unpack_wheel.py WHEEL FOLDER: takes LibTorch out of a torch wheel.
 
-Each file is checked against the SHA-256 that the wheel's RECORD gives for it. Exits 1 when one differs.
+Checks each file against its SHA-256 in the wheel's RECORD. Exits 1 when one differs.
 """
 
 import base64
@@ -13,9 +13,13 @@ import sys
 import zipfile
 import zlib
 
-WANTED = re.compile(r"torch/(lib/[^/]+\.(so[.\d]*|dylib|dll|lib)|include/.+|share/cmake/.+|version\.py)$")
-# What serves Python or PyTorch's own tests: a tenth of the size, and never opened here.
-UNWANTED = re.compile(r"/(lib)?(torch_python|shm|\w*_test|torchbind_test|backend_with_compiler|aoti_custom_ops)\.")
+WANTED = re.compile(
+    r"torch/(lib/[^/]+\.(so[.\d]*|dylib|dll|lib)|include/.+|share/cmake/.+|version\.py)$"
+)
+# Libraries for Python and for PyTorch's own tests: a tenth of the size, never opened here.
+UNWANTED = re.compile(
+    r"/(lib)?(torch_python|shm|\w*_test|torchbind_test|backend_with_compiler|aoti_custom_ops)\."
+)
 LICENCES = re.compile(r"torch-[^/]+\.dist-info/(licenses/.+|LICENSE|NOTICE)$")
 CHUNK = 1 << 20
 
@@ -35,7 +39,7 @@ def read_record(wheel):
 
 
 class Progress:
-    """A line for each tenth of the whole."""
+    """Prints a line for each tenth of the bytes."""
 
     def __init__(self, total):
         self.total, self.done, self.shown = total, 0, 0

@@ -43,7 +43,7 @@ export class LibraryView {
   readonly #path: string;
   readonly #options: LibraryViewOptions;
   #library: ModelLibrary;
-  /** Identity of the folder. Another folder at the same path has another library. */
+  /** `folderIdentity` of the folder. Another folder at the same path has another library. */
   #folder: string;
   #available = true;
   #checkedAt = Number.NEGATIVE_INFINITY;
@@ -76,7 +76,7 @@ export class LibraryView {
    */
   static async open(path: string, options: LibraryViewOptions): Promise<LibraryView> {
     const library = await ModelLibrary.open(path);
-    const view = new LibraryView(path, await identityOf(path), library, options);
+    const view = new LibraryView(path, await folderIdentity(path), library, options);
     await view.#enterFiles();
     view.#known = await fingerprints(library);
     view.#watch();
@@ -107,7 +107,7 @@ export class LibraryView {
   async current(): Promise<ModelLibrary> {
     let folder: string;
     try {
-      folder = await identityOf(this.#path);
+      folder = await folderIdentity(this.#path);
     } catch {
       this.#setAvailable(false);
       throw folderMissing();
@@ -134,6 +134,21 @@ export class LibraryView {
   async recent(modelId: string): Promise<ModelLibrary> {
     const isRecent = this.#available && performance.now() - this.#checkedAt < RECENT_MS;
     return isRecent && this.#library.get(modelId) !== null ? this.#library : this.current();
+  }
+
+  /**
+   * Runs a write of the library, and tells of the change. The open library knows its own changes, so
+   * the next check of the disk finds none.
+   *
+   * @throws as `current`, and as the write
+   */
+  async write<T>(change: (library: ModelLibrary) => Promise<T>): Promise<T> {
+    const library = await this.current();
+    try {
+      return await change(library);
+    } finally {
+      this.#changed();
+    }
   }
 
   close(): void {
@@ -227,7 +242,7 @@ export function folderMissing(): Problem {
   return unavailable("ERR_SDA_NOT_FOUND", "The models folder does not exist.", 5);
 }
 
-async function identityOf(path: string): Promise<string> {
+async function folderIdentity(path: string): Promise<string> {
   const info = await stat(path, { bigint: true });
   if (!info.isDirectory()) throw folderMissing();
   return `${info.dev}:${info.ino}`;

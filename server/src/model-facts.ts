@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
 import { serialize } from "node:v8";
 import { LRUCache } from "lru-cache";
 import {
   describeModel,
+  fileIdentity,
   type ModelDescription,
   type ModelEntry,
   type ModelLibrary,
@@ -68,13 +68,10 @@ export class ModelFacts {
  * @throws Problem 404
  */
 export async function identityOf(path: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-    // Hashed, because ETags and sound ids are made from it.
-    return createHash("sha256").update([dev, ino, size, mtimeNs, ctimeNs].join(":")).digest("hex");
-  } catch (error) {
-    const missing = ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
-    if (!missing) throw error;
+  const identity = await fileIdentity(path);
+  if (identity === null) {
     throw new Problem(404, "ERR_SDA_NOT_FOUND", "The model's file is missing from the folder.");
   }
+  // Hashed, because clients see it, and device and inode are none of their business.
+  return createHash("sha256").update(identity).digest("hex");
 }

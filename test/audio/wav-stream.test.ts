@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { writeWav } from "../../lib/audio/wav.js";
-import { type WavFormat, wavBytes, wavStream } from "../../lib/audio/wav-stream.js";
+import { type WavFormat, wavByteLength, wavBytes, wavStream } from "../../lib/audio/wav-stream.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -61,7 +61,9 @@ describe.each([16, 24, 32] as const)("%d bits", (bitDepth) => {
       (_, i) => audio[i % channels]?.[Math.floor(i / channels)] as number,
     );
     const format = { sampleRate, channels, frames, bitDepth };
+    expect(wavByteLength(format)).toBe(file.length);
     expect(wavBytes(format)).toBe(file.length);
+    expect(wavStream(source([]).pieces, format).byteLength).toBe(file.length);
     for (const length of [1000 * channels, samples.length + 1]) {
       const bytes = await stream(inPieces(samples, length), format);
       expect(bytes.equals(file), `pieces of ${length}`).toBe(true);
@@ -71,6 +73,8 @@ describe.each([16, 24, 32] as const)("%d bits", (bitDepth) => {
   it("the same without a length, but for its sizes and the pad byte", async () => {
     const known = await stream([sound], { sampleRate, channels: 1, frames: 70_001, bitDepth });
     const bytes = await stream([sound], { sampleRate, channels: 1, bitDepth });
+    const unknown = wavStream(source([]).pieces, { sampleRate, channels: 1, bitDepth });
+    expect(unknown.byteLength).toBeUndefined();
     const dataAt = bitDepth === 32 ? 54 : 40;
     const sizes = bitDepth === 32 ? [4, 46, dataAt] : [4, dataAt];
     for (const at of sizes) {
@@ -109,6 +113,43 @@ describe("the reader", () => {
       expect(seen.left).toBe(false);
       if (bytes.length === 3000) break;
     }
+    expect(seen).toEqual({ given: 1, left: true });
+  });
+
+  it.each(["return", "throw"] as const)("leaves a source unread, by %s", async (leave) => {
+    const { pieces, seen } = source([sound]);
+    const unread = vi.spyOn(pieces, "return");
+    const bytes = wavStream(pieces, format);
+    const failure = new Error("mine");
+    if (leave === "return") await bytes.return();
+    else await expect(bytes.throw(failure)).rejects.toBe(failure);
+    expect(unread).toHaveBeenCalledTimes(1);
+    expect(await pieces.next()).toEqual({ done: true, value: undefined });
+    expect((await bytes.next()).done).toBe(true);
+    await bytes.return();
+    expect(unread).toHaveBeenCalledTimes(1);
+    expect(seen.given).toBe(0);
+  });
+
+  it("leaves the source at the end of an `await using` block", async () => {
+    const { pieces, seen } = source([sound, sound]);
+    {
+      await using bytes = wavStream(pieces, { sampleRate, channels: 1 });
+      await bytes.next();
+    }
+    expect(seen).toEqual({ given: 1, left: true });
+  });
+
+  it("may be a web stream, which reads no faster and leaves the source when cancelled", async () => {
+    const whole = wavStream(source(inPieces(sound, 1000)).pieces, format).toReadableStream();
+    expect((await all(whole)).equals(await stream([sound], format))).toBe(true);
+    const { pieces, seen } = source(inPieces(sound, 1000));
+    const reader = wavStream(pieces, format).toReadableStream().getReader();
+    expect((await reader.read()).value).toHaveLength(44);
+    expect((await reader.read()).value).toHaveLength(3000);
+    await new Promise((done) => setImmediate(done));
+    expect(seen).toEqual({ given: 1, left: false });
+    await reader.cancel();
     expect(seen).toEqual({ given: 1, left: true });
   });
 
@@ -182,6 +223,29 @@ describe("pieces", () => {
   });
 });
 
+describe("pieces with a format of their own", () => {
+  const format = { sampleRate, channels: 1, frames: 70_001 };
+  const withFormat = () => Object.assign(source([sound]).pieces, { format });
+  /** What the overload for a `SoundStream` takes; only `format` matters here. */
+  const bytesOf = (options?: object) => all(wavStream(withFormat() as never, options as never));
+
+  it("need no other, only options", async () => {
+    expect((await bytesOf()).equals(await stream([sound], format))).toBe(true);
+    expect((await bytesOf({ bitDepth: 16 })).readUInt16LE(34)).toBe(16);
+  });
+
+  it("may be given another", async () => {
+    const bytes = await bytesOf({ ...format, sampleRate: 8000, frames: undefined });
+    expect(bytes.readUInt32LE(24)).toBe(8000);
+    expect(bytes.readUInt32LE(4)).toBe(0xffff_ffff);
+  });
+
+  it.each([null, 5, "format"])("refuse %s as options", async (options) => {
+    const error = await sdaError(() => wavStream(withFormat(), options as never));
+    expect(error.details?.["option"]).toBe("format");
+  });
+});
+
 describe("needs, at once,", () => {
   const good = { sampleRate, channels: 2, frames: 10 };
 
@@ -200,7 +264,7 @@ describe("needs, at once,", () => {
     ["format", { ...good, sampleRate: 2 ** 31 }],
   ])("a good %s (%o)", async (option, format) => {
     for (const call of [
-      () => wavBytes(format as never),
+      () => wavByteLength(format as never),
       () => wavStream(source([]).pieces, format as never),
     ]) {
       const error = await sdaError(call);
@@ -217,7 +281,7 @@ describe("needs, at once,", () => {
   });
 
   it("a length, to know the file's", async () => {
-    const error = await sdaError(() => wavBytes({ sampleRate, channels: 1 } as never));
+    const error = await sdaError(() => wavByteLength({ sampleRate, channels: 1 } as never));
     expect(error.details?.["option"]).toBe("frames");
   });
 });

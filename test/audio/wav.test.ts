@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { writeWav } from "../../lib/audio/wav.js";
+import { toWav, writeWav } from "../../lib/audio/wav.js";
 import type { BitDepth } from "../../lib/audio/wav-format.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -31,11 +31,15 @@ function readRiff(bytes: Buffer): Chunk[] {
   return chunks;
 }
 
+/** The chunks of a file that `writeWav` has written. `toWav` must give the same bytes. */
 async function write(audio: number[][], bitDepth?: BitDepth) {
   const path = join(temporaryFolder(), "a.wav");
   const result = { audio: audio.map((c) => Float32Array.from(c)), sampleRate: 44100 };
-  await writeWav(path, result, bitDepth === undefined ? {} : { bitDepth });
-  const chunks = readRiff(readFileSync(path));
+  const options = bitDepth === undefined ? {} : { bitDepth };
+  await writeWav(path, result, options);
+  const file = readFileSync(path);
+  expect(file.equals(toWav(result, options))).toBe(true);
+  const chunks = readRiff(file);
   const body = (id: string) => chunks.find((chunk) => chunk.id === id)?.body as Buffer;
   return { fmt: body("fmt "), data: body("data"), fact: body("fact") };
 }

@@ -1,17 +1,17 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { Interrupted } from "../../lib/cli/io.js";
 import { run } from "../../lib/cli/program.js";
+import { compiled } from "../support/compiled.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { keepingIo } from "../support/io.js";
 import { engineBuilt } from "../support/native.js";
 
 const model = fixture("models/tiny.sda");
-const main = fileURLToPath(new URL("../../lib/cli/main.ts", import.meta.url));
+const main = compiled("lib/cli/main.ts");
 
 /** What a terminal shows on stderr. */
 async function onTerminal(args: string[]): Promise<string> {
@@ -74,7 +74,7 @@ it("sda bench without LibTorch measures reading, and says what sound lacks", () 
   const nowhere = join(temporaryFolder(), "nowhere");
   const { status, stdout } = spawnSync(
     process.execPath,
-    ["--import", "tsx", main, "bench", model, "--seconds", "0.1", "--json"],
+    [main, "bench", model, "--seconds", "0.1", "--json"],
     { encoding: "utf8", env: { ...process.env, SDA_LIBTORCH: nowhere } },
   );
   expect(status).toBe(0);

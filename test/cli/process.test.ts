@@ -4,15 +4,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { saveModelFromCheckpoint } from "../../lib/index.js";
+import { compiled } from "../support/compiled.js";
 import { corpus, corpusFile } from "../support/corpus.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 
-const main = fileURLToPath(new URL("../../lib/cli/main.ts", import.meta.url));
+const main = compiled("lib/cli/main.ts");
 
 function start(...args: string[]) {
-  const child = spawn(process.execPath, ["--import", "tsx", main, ...args]);
+  const child = spawn(process.execPath, [main, ...args]);
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (text) => {
@@ -81,7 +82,7 @@ const linux = process.platform === "linux";
 
 /** Runs a line of shell in which $SDA is the command; what it prints is all that is looked at. */
 function shell(line: string, options: SpawnSyncOptions = {}) {
-  const SDA = `"${process.execPath}" --import "${import.meta.resolve("tsx")}" "${main}"`;
+  const SDA = `"${process.execPath}" "${main}"`;
   const env = { ...process.env, ...options.env };
   const child = spawnSync("bash", ["-c", line.replaceAll("$SDA", SDA)], {
     ...options,

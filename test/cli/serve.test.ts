@@ -1,11 +1,11 @@
 /** `sda serve`, with a stand-in for the server package, and without one. */
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../lib/cli/program.js";
-import { compileLibrary } from "../process/compiled.js";
+import { packageRoot } from "../../lib/native/package-root.js";
+import { compiled } from "../support/compiled.js";
 import { keepingIo } from "../support/io.js";
 
 /** Tells what it was started with, when it is asked and after a while, and that it was closed. */
@@ -34,18 +34,20 @@ export function resolve(specifier, context, next) {
   return next(specifier, isServer ? { ...context, parentURL: "file:///nowhere/main.js" } : context);
 }\`));`)}`;
 
-let compiled: ReturnType<typeof compileLibrary>;
+/** The library with the stand-in beside it */
+let library: string;
 beforeAll(() => {
-  compiled = compileLibrary();
-  const folder = join(fileURLToPath(compiled.url), "node_modules/small-dataset-audio-server");
+  library = mkdtempSync(join(packageRoot, "build/test-serve-"));
+  cpSync(compiled("lib"), library, { recursive: true });
+  const folder = join(library, "node_modules/small-dataset-audio-server");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), '{ "type": "module", "exports": "./index.js" }');
   writeFileSync(join(folder, "index.js"), STAND_IN);
 });
-afterAll(() => compiled.remove());
+afterAll(() => rmSync(library, { recursive: true, force: true }));
 
 function start(args: string[], { env = {}, node = [] }: { env?: object; node?: string[] } = {}) {
-  const main = fileURLToPath(`${compiled.url}/cli/main.js`);
+  const main = join(library, "cli/main.js");
   const child = spawn(process.execPath, [...node, main, "serve", ...args], {
     env: { ...process.env, SDA_TOKEN: undefined, ...env },
   });

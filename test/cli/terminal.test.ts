@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ModelLibrary, saveModelFromCheckpoint } from "../../lib/index.js";
+import { compiled } from "../support/compiled.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 import { Terminal, type TerminalOptions } from "../support/terminal.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const main = here("../../lib/cli/main.ts");
+const main = compiled("lib/cli/main.ts");
 const demo = here("../../assets/models/synthetic-plucks.sda");
 const CTRL_C = "\x03";
 const CTRL_D = "\x04";
@@ -34,7 +35,7 @@ function start(command: string, args: string[], options: TerminalOptions = {}): 
 }
 
 const sda = (args: string[], options?: TerminalOptions) =>
-  start(process.execPath, ["--import", "tsx", main, ...args], options);
+  start(process.execPath, [main, ...args], options);
 
 const add = (name: string) =>
   saveModelFromCheckpoint(fixture("checkpoints/tiny.pt"), { name }, folder);
@@ -119,7 +120,7 @@ describe.skipIf(!bash)("completion in bash", () => {
   /** A shell that has `sda`, with its completion loaded. */
   async function shell(): Promise<Terminal> {
     const bin = temporaryFolder();
-    const script = `#!/bin/sh\nexec "${process.execPath}" --import "${import.meta.resolve("tsx")}" "${main}" "$@"\n`;
+    const script = `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`;
     writeFileSync(join(bin, "sda"), script);
     chmodSync(join(bin, "sda"), 0o755);
     const env = { PATH: `${bin}:${process.env["PATH"]}`, PS1: "READY> " };

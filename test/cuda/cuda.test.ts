@@ -1,6 +1,7 @@
 /**
- * Sound on a GPU, against the same on the CPU: the random draws are the CPU's, so it is the same sound. `npm run test:cuda` asks
- * for a GPU; elsewhere only the refusals are tested.
+ * Compares sound from a GPU with sound from the CPU. The random draws are made on the CPU, so the
+ * sound of a seed is the same. `npm run test:cuda` fails without a GPU; other runs without a GPU
+ * only test that "cuda" is refused.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type GenerateOptions, type LoadedModel, loadModel, Tensor } from "../../lib/index.js";
@@ -49,7 +50,7 @@ describe.skipIf(devices === 0)("on a GPU", () => {
     gpu.dispose();
   });
 
-  it("is what auto takes; an index beyond the last is refused", async () => {
+  it("is what auto takes, and an index beyond the last GPU is refused", async () => {
     using model = await loadModel(bundled, { device: "auto" });
     expect(model.device).toBe("cuda:0");
     const beyond = `cuda:${devices}` as const;
@@ -97,7 +98,7 @@ describe.skipIf(devices === 0)("on a GPU", () => {
     });
   });
 
-  it("streams, and stops when its reader leaves", async () => {
+  it("streams, and stops when the reader stops", async () => {
     const { frames } = gpu.audioFormat({ durationS: 5, seed: 8 });
     let samples = 0;
     for await (const piece of gpu.stream({ durationS: 5, seed: 8 })) samples += piece.length;

@@ -32,6 +32,9 @@ function problems(sources: Map<string, string>): string[] {
     lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
     types: ["node"],
     strict: true,
+    // JavaScript declares no parameter's type.
+    noImplicitAny: false,
+    useUnknownInCatchVariables: false,
     noEmit: true,
     skipLibCheck: true,
   };

@@ -1,26 +1,36 @@
 /** The ```js of the guides runs as it stands, from the built package, beside a model pads.sda. */
-import { spawnSync } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { get, type IncomingMessage } from "node:http";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 import { fixture, readText, root } from "./tables.js";
 
-function workplace(): string {
+function workplace(...packages: string[]): string {
   const folder = temporaryFolder();
-  mkdirSync(join(folder, "node_modules"));
-  symlinkSync(root, join(folder, "node_modules/small-dataset-audio"), "dir");
+  symlink(root, join(folder, "node_modules/small-dataset-audio"));
+  for (const name of packages) {
+    symlink(join(root, "node_modules", name), join(folder, "node_modules", name));
+  }
   cpSync(fixture("models/tiny.sda"), join(folder, "pads.sda"));
   return folder;
+}
+
+function symlink(target: string, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(target, path, "dir");
 }
 
 function runIn(folder: string, code: string) {
@@ -34,7 +44,14 @@ const blocks = (name: string) =>
 const built = existsSync(join(root, "dist/index.js"));
 
 describe.skipIf(!built || !engineBuilt)("serving.md", () => {
-  const [cache, stream, limits, ...others] = blocks("doc/serving.md") as [string, string, string];
+  const [cache, , , , stream, limits, ...others] = blocks("doc/serving.md") as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
 
   test("has these snippets", () => expect(others).toEqual([]));
 
@@ -79,6 +96,82 @@ model.dispose();`;
   });
 });
 
+describe.skipIf(!built || !engineBuilt)("the recipes of serving.md", () => {
+  const [, express, next, hono] = blocks("doc/serving.md") as [string, string, string, string];
+  let recipe: Recipe;
+  afterEach(() => recipe.stop());
+
+  const frameworks: [string, () => Promise<Recipe>][] = [
+    ["Express", () => serve(express, "express")],
+    ["Hono", () => serve(hono, "hono", "@hono/node-server")],
+    ["Next.js", () => serve(next + HANDLER_SERVER, "@hono/node-server")],
+  ];
+
+  describe.each(frameworks)("%s", (_, start) => {
+    beforeEach(async () => {
+      recipe = await start();
+    });
+
+    test("a whole WAV file, the same for the same seed", async () => {
+      const get = async (seed: number) => {
+        const response = await fetch(`${recipe.url}?seed=${seed}`);
+        expect(response.status).toBe(200);
+        expect(response.headers.get("content-type")).toBe("audio/wav");
+        const bytes = Buffer.from(await response.arrayBuffer());
+        expect(bytes.length).toBe(Number(response.headers.get("content-length")));
+        expect(bytes.readUInt32LE(4)).toBe(bytes.length - 8);
+        return bytes;
+      };
+      const first = await get(5);
+      expect(first.length / (3 * 48_000)).toBeGreaterThan(DURATION_S - 5);
+      expect((await get(5)).equals(first)).toBe(true);
+      expect((await get(6)).equals(first)).toBe(false);
+      await recipe.modelsInUse(0);
+    });
+
+    test("an early error is a status", async () => {
+      expect((await fetch(`${recipe.url}?seed=-1`)).status).toBe(400);
+      rmSync(join(recipe.folder, "pads.sda"));
+      expect((await fetch(recipe.url)).status).toBe(404);
+      await recipe.modelsInUse(0);
+    });
+
+    test("a client that leaves ends its stream, which frees the model and the engine", async () => {
+      const clients = await Promise.all(
+        [1, 2, 3].map((seed) => reading(`${recipe.url}?seed=${seed}`)),
+      );
+      await recipe.modelsInUse(1);
+      clients[0]?.destroy();
+      clients[1]?.destroy();
+      // The third client still holds the model: its sound does not fit into the socket's buffers.
+      await settled();
+      expect(await recipe.ask("size")).toBe(1);
+      clients[2]?.destroy();
+      await recipe.modelsInUse(0);
+    });
+
+    test("a full engine is 503, and a request afterwards is served", async () => {
+      expect(await recipe.ask("maxRequests 1")).toBe(1);
+      const client = await reading(recipe.url);
+      expect((await fetch(recipe.url)).status).toBe(503);
+      client.destroy();
+      await recipe.modelsInUse(0);
+      await vi.waitFor(async () => {
+        const response = await fetch(recipe.url);
+        expect(response.status).toBe(200);
+        await response.body?.cancel();
+      }, 20_000);
+      await recipe.modelsInUse(0);
+    });
+
+    test("a response without a body frees the model", async () => {
+      const response = await fetch(recipe.url, { method: "HEAD" });
+      expect(response.status).toBe(200);
+      await recipe.modelsInUse(0);
+    });
+  });
+});
+
 describe.skipIf(!built)("migration.md", () => {
   test("reads a file, and metadata alone", () => {
     const codes = blocks("doc/migration.md");
@@ -92,3 +185,77 @@ describe.skipIf(!built)("migration.md", () => {
     expect(readdirSync(folder).sort()).toEqual(["code.mjs", "node_modules", "pads.sda"]);
   });
 });
+
+/** Longer than in the document, so that the sound doesn't fit into the buffers of a socket. */
+const DURATION_S = 60;
+
+/** Calls a route handler as Next.js does: a web `Request` in, a web `Response` out. */
+const HANDLER_SERVER = `
+import { serve } from "@hono/node-server";
+const server = serve({ fetch: GET, port: 8080 });
+`;
+
+/** Answers the test's questions about the recipe's cache and the engine. */
+const WATCHED = `
+import { configureEngine } from "small-dataset-audio";
+process.on("message", async (question) => {
+  if (question === "size") process.send(cache.size);
+  if (question === "maxRequests 1") process.send(configureEngine({ maxRequests: 1 }).maxRequests);
+});
+if (!server.listening) await new Promise((listening) => server.once("listening", listening));
+process.send(server.address().port);
+`;
+
+interface Recipe {
+  url: string;
+  folder: string;
+  ask(question: string): Promise<unknown>;
+  /** Waits until the cache, which keeps no idle model, has so many. */
+  modelsInUse(count: number): Promise<void>;
+  stop(): void;
+}
+
+/** Runs a recipe on a free port. */
+async function serve(code: string, ...packages: string[]): Promise<Recipe> {
+  const folder = workplace(...packages);
+  const changed = [
+    [/maxBytes: 256 \* 2 \*\* 20/, "maxBytes: 0"],
+    [/durationS: 30/, `durationS: ${DURATION_S}`],
+    [/\b8080\b/, "0"],
+  ] as const;
+  let text = code + WATCHED;
+  for (const [pattern, replacement] of changed) {
+    expect(text).toMatch(pattern);
+    text = text.replace(pattern, replacement);
+  }
+  writeFileSync(join(folder, "code.mjs"), text);
+  const child = fork(join(folder, "code.mjs"), { cwd: folder });
+  const answer = async () => (await once(child, "message"))[0];
+  const port = await answer();
+  const ask = async (question: string) => {
+    child.send(question);
+    return answer();
+  };
+  return {
+    url: `http://localhost:${port}/pads.wav`,
+    folder,
+    ask,
+    modelsInUse: (count) => vi.waitFor(async () => expect(await ask("size")).toBe(count), 20_000),
+    stop: () => child.kill(),
+  };
+}
+
+/** Time for a server to notice that a client has left. */
+async function settled(): Promise<void> {
+  await new Promise((done) => setTimeout(done, 500));
+}
+
+/** A client that has read the beginning of the response and reads no more. */
+async function reading(url: string): Promise<IncomingMessage> {
+  const [response] = (await once(get(url), "response")) as [IncomingMessage];
+  expect(response.statusCode).toBe(200);
+  response.on("error", () => {}); // it is destroyed before its end
+  await once(response, "readable");
+  response.read(1);
+  return response;
+}

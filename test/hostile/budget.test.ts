@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { bombs } from "../support/bombs.js";
+import { compiled } from "../support/compiled.js";
 import { NONE, pickle } from "../support/pickle-builder.js";
 import { fileOf } from "../support/torch-file.js";
 import { torchZip } from "../support/zip-builder.js";
@@ -13,7 +14,6 @@ const MS_PER_MEGABYTE = 100;
 const LEAST_MS = 250;
 const EXTRA_BYTES = 64 * MEGABYTE;
 
-const child = fileURLToPath(new URL("../support/budget-child.ts", import.meta.url));
 const root = join(fileURLToPath(new URL(".", import.meta.url)), "../..");
 const refused = ["ERR_SDA_LIMIT", "ERR_SDA_CORRUPT"];
 // The sanitizers' own memory and time are not the file's.
@@ -28,7 +28,7 @@ interface Cost {
 /** Reads the file in a process of its own: a crash is then this test's failure and nobody else's. */
 function costOf(path: string, how: string): Promise<Cost> {
   const small = fileOf(torchZip(pickle(NONE)).bytes, "small.pt");
-  const args = ["--expose-gc", "--import", "tsx", child, path, how, small];
+  const args = ["--expose-gc", compiled("test/support/budget-child.ts"), path, how, small];
   return new Promise((done, fail) => {
     const run = spawn(process.execPath, args, { cwd: root });
     let [stdout, stderr] = ["", ""];

@@ -125,7 +125,7 @@ describe("tensors", () => {
       "a negative stride",
       tensor({ storage: three, stride: ints(-1) }),
       CORRUPT,
-      "strides holds something else",
+      "strides must hold non-negative integers",
     ],
     [
       "65 dimensions",

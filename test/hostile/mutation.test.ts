@@ -3,13 +3,14 @@ import { expect, test } from "vitest";
 import { SdaError } from "../../lib/base/errors.js";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { inspect, type LoadOptions, load } from "../../lib/torch/index.js";
+import { count } from "../support/effort.js";
 import { everything } from "../support/everything.js";
 import { legacy } from "../support/legacy-builder.js";
 import { storage, THREE_FLOATS } from "../support/pickle-builder.js";
 import { fileOf, legacyStorage, tensorZip } from "../support/torch-file.js";
 import { torchZip } from "../support/zip-builder.js";
 
-const MUTATIONS = 3000;
+const MUTATIONS = count({ quick: 300, full: 3000 });
 
 /** Marsaglia's xorshift32: the same mutations on every machine. */
 function random(seed: number): (below: number) => number {

@@ -297,14 +297,14 @@ describe("persistent ids", () => {
       id(floats, str("0"), str("cpu")),
       BINPERSID,
       CORRUPT,
-      "described by 4 values",
+      "persistent id has 4 values",
     ],
     [
       "too many parts",
       id(floats, str("0"), str("cpu"), int(3), NONE),
       BINPERSID,
       CORRUPT,
-      "described by 6 values",
+      "persistent id has 6 values",
     ],
     [
       "a class that is text",

@@ -20,6 +20,7 @@ import { type LoadedModel, loadModel, ModelCache, Tensor } from "../../lib/index
 import { engineAddon } from "../../lib/native/load.js";
 import type { CancelToken, EngineAddon, ModelHandle } from "../../lib/native/types.js";
 import { corpus, corpusFile } from "../support/corpus.js";
+import { count } from "../support/effort.js";
 import { sdaError } from "../support/errors.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -28,6 +29,11 @@ import { engineBuilt } from "../support/native.js";
 const TINY = fixture("models/tiny.sda");
 /** Another model, without an encoder and so of another size. */
 const OTHER = fixture("models/tiny-decoder-only.sda");
+
+// Copies of a model of 12 MB: 2.5 GB for 200 of them.
+const MODELS = count({ quick: 40, full: 200 });
+const TASKS = 16;
+const USES = count({ quick: 1000, full: 10_000 });
 
 let engine: EngineAddon;
 /** Models in memory, whoever made them, and what their weights take. */
@@ -628,7 +634,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
     });
   });
 
-  describe("200 models, a budget for 20 of them, 16 tasks, 10,000 uses", () => {
+  describe(`${MODELS} models, a budget for 20 of them, ${TASKS} tasks, ${USES} uses`, () => {
     it("of two kinds of small models", async () => {
       const budget = 10 * ((await weightsOf(TINY)) + (await weightsOf(OTHER)));
       await stress([TINY, OTHER], budget);
@@ -749,10 +755,6 @@ function watchCancelled(): CancelToken[] {
   });
   return cancelled;
 }
-
-const MODELS = 200;
-const TASKS = 16;
-const USES = 10_000;
 
 /** Random uses of copies of the sources, of some far more than of others; some fail and some are aborted. */
 async function stress(sources: string[], maxBytes: number) {

@@ -57,10 +57,10 @@ function load({ hasEncoder = true, changes = {} } = {}) {
   const content = parseModel(modelDict(changes), "test.sda");
   const native = new NativeModel(engine as unknown as EngineAddon, {} as never, {} as never);
   const { latentDim, spectrogramConfig } = content;
-  const loaded = new LoadedModel(native, {
+  const loaded = LoadedModel.create(native, {
     ...content,
-    vae: new ConvVae(native, latentDim, hasEncoder, spectrogramConfig),
-    spectrogram: new AudioSpectrogram(native, spectrogramConfig),
+    vae: ConvVae.create(native, latentDim, hasEncoder, spectrogramConfig),
+    spectrogram: AudioSpectrogram.create(native, spectrogramConfig),
     device: "cpu",
     byteLength: 0,
   });

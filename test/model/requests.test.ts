@@ -8,6 +8,7 @@ import {
   loadModel,
   Tensor,
 } from "../../lib/index.js";
+import { count } from "../support/effort.js";
 import {
   bundledModel,
   cpuOf,
@@ -24,6 +25,8 @@ import { turnsDuring } from "../support/turns.js";
 
 const LONG: GenerateOptions = { durationS: 60, seed: 1 };
 const SHORT: GenerateOptions = { durationS: 1, seed: 2 };
+
+const STOP_STEP_MS = count({ quick: 20, full: 5 });
 
 /** Starts a request and resolves when its first chunk is done, and many are left. */
 function begun(model: LoadedModel, options: GenerateOptions) {
@@ -199,7 +202,7 @@ describe.skipIf(!engineBuilt)("a signal", () => {
     const expected: Float32Array[] = [];
     for (const seed of seeds) expected.push(await generated(model(), optionsOf(seed)));
     await withEngine({ threads }, async () => {
-      for (let stopAfterMs = 0; stopAfterMs < 40; stopAfterMs += 5) {
+      for (let stopAfterMs = 0; stopAfterMs < 40; stopAfterMs += STOP_STEP_MS) {
         const stopping = seeds.map(() => new AbortController());
         const stopped = stopping.map(({ signal }, seed) => {
           const result = model().generate({ ...optionsOf(seed), signal });

@@ -6,9 +6,9 @@ import { join } from "node:path";
 
 const [compiled, folder, fixtures, name, count] = process.argv.slice(2);
 const { ModelLibrary } = await import(`${compiled}/library/model-library.js`);
-const { deleteModel } = await import(`${compiled}/library/delete.js`);
-const { updateModel } = await import(`${compiled}/model/update.js`);
-const { saveModelFromCheckpoint } = await import(`${compiled}/model/convert.js`);
+const { deleteModel } = await import(`${compiled}/library/writes/delete.js`);
+const { updateModel } = await import(`${compiled}/library/writes/update.js`);
+const { saveModelFromCheckpoint } = await import(`${compiled}/library/writes/convert.js`);
 
 const library = await ModelLibrary.open(folder);
 process.stdout.write("ready\n");

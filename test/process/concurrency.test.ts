@@ -2,24 +2,26 @@
 import { spawn } from "node:child_process";
 import { copyFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { expect, test } from "vitest";
 import { describeModel, ModelLibrary, readMetadata } from "../../lib/index.js";
+import { compiled } from "../support/compiled.js";
+import { count } from "../support/effort.js";
 import { temporaryFolder } from "../support/folder.js";
-import { compileLibrary } from "./compiled.js";
 
 const WRITERS = 8;
-const MODELS = 50;
-
-let compiled: ReturnType<typeof compileLibrary>;
-beforeAll(() => {
-  compiled = compileLibrary();
-});
-afterAll(() => compiled.remove());
+const MODELS = count({ quick: 10, full: 50 });
 
 function start(folder: string, name: string, count: number) {
   const script = fileURLToPath(new URL("concurrency-child.mjs", import.meta.url));
-  const args = [script, compiled.url, folder, resolve("test/fixtures"), name, String(count)];
+  const args = [
+    script,
+    pathToFileURL(compiled("lib")).href,
+    folder,
+    resolve("test/fixtures"),
+    name,
+    String(count),
+  ];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";

@@ -8,10 +8,10 @@ import { join } from "node:path";
 const [compiled, folder, fixtures, seed, ...operations] = process.argv.slice(2);
 // Not index.js, which would take longer than most of these processes live.
 const { ModelLibrary } = await import(`${compiled}/library/model-library.js`);
-const { deleteModel } = await import(`${compiled}/library/delete.js`);
-const { saveModelFromCheckpoint } = await import(`${compiled}/model/convert.js`);
-const { updateModel } = await import(`${compiled}/model/update.js`);
-const { saveModel } = await import(`${compiled}/model/save.js`);
+const { deleteModel } = await import(`${compiled}/library/writes/delete.js`);
+const { saveModelFromCheckpoint } = await import(`${compiled}/library/writes/convert.js`);
+const { updateModel } = await import(`${compiled}/library/writes/update.js`);
+const { saveModel } = await import(`${compiled}/library/writes/save.js`);
 const { load } = await import(`${compiled}/torch/index.js`);
 const say = (...words) => writeSync(1, `${words.join(" ")}\n`);
 

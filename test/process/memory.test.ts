@@ -1,17 +1,19 @@
 /** 2,000 loads, and some dozens of requests that are stopped, leave nothing behind. */
 import { describe, expect, test } from "vitest";
+import { count } from "../support/effort.js";
 import { engineBuilt } from "../support/native.js";
 import { bundledModel, runScript } from "./run.js";
 
 // Leaking each model would be 12 GB, leaking each request that is stopped some 50 MB. Where the collector decides when they
 // go, some tens of MB of models wait for it at any time.
+const LOADS = count({ quick: 200, full: 2000 });
 const ALLOWED_GROWTH_MB: [what: string, times: number, allowed: number][] = [
-  ["disposed of", 2000, 32],
-  ["forgotten", 2000, 96],
-  ["read as a plain torch file", 2000, 32],
-  ["failing to load", 2000, 16],
-  ["stopping requests", 40, 32],
-  ["leaving streams", 60, 32],
+  ["disposed of", LOADS, 32],
+  ["forgotten", LOADS, 96],
+  ["read as a plain torch file", LOADS, 32],
+  ["failing to load", LOADS, 16],
+  ["stopping requests", count({ quick: 20, full: 40 }), 32],
+  ["leaving streams", count({ quick: 20, full: 60 }), 32],
 ];
 
 describe.skipIf(!engineBuilt)("memory does not grow by models", () => {

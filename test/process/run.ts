@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { compiled } from "../support/compiled.js";
 
 export interface Ended {
   code: number | null;
@@ -16,12 +17,15 @@ export function runScript(
   args: string[],
   nodeOptions: string[] = [],
 ): Promise<Ended> {
-  const script = fileURLToPath(new URL(name, import.meta.url));
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeOptions, "--import", "tsx", script, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: TIME_LIMIT_MS,
-    });
+    const child = spawn(
+      process.execPath,
+      [...nodeOptions, compiled(`test/process/${name}`), ...args],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        timeout: TIME_LIMIT_MS,
+      },
+    );
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -6,13 +6,13 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { addModelFile, ModelLibrary, readMetadata, verifyFile } from "../../lib/index.js";
+import { compiled } from "../support/compiled.js";
+import { count } from "../support/effort.js";
 import { temporaryFolder } from "../support/folder.js";
 
-const KILLS = Number(process.env["SDA_SERVER_KILLS"] ?? 8);
-const script = fileURLToPath(new URL("serve-script.ts", import.meta.url));
+const KILLS = count({ quick: 3, full: 8 }, "SDA_SERVER_KILLS");
 const model = "test/fixtures/models/tiny.sda";
 const checkpoint = "test/fixtures/checkpoints/tiny.pt";
 const OWN_FILES = ["model_library.json", "model_library.json.bak", ".model_library.lock"];
@@ -27,7 +27,7 @@ class Served {
   }
 
   static async start(folder: string, temporary: string): Promise<Served> {
-    const started = spawn(process.execPath, ["--import", "tsx", script, folder], {
+    const started = spawn(process.execPath, [compiled("test/process/serve-script.ts"), folder], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, TMPDIR: temporary },
     });

@@ -75,7 +75,7 @@ async function work({ path, then }: Task): Promise<void> {
 }
 
 function worker(path: string, then: Task["then"]): Worker {
-  return new Worker(new URL("worker-boot.mjs", import.meta.url), {
+  return new Worker(new URL(import.meta.url), {
     workerData: { path, then } satisfies Task,
   });
 }

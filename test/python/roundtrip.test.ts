@@ -16,6 +16,7 @@ import {
 } from "../../lib/index.js";
 import { Complex, load, NdArray, OrderedDict, save, Tensor, Tuple } from "../../lib/torch/index.js";
 import { corpus, corpusFile } from "../support/corpus.js";
+import { count } from "../support/effort.js";
 import { fixture, modelFixtures, readable } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
@@ -72,7 +73,7 @@ describe.skipIf(!hasTorch)("files that Node has read and written", () => {
 
 describe.skipIf(!hasTorch)("values of Python that Node has read and written", () => {
   const SEED = 900;
-  const COUNT = 60;
+  const COUNT = count({ quick: 10, full: 60 });
 
   it("are what they were: random ones", async () => {
     const [here, there] = [temporaryFolder(), temporaryFolder()];

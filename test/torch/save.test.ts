@@ -13,7 +13,6 @@ import {
 } from "node:fs";
 import { constants } from "node:os";
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { verifyFile } from "../../lib/index.js";
 import { checkpointAddon } from "../../lib/native/load.js";
@@ -30,6 +29,7 @@ import {
   Tensor,
   Tuple,
 } from "../../lib/torch/index.js";
+import { compiled } from "../support/compiled.js";
 import { sdaError } from "../support/errors.js";
 import { fixture, modelFixtures, readable } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -45,7 +45,7 @@ import {
 } from "../support/pickle-builder.js";
 import { loadPickle } from "../support/torch-file.js";
 
-const script = fileURLToPath(new URL("save-script.ts", import.meta.url));
+const script = compiled("test/torch/save-script.ts");
 const temps = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(".tmp"));
 
 async function roundTrip(value: unknown): Promise<unknown> {
@@ -241,7 +241,7 @@ describe("the file", () => {
   it("is left out, and so is any trace of it, when there is no more room", () => {
     const path = join(temporaryFolder(), "large.pt");
     // Blocks of 512 bytes: 2 MiB a file.
-    const limited = ["-c", 'ulimit -f 4096; exec "$@"', "sh", process.execPath, "--import", "tsx"];
+    const limited = ["-c", 'ulimit -f 4096; exec "$@"', "sh", process.execPath];
     const { stdout } = spawnSync("sh", [...limited, script, path, "8"], { encoding: "utf8" });
     expect(stdout).toBe(`saving\nERR_SDA_IO ${constants.errno.EFBIG}\n`);
     expect(readdirSync(join(path, ".."))).toEqual(["large.pt.warm-up"]);
@@ -251,7 +251,7 @@ describe("the file", () => {
     "takes little memory beyond the program's own: %s",
     async (kind) => {
       const path = join(temporaryFolder(), "large.pt");
-      const node = [process.execPath, "--import", "tsx", script, path, "100", kind] as const;
+      const node = [process.execPath, script, path, "100", kind] as const;
       const { stdout } = spawnSync(node[0], node.slice(1), { encoding: "utf8" });
       expect(statSync(path).size).toBeGreaterThan(100 * 2 ** 20);
       expect(Number(stdout.replace("saving\n", ""))).toBeLessThan(32 * 2 ** 20);
@@ -281,7 +281,7 @@ describe("a killed writer", () => {
   it("leaves a temporary file at most, which goes only when it is dead", async () => {
     const folder = temporaryFolder();
     const path = join(folder, "large.pt");
-    const child = spawn(process.execPath, ["--import", "tsx", script, path, "200"], {
+    const child = spawn(process.execPath, [script, path, "200"], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const ended = once(child, "close");

@@ -45,8 +45,7 @@ void integers(const Value& sequence, const char* what, Sizes& to) {
   to.reserve(items->size());
   for (const Value& item : *items) {
     const auto number = item.as_int();
-    if (!number || *number < 0)
-      corrupt(std::string(what) + " holds a value that is not a non-negative integer");
+    if (!number || *number < 0) corrupt(std::string(what) + " must hold non-negative integers");
     to.push_back(*number);
   }
 }

@@ -1,6 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { deleteModel, updateModel } from "small-dataset-audio";
 import { checkIfMatch, etagOf, notModified, sendJson } from "../etag.js";
 import { fileName } from "../file-name.js";
 import { OneAtATime } from "../one-at-a-time.js";
@@ -15,7 +14,7 @@ import { sendModel } from "./send-model.js";
 /** Routes of one model: its facts, its texts, its sliders and its file. */
 export function modelRoutes(api: Api, service: Service): void {
   const { facts, library, requests } = service;
-  const { limits, modelsDir } = service.options;
+  const { limits } = service.options;
   const changes = new OneAtATime();
   const find = async (id: string) => facts.find(await library.current(), id);
 
@@ -58,7 +57,7 @@ export function modelRoutes(api: Api, service: Service): void {
         checkIfMatch(request, before.etag);
         checkNotBlank(request.body);
         const { signal } = requests.signal(request, reply, limits.timeoutMs);
-        await updateModel(id, modelsDir, request.body, { signal });
+        await library.write((models) => models.update(id, request.body, { signal }));
         const file = await find(id);
         reply.header("etag", file.etag);
         return sendModel(reply, file, await facts.describe(file));
@@ -84,9 +83,9 @@ export function modelRoutes(api: Api, service: Service): void {
         if (request.headers["if-match"] !== undefined) {
           checkIfMatch(request, (await find(id)).etag);
         }
-        await library.current(); // 503 if the folder is missing
         const { signal } = requests.signal(request, reply, limits.timeoutMs);
-        if (!(await deleteModel(id, modelsDir, { signal }))) throw notFound("model");
+        const isDeleted = await library.write((models) => models.delete(id, { signal }));
+        if (!isDeleted) throw notFound("model");
         return reply.code(204).send(null);
       });
     },

@@ -2,7 +2,6 @@ import { constants } from "node:fs";
 import { access, unlink } from "node:fs/promises";
 import {
   CHANGE_LIMITS,
-  importModel,
   type ModelEntry,
   type ModelMetadata,
   readMetadata,
@@ -85,12 +84,8 @@ export function uploadRoutes(api: Api, service: Service): void {
       if (own !== null) checkLengths({ ...own, ...given });
       // A model file contains a name. A checkpoint has none and is named after its file.
       const name = given.name ?? (own === null ? stemOf(form.fileName) : undefined);
-      return await importModel(
-        form.path,
-        modelsDir,
-        { ...given, ...(name && { name }) },
-        { signal },
-      );
+      const metadata = { ...given, ...(name && { name }) };
+      return await library.write((models) => models.import(form.path, { metadata, signal }));
     } catch (error) {
       if (error instanceof SdaError && error.code === "ERR_SDA_FORMAT") {
         const detail = "The file is neither a model (.sda) nor a training checkpoint (.pt).";

@@ -1,0 +1,169 @@
+/** Making the packages leaves the checkout usable: everything is built in a folder of its own. */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { delimiter, dirname, join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { libtorchLibraries } from "../../lib/native/libtorch.js";
+import { addonFile } from "../../lib/native/load.js";
+import { packageRoot } from "../../lib/native/package-root.js";
+import { buildAddons, buildLibrary, buildServer, prebuildsIn } from "../../scripts/lib/aside.js";
+import { stageServer } from "../../scripts/lib/stage.js";
+
+/** Everything in the checkout that a build of the checkout itself writes. */
+const OWN = ["build/Release", "build/CMakeCache.txt", "dist", "prebuilds", "server/dist"];
+
+/** Stands for node-gyp: checks the inputs of binding.gyp's action and runs it. */
+const NODE_GYP = `#!/usr/bin/env node
+const { accessSync, readFileSync } = require("node:fs");
+const { spawnSync } = require("node:child_process");
+const json = readFileSync("binding.gyp", "utf8").replace(/^#.*/gm, "");
+const [{ actions: [{ action: [command, ...args], inputs }] }] = JSON.parse(json).targets;
+for (const input of inputs) accessSync(input);
+process.exit(spawnSync(command, args, { stdio: "inherit" }).status ?? 1);
+`;
+
+/** Stands for CMake: notes how it is called, and leaves the files that a build leaves. */
+const CMAKE = `#!/usr/bin/env node
+const { appendFileSync, mkdirSync, writeFileSync } = require("node:fs");
+const args = process.argv.slice(2);
+appendFileSync(process.env.SDA_TEST_LOG, JSON.stringify({ args, cwd: process.cwd() }) + "\\n");
+const target = args[args.indexOf("--target") + 1];
+if (args.includes("--build")) {
+  const release = args[args.indexOf("--build") + 1] + "/Release";
+  mkdirSync(release, { recursive: true });
+  writeFileSync(release + "/" + target + ".node", target);
+  writeFileSync(release + "/libtorch.json", '{ "version": "2.13.0", "path": "/here" }');
+}
+`;
+
+let before: Map<string, string>;
+let folder: string;
+/** How CMake was called. */
+let calls: { args: string[]; cwd: string }[];
+
+describe.skipIf(process.platform === "win32")("a build aside", () => {
+  beforeAll(() => {
+    before = contents();
+    mkdirSync(join(packageRoot, "out"), { recursive: true });
+    folder = mkdtempSync(join(packageRoot, "out/test-aside-"));
+    const built = join(folder, "built");
+    mkdirSync(built);
+    buildLibrary(built);
+    buildServer(built);
+    withTools(() => buildAddons(built));
+    const log = readFileSync(join(folder, "log"), "utf8").trim();
+    calls = log.split("\n").map((line) => JSON.parse(line));
+  }, 600_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("makes the library, the server with its page, and the addons", () => {
+    const built = join(folder, "built");
+    for (const name of ["dist/index.js", "dist/index.d.ts", "dist/torch/index.d.ts"]) {
+      expect(existsSync(join(built, name)), name).toBe(true);
+    }
+    stageServer(join(folder, "staged"), built);
+    expect(readdirSync(join(folder, "staged/dist"))).toEqual(
+      expect.arrayContaining(["index.js", "index.d.ts", "page"]),
+    );
+    expect(readdirSync(prebuildsIn(built)).sort()).toEqual([
+      "libtorch.json",
+      "sda_checkpoint.node",
+      "sda_engine.node",
+    ]);
+    const read = (name: string) => readFileSync(join(prebuildsIn(built), name), "utf8");
+    expect(read("sda_checkpoint.node")).toBe("sda_checkpoint");
+    expect(read("sda_engine.node")).toBe("sda_engine");
+    expect(read("libtorch.json")).toBe('{"version":"2.13.0"}\n');
+  });
+
+  test("changes nothing that the checkout runs from", () => {
+    expect(before.size).toBeGreaterThan(0);
+    expect(contents()).toEqual(before);
+  });
+
+  test("has CMake configure and build in its own folder", () => {
+    const configured = calls.filter(({ args }) => args[0] === packageRoot);
+    const built = calls.filter(({ args }) => args[0] === "--build");
+    expect(configured.length).toBeGreaterThanOrEqual(2);
+    expect(built.map(({ args }) => args[args.indexOf("--target") + 1])).toEqual([
+      "sda_checkpoint",
+      "sda_engine",
+    ]);
+    const place = join(folder, "built/native/build");
+    for (const { cwd } of configured) expect(cwd).toBe(place);
+    for (const { args } of built) expect(args[1]).toBe(place);
+  });
+
+  const addon = addonFile("sda_checkpoint");
+  test.skipIf(!existsSync(addon))("leaves the addon loadable", () => {
+    const script = `console.log(require(${JSON.stringify(addon)}).version)`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
+    const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+    expect({ stdout, stderr }).toEqual({ stdout: `${version}\n`, stderr: "" });
+  });
+});
+
+/** Content and time of change of each file in OWN, by path. */
+function contents(): Map<string, string> {
+  const found = new Map<string, string>();
+  const note = (path: string) => {
+    if (!existsSync(path)) return;
+    const { mtimeMs } = statSync(path);
+    const hash = createHash("sha256").update(readFileSync(path)).digest("hex");
+    found.set(relative(packageRoot, path), `${mtimeMs} ${hash}`);
+  };
+  for (const name of OWN) {
+    const path = join(packageRoot, name);
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) note(path);
+    else {
+      for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
+        if (entry.isFile()) note(join(entry.parentPath, entry.name));
+      }
+    }
+  }
+  return found;
+}
+
+/** Runs `f` with the two tools above, and with a folder that passes for LibTorch. */
+function withTools(f: () => void): void {
+  const bin = join(folder, "bin");
+  const libtorch = join(folder, "libtorch");
+  const tool = (name: string, script: string) => write(join(bin, name), script, 0o755);
+  const changes = {
+    CXX: tool("cmake", CMAKE), // whatever answers to --version
+    PREBUILD_NODE_GYP: tool("node-gyp", NODE_GYP),
+    PATH: `${bin}${delimiter}${process.env["PATH"]}`,
+    SDA_LIBTORCH: libtorch,
+    SDA_TEST_LOG: join(folder, "log"),
+  };
+  for (const library of libtorchLibraries(libtorch)) write(library, "");
+  write(join(libtorch, "include/torch/headeronly/version.h"), "");
+  write(join(libtorch, "build-version"), "2.13.0");
+
+  const kept = Object.keys(changes).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, changes);
+  try {
+    f();
+  } finally {
+    for (const [name, value] of kept) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+}
+
+function write(path: string, text: string, mode = 0o644): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text, { mode });
+  return path;
+}
