@@ -2,8 +2,8 @@ import type { Tensor } from "../values/values.js";
 
 /**
  * The analysis of a trained latent space: its principal axes, which become the sliders, and the
- * range of the training sounds along each axis. `n` is the number of axes. The arrays are float32
- * or float64, as in the file.
+ * safe and warning ranges along each axis. `n` is the number of axes. The arrays are float32 or
+ * float64, as in the file.
  */
 export interface AnalysisResult {
   /** The version of the analysis's format: 1 */
