@@ -38,7 +38,7 @@ export interface NewFileOptions {
 /**
  * Makes the content of a new file.
  *
- * @param source weights, or a `LoadedModel`, whose values keep their Python types of its file
+ * @param source weights, or a `LoadedModel`, whose values keep the Python types of its file
  * @throws SdaError ERR_SDA_ARGUMENT (`details.option` or `details.tensor`); ERR_SDA_SCHEMA: an
  *   analysis or a spectrogram config that does not fit
  */

@@ -113,7 +113,8 @@ export function latentToSliders(analysis: AnalysisResult, latent: Float32Array):
   for (let step = 0; step < Math.min(count, MAX_STEPS) && norm > enough; step++) {
     const moved = combine(direction);
     const length = norm / squared(moved);
-    if (!Number.isFinite(length)) break; // underflow or overflow: the axes are too short or too long
+    // The axes are so short or so long that the division underflows or overflows.
+    if (!Number.isFinite(length)) break;
     for (let i = 0; i < count; i++)
       distances[i] = (distances[i] as number) + length * (direction[i] as number);
     for (let d = 0; d < latentDim; d++)

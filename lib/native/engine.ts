@@ -19,7 +19,7 @@ const MAX_REQUESTS = 100_000;
 
 /**
  * Changes the settings of the engine. All models and worker threads of this process share the
- * engine. An omitted setting stays as it is. The settings change the speed, never the sound.
+ * engine. An omitted setting stays as it is. No setting changes the sound.
  *
  * The engine computes a request in chunks of one second. Requests take turns after each chunk, and
  * a thread without a chunk of its own helps to compute another thread's chunk.

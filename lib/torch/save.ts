@@ -30,7 +30,7 @@ export interface SaveOptions {
  * The bytes of tensors and `Uint8Array`s are read during the write: do not change or transfer them
  * until the promise has settled. All other values may change as soon as the call has returned.
  *
- * @throws SdaError ERR_SDA_ARGUMENT: a value that cannot be saved (`details.at` is the way to it);
+ * @throws SdaError ERR_SDA_ARGUMENT: a value that cannot be saved (`details.at` is the path to it);
  *   ERR_SDA_UNSAFE: a class or function that is not of Python, PyTorch, numpy or the program;
  *   ERR_SDA_LIMIT; ERR_SDA_NOT_FOUND: the folder does not exist; ERR_SDA_IO (with `details.errno`).
  *   `signal.reason` when the signal is aborted.
