@@ -20,7 +20,7 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === "object" && value !== null) {
     const name = nameOf(value);
-    return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+    return `${/^[AEIOUaeiou]/.test(name) ? "an" : "a"} ${name}`;
   }
   return typeof value === "function" || typeof value === "symbol"
     ? `a ${typeof value}`
