@@ -9,7 +9,8 @@ import { LoadedModel } from "./loaded-model.js";
 import { NativeModel } from "./native-model.js";
 
 /**
- * Where a model computes. "auto" takes the fastest device of this machine that LibTorch can use.
+ * Where a model computes. "auto" takes the first of "cuda:0", "mps" and "cpu" that LibTorch can
+ * use.
  */
 export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}` | "mps";
 
