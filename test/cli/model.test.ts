@@ -128,7 +128,9 @@ describe("a model's name on the command line", () => {
     );
     for (const id of ids) expect(stderr).toContain(id);
     await library("Twin", "Twin");
-    expect(((await info("Twin")) as { stderr: string }).stderr).toContain("any of 2 models");
+    expect(((await info("Twin")) as { stderr: string }).stderr).toContain(
+      '"Twin" matches 2 models',
+    );
   });
 
   it.each([
@@ -310,7 +312,7 @@ describe("sda model delete", () => {
     await library("Alpha");
     const { code, stderr } = await sda("delete", "alpha");
     expect(code).toBe(2);
-    expect(stderr).toContain("no terminal to ask on; --force deletes without asking");
+    expect(stderr).toContain("no terminal to ask on; use --force to delete without asking");
     expect(await namesIn()).toEqual(["Alpha"]);
   });
 
