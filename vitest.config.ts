@@ -15,6 +15,12 @@ export default defineConfig(({ mode }) => {
       globalSetup: "test/support/compiled.ts",
       setupFiles: ["test/support/own-folder.ts"],
       env: isFull ? { SDA_TEST_FULL: "1" } : {},
+      coverage: {
+        provider: "v8" as const,
+        include: ["lib/**/*.ts", "server/src/**/*.ts"],
+        reporter: ["text-summary", "html", "lcovonly"],
+        reportsDirectory: "out/coverage/typescript",
+      },
       testTimeout: 60_000,
       hookTimeout: 60_000,
       reporters: ["default", ["./scripts/summary-reporter.ts", { slowest: isFull ? 10 : 0 }]],

@@ -1,6 +1,6 @@
 // tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is
-// installed, GitHub's workflows, the form of CHANGELOG.md, and the length of lines in Markdown and
-// comments.
+// installed, the order of folders (dependency-cruiser), GitHub's workflows, the form of CHANGELOG.md,
+// and the length of lines in Markdown and comments.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,6 +16,12 @@ await mainProgram(() => {
   const biome = join(packageRoot, "node_modules/@biomejs/biome/bin/biome");
   const colors = process.stdout.isTTY ? [] : ["--colors=off"];
   run(process.execPath, [biome, ...(write ? ["check", "--write"] : ["ci"]), ...colors], options);
+
+  const cruiser = join(packageRoot, "node_modules/dependency-cruiser/bin/dependency-cruise.mjs");
+  run(process.execPath, [cruiser, "--config", ".dependency-cruiser.cjs", "lib", "server/src"], {
+    ...options,
+    stdio: ["ignore", process.stderr.fd, "inherit"],
+  });
 
   run(process.execPath, ["--import", "tsx", "scripts/workflows.ts"], options);
   checkChangelog();

@@ -1,5 +1,7 @@
 import { relative } from "node:path";
+import type { UserConsoleLog } from "vitest";
 import type { Reporter, TestModule, Vitest } from "vitest/node";
+import { SKIPPED } from "../test/support/needs.js";
 
 export interface SummaryOptions {
   /** How many of the slowest files to list */
@@ -7,11 +9,12 @@ export interface SummaryOptions {
 }
 
 /**
- * Ends the run with the slowest files, if the options ask for them, and one plain line of totals
- * for logs and for programs that read them.
+ * Ends the run with the slowest files, if the options ask for them, the reasons of skipped tests
+ * and one plain line of totals for logs and for programs that read them.
  */
 export default class SummaryReporter implements Reporter {
   readonly #slowest: number;
+  readonly #reasons = new Set<string>();
   #root = process.cwd();
 
   constructor({ slowest = 0 }: SummaryOptions = {}) {
@@ -22,8 +25,16 @@ export default class SummaryReporter implements Reporter {
     this.#root = vitest.config.root;
   }
 
+  onUserConsoleLog({ content }: UserConsoleLog): void {
+    for (const line of content.split("\n")) if (line.startsWith(SKIPPED)) this.#reasons.add(line);
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
-    const lines = [...this.#slowestFiles(modules), totals(modules, unhandledErrors)];
+    const lines = [
+      ...this.#slowestFiles(modules),
+      ...this.#reasons,
+      totals(modules, unhandledErrors),
+    ];
     // Vitest's own reporter writes with a delay and has finished when the process exits.
     process.once("exit", () => console.log(lines.join("\n")));
   }

@@ -28,7 +28,7 @@ test("the README shows examples/play.mjs", () => {
   expect(readFileSync(join(root, "README.md"), "utf8")).toContain(`\`\`\`js\n${example}\`\`\``);
 });
 
-/** A folder where the examples find the package. */
+/** A folder in which the examples find the package. */
 function workplace(): string {
   const folder = temporaryFolder();
   mkdirSync(join(folder, "node_modules"));
@@ -63,7 +63,7 @@ test.skipIf(!built)("state-dict.mjs lists tensors", () => {
   expect(model.stdout).toContain("model_state_dict.decoder.fc.weight float16 [");
 });
 
-test.skipIf(!built)("check-folder.mjs tells what would run code from what would not", () => {
+test.skipIf(!built)("check-folder.mjs separates files that would run code from the others", () => {
   const folder = workplace();
   const models = join(folder, "models");
   mkdirSync(join(models, "below"), { recursive: true });
@@ -177,7 +177,7 @@ test.skipIf(!built)("to-safetensors.mjs: shared, strided, empty and scalar tenso
     expect(found?.shape, name).toEqual(shape);
     expect(found?.bytes, name).toEqual(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
   }
-  expect(written.get("transposed")?.bytes.readInt16LE(2)).toBe(4); // its first row's second
+  expect(written.get("transposed")?.bytes.readInt16LE(2)).toBe(4); // the second value of its first row
   expect(written.get("empty_2d")).toMatchObject({ dtype: "F64", shape: [3, 0, 2] });
   expect(written.get("scalar")).toMatchObject({ dtype: "F64", shape: [] });
   // "offset", "same_storage" and "unit_dimensions" are views of one storage, each written whole.
@@ -188,38 +188,43 @@ test.skipIf(!built)("to-safetensors.mjs: shared, strided, empty and scalar tenso
 
 const BOOLS = new Tensor("bool", [3], Uint8Array.of(1, 0, 1));
 
-test.skipIf(!built)("to-safetensors.mjs: each dtype, and those that the format lacks", async () => {
-  const folder = workplace();
-  const source = join(folder, "in.pt");
-  const all = (await load(fixture("torch/dtypes.pt"))) as Map<string, Tensor>;
-  for (const lacking of ["complex32", "complex128"]) {
-    await save(
-      new Map([
-        ["a", BOOLS],
-        [lacking, all.get(lacking)],
-      ]),
-      source,
-    );
-    const refused = run(folder, "to-safetensors.mjs", source, "none.safetensors");
-    expect(refused.status).toBe(1);
-    expect(refused.stderr).toContain(`Error: ${lacking}: safetensors has no ${lacking}\n`);
-    all.delete(lacking);
-  }
-  expect(readdirSync(folder).filter((name) => /none|tmp/.test(name))).toEqual([]);
-  await save(all.set("bools", BOOLS), source);
-  const ended = run(folder, "to-safetensors.mjs", source, "out.safetensors");
-  expect(ended).toMatchObject({ status: 0, stderr: "" });
-  expect(ended.stdout).not.toContain("share");
-  const written = readSafetensors(join(folder, "out.safetensors"));
-  expect(written.size).toBe(all.size);
-  for (const [name, { shape, data }] of all) {
-    const found = written.get(name);
-    expect(found?.shape, name).toEqual(shape);
-    expect(found?.bytes, name).toEqual(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-  }
-  expect(written.get("bools")).toMatchObject({ dtype: "BOOL", bytes: Buffer.from([1, 0, 1]) });
-  expect(written.get("complex64")?.dtype).toBe("C64");
-});
+test.skipIf(!built)(
+  "to-safetensors.mjs: each dtype, and dtypes that the format lacks",
+  async () => {
+    const folder = workplace();
+    const source = join(folder, "in.pt");
+    const all = (await load(fixture("torch/dtypes.pt"))) as Map<string, Tensor>;
+    for (const lacking of ["complex32", "complex128"]) {
+      await save(
+        new Map([
+          ["a", BOOLS],
+          [lacking, all.get(lacking)],
+        ]),
+        source,
+      );
+      const refused = run(folder, "to-safetensors.mjs", source, "none.safetensors");
+      expect(refused.status).toBe(1);
+      expect(refused.stderr).toContain(`Error: ${lacking}: safetensors has no ${lacking}\n`);
+      all.delete(lacking);
+    }
+    expect(readdirSync(folder).filter((name) => /none|tmp/.test(name))).toEqual([]);
+    await save(all.set("bools", BOOLS), source);
+    const ended = run(folder, "to-safetensors.mjs", source, "out.safetensors");
+    expect(ended).toMatchObject({ status: 0, stderr: "" });
+    expect(ended.stdout).not.toContain("share");
+    const written = readSafetensors(join(folder, "out.safetensors"));
+    expect(written.size).toBe(all.size);
+    for (const [name, { shape, data }] of all) {
+      const found = written.get(name);
+      expect(found?.shape, name).toEqual(shape);
+      expect(found?.bytes, name).toEqual(
+        Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+      );
+    }
+    expect(written.get("bools")).toMatchObject({ dtype: "BOOL", bytes: Buffer.from([1, 0, 1]) });
+    expect(written.get("complex64")?.dtype).toBe("C64");
+  },
+);
 
 const withSafetensors =
   torchPython && spawnSync(torchPython, ["-c", "import safetensors.torch"]).status === 0;
@@ -259,7 +264,7 @@ test.skipIf(!built || !withSafetensors).each([
   },
 );
 
-/** All but those that safetensors lacks. */
+/** All dtypes but those that safetensors lacks. */
 async function supportedDtypes(): Promise<string> {
   const all = (await load(fixture("torch/dtypes.pt"))) as Map<string, Tensor>;
   for (const name of ["complex32", "complex128"]) all.delete(name);

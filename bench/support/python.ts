@@ -5,17 +5,21 @@ import { fileURLToPath } from "node:url";
 
 /** Modules that the peers import. */
 const MODULES = ["torch", "numpy", "scipy"];
-const ASKS = `import importlib.util as u
-print(*[m for m in ${JSON.stringify(MODULES)} if u.find_spec(m) is None])`;
+
+const missingOf = (modules: readonly string[]) => `import importlib.util as u
+print(*[m for m in ${JSON.stringify(modules)} if u.find_spec(m) is None])`;
 
 export type FoundPython = { command: string } | { command: null; why: string };
 
-/** The first Python with all MODULES: SDA_PYTHON only, if set, otherwise python3 or python. */
-export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
+/** The first Python with all these modules: SDA_PYTHON only, if set, otherwise python3 or python. */
+export function findPython(
+  env: NodeJS.ProcessEnv = process.env,
+  modules: readonly string[] = MODULES,
+): FoundPython {
   const named = env["SDA_PYTHON"];
   const problems: string[] = [];
   for (const command of named ? [named] : ["python3", "python"]) {
-    const problem = problemOf(command, env);
+    const problem = problemOf(command, env, modules);
     if (problem === null) return { command };
     problems.push(`${command} ${problem}`);
   }
@@ -23,8 +27,13 @@ export function findPython(env: NodeJS.ProcessEnv = process.env): FoundPython {
   return { command: null, why: `No comparison with Python (${where}${problems.join(", ")})` };
 }
 
-function problemOf(command: string, env: NodeJS.ProcessEnv): string | null {
-  const { error, status, stdout } = spawnSync(command, ["-c", ASKS], { encoding: "utf8", env });
+function problemOf(
+  command: string,
+  env: NodeJS.ProcessEnv,
+  modules: readonly string[],
+): string | null {
+  const options = { encoding: "utf8", env } as const;
+  const { error, status, stdout } = spawnSync(command, ["-c", missingOf(modules)], options);
   if (error) return "cannot be started";
   if (status !== 0) return "is no working Python";
   const lacks = stdout.trim().split(/\s+/).filter(Boolean);

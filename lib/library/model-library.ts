@@ -154,10 +154,11 @@ export class ModelLibrary {
    * ```
    */
   searchPage(options: SearchOptions & PageOptions): { entries: ModelEntry[]; total: number } {
+    const search = this.#searching(options, true);
     const { offset = 0, limit } = options;
     checkInteger("offset", offset, 0, Number.MAX_SAFE_INTEGER);
     checkInteger("limit", limit, 0, Number.MAX_SAFE_INTEGER);
-    const found = this.#searching(options, true).slots(options);
+    const found = search.slots(options);
     const { image } = this.#store;
     const entries = Array.from(found.slice(offset, offset + limit), (slot) => image.entry(slot));
     return { entries, total: found.length };

@@ -1,18 +1,18 @@
-/** How chunks of a second are faded into each other: see GenerateOptions. */
+/** Joints: how chunks of one second are faded into each other. See GenerateOptions. */
 import { describe, expect, it } from "vitest";
 import { generated, models48k, ofModel } from "../support/engine.js";
 import { engineBuilt } from "../support/native.js";
 import { peakOf } from "../support/sound.js";
 
 const CHUNKS = 20;
-/** Samples of a joint: 50 ms */
+/** Samples of a joint of 50 ms */
 const OVERLAP = 2400;
-/** How far the low-pass, which comes after the joints, carries a change to either side */
+/** How far the low-pass filter behind the joints spreads a change to either side */
 const SMEARED = 500;
 
 const hanning = (n: number) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / (2 * OVERLAP - 1));
 const angle = (i: number) => ((Math.PI / 2) * (i + 0.5)) / OVERLAP;
-/** What the old chunk and the new one are multiplied by. */
+/** The factors of the old chunk and of the new one. */
 const fades = {
   python: (i: number) => [hanning(i), hanning(OVERLAP + i)] as const,
   "equal-power": (i: number) => [Math.cos(angle(i)), Math.sin(angle(i))] as const,
@@ -22,7 +22,7 @@ describe.skipIf(!engineBuilt).each(models48k)("joints of %s", (_, path) => {
   const model = ofModel(path);
   const options = { durationS: CHUNKS, seed: 1, loudness: "none" } as const;
 
-  it("are all that differs between the two kinds", async () => {
+  it("are the only difference between the two kinds", async () => {
     const python = await generated(model(), { ...options, joint: "python" });
     const equalPower = await generated(model(), { ...options, joint: "equal-power" });
     expect(python).toHaveLength(equalPower.length);
@@ -41,7 +41,7 @@ describe.skipIf(!engineBuilt).each(models48k)("joints of %s", (_, path) => {
     expect(within / peakOf(python)).toBeGreaterThan(0.01);
   });
 
-  it("are the two chunks, faded as they are defined; equal power does not dip", async () => {
+  it("are the two chunks, faded as defined; equal power does not dip", async () => {
     const chunks = await generated(model(), { ...options, overlapSamples: 0 });
     const chunk = chunks.length / CHUNKS;
     const energies = { python: 0, "equal-power": 0, wanted: 0 };

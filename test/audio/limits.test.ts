@@ -84,7 +84,7 @@ describe("options", () => {
 
   it("a drawn seed is in its range, and uses all of it", () => {
     const { min, max } = LIMITS.drawnSeed;
-    const seeds = Array.from({ length: 200 }, () => seedOrRandom(undefined));
+    const seeds = Array.from({ length: 200 }, () => seedOrRandom(undefined, LIMITS));
     expect(Math.min(...seeds)).toBeGreaterThanOrEqual(min);
     expect(Math.max(...seeds)).toBeLessThanOrEqual(max);
     // Each seed misses the upper half with probability 1/2: all 200 do so once in 2^200 runs.

@@ -1,4 +1,4 @@
-/** How the three kinds of loudness relate: see GenerateOptions. */
+/** The relations between the three kinds of loudness. See GenerateOptions. */
 import { describe, expect, it } from "vitest";
 import { generated, models48k, ofModel } from "../support/engine.js";
 import { engineBuilt } from "../support/native.js";
@@ -6,9 +6,9 @@ import { expectSameBits, peakOf } from "../support/sound.js";
 
 /** -1 dBFS, in the engine's float32 */
 const TARGET = Math.fround(0.891);
-/** Frames that "running" holds back for a fall of the gain: 10 ms */
+/** Frames that "running" holds back to lower the gain: 10 ms */
 const HELD = 480;
-/** Smaller samples tell too little of the gain. */
+/** The gain cannot be measured from smaller samples. */
 const TELLING = 1e-3;
 
 const spatials = [{ mode: "mono" }, { mode: "stereo" }, { mode: "dual_seed" }] as const;
@@ -21,13 +21,13 @@ describe.skipIf(!engineBuilt).each(models48k)("of %s", (_, path) => {
     const options = { durationS: 2, seed: 5, spatial };
     const none = await generated(model(), { ...options, loudness: "none" });
     const gain = Math.fround(TARGET / peakOf(none));
-    expect(Math.abs(gain - 1)).toBeGreaterThan(0.01); // otherwise this tells nothing
+    expect(Math.abs(gain - 1)).toBeGreaterThan(0.01); // otherwise the test would show nothing
     const scaled = none.map((x) => x * gain);
     expectSameBits(await generated(model(), options), scaled);
     expect(peakOf(scaled)).toBeCloseTo(0.891, 6);
   });
 
-  it("is settled before the rate is changed", async () => {
+  it("is computed before the rate is changed", async () => {
     const options = { durationS: 2, seed: 5 };
     const gain = TARGET / peakOf(await generated(model(), { ...options, loudness: "none" }));
     const none = await generated(model(), { ...options, loudness: "none", sampleRate: 44100 });
@@ -36,7 +36,10 @@ describe.skipIf(!engineBuilt).each(models48k)("of %s", (_, path) => {
     expect(peak.every((x, i) => Math.abs(x - (none[i] as number) * gain) < 1e-6)).toBe(true);
   });
 
-  /** `first`: what "running" judges its first gain by; of that, `settled` samples come before any fall. */
+  /**
+   * `first` are the samples from which "running" computes its first gain. That gain applies to at
+   * least the first `settled` of them.
+   */
   async function sounds(seed: number) {
     const spatial = spatialOf(seed);
     const options = { durationS: 3, seed, spatial };
@@ -82,7 +85,7 @@ describe.skipIf(!engineBuilt).each(models48k)("of %s", (_, path) => {
         gain = Math.min(gain, here);
       }
       expect(rising, `seed ${seed}`).toBe(0);
-      // Within the last 10 ms of at most two pieces
+      // The gain falls in the last 10 ms of at most two pieces.
       expect(falling, `seed ${seed}`).toBeLessThanOrEqual(2 * HELD * channels);
       if (falling > 0) fell++;
     }

@@ -29,12 +29,12 @@ describe("qualityReport", () => {
     expect(report.clipping.hasClipping).toBe(clippedSamples > 0);
   });
 
-  it("has no percentage of nothing", () => {
+  it("has no percentage if there is nothing to count", () => {
     const report = qualityReport({ ...measured, totalSamples: 0 });
     expect(report.clipping.clippedPercentage).toBe(0);
   });
 
-  it.skipIf(corpus === null)("says what the Python program says", () => {
+  it.skipIf(corpus === null)("gives the values of the Python program", () => {
     for (const { quality } of golden("default").generate) {
       const report = qualityReport({
         snrDb: Number(quality.snr_db),

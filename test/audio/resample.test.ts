@@ -6,7 +6,7 @@ import { engineBuilt } from "../support/native.js";
 const sine = (hz: number, rate: number, samples: number) =>
   Float32Array.from({ length: samples }, (_, i) => Math.sin((2 * Math.PI * hz * i) / rate));
 
-/** The largest difference, away from the ends, beyond which there is silence. */
+/** The largest difference, without the ends, where the filter reaches into silence. */
 function distance(a: Float32Array, b: Float32Array, margin: number): number {
   expect(a.length).toBe(b.length);
   let largest = 0;
@@ -27,19 +27,19 @@ describe.skipIf(!engineBuilt)("resampling", () => {
     const seconds = 0.25;
     const found = await resample(sine(440, from, Math.round(from * seconds)), from, to);
     const samples = Math.ceil((Math.round(from * seconds) * to) / from);
-    // What the filter passes isn't quite flat: torchaudio's defaults are no better.
+    // The passband is not quite flat. Neither is the one of torchaudio's defaults.
     expect(distance(found, sine(440, to, samples), Math.ceil(to / 500))).toBeLessThan(5e-3);
   });
 
-  it("leaves out what the new rate can't have", async () => {
+  it("removes frequencies that the new rate cannot hold", async () => {
     const found = await resample(sine(15_000, 48_000, 48_000), 48_000, 16_000);
     expect(distance(found, new Float32Array(found.length), 100)).toBeLessThan(0.01);
   });
 
-  it("gives whole lengths rounded up, nothing for nothing, a copy for the same rate", async () => {
+  it("rounds lengths up, keeps empty sounds empty, copies at the same rate", async () => {
     expect((await resample(new Float32Array(7), 3, 2)).length).toBe(5);
     expect((await resample(new Float32Array(0), 44_100, 48_000)).length).toBe(0);
-    const sound = sine(100, 8000, 200_000); // more than is looked at in one go
+    const sound = sine(100, 8000, 200_000); // more than one block
     const same = await resample(sound, 8000, 8000);
     expect(same).toEqual(sound);
     expect(same.buffer).not.toBe(sound.buffer);
@@ -53,7 +53,7 @@ describe.skipIf(!engineBuilt)("resampling", () => {
     expect(await pending).toEqual(expected);
   });
 
-  it("refuses what is no sound, no rate, or too much", async () => {
+  it("refuses bad samples, bad rates and too large results", async () => {
     const silence = new Float32Array(10);
     const option = async (...args: unknown[]) => {
       const { code, details } = await sdaError(() =>

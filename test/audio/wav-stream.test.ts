@@ -3,14 +3,15 @@ import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { writeWav } from "../../lib/audio/wav.js";
 import { type WavFormat, wavByteLength, wavBytes, wavStream } from "../../lib/audio/wav-stream.js";
+import { gather } from "../support/bytes.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const sampleRate = 44100;
-/** More than is encoded in one go, louder than full scale at its loudest, and of an odd length. */
+/** Longer than one block of the encoder, partly above full scale, with an odd length. */
 const sound = Float32Array.from({ length: 70_001 }, (_, i) => Math.sin(i * i) * 1.2);
 
-/** Gives one piece after the other, and tells what its reader has done. */
+/** A source of pieces that records what its reader does. */
 function source(pieces: Float32Array[], failure?: Error) {
   const seen = { given: 0, left: false };
   async function* give() {
@@ -34,14 +35,8 @@ function inPieces(samples: Float32Array, length: number): Float32Array[] {
   return pieces;
 }
 
-async function all(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const part of bytes) parts.push(part);
-  return Buffer.concat(parts);
-}
-
 const stream = (pieces: Float32Array[], format: WavFormat) =>
-  all(wavStream(source(pieces).pieces, format));
+  gather(wavStream(source(pieces).pieces, format));
 
 describe.each([16, 24, 32] as const)("%d bits", (bitDepth) => {
   it.each([
@@ -70,7 +65,7 @@ describe.each([16, 24, 32] as const)("%d bits", (bitDepth) => {
     }
   });
 
-  it("the same without a length, but for its sizes and the pad byte", async () => {
+  it("the same without a length, except for sizes and pad byte", async () => {
     const known = await stream([sound], { sampleRate, channels: 1, frames: 70_001, bitDepth });
     const bytes = await stream([sound], { sampleRate, channels: 1, bitDepth });
     const unknown = wavStream(source([]).pieces, { sampleRate, channels: 1, bitDepth });
@@ -94,7 +89,7 @@ describe("the reader", () => {
     expect(wavBytes(format)).toBe(44 + 70_001 * 3 + 1);
   });
 
-  it("is not ahead of the pieces, nor they of it", async () => {
+  it("is encoded in step with its pieces", async () => {
     const { pieces, seen } = source(inPieces(sound, 1000));
     const bytes = wavStream(pieces, format);
     await Promise.resolve();
@@ -140,9 +135,9 @@ describe("the reader", () => {
     expect(seen).toEqual({ given: 1, left: true });
   });
 
-  it("may be a web stream, which reads no faster and leaves the source when cancelled", async () => {
+  it("works as a web stream, which reads no faster and leaves the source when cancelled", async () => {
     const whole = wavStream(source(inPieces(sound, 1000)).pieces, format).toReadableStream();
-    expect((await all(whole)).equals(await stream([sound], format))).toBe(true);
+    expect((await gather(whole)).equals(await stream([sound], format))).toBe(true);
     const { pieces, seen } = source(inPieces(sound, 1000));
     const reader = wavStream(pieces, format).toReadableStream().getReader();
     expect((await reader.read()).value).toHaveLength(44);
@@ -153,7 +148,7 @@ describe("the reader", () => {
     expect(seen).toEqual({ given: 1, left: true });
   });
 
-  it("leaves the source while a long piece is encoded, too", async () => {
+  it("also leaves the source while a long piece is encoded", async () => {
     const { pieces, seen } = source([sound, sound]);
     const bytes = wavStream(pieces, { sampleRate, channels: 2 });
     await bytes.next();
@@ -207,14 +202,14 @@ describe("pieces", () => {
   ])("with %s are refused", async (_, given, message) => {
     const format = { sampleRate, channels: 1, frames: 140_002 };
     const { pieces, seen } = source(given as Float32Array[]);
-    const error = await sdaError(() => all(wavStream(pieces, format)));
+    const error = await sdaError(() => gather(wavStream(pieces, format)));
     expect(error.code).toBe("ERR_SDA_ARGUMENT");
     expect(error.details?.["option"]).toBe("pieces");
     expect(error.message).toContain(message);
     expect(seen.left).toBe(true);
   });
 
-  it("may part a frame, but must end with a whole one", async () => {
+  it("may split a frame, but must end with a complete one", async () => {
     const format = { sampleRate, channels: 2, bitDepth: 16 } as const;
     const bytes = await stream([sound.subarray(0, 3), sound.subarray(3, 4)], format);
     expect(bytes).toHaveLength(44 + 8);
@@ -227,7 +222,7 @@ describe("pieces with a format of their own", () => {
   const format = { sampleRate, channels: 1, frames: 70_001 };
   const withFormat = () => Object.assign(source([sound]).pieces, { format });
   /** What the overload for a `SoundStream` takes; only `format` matters here. */
-  const bytesOf = (options?: object) => all(wavStream(withFormat() as never, options as never));
+  const bytesOf = (options?: object) => gather(wavStream(withFormat() as never, options as never));
 
   it("need no other, only options", async () => {
     expect((await bytesOf()).equals(await stream([sound], format))).toBe(true);

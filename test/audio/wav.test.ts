@@ -12,7 +12,7 @@ interface Chunk {
   body: Buffer;
 }
 
-/** The chunks of a RIFF file, checked for sizes that add up. */
+/** The chunks of a RIFF file. Fails if their sizes do not add up. */
 function readRiff(bytes: Buffer): Chunk[] {
   expect(bytes.toString("latin1", 0, 4)).toBe("RIFF");
   expect(bytes.readUInt32LE(4)).toBe(bytes.length - 8);
@@ -119,11 +119,11 @@ describe("the file", () => {
     expect(readFileSync(path).toString("latin1", 0, 4)).toBe("RIFF");
   });
 
-  it("is not touched, and no other is left, when a sample is not finite", async () => {
+  it("is unchanged, and leaves no other file, if a sample is not finite", async () => {
     const folder = temporaryFolder();
     const path = join(folder, "a.wav");
     writeFileSync(path, "old");
-    // Past the first slice, so that part of the file has been written by then
+    // After the first slice, so a part of the file is already written
     const audio = [new Float32Array(200_000)];
     (audio[0] as Float32Array)[199_999] = Number.NaN;
     const error = await sdaError(() => writeWav(path, { audio, sampleRate: 48000 }));
@@ -144,14 +144,14 @@ describe("the file", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("is not to be had in a folder that does not exist", async () => {
+  it("is refused in a folder that does not exist", async () => {
     const path = join(temporaryFolder(), "none", "a.wav");
     const error = await sdaError(() => writeWav(path, sound));
     expect(error.code).toBe("ERR_SDA_NOT_FOUND");
     expect(error.details?.["path"]).toBe(path);
   });
 
-  it("is not to be had where a folder has its name", async () => {
+  it("is refused where a folder has its name", async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "a.wav"));
     const error = await sdaError(() => writeWav(join(folder, "a.wav"), sound));
@@ -212,6 +212,6 @@ it("sixty seconds in stereo leave the event loop free", async () => {
   setImmediate(count);
   await writeWav(join(temporaryFolder(), "a.wav"), { audio, sampleRate: 48000 });
   writing = false;
-  // About a millisecond of encoding between two turns; in one go it would be a tenth of a second.
+  // Between two turns, about a millisecond is spent on encoding. All at once it takes 100 ms.
   expect(turns).toBeGreaterThan(80);
 });

@@ -29,7 +29,7 @@ async function sda(...args: string[]) {
   return { code: await run(args, io), ...kept };
 }
 
-/** `os.system("…")`, first by its global alone, then called. */
+/** `os.system`: first named, then called. */
 const evil = () =>
   Buffer.from(
     torchZip(pickle(Buffer.from("cposix\nsystem\nX\x04\0\0\0echo\x85R", "latin1"))).bytes,
@@ -68,7 +68,7 @@ describe.each(Object.entries(commands))("sda %s", (command, args) => {
     make(path);
     const { code, stdout, stderr } = await sda(...args(path));
     if (command === "inspect" && kind === "hostile") {
-      // To look at what such a file names is what inspect is for.
+      // inspect shows what such a file names.
       expect([code, stdout]).toEqual([0, ""]);
       expect(stderr).toContain("posix.system");
       return;
@@ -84,7 +84,7 @@ describe.each(Object.entries(commands))("sda %s", (command, args) => {
     expect(readdirSync(library)).toEqual([]);
   });
 
-  it("of nothing exits with 2", async () => {
+  it("of a missing path exits with 2", async () => {
     const { code, stdout, stderr } = await sda(...args(join(folder, "none.sda")));
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(/^error: [^\n]*\(ERR_SDA_NOT_FOUND\)\n$/);
@@ -117,7 +117,7 @@ describe("a library in a bad state", () => {
     }
   });
 
-  it("whose index is newer than this program is left alone", async () => {
+  it("whose index is newer than this program is not changed", async () => {
     const index = '{\n  "version": 99,\n  "models": {}\n}';
     writeFileSync(join(library, "model_library.json"), index);
     for (const command of [["list"], ["repair"], ["delete", "x", "-f"]]) {

@@ -13,7 +13,7 @@ import { engineBuilt } from "../support/native.js";
 const model = fixture("models/tiny.sda");
 const main = compiled("lib/cli/main.ts");
 
-/** What a terminal shows on stderr. */
+/** The output on stderr, as a terminal gets it. */
 async function onTerminal(args: string[]): Promise<string> {
   const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 100 });
   await run(args, { ...keepingIo().io, stderr: terminal });
@@ -70,7 +70,7 @@ describe.skipIf(!engineBuilt)("sda bench", () => {
   });
 });
 
-it("sda bench without LibTorch measures reading, and says what sound lacks", () => {
+it("sda bench without LibTorch measures reading, and says why it has no sound", () => {
   const nowhere = join(temporaryFolder(), "nowhere");
   const { status, stdout } = spawnSync(
     process.execPath,

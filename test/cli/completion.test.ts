@@ -10,7 +10,7 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-/** What a shell is offered where the line ends: names, without their descriptions. */
+/** The names that a shell is offered at the end of the line, without descriptions. */
 async function offered(shell: string, ...words: string[]): Promise<string[]> {
   const { io, kept } = keepingIo();
   const before = process.env;
@@ -23,7 +23,7 @@ async function offered(shell: string, ...words: string[]): Promise<string[]> {
     COMP_LINE: line,
     COMP_POINT: String(line.length),
   };
-  // So the library tells that files may follow.
+  // An empty list tells the shell to complete files.
   const log = vi.spyOn(console, "log").mockImplementation((text) => io.stdout.write(`${text}\n`));
   try {
     expect(await run(["completion-server", "--", "sda", ...words], io)).toBe(0);
@@ -44,7 +44,7 @@ const FILES = ["__tabtab_complete_files__"];
 describe.each(["zsh", "fish", "pwsh"])("completion in %s", (shell) => {
   const complete = (...words: string[]) => offered(shell, ...words);
 
-  it("offers commands and those below them", async () => {
+  it("offers commands and their subcommands", async () => {
     expect(await complete("")).toEqual(expect.arrayContaining(["model", "generate", "inspect"]));
     expect(await complete("")).not.toContain("completion-server");
     expect(await complete("model", "")).toEqual(
@@ -65,7 +65,7 @@ describe.each(["zsh", "fish", "pwsh"])("completion in %s", (shell) => {
     expect(await complete("completion", "")).toContain(shell);
   });
 
-  it("offers models, by id where a shell would take the name apart", async () => {
+  it("offers models, by id if a shell would split the name", async () => {
     await add("Warm_Pad");
     await add("Two Words");
     const names = await complete("model", "info", "");
@@ -76,7 +76,7 @@ describe.each(["zsh", "fish", "pwsh"])("completion in %s", (shell) => {
     expect(await complete("model", "info", "--models-dir", other, "")).toEqual(FILES);
   });
 
-  it("leaves files to the shell", async () => {
+  it("lets the shell complete files", async () => {
     expect(await complete("inspect", "")).toEqual(FILES);
     expect(await complete("generate", "./")).toEqual(FILES);
     expect(await complete("generate", "x", "-o", "")).toEqual(FILES);
@@ -90,7 +90,7 @@ it.each(["bash", "zsh", "fish", "pwsh"])("sda completion %s prints a script", as
   expect(kept.stdout).toContain("completion-server");
 });
 
-it("knows no other shell", async () => {
+it("refuses other shells", async () => {
   const { io, kept } = keepingIo();
   expect(await run(["completion", "csh"], io)).toBe(2);
   expect(kept.stderr).toContain("Allowed choices are bash, zsh, fish, pwsh");

@@ -16,7 +16,7 @@ const engine = vi.hoisted(() => ({
   onRequest: () => {},
 }));
 
-// The command alone is tested here: the model behind it answers at once.
+// Tests the command only: its model answers at once.
 vi.mock("../../lib/model/load.js", () => ({
   loadModel: async (...args: unknown[]) => {
     engine.loaded.push(args);
@@ -73,7 +73,7 @@ async function generate(...args: string[]) {
 }
 
 describe("sda generate", () => {
-  it("writes a WAV named after model and seed, with its sidecar, and tells on stderr", async () => {
+  it("writes a WAV named after model and seed, its sidecar, and a report on stderr", async () => {
     const { code, stdout, stderr } = await generate("-s", "42");
     expect(code).toBe(0);
     expect(readdirSync(folder).sort()).toEqual(["kitchen_drums_42.json", "kitchen_drums_42.wav"]);
@@ -115,7 +115,7 @@ describe("sda generate", () => {
     expect(readFileSync(join(folder, "kitchen_drums_1.wav")).readUInt16LE(34)).toBe(16);
   });
 
-  it("leaves out what is not given", async () => {
+  it("leaves out options that are not given", async () => {
     await generate();
     const { seed, signal, onProgress, ...options } = engine.requests[0] as GenerateOptions;
     expect(options).toEqual({ sampleRate: 48000, spatial: { mode: "mono" } });

@@ -19,7 +19,7 @@ async function sda(...args: string[]) {
   return { code: await run(["inspect", ...args], io), ...kept };
 }
 
-/** `os.system("…")`, as a file from the net might have it. */
+/** A call of `os.system`, as in a malicious file. */
 function evil(): Buffer {
   const call = Buffer.from("cposix\nsystem\nX\x04\0\0\0echo\x85R", "latin1");
   return Buffer.from(torchZip(pickle(call)).bytes);
@@ -52,7 +52,7 @@ describe("sda inspect --all", () => {
     );
   });
 
-  it("knows a checkpoint by its first bytes, whatever it is called", async () => {
+  it("recognises a checkpoint by its first bytes, whatever its name", async () => {
     writeFileSync(join(folder, "model.dat"), evil());
     writeFileSync(join(folder, "weights"), Buffer.from("\x80\x02cposix\nsystem\n.", "latin1"));
     const { code, stdout } = await sda("--all", folder, "--json");
@@ -60,7 +60,7 @@ describe("sda inspect --all", () => {
     expect(JSON.parse(stdout)).toHaveLength(2);
   });
 
-  it("is content with a folder of safe files, or of none", async () => {
+  it("succeeds in a folder with safe files, or with none", async () => {
     expect(await sda("--all", folder)).toMatchObject({ code: 0, stdout: "" });
     copyFileSync(fixture("checkpoints/tiny.pt"), join(folder, "tiny.pt"));
     symlinkSync(join(folder, "tiny.pt"), join(folder, "link.pt"));
@@ -69,7 +69,7 @@ describe("sda inspect --all", () => {
     expect(stderr).toContain("2 files: 2 safe, 0 refused, 0 unreadable");
   });
 
-  it("knows pickles of before protocol 2, which load refuses, too", async () => {
+  it("recognises pickles of protocols before 2, which load refuses", async () => {
     writeFileSync(join(folder, "notes"), "cposix\nsystem\n(S'echo'\ntR.");
     writeFileSync(join(folder, "letter"), "(c) 2026, all rights reserved");
     const { code, stdout } = await sda("--all", folder, "--json");
@@ -86,7 +86,7 @@ describe("sda inspect --all", () => {
     expect(stderr).toContain("1 file: 1 safe");
   });
 
-  it("tells of a link that leads nowhere", async () => {
+  it("reports a broken link", async () => {
     symlinkSync(join(folder, "nowhere"), join(folder, "link.pt"));
     expect((await sda("--all", folder)).stderr).toContain("1 unreadable");
   });
@@ -106,14 +106,14 @@ describe("sda inspect", () => {
     const path = join(folder, "evil.pt");
     writeFileSync(path, evil());
     const { code, stderr } = await sda(path);
-    expect(code).toBe(0); // to look is no failure
+    expect(code).toBe(0); // looking is no failure
     expect(stderr).toMatch(/verdict +refused: the file refers to posix\.system/);
     expect(stderr).toContain("  posix.system  ← refused\n");
     const json = JSON.parse((await sda(path, "--json")).stdout);
     expect(json.assessment).toMatchObject({ verdict: "refused", refused: ["posix.system"] });
   });
 
-  it("shows a model's settings and sliders, too", async () => {
+  it("also shows a model's settings and sliders", async () => {
     const path = fixture("models/tiny.sda");
     const { stderr } = await sda(path);
     expect(stderr).toMatch(/SLIDER +LABEL/);

@@ -38,7 +38,7 @@ it("sda inspect of a file that is not there exits with 2", async () => {
 });
 
 describe("sda doctor", () => {
-  it("tells of both native parts and of LibTorch, and fails when one doesn't load", async () => {
+  it("reports both addons and LibTorch, and fails if one does not load", async () => {
     const { code, stdout } = await sda("doctor", "--json");
     const report = JSON.parse(stdout);
     expect(report.reader).toMatchObject({ ok: true });
@@ -51,7 +51,7 @@ describe("sda doctor", () => {
     expect(text.stderr).toContain(report.engine.ok ? "ok   engine" : "FAIL engine");
   });
 
-  it("tells why a LibTorch that was named won't do", async () => {
+  it("says why a given LibTorch is refused", async () => {
     const before = process.env["SDA_LIBTORCH"];
     process.env["SDA_LIBTORCH"] = join(temporaryFolder(), "nowhere");
     try {

@@ -4,7 +4,7 @@ import { bytesText, dateText, printable, secondsText, table } from "../../lib/cl
 import { keepingIo } from "../support/io.js";
 
 describe("output", () => {
-  it("as JSON has strings for numbers that JSON lacks", () => {
+  it("as JSON writes NaN and infinities as strings", () => {
     const { io, kept } = keepingIo();
     writeJson(io, { a: Number.POSITIVE_INFINITY, b: [Number.NaN], c: 2n ** 60n, d: 1.5 });
     expect(JSON.parse(kept.stdout)).toEqual({
@@ -29,7 +29,7 @@ describe("output", () => {
     expect(printable("a\u001b[2Jb\nc\u009bd")).toBe("a\\u001b[2Jb\\u000ac\\u009bd");
   });
 
-  it("shows marks that turn the direction of text, so that gpj.exe is no image", () => {
+  it("shows marks that reverse text, so that gpj.exe does not look like an image", () => {
     expect(printable("\u202egpj.exe")).toBe("\\u202egpj.exe");
   });
 
@@ -43,7 +43,7 @@ describe("output", () => {
     expect(lines.slice(1, 4)).toEqual(["日本  1", "👩‍👩‍👧    2", "e\u0301     3"]);
   });
 
-  it("as a table cuts what is too long for the terminal, the longest columns first", () => {
+  it("as a table shortens the longest columns first, to fit the terminal", () => {
     const text = table([["a".repeat(100), "日本語".repeat(10), "short"]], { width: 60 });
     expect(text).toMatch(/^a+… {2}(日本語)+.* {2}short\n$/u);
     expect(text).not.toContain("a".repeat(30));
@@ -59,7 +59,7 @@ describe("output", () => {
     expect(bytesText(bytes)).toBe(text);
   });
 
-  it("tells dates and durations in short", () => {
+  it("shortens dates and durations", () => {
     expect(dateText("2026-02-14T00:45:30.123456+00:00")).toBe("2026-02-14 00:45");
     expect(dateText("yesterday\u001b")).toBe("yesterday\\u001b");
     expect([90.06, 600, 7200 * 3].map(secondsText)).toEqual(["90.1 s", "10 min", "6 h"]);

@@ -31,7 +31,7 @@ async function sda(...args: string[]) {
   return { code: await run(["model", ...args, "--models-dir", folder], io), ...kept };
 }
 
-/** A library of models of these names, each a file of its own. */
+/** A library with one model file for each of these names. */
 async function library(...names: string[]): Promise<string[]> {
   const ids = [];
   for (const name of names) {
@@ -113,13 +113,13 @@ describe("a model's name on the command line", () => {
     }
   });
 
-  it("means the exact one where there is one, before any that only have it in them", async () => {
+  it("is the exact name first, before names that contain it", async () => {
     await library("Pad", "Pad Two", "pad");
     expect(await info("Pad")).toBe("Pad");
     expect(await info("pad")).toBe("pad");
   });
 
-  it("lists what an ambiguous one may mean, and exits with 2", async () => {
+  it("lists the candidates if it is ambiguous, and exits with 2", async () => {
     const ids = await library("Warm Pad", "Cold Pad");
     const { code, stderr } = (await info("pad")) as { code: number; stderr: string };
     expect(code).toBe(2);
@@ -173,7 +173,7 @@ describe("sda model info", () => {
     expect(stdout.length).toBeLessThan(50_000);
   });
 
-  it("tells of a decoder without encoder and of a model without sliders", async () => {
+  it("reports a decoder without encoder and a model without sliders", async () => {
     const { stderr } = await sda("info", fixture("models/tiny-decoder-only.sda"));
     expect(stderr).toContain(", decoder only");
     const other = await sda("info", fixture("models/tiny-bfloat16.sda"));
@@ -225,7 +225,7 @@ describe("sda model import", () => {
 describe("sda model edit", () => {
   const entryOf = async (id: string) => (await ModelLibrary.open(folder)).get(id);
 
-  it("changes what is given, in the file and in the library", async () => {
+  it("changes the given fields in the file and in the library", async () => {
     const [id = ""] = await library("Alpha");
     const options = ["--name", "Beta", "--description", "of wood", "--tag", "b", "--tag", "a"];
     const { code, stdout, stderr } = await sda(
@@ -308,7 +308,7 @@ describe("sda model delete", () => {
     expect(JSON.parse(json.stdout).deleted).toMatchObject({ name: "Beta", filePath: "beta.sda" });
   });
 
-  it("refuses without --force where nobody can be asked", async () => {
+  it("refuses without --force where there is no terminal", async () => {
     await library("Alpha");
     const { code, stderr } = await sda("delete", "alpha");
     expect(code).toBe(2);
@@ -349,7 +349,7 @@ describe("sda model repair", () => {
 });
 
 describe("sda model verify", () => {
-  it("checks the whole library, files without entry and entries without file included", async () => {
+  it("checks the whole library, including files without entry and entries without file", async () => {
     await library("Alpha", "Beta", "Gone");
     rmSync(join(folder, "gone.sda"));
     copyFileSync(fixture("models/tiny.sda"), join(folder, "found.sda"));
@@ -399,7 +399,7 @@ describe("sda model verify", () => {
     }
   });
 
-  it("of a library of one missing file is a report as of many", async () => {
+  it("reports one missing file like many", async () => {
     await library("Alpha");
     rmSync(join(folder, "alpha.sda"));
     const { code, stdout } = await sda("verify", "--json");
@@ -410,7 +410,7 @@ describe("sda model verify", () => {
   });
 });
 
-describe("names that could fool a terminal or a person", () => {
+describe("names that could deceive a terminal or a person", () => {
   it("are shown escaped in errors, reports and warnings", async () => {
     const name = "\u001b[31mred\u0007.sda";
     writeFileSync(join(folder, name), "<html>");
@@ -421,7 +421,7 @@ describe("names that could fool a terminal or a person", () => {
     for (const text of [stderr, one.stderr]) expect(text).not.toMatch(/[^\P{Cc}\n]/u);
   });
 
-  it("of a copied file is the library's id, not the one in the file", async () => {
+  it("prefer the library's id of a copied file to the one in the file", async () => {
     await library("Alpha");
     copyFileSync(join(folder, "alpha.sda"), join(folder, "copy.sda"));
     await sda("repair");

@@ -35,7 +35,7 @@ async function plotted(sound: GenerationResult) {
   return { svg, image: decode(Buffer.from(png, "base64")) };
 }
 
-/** How far from the picture's top the brightest row is, 0 to 1. */
+/** The distance of the brightest row from the top of the picture, 0 to 1. */
 function brightest({ width, height, data }: ReturnType<typeof decode>): number {
   const brightness = Array.from({ length: height }, (_, row) => {
     let sum = 0;
@@ -45,7 +45,7 @@ function brightest({ width, height, data }: ReturnType<typeof decode>): number {
   return (brightness.indexOf(Math.max(...brightness)) + 0.5) / height;
 }
 
-/** Where the axis has this label, in the picture's own measure. */
+/** The position of this label on the axis, in pixels. */
 function labelled(svg: string, label: string): number {
   const y = Number(new RegExp(`y="([\\d.]+)" text-anchor="end">${label}<`).exec(svg)?.[1]) - 4;
   const [top = 0, height = 1] = (
@@ -74,14 +74,14 @@ describe.skipIf(!engineBuilt)("the picture of a sound", () => {
     expect([waveforms(one.svg), waveforms(two.svg)]).toEqual([1, 2]);
     expect(one.svg).toContain(">1.4 s</text>");
     expect(one.svg).toContain("seed 7");
-    // From -1 to 1: as high as the lines at the axis' ends are apart
+    // From -1 to 1: the full distance between the ends of the axis
     const ys = [...(/points="([^"]+)"/.exec(one.svg)?.[1] ?? "").matchAll(/,([\d.]+)/g)].map((m) =>
       Number(m[1]),
     );
     expect(Math.max(...ys) - Math.min(...ys)).toBeCloseTo(150, 0);
   });
 
-  it("of silence is dark, and of very little sound still a picture", async () => {
+  it("of silence is dark, and of a very short sound still a picture", async () => {
     const silent = await plotted({ ...sine(0, 48000, 0.2) });
     expect(Math.max(...silent.image.data)).toBeLessThan(10);
     expect((await plotted(sine(440, 48000, 0.002))).image.height).toBeGreaterThan(1);

@@ -80,7 +80,7 @@ async function untilWorking(child: ChildProcess, folder: string): Promise<void> 
 const demo = fileURLToPath(new URL("../../assets/models/synthetic-plucks.sda", import.meta.url));
 const linux = process.platform === "linux";
 
-/** Runs a line of shell in which $SDA is the command; what it prints is all that is looked at. */
+/** Runs a line of shell, in which $SDA is the command. */
 function shell(line: string, options: SpawnSyncOptions = {}) {
   const SDA = `"${process.execPath}" "${main}"`;
   const env = { ...process.env, ...options.env };
@@ -95,7 +95,7 @@ function shell(line: string, options: SpawnSyncOptions = {}) {
 describe.skipIf(!engineBuilt || !linux)("sda generate where there is no room", () => {
   it("leaves nothing half written, says so in one line and fails", () => {
     const folder = temporaryFolder();
-    // 50 kB a file: not enough for the sound, as on a disk that is full
+    // At most 50 kB a file: too little for the sound, as on a full disk
     const { code, stderr } = shell(
       `ulimit -f 50; $SDA generate "${demo}" -d 2 -o "${folder}" --device cpu --plot`,
     );
@@ -107,15 +107,15 @@ describe.skipIf(!engineBuilt || !linux)("sda generate where there is no room", (
   it.each(["-o /proc/nowhere", `-o "${demo}"`, `-o "${demo}/below"`])("refuses %s", (output) => {
     const { code, stderr } = shell(`$SDA generate "${demo}" -d 0.2 --device cpu ${output}`);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: the folder [^\n]* can't be made: [^\n]*\(ERR_SDA_IO\)\n$/);
+    expect(stderr).toMatch(/^error: the folder [^\n]* can't be created: [^\n]*\(ERR_SDA_IO\)\n$/);
   });
 });
 
 describe.runIf(process.platform !== "win32")("sda in a pipe or a poor environment", () => {
-  it("ends quietly when its reader has seen enough", () => {
+  it("ends quietly when its reader closes the pipe", () => {
     const many = `$SDA inspect "${demo}" --json`;
     const { code, stdout, stderr } = shell(`${many} | head -c 1; echo " \${PIPESTATUS[0]}"`);
-    expect(stdout).toMatch(/^\{ (141|0)\n$/); // 0: all was in the pipe before it was closed
+    expect(stdout).toMatch(/^\{ (141|0)\n$/); // 0 if the pipe took the whole output before it was closed
     expect(stderr).toBe("");
     expect(code).toBe(0);
     const closed = shell(`$SDA model list --models-dir "${temporaryFolder()}" --json | true`);
@@ -128,14 +128,14 @@ describe.runIf(process.platform !== "win32")("sda in a pipe or a poor environmen
     expect(stderr).toMatch(/^error: stdout: ENOSPC.*\n$/);
   });
 
-  it.runIf(linux)("fails when only a part of its output found room", () => {
+  it.runIf(linux)("fails when only a part of its output was written", () => {
     const file = join(temporaryFolder(), "found.json");
     const { code, stderr } = shell(`ulimit -f 1; $SDA inspect "${demo}" --json > "${file}"`);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: .*EFBIG.*\n$/);
   });
 
-  it("has JSON alone on stdout, whatever there is to warn of", () => {
+  it("prints only JSON on stdout, whatever the warnings", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "model_library.json"), "{ damaged");
     const { code, stdout, stderr } = shell(`$SDA model list --models-dir "${folder}" --json`);
@@ -166,7 +166,7 @@ describe.runIf(process.platform !== "win32")("sda in a pipe or a poor environmen
   });
 });
 
-/** Root may read and write anything: what others may not is tried as nobody. */
+/** Root may read and write anything, so these tests run as user nobody. */
 const NOBODY = 65534;
 const asNobody: SpawnSyncOptions | null =
   process.getuid?.() !== 0
@@ -180,7 +180,7 @@ describe.skipIf(!linux || asNobody === null)("sda without the rights", () => {
   const one = (line: string) => shell(line, { ...asNobody });
   const oneLine = (stderr: string) => expect(stderr).toMatch(/^error: [^\n]*\(ERR_SDA_\w+\)\n$/);
 
-  it("tells of a folder and of files that may not be read", () => {
+  it("reports a folder and files that may not be read", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "secret.sda"), "");
     chmodSync(join(folder, "secret.sda"), 0o600);

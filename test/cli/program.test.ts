@@ -10,13 +10,13 @@ async function sda(...args: string[]) {
 }
 
 describe("sda", () => {
-  it("tells its version on stdout", async () => {
+  it("prints its version on stdout", async () => {
     const { code, stdout } = await sda("--version");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it("explains itself, with examples", async () => {
+  it("prints help with examples", async () => {
     expect((await sda("--help")).stdout).toContain("generate");
     const { code, stdout } = await sda("generate", "--help");
     expect(code).toBe(0);
@@ -67,7 +67,7 @@ describe("sda", () => {
     expect(debug.stderr).toMatch(/\n\s+at /);
   });
 
-  it("says which library it looked in when there is none", async () => {
+  it("names the library folder if it is missing", async () => {
     const { code, stderr } = await sda("generate", "pads", "--models-dir", "/nowhere/at/all");
     expect(code).toBe(2);
     expect(stderr).toBe("error: there is no models folder /nowhere/at/all (ERR_SDA_NOT_FOUND)\n");
@@ -93,7 +93,7 @@ describe("sda", () => {
     if (command !== "model" && command !== "doctor") expect(stdout).toContain("Examples:");
   });
 
-  it("knows near misses of commands below commands", async () => {
+  it("suggests similar subcommands", async () => {
     expect((await sda("model", "lsit")).stderr).toContain("Did you mean list?");
     expect((await sda("model", "list", "--quary", "x")).stderr).toContain("Did you mean --query?");
   });

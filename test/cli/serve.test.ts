@@ -1,4 +1,4 @@
-/** `sda serve`, with a stand-in for the server package, and without one. */
+/** `sda serve` with a stand-in for the server package, and without the package. */
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { packageRoot } from "../../lib/native/package-root.js";
 import { compiled } from "../support/compiled.js";
 import { keepingIo } from "../support/io.js";
 
-/** Tells what it was started with, when it is asked and after a while, and that it was closed. */
+/** Answers each request, after a while, with the options that it was started with. */
 const STAND_IN = `
 import { createServer } from "node:http";
 export async function serve({ signal, ...options }) {
@@ -25,7 +25,7 @@ export async function serve({ signal, ...options }) {
   };
 }`;
 
-/** Looks for the server package where there is none, as on a machine where nobody has installed it. */
+/** Makes the import of the server package fail, as if it were not installed. */
 const WITHOUT = `data:text/javascript,${encodeURIComponent(`
 import { register } from "node:module";
 register("data:text/javascript," + encodeURIComponent(\`
@@ -34,7 +34,7 @@ export function resolve(specifier, context, next) {
   return next(specifier, isServer ? { ...context, parentURL: "file:///nowhere/main.js" } : context);
 }\`));`)}`;
 
-/** The library with the stand-in beside it */
+/** A copy of the compiled library, with the stand-in in its node_modules */
 let library: string;
 beforeAll(() => {
   library = mkdtempSync(join(packageRoot, "build/test-serve-"));
@@ -60,7 +60,7 @@ function start(args: string[], { env = {}, node = [] }: { env?: object; node?: s
     });
   }
   const ended = new Promise<number | null>((done) => child.on("close", done));
-  /** What the pattern matches, once it has been said. */
+  /** Waits for a match on stderr. @returns its first group, or the whole match */
   const says = (pattern: RegExp) =>
     Promise.race([
       new Promise<string>((done) => {
@@ -80,7 +80,7 @@ const AT = /^Serving .* at (http:\S+)$/m;
 
 describe("sda serve", { timeout: 30_000 }, () => {
   it.each(["SIGINT", "SIGTERM"] as const)(
-    "serves until %s, and what runs is finished",
+    "serves until %s, and finishes running requests",
     async (signal) => {
       const { child, said, ended, says } = start(["--port", "0", "--models-dir", "here"]);
       const url = await says(AT);
@@ -99,7 +99,7 @@ describe("sda serve", { timeout: 30_000 }, () => {
     },
   );
 
-  it("hands its options on, and gives the URL as JSON", async () => {
+  it("passes its options on, and prints the URL as JSON", async () => {
     const options = ["--token", "secret", "--allowed-host", "a", "--allowed-host", "b", "--json"];
     const { child, said, ended, says } = start(["--host", "localhost", "--port", "0", ...options]);
     const url = await says(AT);
@@ -115,7 +115,7 @@ describe("sda serve", { timeout: 30_000 }, () => {
     expect(said.stderr).not.toContain("secret");
   });
 
-  it("takes the token from SDA_TOKEN, but for another that is given", async () => {
+  it("takes the token from SDA_TOKEN unless --token is given", async () => {
     for (const [args, token] of [
       [[], "of the environment"],
       [["--token", "given"], "given"],
@@ -128,13 +128,13 @@ describe("sda serve", { timeout: 30_000 }, () => {
     }
   });
 
-  it("says what the server says when it can't start", async () => {
+  it("prints the server's error if it can't start", async () => {
     const { said, ended } = start(["--port", "1"]);
     expect(await ended).toBe(1);
     expect(said.stderr).toBe("error: port 1 is taken\n");
   });
 
-  it("says in one line how to get the server where there is none", async () => {
+  it("says in one line how to install a missing server package", async () => {
     const { said, ended } = start([], { node: ["--import", WITHOUT] });
     expect(await ended).toBe(1);
     expect(said.stdout).toBe("");

@@ -1,4 +1,4 @@
-/** The command line as a person meets it: in a terminal, typing, looking at the screen. */
+/** The command line in a terminal: typed input, and the screen as a person sees it. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,12 +49,12 @@ describe("sda model list in a terminal", () => {
     expect(await terminal.exited).toBe(0);
     const lines = await terminal.lines();
     expect(lines[0]).toMatch(/^NAME +ID +SAVED/);
-    expect(lines).toHaveLength(4); // none has been wrapped
+    expect(lines).toHaveLength(4); // no line was wrapped
     expect(lines[1]).toContain("…");
     expect(terminal.raw).toMatch(COLOR);
   });
 
-  it("has no colours for whoever wants none", async () => {
+  it("has no colours if NO_COLOR is set", async () => {
     await add("Alpha");
     const terminal = sda(["model", "list"], { env: { NO_COLOR: "1" } });
     expect(await terminal.exited).toBe(0);
@@ -69,9 +69,9 @@ describe("sda model delete in a terminal", () => {
     ["\r", 1, 1, "\nNothing was deleted."],
     [CTRL_D, 1, 1, "Nothing was deleted."],
     [CTRL_C, 130, 1, "interrupted"],
-  ])("asks, and %j is understood", async (answer, code, left, message) => {
+  ])("asks, and understands %j", async (answer, code, left, message) => {
     await add("Alpha");
-    const terminal = sda(["model", "delete", "alpha"]);
+    const terminal = sda(["model", "delete", "alpha"], { columns: 160 });
     await terminal.see(/Delete Alpha \(.*\)\s+from .*\? \[y\/N\]/s);
     terminal.type(answer);
     expect(await terminal.exited).toBe(code);
@@ -91,7 +91,7 @@ describe.skipIf(!engineBuilt)("sda generate in a terminal", () => {
     expect(lines.join("")).toMatch(/1\/3 .*_1\.wav: .*2\/3 .*_2\.wav: .*3\/3 .*_3\.wav: /);
   });
 
-  it("ends at Ctrl-C with 130, the line of the bar wiped and nothing half written", async () => {
+  it("ends at Ctrl-C with 130, clears the bar and leaves no partial file", async () => {
     const terminal = sda(["generate", demo, "-d", "60", "-n", "100", "-o", folder]);
     await terminal.see("making sound");
     terminal.type(CTRL_C);
@@ -117,7 +117,7 @@ describe("sda bench in a terminal", () => {
 const bash = spawnSync("bash", ["--version"]).status === 0;
 
 describe.skipIf(!bash)("completion in bash", () => {
-  /** A shell that has `sda`, with its completion loaded. */
+  /** A shell with `sda` on its PATH and the completion loaded. */
   async function shell(): Promise<Terminal> {
     const bin = temporaryFolder();
     const script = `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`;
@@ -139,7 +139,7 @@ describe.skipIf(!bash)("completion in bash", () => {
     const complete = async (line: string, expected: string | RegExp) => {
       terminal.type(`${line}\t`);
       await terminal.see(expected);
-      terminal.type("\x15"); // the line is emptied
+      terminal.type("\x15"); // empties the line
     };
     await complete("sda mod", "sda model ");
     await complete("sda model inf", "sda model info ");

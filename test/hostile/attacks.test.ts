@@ -1,4 +1,4 @@
-/** Known ways to get a pickle past a scanner, or code out of one, that no rule of the reader has to itself. */
+/** Known tricks against pickle scanners that involve more than one rule of the reader. */
 import { mkdirSync, readdirSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -265,7 +265,7 @@ describe("two end records", () => {
 
   test("an archive in another one's comment", async () => {
     const inside = torchZip(pickle(int(7)), {}, { zip64: false, end: { comment: evil } }).bytes;
-    // The last end record is the one that counts; its offsets are not those of this file.
+    // The last end record counts. Its offsets do not fit this file.
     await refusal(inside, CORRUPT);
   });
 

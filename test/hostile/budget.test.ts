@@ -9,14 +9,14 @@ import { fileOf } from "../support/torch-file.js";
 import { torchZip } from "../support/zip-builder.js";
 
 const MEGABYTE = 2 ** 20;
-// What a hostile file may cost: a requirement on this package, not a benchmark of it.
+// The most that a hostile file may cost: a requirement, not a benchmark.
 const MS_PER_MEGABYTE = 100;
 const LEAST_MS = 250;
 const EXTRA_BYTES = 64 * MEGABYTE;
 
 const root = join(fileURLToPath(new URL(".", import.meta.url)), "../..");
 const refused = ["ERR_SDA_LIMIT", "ERR_SDA_CORRUPT"];
-// The sanitizers' own memory and time are not the file's.
+// The sanitizers take memory and time themselves.
 const sanitized = process.env["ASAN_OPTIONS"] !== undefined;
 
 interface Cost {
@@ -25,7 +25,7 @@ interface Cost {
   growth: number;
 }
 
-/** Reads the file in a process of its own: a crash is then this test's failure and nobody else's. */
+/** Reads the file in a process of its own, so that a crash fails this test only. */
 function costOf(path: string, how: string): Promise<Cost> {
   const small = fileOf(torchZip(pickle(NONE)).bytes, "small.pt");
   const args = ["--expose-gc", compiled("test/support/budget-child.ts"), path, how, small];

@@ -55,7 +55,7 @@ describe("what is no file", () => {
     expect((await sdaError(() => load(join(folder, "b", "a.pt")))).code).toBe("ERR_SDA_NOT_FOUND");
   });
 
-  // Files of sysfs claim a page and hold less, as a file does that shrinks while it is read.
+  // Files of sysfs state a size of one page and hold less, like a file that shrinks while read.
   const shrinking = "/sys/kernel/mm/transparent_hugepage/enabled";
   test.skipIf(!existsSync(shrinking))("a file that has less than its size says", async () => {
     const error = await sdaError(() => load(shrinking));

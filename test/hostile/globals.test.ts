@@ -115,7 +115,7 @@ const DANGEROUS: [string, string][] = [
 
 const arguments_ = tuple(str("touch /tmp/owned"));
 
-/** [how, what comes before the opcode that names the global, that opcode, what follows] */
+/** [title, bytes before the opcode that names the global, that opcode, bytes after it] */
 function routes(module: string, name: string): [string, Code, Code, Code][] {
   const none = Buffer.alloc(0);
   const named = global(module, name);

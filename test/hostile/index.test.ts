@@ -1,4 +1,4 @@
-/** A library's index that is damaged, or made to do harm: the library opens, or says in one line why not. */
+/** Damaged or malicious indexes: the library opens, or says in one line why it does not. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";

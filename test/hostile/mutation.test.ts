@@ -47,7 +47,7 @@ test.each(originals)("%s survives being changed anywhere", async (name, original
   for (let i = 0; i < MUTATIONS; ++i) {
     let content = Buffer.from(original);
     for (let changes = 1 + next(3); changes > 0; --changes) {
-      // Half of the changes hit the pickle.
+      // Half of the changes are in the pickle.
       const at = next(2)
         ? next(content.length)
         : Math.min(pickleAt + next(900), content.length - 1);
@@ -102,7 +102,7 @@ test("a pickle survives being changed anywhere below a right CRC", async () => {
   for (let i = 0; i < MUTATIONS; ++i) {
     const changed = Buffer.from(code);
     for (let changes = 1 + next(2); changes > 0; --changes) changed[next(code.length)] = next(256);
-    // The archive is written around the changed pickle, so that its CRC is right.
+    // The archive is built around the changed pickle, so the CRC is right.
     writeFileSync(path, torchZip(changed, { "0": THREE_FLOATS }).bytes);
     try {
       await load(path, { unknownGlobals: i % 2 ? "inert" : "reject" });

@@ -72,7 +72,7 @@ const nothing = "finds nothing on the stack";
 const noMark = "finds no mark";
 const huge = 0xffffffff;
 
-/** [name, opcodes before the failing one, the failing one, error] */
+/** [name, opcodes before the failing opcode, the failing opcode, error] */
 type Case = [string, Code, Code, SdaErrorCode, string];
 
 async function failsAt([, before, opcode, code, message]: Case) {

@@ -1,4 +1,4 @@
-/** doc/security.md names a test for each attack; here each of them is looked up. */
+/** doc/security.md names a test for each attack. Each of these tests must exist. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -18,7 +18,7 @@ function rows(): string[][] {
   return found;
 }
 
-/** The strings of a file that begin a test, a group, or the row of a table of cases; such have no escapes in them. */
+/** Strings that begin a test, a group or a row of a table of cases. They contain no escapes. */
 function titles(source: string): string[] {
   const places = [
     /\b(?:test|describe)(?:\.\w+(?:\([^)]*\))?)*\(\s*"([^"\\\n]+)"/g,

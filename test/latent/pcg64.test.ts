@@ -6,7 +6,7 @@ const RANGES = [
   [0, 0],
   [-3, 7],
   [0, 1],
-  [0, 3 * 2 ** 30], // a quarter of the draws for this one is rejected
+  [0, 3 * 2 ** 30], // rejects a quarter of the draws
   [-1, 2 ** 31],
   [0, 2 ** 32 - 2],
   [-10, 10],

@@ -20,7 +20,7 @@ function parseAnalysis(analysis: unknown, latentDim = 3) {
   return parsed;
 }
 
-/** The analysis of a golden JSON, in the types that the model file has it in. */
+/** The analysis of a golden JSON, with the types of the model file. */
 // biome-ignore lint/suspicious/noExplicitAny: as in golden()
 function goldenAnalysis(name: string, expected: any, doubles: string[]) {
   const types = expected.analysis_dtypes as Record<string, "float32">;
@@ -39,7 +39,7 @@ function goldenAnalysis(name: string, expected: any, doubles: string[]) {
 describe.skipIf(corpus === null).each([
   ["default", []],
   ["small", []],
-  // small-numpy1.sda holds the small model's values in these types
+  // small-numpy1.sda has the small model's values in these types
   ["small", ["safe_min", "step_size"]],
 ])("as the Python program computes for %s with float64 %j", (name, doubles) => {
   const expected = golden(name);
@@ -165,11 +165,11 @@ describe("sliderInfos", () => {
 describe("slidersToLatent", () => {
   const analysis = () => parseAnalysis(analysisDict());
 
-  it("adds each slider's way along its axis to the mean", () => {
+  it("adds each slider's distance along its axis to the mean", () => {
     expect([...slidersToLatent(analysis(), [2, -4])]).toEqual([1.5, -1, -0.25]);
   });
 
-  it("is the mean in the middle", () => {
+  it("is the mean if all sliders are in the middle", () => {
     expect(centerSliders(analysis())).toEqual([0, 0]);
     expect([...slidersToLatent(analysis(), centerSliders(analysis()))]).toEqual([0.5, -0.5, 0]);
   });
@@ -196,7 +196,7 @@ describe("latentToSliders", () => {
   const nearest = (of: ReturnType<typeof analysis>, ...latent: number[]) =>
     latentToSliders(of, Float32Array.from(latent));
 
-  it("undoes slidersToLatent, for every position", () => {
+  it("inverts slidersToLatent, for every position", () => {
     for (let first = -10; first <= 10; first++) {
       for (let second = -10; second <= 10; second++) {
         const latent = slidersToLatent(analysis(), [first, second]);
@@ -219,7 +219,7 @@ describe("latentToSliders", () => {
     expect(nearest(narrow, 1000, -1000, 0)).toEqual([2, -2]);
   });
 
-  it("finds the least squares where axes are askew", () => {
+  it("gives the least squares solution if axes are not perpendicular", () => {
     const components = floats("float64", [
       [1, 0, 0],
       [0.8, 0.6, 0],
@@ -231,12 +231,12 @@ describe("latentToSliders", () => {
       [-4, 9],
     ]) {
       const latent = slidersToLatent(askew, positions);
-      latent[2] = 5; // off their plane
+      latent[2] = 5; // away from their plane
       expect(latentToSliders(askew, latent)).toEqual(positions);
     }
   });
 
-  it("leaves a slider in the middle whose step, or whose axis, is nothing", () => {
+  it("leaves a slider in the middle if its step or its axis is zero", () => {
     const still = parseAnalysis(analysisDict({ step_size: floats("float32", [0, 0.25]) }));
     expect(nearest(still, 9, -1, -0.25)).toEqual([0, -4]);
     const zeros = floats("float32", [
@@ -271,7 +271,7 @@ describe("randomizeSliders", () => {
     }
   });
 
-  it("leaves a slider whose safe range holds no step in the middle", () => {
+  it("leaves a slider in the middle if its safe range holds no step", () => {
     const analysis = parseAnalysis(
       analysisDict({
         safe_min: floats("float32", [0.1, -1]),

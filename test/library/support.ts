@@ -25,7 +25,7 @@ export function entry(number: number, changes: Partial<ModelEntry> = {}): ModelE
   };
 }
 
-/** The index of these entries' texts, each `"id": {…}`, as Python writes the frame. */
+/** The text of an index in Python's layout. Each of `texts` is one entry: `"id": {…}`. */
 export function indexText(texts: string[]): string {
   const models = texts.length === 0 ? "{}" : `{\n    ${texts.join(",\n    ")}\n  }`;
   return `{\n  "version": 1,\n  "models": ${models}\n}`;

@@ -1,4 +1,4 @@
-/** Files in the kernel's caches are read on the caller's thread: the same values, and the event loop still turns. */
+/** Files in the kernel's caches are read on the caller's thread, and the event loop still turns. */
 import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -19,7 +19,7 @@ const models = folders.flatMap((folder) =>
 );
 const model = models[0] as string;
 
-/** How often the event loop turns while `work` is done. */
+/** Counts the turns of the event loop during `work`. */
 async function turnsDuring(work: () => Promise<void>): Promise<number> {
   let turns = 0;
   let done = false;

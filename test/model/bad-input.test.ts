@@ -1,4 +1,4 @@
-/** What a request may not be, on real models: refused with the option's name, before any work. */
+/** Bad requests to real models are refused before any work, with the name of the option. */
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -10,7 +10,7 @@ import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 
-/** Of three dimensions, with as many sliders */
+/** Three dimensions and three sliders */
 const TINY = fixture("models/tiny.sda");
 
 describe.skipIf(!engineBuilt)("refused", () => {
@@ -56,7 +56,7 @@ describe.skipIf(!engineBuilt)("refused", () => {
     const given = (options && { onProgress, ...options }) as GenerateOptions;
     for (const call of [
       () => model().generate(given),
-      () => model().stream(given), // at the call, not with the first piece
+      () => model().stream(given), // the call itself fails, not the first piece
       () => model().audioFormat(given),
     ]) {
       const error = await sdaError(call);
@@ -87,7 +87,7 @@ describe.skipIf(!engineBuilt)("refused", () => {
     }
   });
 
-  it("encoding by a decoder-only model, which generates", async () => {
+  it("encoding by a decoder-only model, which still generates", async () => {
     const model = await loadModel(fixture("models/tiny-decoder-only.sda"));
     const shape = model.spectrogram.melShape(model.spectrogram.config.sampleRate);
     const mel = new Tensor("float32", [1, 1, ...shape], new Float32Array(shape[0] * shape[1]));
@@ -108,7 +108,7 @@ describe.skipIf(!engineBuilt)("weights with NaN", () => {
     }
   }
 
-  it.each(names.map((name) => `decoder.${name}`))("in %s are told of", async (name) => {
+  it.each(names.map((name) => `decoder.${name}`))("in %s are reported", async (name) => {
     const path = join(temporaryFolder(), "poisoned.sda");
     const content = (await load(TINY)) as Map<string, unknown>;
     const tensor = (content.get("model_state_dict") as Map<string, Tensor>).get(name) as Tensor;

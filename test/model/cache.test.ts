@@ -27,7 +27,7 @@ import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 
 const TINY = fixture("models/tiny.sda");
-/** Another model, without an encoder and so of another size. */
+/** Another model: without an encoder, so its size differs. */
 const OTHER = fixture("models/tiny-decoder-only.sda");
 
 // Copies of a model of 12 MB: 2.5 GB for 200 of them.
@@ -36,9 +36,9 @@ const TASKS = 16;
 const USES = count({ quick: 1000, full: 10_000 });
 
 let engine: EngineAddon;
-/** Models in memory, whoever made them, and what their weights take. */
+/** All models in memory, and the bytes of their weights. */
 let live: Map<ModelHandle, number>;
-/** As `engine.open`, before anybody watched it. */
+/** `engine.open` without the spy. */
 let open: EngineAddon["open"];
 
 describe.skipIf(!engineBuilt)("ModelCache", () => {
@@ -58,14 +58,14 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       return dispose(...args);
     });
   });
-  // Every test disposes of its cache, so every test is one of leaks.
+  // Every test disposes of its cache, so no model may be left after any test.
   afterEach(() => {
     expect(live.size).toBe(0);
     vi.restoreAllMocks();
   });
 
   describe("one load", () => {
-    it("is for all who come while it runs, however they spell the path", async () => {
+    it("serves all uses that begin while it runs, however they spell the path", async () => {
       await using cache = new ModelCache({ device: "cpu" });
       const folder = temporaryFolder();
       const path = copy(folder);
@@ -85,14 +85,14 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(cache.size).toBe(1);
     });
 
-    it("is enough for all who come later", async () => {
+    it("serves all later uses", async () => {
       await using cache = new ModelCache();
       const first = await cache.use(TINY, itself);
       expect(await cache.use(TINY, itself)).toBe(first);
       expect(engine.open).toHaveBeenCalledTimes(1);
     });
 
-    it("is one a file: copies are files of their own", async () => {
+    it("is made for each file: a copy is another file", async () => {
       await using cache = new ModelCache();
       const folder = temporaryFolder();
       const paths = [copy(folder), copy(folder, "b.sda")];
@@ -101,7 +101,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(cache.size).toBe(2);
     });
 
-    it("is as the options say", async () => {
+    it("follows the options", async () => {
       const openAtOnce = vi.spyOn(engine, "openAtOnce");
       await using verifying = new ModelCache();
       await verifying.use(TINY, itself);
@@ -158,7 +158,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       });
     });
 
-    it("is exceeded by models in use alone, and kept again when they come free", async () => {
+    it("is exceeded only by models in use, and kept again when their uses end", async () => {
       const size = await weightsOf(TINY);
       await using cache = new ModelCache({ maxBytes: size });
       const uses = await Promise.all([
@@ -178,7 +178,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect([cache.size, cache.bytes]).toEqual([1, size]);
     });
 
-    it("of 0 keeps what is in use or waited for", async () => {
+    it("of 0 keeps models that are in use or awaited", async () => {
       await using cache = new ModelCache({ maxBytes: 0 });
       const first = deferred<void>();
       let firstIsDone = false;
@@ -196,7 +196,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect([cache.size, cache.bytes, live.size]).toEqual([0, 0, 0]);
     });
 
-    it("of Infinity keeps all", async () => {
+    it("of Infinity keeps all models", async () => {
       await using cache = new ModelCache({ maxBytes: Infinity });
       for (let i = 0; i < 5; i++) await cache.use(copy(), itself);
       expect(cache.size).toBe(5);
@@ -213,7 +213,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
     it.each([
       ["overwritten", inPlace],
       ["replaced", byAnother],
-    ])("%s, is loaded anew; who uses the old model keeps it", async (_, change) => {
+    ])("%s, is loaded again; running uses keep the old model", async (_, change) => {
       await using cache = new ModelCache();
       const path = copy();
       const old = await begin(cache, path);
@@ -229,7 +229,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(await cache.use(path, itself)).toBe(model);
     });
 
-    it("while its model is idle, has it dropped at the next use", async () => {
+    it("while its model is idle: the next use drops that model", async () => {
       await using cache = new ModelCache();
       const path = copy();
       const old = await cache.use(path, itself);
@@ -239,7 +239,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(cache.size).toBe(1);
     });
 
-    it("is noticed through a symbolic link, and when a link comes to lead elsewhere", async () => {
+    it("is noticed through a symbolic link, and when the link changes its target", async () => {
       await using cache = new ModelCache();
       const folder = temporaryFolder();
       const path = copy(folder);
@@ -253,7 +253,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect((await cache.use(link, itself)).model.hasEncoder).toBe(true);
     });
 
-    it("is noticed by the time of its status alone", async () => {
+    it("is noticed by its ctime alone", async () => {
       await using cache = new ModelCache();
       const path = copy();
       const old = await cache.use(path, itself);
@@ -270,7 +270,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(cache.size).toBe(1);
     });
 
-    it("before it is read, is not kept for the file that was there", async () => {
+    it("before it is read: the model is not kept for the old file", async () => {
       await using cache = new ModelCache();
       const path = copy();
       const loads = holdLoads();
@@ -285,7 +285,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(engine.open).toHaveBeenCalledTimes(2);
     });
 
-    it("when it was read but not yet loaded, is not kept for the file that is there", async () => {
+    it("after it is read, but not yet loaded: the model is not kept for the new file", async () => {
       await using cache = new ModelCache();
       const path = copy();
       vi.mocked(engine.open).mockImplementationOnce(async (...args) => {
@@ -299,7 +299,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(cache.size).toBe(1);
     });
 
-    it("while it is loaded, gives nobody the model of a file that his path never led to", async () => {
+    it("while it is loaded: no use gets the model of a file that its path never led to", async () => {
       await using cache = new ModelCache();
       const folder = temporaryFolder();
       const path = copy(folder);
@@ -320,7 +320,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
   });
 
   describe("a failed load", () => {
-    it("rejects all who wait, and the next use tries again", async () => {
+    it("rejects all waiting uses, and the next use tries again", async () => {
       await using cache = new ModelCache();
       const path = copy();
       const good = readFileSync(path);
@@ -346,7 +346,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(f).toHaveBeenCalledTimes(1);
     });
 
-    it("of what can't be read is told by its code", async () => {
+    it("has the code of the reason", async () => {
       await using cache = new ModelCache();
       const path = copy();
       const long = join(temporaryFolder(), "x".repeat(300));
@@ -364,7 +364,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
   });
 
   describe("a file that is deleted", () => {
-    it("is not found, and its idle model goes", async () => {
+    it("is not found, and its idle model is dropped", async () => {
       await using cache = new ModelCache();
       const folder = temporaryFolder();
       const path = copy(folder);
@@ -382,7 +382,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       }
     });
 
-    it("leaves its model to those who use it", async () => {
+    it("keeps its model for running uses", async () => {
       await using cache = new ModelCache();
       const path = copy();
       const use = await begin(cache, path);
@@ -412,13 +412,13 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
             throw failure;
           }),
       ],
-    ])("%s: that is what use rejects with, and the model comes free", async (_, f) => {
+    ])("%s: `use` rejects with the same error, and the model is free again", async (_, f) => {
       await using cache = new ModelCache({ maxBytes: 0 });
       await expect(cache.use(TINY, f)).rejects.toBe(failure);
       expect([cache.size, live.size]).toEqual([0, 0]);
     });
 
-    it("gives what use gives", async () => {
+    it("returns the result of `use`", async () => {
       await using cache = new ModelCache();
       const value = { any: "thing" };
       expect(await cache.use(TINY, async () => value)).toBe(value);
@@ -434,7 +434,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       });
     });
 
-    it("can't dispose of the model that others use", async () => {
+    it("can't dispose of a model that other uses have", async () => {
       await using cache = new ModelCache();
       const other = await begin(cache, TINY);
       await cache.use(TINY, async (model) => {
@@ -465,7 +465,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
   });
 
   describe("dispose", () => {
-    it("drops idle models at once and the others when their users are done", async () => {
+    it("drops idle models at once, and the others when their uses end", async () => {
       const cache = new ModelCache();
       const use = await begin(cache, TINY);
       const idle = await cache.use(OTHER, itself);
@@ -487,7 +487,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(engine.open).not.toHaveBeenCalled();
     });
 
-    it("refuses uses whose file is still looked up, and serves those who wait for a load", async () => {
+    it("refuses uses that still look up their file, and serves uses that wait for a load", async () => {
       const cache = new ModelCache();
       const loads = holdLoads();
       const waiting = cache.use(TINY, async (model) => isDisposed(model));
@@ -501,7 +501,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(live.size).toBe(0);
     });
 
-    it("can be repeated, and is waited for until all is free", async () => {
+    it("can be repeated, and resolves when all models are free", async () => {
       const cache = new ModelCache();
       const use = await begin(cache, TINY);
       await cache.use(OTHER, itself);
@@ -520,7 +520,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(engine.dispose).toHaveBeenCalledTimes(2);
     });
 
-    it("waits for work that outlives the function, and refuses what comes after it", async () => {
+    it("waits for work that outlives the function, and refuses later work", async () => {
       const cache = new ModelCache();
       let work: Promise<unknown> = Promise.resolve();
       const model = await cache.use(TINY, async (model) => {
@@ -534,7 +534,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       );
     });
 
-    it("of an empty cache, or at the end of a `using` block", async () => {
+    it("works on an empty cache, and at the end of a `using` block", async () => {
       await new ModelCache().disposeAsync();
       let cache: ModelCache;
       {
@@ -549,7 +549,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
   describe("a signal", () => {
     const reason = new Error("no longer wanted");
 
-    it("rejects who waits at once, and disturbs nobody else", async () => {
+    it("rejects a waiting use at once, and no other use", async () => {
       await using cache = new ModelCache();
       const loads = holdLoads();
       const controller = new AbortController();
@@ -558,14 +558,14 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       await loads.begun(1);
       await fileLookups();
       controller.abort(reason);
-      await expect(aborted).rejects.toBe(reason); // while the load can't go on
+      await expect(aborted).rejects.toBe(reason); // while the load is held
       loads.go();
       expect(isDisposed(await other)).toBe(false);
       expect(engine.open).toHaveBeenCalledTimes(1);
       expect(cache.size).toBe(1);
     });
 
-    it("stops a load when the last who waits is gone, and the next use begins another", async () => {
+    it("stops a load when no use waits for it, and the next use begins another load", async () => {
       await using cache = new ModelCache();
       const cancelled = watchCancelled();
       const loads = holdLoads();
@@ -587,7 +587,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(cache.size).toBe(1);
     });
 
-    it("leaves no model behind when the load can't be stopped any more", async () => {
+    it("leaves no model behind when it comes too late to stop the load", async () => {
       await using cache = new ModelCache();
       const controller = new AbortController();
       const { createModel } = engine;
@@ -597,12 +597,12 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
         return created;
       });
       await expect(cache.use(TINY, itself, { signal: controller.signal })).rejects.toBe(reason);
-      await cache.disposeAsync(); // waits for it
+      await cache.disposeAsync(); // waits for the load
       expect(engine.dispose).toHaveBeenCalledTimes(1);
       expect([cache.size, cache.bytes]).toEqual([0, 0]);
     });
 
-    it("that is aborted already, or while the file is looked up, loads nothing", async () => {
+    it("that is aborted before the load begins prevents the load", async () => {
       await using cache = new ModelCache();
       const early = cache.use(TINY, itself, { signal: AbortSignal.abort(reason) });
       await expect(early).rejects.toBe(reason);
@@ -614,7 +614,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(engine.open).not.toHaveBeenCalled();
     });
 
-    it("that serves many uses keeps nothing of them", async () => {
+    it("that serves many uses keeps no listener of them", async () => {
       await using cache = new ModelCache();
       const { signal } = new AbortController();
       for (let i = 0; i < 3; i++) await cache.use(TINY, itself, { signal });
@@ -622,7 +622,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       expect(getEventListeners(signal, "abort")).toEqual([]);
     });
 
-    it("is the function's own affair once it runs", async () => {
+    it("does not stop the function, once it runs", async () => {
       await using cache = new ModelCache();
       const controller = new AbortController();
       const f = async () => {
@@ -644,7 +644,7 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
       const MiB = 2 ** 20;
       const before = process.memoryUsage.rss();
       const { peakRss, largest } = await stress([corpusFile("models", "default.sda")], 256 * MiB);
-      // Of the thousands of loads, a few dozen that leak would show.
+      // A leak in a few dozen of the loads would exceed this.
       expect(peakRss - before).toBeLessThan((256 + 256) * MiB + TASKS * largest);
     });
   });
@@ -722,7 +722,7 @@ function copy(folder = temporaryFolder(), name = "a.sda", from = TINY): string {
   return path;
 }
 
-/** Loads begin, and read their file when `go` is called. */
+/** Lets loads begin, and holds them until `go` is called. */
 function holdLoads() {
   const gate = deferred<void>();
   const opening = vi.mocked(engine.open).mockImplementation(async (...args) => {
@@ -735,12 +735,12 @@ function holdLoads() {
   };
 }
 
-/** Time for what every use does before it waits for a load. */
+/** Leaves time for the file look-ups that precede the load. */
 async function fileLookups(): Promise<void> {
   for (let i = 0; i < 20; i++) await stat(TINY);
 }
 
-/** The tokens that get cancelled from now on. */
+/** Collects the tokens that are cancelled from now on. */
 function watchCancelled(): CancelToken[] {
   const cancelled: CancelToken[] = [];
   const { createCancelToken } = engine;
@@ -756,7 +756,7 @@ function watchCancelled(): CancelToken[] {
   return cancelled;
 }
 
-/** Random uses of copies of the sources, of some far more than of others; some fail and some are aborted. */
+/** Random uses of copies of the sources, some copies far more often. Some uses fail or are aborted. */
 async function stress(sources: string[], maxBytes: number) {
   const folder = temporaryFolder();
   const files = Array.from({ length: MODELS }, (_, i) => {
@@ -807,7 +807,7 @@ async function stress(sources: string[], maxBytes: number) {
   expect(served + failed + aborted).toBe(USES);
   expect(Math.min(served, failed, aborted)).toBeGreaterThan(0);
   expect(peak).toBeLessThanOrEqual(maxBytes + TASKS * largest);
-  await vi.waitFor(() => expect(live.size).toBe(cache.size)); // loads that were stopped may still be ending
+  await vi.waitFor(() => expect(live.size).toBe(cache.size)); // stopped loads may still be ending
   expect(cache.bytes).toBe(liveBytes());
   expect(cache.bytes).toBeLessThanOrEqual(maxBytes);
   expect(cache.bytes).toBeGreaterThan(maxBytes - largest);
@@ -822,7 +822,7 @@ function liveBytes(): number {
   return sum;
 }
 
-/** Numbers from 0 to below 1, the same in every run. */
+/** Random numbers from 0 to below 1, the same in every run. */
 function randomNumbers(): () => number {
   let state = 1;
   return () => {

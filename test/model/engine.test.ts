@@ -1,11 +1,11 @@
-/** The same request gives the same samples, bit for bit, whatever else the engine does and on however many threads. */
+/** Equal requests give equal samples, bit for bit, whatever the load and the number of threads. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { GenerateOptions } from "../../lib/index.js";
 import { generated, models, ofModel, withEngine } from "../support/engine.js";
 import { engineBuilt } from "../support/native.js";
 import { collect, expectSameBits, interleave, peakOf } from "../support/sound.js";
 
-/** Of every way to make sound, and of one to three chunks a channel. */
+/** Requests of every kind, with one to three chunks a channel. */
 const requests = (latentDim: number): GenerateOptions[] => [
   { durationS: 2.7, seed: 1 },
   { durationS: 1, seed: 2, joint: "equal-power", loudness: "none" },
@@ -57,7 +57,7 @@ describe.skipIf(!engineBuilt).each(models)("the same request to %s", (_, path) =
   const generate = (options: GenerateOptions) => generated(model(), options);
   const stream = (options: GenerateOptions) => collect(model().stream(options));
 
-  it("is sound, and another for another seed", async () => {
+  it("gives sound, and another sound for another seed", async () => {
     for (const { samples } of alone) expect(peakOf(samples)).toBeGreaterThan(0.001);
     const [{ options, samples }] = alone as [Sound];
     const other = await generate({ ...options, seed: 77 });
@@ -76,7 +76,7 @@ describe.skipIf(!engineBuilt).each(models)("the same request to %s", (_, path) =
 
   it.each([1, 8])("gives the same on %d threads", async (threads) => {
     await withEngine({ threads }, async () => {
-      await expectSame(alone.slice(0, 1), generate); // the threads have nothing but it
+      await expectSame(alone.slice(0, 1), generate); // one request alone
       await Promise.all([expectSame(alone, generate), expectSame(streamable(), stream)]);
     });
   });

@@ -11,7 +11,7 @@ import { expectSameSound, relativeDifference } from "../support/sound.js";
 
 const model = (name: string) => corpusFile("models", `${name}.sda`);
 
-/** file, the golden values that are its own, what the values may differ by for its weights' precision */
+/** [file, its golden values, tolerance for the precision of its weights] */
 const MODELS = [
   ["default", "default", 1e-4],
   ["small", "small", 1e-4],
@@ -32,7 +32,7 @@ function snakeCase(names: Record<string, string>, values: object): Record<string
   return Object.fromEntries(entries);
 }
 
-/** Tensors as nested lists, as the golden JSON has them. */
+/** Tensors as nested lists, as in the golden JSON. */
 function plain(value: unknown): unknown {
   if (!(value instanceof Tensor)) return value;
   const { data, shape } = value;
@@ -176,7 +176,7 @@ describe.skipIf(!available)("generate, as the Python program", () => {
     });
   });
 
-  it("sliders sound like the latent that they stand for", async () => {
+  it("sliders sound like their latent", async () => {
     const [, { positions, latent }] = golden("default").slider_latents;
     const common = { durationS: 1.5, seed: 9 };
     const bySliders = await loaded.generate({ ...common, sliders: positions });
@@ -235,7 +235,7 @@ describe.skipIf(!available)("dispose", () => {
     }
   });
 
-  it("leaves tensors that were given out alone", async () => {
+  it("keeps tensors that were returned before", async () => {
     const loaded = await loadModel(model("small"), { device: "cpu", verify: false });
     const weight = loaded.model.stateDict().get("decoder.fc.weight") as Tensor;
     const before = Float32Array.from(weight.data as Float32Array);

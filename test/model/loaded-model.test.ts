@@ -10,7 +10,7 @@ import { Tensor } from "../../lib/values/values.js";
 import { modelDict } from "../support/content.js";
 import { sdaError } from "../support/errors.js";
 
-/** An engine that answers at once, except for decode, which waits for `release`. It notes what it is asked. */
+/** An engine that logs its calls and answers at once; only decode waits for `release`. */
 class FakeEngine {
   readonly calls: unknown[][] = [];
   release: () => void = () => {};

@@ -1,4 +1,4 @@
-/** Many requests at once: their limit, their turns, and how they are stopped. */
+/** Many requests at once: their limit, their order, and how they are stopped. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -28,13 +28,13 @@ const SHORT: GenerateOptions = { durationS: 1, seed: 2 };
 
 const STOP_STEP_MS = count({ quick: 20, full: 5 });
 
-/** Starts a request and resolves when its first chunk is done, and many are left. */
+/** Starts a request. `first` resolves after the first of many chunks. */
 function begun(model: LoadedModel, options: GenerateOptions) {
   let result: Promise<unknown> = Promise.resolve();
   const first = new Promise<void>((done) => {
     result = model.generate({ ...options, onProgress: () => done() });
   });
-  result.catch(() => {}); // looked at later
+  result.catch(() => {}); // awaited later
   return { first, result };
 }
 
@@ -54,7 +54,7 @@ describe.skipIf(!engineBuilt)("the engine", () => {
     await expect(collect(tiny().stream({ ...LONG, onProgress }))).rejects.toBe(failure);
   });
 
-  it("says what is in force, and changes only what it is told to", () => {
+  it("returns its settings, and changes only those that are given", () => {
     const before = configureEngine();
     try {
       expect(configureEngine({ threads: 3 })).toEqual({ ...before, threads: 3 });
@@ -73,7 +73,7 @@ describe.skipIf(!engineBuilt)("the engine", () => {
     ["maxRequests", { maxRequests: 100_001 }],
     ["maxRequests", { threads: 7, maxRequests: Number.NaN }],
     ["options", null],
-  ])("needs good %s (%o), and else changes nothing", async (option, options) => {
+  ])("refuses bad %s (%o), and changes nothing", async (option, options) => {
     const before = configureEngine();
     const error = await sdaError(() => configureEngine(options as never));
     expect(error.code).toBe("ERR_SDA_ARGUMENT");
@@ -81,8 +81,8 @@ describe.skipIf(!engineBuilt)("the engine", () => {
     expect(configureEngine()).toEqual(before);
   });
 
-  it("refuses one request more than it may have, and goes on with the others", async () => {
-    // A model of its own: what was refused must not hold it.
+  it("refuses a request above its limit, and goes on with the others", async () => {
+    // A model of its own shows whether a refused request still holds it.
     const model = await loadModel(fixture("models/tiny.sda"), { device: "cpu" });
     await withEngine({ maxRequests: 2 }, async () => {
       const options = { durationS: 20, seed: 3 };
@@ -150,13 +150,13 @@ describe.skipIf(!engineBuilt)("the engine", () => {
 
 describe.skipIf(!engineBuilt)("a signal", () => {
   const model = ofModel(bundledModel);
-  /** What all of a long request takes, in CPU time. */
+  /** The CPU time of a whole long request */
   let whole: number;
   beforeAll(async () => {
     await model().generate(SHORT);
     whole = await cpuOf(() => model().generate(LONG));
   });
-  // Every test is one of work that goes on though nobody wants it.
+  // After each test, no unwanted work may go on.
   afterEach(async () => {
     expect(await cpuUntilIdle()).toBeLessThan(whole / 4);
   });
@@ -189,36 +189,39 @@ describe.skipIf(!engineBuilt)("a signal", () => {
     });
   });
 
-  // Requests that wait are decoded together, whoever's turn it is: a stop must reach neither of the others' sounds.
-  it.each([1, 2])("leaves alone those that were decoded together, %d threads", async (threads) => {
-    const seeds = Array.from({ length: 12 }, (_, seed) => seed);
-    const latent = new Float32Array(model().model.latentDim).fill(0.25);
-    const optionsOf = (seed: number): GenerateOptions => ({
-      durationS: 1,
-      seed,
-      ...(seed % 4 === 3 && { latent }),
-      ...(seed % 6 === 5 && { spatial: { mode: "dual_seed" } }),
-    });
-    const expected: Float32Array[] = [];
-    for (const seed of seeds) expected.push(await generated(model(), optionsOf(seed)));
-    await withEngine({ threads }, async () => {
-      for (let stopAfterMs = 0; stopAfterMs < 40; stopAfterMs += STOP_STEP_MS) {
-        const stopping = seeds.map(() => new AbortController());
-        const stopped = stopping.map(({ signal }, seed) => {
-          const result = model().generate({ ...optionsOf(seed), signal });
-          return result.catch((error) => expect(error).toBe(reason));
-        });
-        const kept = seeds.map((seed) => generated(model(), optionsOf(seed)));
-        await sleep(stopAfterMs);
-        for (const controller of stopping) controller.abort(reason);
-        for (const [seed, sound] of kept.entries())
-          expectSameBits(await sound, expected[seed] as Float32Array, `seed ${seed}`);
-        await Promise.all(stopped);
-      }
-    });
-  });
+  // Waiting requests are decoded together. A stopped request must not change the others' sounds.
+  it.each([1, 2])(
+    "does not affect requests that were decoded together, %d threads",
+    async (threads) => {
+      const seeds = Array.from({ length: 12 }, (_, seed) => seed);
+      const latent = new Float32Array(model().model.latentDim).fill(0.25);
+      const optionsOf = (seed: number): GenerateOptions => ({
+        durationS: 1,
+        seed,
+        ...(seed % 4 === 3 && { latent }),
+        ...(seed % 6 === 5 && { spatial: { mode: "dual_seed" } }),
+      });
+      const expected: Float32Array[] = [];
+      for (const seed of seeds) expected.push(await generated(model(), optionsOf(seed)));
+      await withEngine({ threads }, async () => {
+        for (let stopAfterMs = 0; stopAfterMs < 40; stopAfterMs += STOP_STEP_MS) {
+          const stopping = seeds.map(() => new AbortController());
+          const stopped = stopping.map(({ signal }, seed) => {
+            const result = model().generate({ ...optionsOf(seed), signal });
+            return result.catch((error) => expect(error).toBe(reason));
+          });
+          const kept = seeds.map((seed) => generated(model(), optionsOf(seed)));
+          await sleep(stopAfterMs);
+          for (const controller of stopping) controller.abort(reason);
+          for (const [seed, sound] of kept.entries())
+            expectSameBits(await sound, expected[seed] as Float32Array, `seed ${seed}`);
+          await Promise.all(stopped);
+        }
+      });
+    },
+  );
 
-  it("stops all requests that it was given to, and no other", async () => {
+  it("stops all its requests, and no other", async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const stopped = Array.from({ length: 8 }, (_, seed) =>
@@ -252,7 +255,7 @@ describe.skipIf(!engineBuilt)("a signal", () => {
     expect((await stream.next()).done).toBe(true);
   });
 
-  it("that is aborted before starts nothing", async () => {
+  it("that is already aborted starts no work", async () => {
     const progress: number[] = [];
     const signal = AbortSignal.abort(reason);
     const options = { ...LONG, signal, onProgress: (n: number) => progress.push(n) };
@@ -262,7 +265,7 @@ describe.skipIf(!engineBuilt)("a signal", () => {
     expect(progress).toEqual([]);
   });
 
-  it("that is aborted later, or never, does no harm", async () => {
+  it("that is aborted later, or never, has no effect", async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const { audio } = await model().generate({ ...SHORT, signal });

@@ -24,7 +24,7 @@ const result: GenerationResult = {
     ratingReason: "Fair quality",
   },
 };
-// biome-ignore lint/suspicious/noExplicitAny: only these fields are looked at
+// biome-ignore lint/suspicious/noExplicitAny: the tests read only some fields
 const model = { metadata: { modelId: "id-1", name: "Kitchen" } } as any;
 
 describe("the sidecar", () => {

@@ -1,4 +1,4 @@
-/** Sound that is read while it is made. That its samples are those of `generate`: engine.test.ts. */
+/** Streams: sound that is read while it is made. engine.test.ts compares it with `generate`. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import {
   wavBytes,
   wavStream,
 } from "../../lib/index.js";
+import { gather } from "../support/bytes.js";
 import {
   bundledModel,
   cpuOf,
@@ -27,18 +28,12 @@ const TINY = fixture("models/tiny.sda");
 const CHUNKS = 60;
 const LONG: GenerateOptions = { durationS: CHUNKS, seed: 1 };
 
-/** The stream of a long sound, and how many of its chunks are done by now. */
+/** The stream of a long sound. `done` returns how many of its chunks are finished. */
 function watched(model: LoadedModel, options: GenerateOptions = {}) {
   const progress: [number, number][] = [];
   const onProgress = (done: number, total: number) => progress.push([done, total]);
   const stream = model.stream({ ...LONG, ...options, onProgress });
   return { stream, progress, done: () => progress.at(-1)?.[0] ?? 0 };
-}
-
-async function bytesOf(parts: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const all: Uint8Array[] = [];
-  for await (const part of parts) all.push(part);
-  return Buffer.concat(all);
 }
 
 describe.skipIf(!engineBuilt)("a stream", () => {
@@ -72,23 +67,23 @@ describe.skipIf(!engineBuilt)("a stream", () => {
         yield* model().stream(options);
       }
       const whole = async (pieces: AsyncIterable<Float32Array>) =>
-        bytesOf(wavStream(pieces, format));
+        gather(wavStream(pieces, format));
       const expected = await whole(samples());
       expect(expected.length).toBe(wavBytes(format));
       expect((await whole(model().stream(options))).equals(expected)).toBe(true);
-      // What has been taken as samples goes on as samples.
+      // A stream that was read as samples continues as samples.
       const begun = model().stream(options);
       const first = await begun.next();
       expect(first.value).toBeInstanceOf(Float32Array);
       const rest = wavStream(begun, { ...format, frames: undefined });
-      const restBytes = (await bytesOf(rest)).subarray(bitDepth === 32 ? 58 : 44);
+      const restBytes = (await gather(rest)).subarray(bitDepth === 32 ? 58 : 44);
       const data = expected.subarray(expected.length - restBytes.length);
       expect(restBytes.length).toBeGreaterThan(0);
       expect(restBytes.equals(data)).toBe(true);
     },
   );
 
-  it("as bytes it is left, aborted and exhausted as it is as samples", async () => {
+  it("behaves the same as bytes when it is left, aborted or exhausted", async () => {
     const stopped = new AbortController();
     const pieces = model().stream({ ...LONG, signal: stopped.signal });
     const bytes = wavStream(pieces, model().audioFormat(LONG));
@@ -112,7 +107,7 @@ describe.skipIf(!engineBuilt)("a stream", () => {
     expect(pieces).toHaveLength(0);
   });
 
-  it("begins with the first piece that is asked for", async () => {
+  it("starts its work with the first request for a piece", async () => {
     const { stream, done } = watched(model());
     await cpuUntilIdle();
     expect(done()).toBe(0);
@@ -121,9 +116,9 @@ describe.skipIf(!engineBuilt)("a stream", () => {
     expect(done()).toBe(0);
   });
 
-  // Progress may be reported while the piece is on its way, so the best of some attempts counts: if more chunks
-  // had to be done, they would have to be each time.
-  it("gives the first piece of 60 when at most 2 are done", async () => {
+  // More progress may be reported before the piece arrives, so the best of several attempts counts.
+  // If a piece needed more chunks, each attempt would show it.
+  it("gives the first of 60 pieces when at most 2 chunks are done", async () => {
     await withEngine({ threads: 1 }, async () => {
       let fewest = CHUNKS;
       for (let attempt = 0; attempt < 5 && fewest > 2; attempt++) {
@@ -207,7 +202,7 @@ describe.skipIf(!engineBuilt)("the work of a stream ends", () => {
       await (async () => {
         await model().stream(LONG).next();
       })();
-      // The engine has room for another request only when that one has gone.
+      // The engine has room for another request only after the lost one is gone.
       for (;;) {
         collectGarbage();
         await new Promise((resolve) => setTimeout(resolve, 10));
@@ -223,7 +218,7 @@ describe.skipIf(!engineBuilt)("the work of a stream ends", () => {
 });
 
 describe.skipIf(!engineBuilt)("a model that is disposed of", () => {
-  it("stays until its streams have ended, which give all of their sound", async () => {
+  it("stays until its streams have given all their sound", async () => {
     const model = await loadModel(TINY, { device: "cpu" });
     const options = { durationS: 20, seed: 3 };
     const expected = await generated(model, { ...options, loudness: "running" });
@@ -241,7 +236,7 @@ describe.skipIf(!engineBuilt)("a model that is disposed of", () => {
     await disposing;
   });
 
-  it("goes when its streams are left", async () => {
+  it("is freed when its streams are left", async () => {
     const model = await loadModel(TINY, { device: "cpu" });
     const stream = model.stream(LONG);
     await stream.next();
@@ -250,7 +245,7 @@ describe.skipIf(!engineBuilt)("a model that is disposed of", () => {
     await disposing;
   });
 
-  it("begins no stream", async () => {
+  it("starts no stream", async () => {
     const model = await loadModel(TINY, { device: "cpu" });
     const stream = model.stream(LONG);
     model.dispose();

@@ -18,7 +18,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Only the names count: nothing is opened in a search. */
+/** Empty files will do: a search opens no library. */
 function makeLibtorch(path: string, version: string): string {
   const [before, after] = process.platform === "win32" ? ["", ".dll"] : ["lib", ".so"];
   mkdirSync(join(path, "lib"), { recursive: true });
@@ -32,7 +32,7 @@ function makeLibtorch(path: string, version: string): string {
   return path;
 }
 
-test("nothing anywhere: the error lists every place and ends with a command", () => {
+test("no LibTorch: the error lists every place and ends with a command", () => {
   expect(() => findLibtorch()).toThrow(
     expect.objectContaining({
       code: "ERR_SDA_LIBTORCH",
@@ -65,7 +65,7 @@ test("the order: SDA_LIBTORCH, the build's own, the cache, Python", () => {
   expect(searchLibtorch({ builtFrom: path }).found).toMatchObject({ source: "SDA_LIBTORCH" });
 });
 
-test("a LibTorch that was named and won't do is told, not replaced by another", () => {
+test("an unsuitable SDA_LIBTORCH is reported, and no other LibTorch replaces it", () => {
   makeLibtorch(cachedLibtorch("2.13.0"), "2.13.0");
   vi.stubEnv("SDA_LIBTORCH", join(folder, "nothing"));
   const { found, tried } = searchLibtorch();
@@ -73,13 +73,10 @@ test("a LibTorch that was named and won't do is told, not replaced by another", 
   expect(tried).toMatchObject([{ source: "SDA_LIBTORCH" }]);
 });
 
-test.each(["2.10.3", "2.15.0", "3.0.0"])(
-  "%s is outside of what the sources compile with",
-  (version) => {
-    vi.stubEnv("SDA_LIBTORCH", makeLibtorch(join(folder, "named"), version));
-    expect(searchLibtorch().tried[0]?.problem).toContain(version);
-  },
-);
+test.each(["2.10.3", "2.15.0", "3.0.0"])("%s is outside of the supported versions", (version) => {
+  vi.stubEnv("SDA_LIBTORCH", makeLibtorch(join(folder, "named"), version));
+  expect(searchLibtorch().tried[0]?.problem).toContain(version);
+});
 
 test("the engine takes only the minor version it was built with", () => {
   makeLibtorch(cachedLibtorch("2.13.0"), "2.13.0");

@@ -26,12 +26,12 @@ test("an addon that is missing is an error with the command that builds it", () 
   );
 });
 
-test("so is a file that is no addon", () => {
+test("a file that is no addon is the same error", () => {
   vi.stubEnv("SDA_CHECKPOINT_ADDON", join(import.meta.dirname, "load.test.ts"));
   expect(() => load.checkpointAddon()).toThrow(expect.objectContaining({ code: "ERR_SDA_NATIVE" }));
 });
 
-test("the reader loads where LibTorch is not, and the engine says so", async () => {
+test("without LibTorch the reader loads, and the engine names LibTorch in its error", async () => {
   vi.stubEnv("SDA_LIBTORCH", "/nowhere");
   expect(load.checkpointAddon()).toBe(load.checkpointAddon());
   expect(() => load.engineAddon()).toThrow(expect.objectContaining({ code: "ERR_SDA_LIBTORCH" }));

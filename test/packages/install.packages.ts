@@ -1,4 +1,4 @@
-// The published packages, as a user has them: from a registry, without install scripts, where nothing can be built.
+// The published packages as a user gets them: from a registry, without install scripts or compiler.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
@@ -17,7 +17,7 @@ const missing = noMachine() ?? (packed.length === 3 ? undefined : "needs `npm ru
 const MODEL = "/models/synthetic-plucks.sda";
 const BIN = "node_modules/.bin/sda";
 
-/** Asks the server whose address is in the file `served`. */
+/** Sends a request to the server whose address is in the file `served`. */
 const ASK = `
   import { readFileSync } from "node:fs";
   const { url } = JSON.parse(readFileSync("served", "utf8"));
@@ -41,7 +41,7 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
     dependencies = mkdtempSync(join(tmpdir(), "sda-packages-"));
     const list = ["ls", "--omit=dev", "--all", "--parseable"];
     const { stdout } = spawnSync("npm", list, { cwd: packageRoot, encoding: "utf8" });
-    // The packages of the checkout itself are packed already.
+    // The packages of this checkout are packed already.
     const isOther = (folder: string) => realpathSync(folder).includes("node_modules");
     const folders = stdout.trim().split("\n").slice(1).filter(isOther);
     const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", dependencies];
@@ -58,7 +58,7 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
     if (dependencies) rmSync(dependencies, { recursive: true });
   });
 
-  /** An empty folder with the packages in it, and commands there. */
+  /** A folder with the packages installed, and a function that runs commands in it. */
   async function install(node: string, how: string) {
     const folder = `/app-${Math.random().toString(36).slice(2)}`;
     const env = { npm_config_registry: registry.url, npm_config_update_notifier: "false" };
@@ -107,7 +107,7 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
       await must(run(`${BIN} inspect ${MODEL} --json`));
       const sound = await run(`${BIN} generate ${MODEL} -d 1 -o out`);
       expect(sound.status).toBe(1);
-      expect(sound.stderr).toContain(`To get it: npm install ${LIBTORCH_PACKAGE}@2.13\n`);
+      expect(sound.stderr).toContain(`To install it: npm install ${LIBTORCH_PACKAGE}@2.13\n`);
       expect(
         await must(
           run(
@@ -115,7 +115,7 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
           ),
         ),
       ).toBe("ERR_SDA_LIBTORCH\n");
-      // What it says helps.
+      // The advice of the error works.
       await must(run(`${add} ${LIBTORCH_PACKAGE}@2.13`));
       await must(run(`${BIN} generate ${MODEL} -d 1 -o out`));
     },

@@ -1,6 +1,6 @@
 /**
- * A machine without compiler, Python and the checkout: Debian bookworm's minimal base in a folder, entered by chroot.
- * The base and the downloads are kept in the user's cache, or in SDA_TEST_MACHINE.
+ * A machine without compiler, Python and checkout: the minimal base of Debian bookworm in a folder,
+ * entered by chroot. The base and the downloads are kept in the user's cache or SDA_TEST_MACHINE.
  */
 import { execFile, spawnSync } from "node:child_process";
 import {
@@ -15,16 +15,16 @@ import {
 import { join } from "node:path";
 import { cacheFolder } from "../../lib/native/libtorch.js";
 
-/** The oldest that is supported, and the newest of the others that are maintained. */
+/** The oldest supported Node, and the newest of each other maintained line. */
 export const NODES = ["20.19.0", "22", "24"] as const;
-/** The last of each that run on Node 20. */
+/** The last version of each package manager that runs on Node 20. */
 const MANAGERS = ["npm@10", "pnpm@10"] as const;
 
 const KEPT = process.env["SDA_TEST_MACHINE"] || join(cacheFolder(), "test-machine");
 const COMMAND_TIMEOUT_MS = 240_000;
 const DEBIAN = "http://deb.debian.org/debian";
 
-/** Why there can be no such machine here; undefined when there can. */
+/** Why no such machine can be made here, or undefined if it can. */
 export function noMachine(): string | undefined {
   if (process.platform !== "linux" || process.arch !== "x64") return "needs linux-x64";
   if (process.getuid?.() !== 0) return "needs root, for chroot";
@@ -33,7 +33,7 @@ export function noMachine(): string | undefined {
 }
 
 export interface Ended {
-  /** -1: by a signal. */
+  /** -1 if a signal ended the command. */
   status: number;
   stdout: string;
   stderr: string;
@@ -42,7 +42,7 @@ export interface Ended {
 export class Machine {
   readonly root: string;
 
-  /** Takes minutes the first time. */
+  /** Takes minutes the first time */
   constructor() {
     mkdirSync(KEPT, { recursive: true });
     const base = keep("bookworm", (folder) =>
@@ -54,7 +54,10 @@ export class Machine {
     for (const manager of MANAGERS) this.unpack(manager, `opt/${manager.split("@")[0]}`);
   }
 
-  /** A shell command there, with nothing of this process's environment. Doesn't block: the registry is in this process. */
+  /**
+   * Runs a shell command in the machine, without this process's environment. It must not block,
+   * because this process serves the registry.
+   */
   sh(
     command: string,
     { node = "20.19.0", env = {} }: { node?: string; env?: Record<string, string> } = {},
@@ -67,7 +70,7 @@ export class Machine {
       pnpm: "node /opt/pnpm/bin/pnpm.cjs",
       ...env,
     };
-    // /proc is mounted for this command only: it goes with the namespace.
+    // /proc is mounted for this command only: it disappears with the namespace.
     const enter = `mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -ec "$1"`;
     const args = ["--mount", "/bin/sh", "-c", enter, this.root, command];
     return new Promise((ended) => {
@@ -103,7 +106,7 @@ export class Machine {
   }
 }
 
-/** What `make` made into a folder, once and whole. */
+/** A folder that `make` fills. It is made once, and only kept when complete. */
 function keep(name: string, make: (folder: string) => void): string {
   const folder = join(KEPT, name);
   if (existsSync(folder)) return folder;

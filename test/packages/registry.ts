@@ -1,4 +1,4 @@
-/** A registry of npm for a test: tarballs by name and version, as `npm install NAME` and pnpm ask for them. */
+/** An npm registry for tests. It serves tarballs by name and version to npm and pnpm. */
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -11,7 +11,7 @@ interface Held {
   tarball: Buffer;
 }
 
-/** Serves on this machine only; `url` ends with a slash. */
+/** Listens on this machine only. `url` ends with a slash. */
 export async function serveRegistry(
   tarballs: string[],
 ): Promise<{ url: string; requested: string[]; close(): void }> {

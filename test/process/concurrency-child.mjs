@@ -1,6 +1,7 @@
-// node concurrency-child.mjs COMPILED-LIB FOLDER FIXTURES NAME COUNT: adds COUNT models, and deletes every second one, editing
-// the others and the one that all share; with
-// COUNT 0, reads the library all the time, until its input ends. Prints the ids that must be there afterwards.
+// node concurrency-child.mjs COMPILED-LIB FOLDER FIXTURES NAME COUNT
+// Adds COUNT models. Deletes every second one; edits the others and the model that all processes
+// share. With COUNT 0 it only reads the library, until its input ends. Prints the ids that must be
+// in the library afterwards.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -18,7 +19,7 @@ async function write() {
   for (let i = 0; i < count; i++) {
     const modelId = `${name}-${i}`;
     const checkpoint = join(fixtures, "checkpoints/tiny.pt");
-    // All processes want the same file names.
+    // All processes ask for the same file names.
     await saveModelFromCheckpoint(checkpoint, { modelId, name: `model ${i % 5}` }, folder);
     if (i % 2 === 0) {
       kept.push(modelId);
@@ -29,7 +30,7 @@ async function write() {
   return kept;
 }
 
-/** Each of the first four processes has a field of the shared model to itself. */
+/** Each of the first four processes edits another field of the shared model. */
 const fields = [
   (text) => ({ name: text }),
   (text) => ({ description: text }),
@@ -49,7 +50,7 @@ async function read() {
   for (; !ended; reads++) {
     const changed = await library.refresh();
     for (const { modelId } of changed ? library.listAll() : []) library.get(modelId).name.length;
-    // As any other program reads it: whole at every moment. Python's NaN is no JSON.
+    // The index is whole whenever another program reads it. Python writes NaN, which is not JSON.
     JSON.parse(readFileSync(join(folder, "model_library.json"), "utf8").replaceAll(" NaN", " 0"));
     await new Promise((done) => setTimeout(done, 2));
   }

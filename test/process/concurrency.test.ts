@@ -1,4 +1,4 @@
-/** Many processes that change one library at once: every change that was acknowledged is there, and none is torn. */
+/** Many processes change one library at once: each acknowledged change is there, and complete. */
 import { spawn } from "node:child_process";
 import { copyFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -60,7 +60,7 @@ test(`${WRITERS} processes save, edit and delete, one reads`, { timeout: 180_000
     const expected = `of ${entry.modelId}`;
     expect([modelId, description, entry.description]).toEqual([entry.modelId, expected, expected]);
   }
-  // Of the model that four of them edited, a field each: none was overwritten by another's update of another.
+  // Four processes edited one field each of the shared model. No edit was overwritten.
   const [shared] = library.listAll().filter((e) => e.filePath === "first.sda");
   const last = (writer: number) => `writer${writer}-${MODELS - 2}`;
   const edits = { name: last(0), description: last(1), tags: [last(2)] };

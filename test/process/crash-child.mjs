@@ -1,12 +1,13 @@
-// Plain JavaScript on the compiled library, because hundreds of these are started and killed.
+// Plain JavaScript on the compiled library, because hundreds of these processes are killed.
 //   node crash-child.mjs COMPILED-LIB FOLDER FIXTURES SEED [OPERATION...]
-// Changes the folder's library until it is killed, or does the operations named and ends. Says on stdout what it is about
-// to do and, once that has been acknowledged, what it has done; a write to a pipe survives its writer.
+// Changes the folder's library until it is killed; or does the named operations and ends. Prints
+// each change before it begins and again after it was acknowledged. What is written to a pipe
+// survives the writer.
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 
 const [compiled, folder, fixtures, seed, ...operations] = process.argv.slice(2);
-// Not index.js, which would take longer than most of these processes live.
+// Importing index.js would take longer than most of these processes live.
 const { ModelLibrary } = await import(`${compiled}/library/model-library.js`);
 const { deleteModel } = await import(`${compiled}/library/writes/delete.js`);
 const { saveModelFromCheckpoint } = await import(`${compiled}/library/writes/convert.js`);
@@ -31,7 +32,7 @@ function entry(modelId) {
   return { ...library.listAll()[0], modelId, name: modelId, filePath: "keep.sda" };
 }
 
-/** What `saveModel` takes, of a small model. */
+/** Arguments of `saveModel` for a small model. */
 async function smallModel() {
   const content = await load(join(fixtures, "models/tiny.sda"));
   const config = content.get("spectrogram_config");
@@ -75,7 +76,7 @@ const does = {
     await library.remove(id);
     say("removed", id);
   },
-  /** Texts of many lengths, so that the file's size changes too. */
+  /** Texts of different lengths also change the file's size. */
   async update() {
     const id = pick(known("model"));
     if (id === undefined) return;
@@ -101,7 +102,7 @@ const does = {
   },
 };
 
-// Before the time is taken that a process may live.
+// "ready" starts the clock of the kill, so the preparation comes before it.
 const small = await smallModel();
 say("ready");
 try {
@@ -110,7 +111,7 @@ try {
   const grow = ["save", "convert", "add", "update", "relabel"];
   const shrink = ["delete", "remove"];
   while (operations.length === 0) {
-    // More goes than comes once there is enough.
+    // From 8 entries on, deletions outnumber additions.
     const order = library.count() < 8 ? grow : [...grow, ...shrink, ...shrink];
     await does[order[random(order.length)]]();
     await library.refresh();

@@ -1,6 +1,6 @@
 /**
- * A library is right after any end of a process that changes it: killed at random moments and at each system call in
- * turn, or with a disk that is full or failing at each of them.
+ * A library stays correct however a process ends that changes it: killed at random moments, killed
+ * at any system call, or with a disk that is full or fails at any system call.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
@@ -26,10 +26,11 @@ import {
 import { parsePythonJson } from "../../lib/library/index/python-json.js";
 import { compiled } from "../support/compiled.js";
 import { count } from "../support/effort.js";
+import { needs } from "../support/needs.js";
 
-const RANDOM_KILLS = count({ quick: 20, full: 300 }, "SDA_RANDOM_KILLS");
+const RANDOM_KILLS = count({ quick: 40, full: 300 }, "SDA_RANDOM_KILLS");
 const KILLS_IN_ALL = count({ quick: 50, full: 500 });
-/** Of the calls that an operation makes, how many to try a fault at */
+/** At how many of the calls of an operation to try a fault */
 const CALLS = count({ quick: 2, full: Number.POSITIVE_INFINITY });
 const LANES = 4;
 const LONGEST_LIFE_MS = 60;
@@ -57,14 +58,14 @@ afterAll(() => {
 
 type Fate = "adding" | "added" | "removing" | "removed";
 
-/** Stands for the name or label that a model had at first. */
+/** Stands for the name or label that a model had before any edit. */
 const UNEDITED = "";
 
-/** A folder, and what is known about the fate of each of its entries. */
+/** A models folder, and what is known about each of its entries. */
 class Subject {
   folder = mkdtempSync(join(place, "library-"));
   fates = new Map<string, Fate>();
-  /** What may be the names and first labels of models that were edited, the surest first */
+  /** Possible names and first labels of edited models by id; the acknowledged one comes first */
   names = new Map<string, string[]>();
   labels = new Map<string, string[]>();
   failure = "";
@@ -98,7 +99,7 @@ class Subject {
       String(seed),
       ...operations,
     ];
-    // One thread of Node's, so that system calls come in the same order every time.
+    // With one thread in Node's pool, system calls have the same order in each run.
     const layered = {
       LD_PRELOAD: layer,
       SDA_FAULT_FOLDER: this.folder,
@@ -111,7 +112,7 @@ class Subject {
     });
   }
 
-  /** Follows what the child says, to its end. @returns whether it got to its own end */
+  /** Reads what the child prints until it ends. @returns whether it completed its operations */
   async follow(started: ChildProcess, onReady?: () => void): Promise<boolean> {
     let output = "";
     started.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -135,7 +136,7 @@ class Subject {
     texts.set(id, word.endsWith("ed") ? [text] : [...(texts.get(id) ?? [UNEDITED]), text]);
   }
 
-  /** `rejected`: the process ended by itself, with what its change threw. */
+  /** `rejected`: the change threw an error, and the process then ended by itself. */
   async check({ rejected = false, mayLeaveFile = false } = {}): Promise<void> {
     expect(this.#isWhole("model_library.json") || this.#isWhole("model_library.json.bak")).toBe(
       true,
@@ -145,7 +146,7 @@ class Subject {
     if (rejected) this.#checkRejected(library, mayLeaveFile);
     expect((await library.repairIndex()).unreadable).toEqual([]);
     this.#checkFates(library);
-    // Nothing is left that belongs to nobody, and every file is a whole model with an entry.
+    // Every file is a complete model with an entry; nothing else is left.
     const files = new Set(library.listAll().map((e) => e.filePath));
     const names = readdirSync(this.folder).filter(
       (name) => !/^\.?model_library\.(json|lock)/.test(name),
@@ -155,10 +156,10 @@ class Subject {
     for (const name of names) {
       const path = join(this.folder, name);
       await readMetadata(path);
-      expect(await verifyFile(path), name).toMatchObject({ ok: true }); // each weight as it was written
+      expect(await verifyFile(path), name).toMatchObject({ ok: true }); // no weight is damaged
     }
     expect(warnings).toEqual([]);
-    // What was settled now stays so.
+    // A later check must find the same.
     for (const id of this.fates.keys()) this.fates.set(id, library.get(id) ? "added" : "removed");
   }
 
@@ -171,7 +172,7 @@ class Subject {
     }
   }
 
-  /** File and entry agree, on the texts before the change or on those after it, and on no others. */
+  /** File and entry agree: both have the texts from before the change, or both those after it. */
   async #checkEdited(entry: ModelEntry, rejected: boolean): Promise<void> {
     const { modelId, filePath, name, description, tags } = entry;
     if (!this.names.has(modelId) && !this.labels.has(modelId)) return;
@@ -192,7 +193,7 @@ class Subject {
     if (this.names.get(modelId)?.[0] === name) expect(tags).toEqual([name]);
   }
 
-  /** A change that was rejected has not been made, neither in the index nor among the files. */
+  /** A rejected change was made neither in the index nor among the files. */
   #checkRejected(library: ModelLibrary, mayLeaveFile: boolean): void {
     for (const [id, fate] of this.fates) {
       if (fate === "adding") expect(library.get(id), id).toBeNull();
@@ -218,7 +219,7 @@ test(`${RANDOM_KILLS} kills at random moments`, { timeout: 180_000 }, async () =
     const subject = await Subject.create();
     while (started < RANDOM_KILLS) {
       const victim = subject.start(++started);
-      // In the reading of stdout, so no kill comes before the first change has begun.
+      // The child has printed something, so the first change has begun.
       await subject.follow(victim, () => {
         setTimeout(() => victim.kill("SIGKILL"), Math.random() * LONGEST_LIFE_MS);
       });
@@ -229,23 +230,23 @@ test(`${RANDOM_KILLS} kills at random moments`, { timeout: 180_000 }, async () =
   };
   const changed = await Promise.all(Array.from({ length: LANES }, lane));
   kills += started;
-  // Most got to change something; on a busy machine, lives are short.
+  // Most processes changed something. On a busy machine they get less done.
   expect(changed.reduce((sum, n) => sum + n)).toBeGreaterThan(RANDOM_KILLS / 2);
 });
 
-// What the layer needs: glibc, and a compiler, which has built the addons too.
+// The layer needs glibc and a C compiler.
 const layer = join(mkdtempSync(join(tmpdir(), "sda-fault-")), "fault_layer.so");
 const compiler = process.env["CC"] ?? "cc";
 const layered =
   process.platform === "linux" &&
   spawnSync(compiler, ["-std=c11", "-shared", "-fPIC", "-O1", "-o", layer, layerSource, "-ldl"])
     .status === 0;
-if (!layered) console.warn("no fault layer can be built here: those tests are skipped.");
+needs(layered, "faults of the disk need glibc and a C compiler");
 afterAll(() => rmSync(dirname(layer), { recursive: true, force: true }));
 
 const OPERATIONS = ["save", "convert", "add", "update", "relabel", "delete", "remove"];
 
-/** Kinds of calls, as the fault layer names them */
+/** Kinds of system calls, by the letters of fault_layer.c */
 const ALL = "orcwslx";
 const READS = "or";
 const CHANGES = "cws";
@@ -259,7 +260,7 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
     await before.check();
   });
 
-  /** The calls of these kinds that the operation makes in the folder, in their order. */
+  /** The calls of these kinds that the operation makes in the folder, in order. */
   async function callsOf(operation: string, kinds: string): Promise<string[]> {
     const log = join(dirname(layer), "calls.log");
     rmSync(log, { force: true });
@@ -273,9 +274,9 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
   }
 
   interface Outcome {
-    /** The call that the fault came at */
+    /** The call with the fault */
     call: string;
-    /** Whether none came after it */
+    /** Whether it was the last call */
     isLast: boolean;
     killed: boolean;
     ended: boolean;
@@ -298,7 +299,7 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
         });
         const ended = await subject.follow(started);
         const killed = started.signalCode === "SIGKILL";
-        // With a disk that takes nothing any more, a file that was written can't be removed again.
+        // If all later calls fail too, the file written before the fault cannot be removed.
         await subject.check({ rejected: !ended && !killed, mayLeaveFile: fault.endsWith("+") });
         const { failure } = subject;
         const calls = readFileSync(log, "utf8").trimEnd().split("\n");
@@ -324,16 +325,17 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
 
   test("what a power failure must not lose is synced before it is relied on", async () => {
     for (const operation of OPERATIONS) {
-      // Writing, syncing and renaming only: w+ s c s for the model's file, and again for the index; at last its backup.
+      // Only writes (w), syncs (s) and renames (c): w+scs for the model's file, then the same for
+      // the index, then a rename for the index's backup.
       const calls = (await callsOf(operation, CHANGES)).filter((call) =>
         /^[ws] |rename/.test(call),
       );
       const order = calls.map((call) => call[0]).join("");
-      // A deletion hides the file first; the index that no longer names it is synced with the folder.
+      // A deletion hides the file first. Then it writes and syncs an index without the model.
       const index = "w+scsc";
       const model = `^w+scs${index}$`;
-      // An update's new file is put where the index decides about it; once that has, it takes the old one's place.
-      // Labels are not in the index, which decides nothing then.
+      // An update writes the new file under a pending name. The index commits the change, and the
+      // new file then replaces the old one. Labels are not in the index, so it is not written.
       const orders: Record<string, string> = {
         save: model,
         convert: model,
@@ -359,7 +361,7 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
       const outcomes = await atEach(operation, ALL, "kill");
       const killed = outcomes.filter((outcome) => outcome.killed).length;
       kills += killed;
-      // Threads may get by with a call less the next time.
+      // Threads may need one call less in another run.
       expect(killed).toBeGreaterThan(outcomes.length * 0.9);
       for (const { failure } of outcomes) expect(failure).toBe("");
     });
@@ -390,7 +392,8 @@ describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, (
           expect(killed).toBe(false);
           expect(failure).toMatch(/^ERR_SDA_IO /);
         }
-        // Without an error, the change is made, as `check` has seen; and that is so at these calls alone.
+        // The operation may succeed despite the fault at these calls only. `check` has seen that
+        // the change was then made.
         const others = outcomes
           .filter(({ ended, call }) => ended && !isTolerable(call, fault.endsWith("+")))
           .filter((outcome) => !isAfterUpdate(outcome, operation))
@@ -413,20 +416,23 @@ function choose(calls: string[], allFollowing: boolean): number[] {
   return Array.from({ length: CALLS }, (_, i) => from[Math.floor((i * from.length) / CALLS)] ?? 1);
 }
 
-/** Whether a change can be made, for good, although this call fails, or this and all that follow. */
+/** Whether a change succeeds for good although this call, or this and all later ones, fail. */
 function isTolerable(call: string, allFollowing: boolean): boolean {
   return [
-    /^[or] /, // of what can be done without, or in another way; below there is nothing to lose
-    /^w copy_file_range/, // then the bytes are written
-    /^c (unlink|rmdir)/, // what should go goes when the library is next opened or repaired
-    /^c mkdir library-/, // the models folder, which is there already
-    /^c rename model_library\.json\.bak$/, // the backup stays the one before
-    // The folder's, when the new index can't be taken back either
+    /^[or] /, // the read is optional, or another one replaces it
+    /^w copy_file_range/, // falls back to write
+    /^c (unlink|rmdir)/, // the next opening or repair removes what is left
+    /^c mkdir library-/, // the models folder is there already
+    /^c rename model_library\.json\.bak$/, // the previous backup stays
+    // The sync of the folder after the index was replaced, when undoing that fails too
     ...(allFollowing ? [/^s fsync/, /^s fdatasync/] : []),
   ].some((pattern) => pattern.test(call));
 }
 
-/** What is left to do once an update is made: the file takes its place at the next opening, or may lose it in a power failure. */
+/**
+ * Whether the call comes after the update was committed. If it fails, the next opening puts the file
+ * in place, or a power failure may undo the replacement.
+ */
 function isAfterUpdate({ call, isLast }: { call: string; isLast: boolean }, operation: string) {
   const places = operation === "update" && /^c rename crash_\d(_\d+)?\.sda$/.test(call);
   const syncs = /^(update|relabel)$/.test(operation) && isLast && call === "s fsync";

@@ -1,4 +1,4 @@
-// One stage of a model's life, then the end of the process. argv: stage, model.
+// Brings a model to one stage of its life, then ends the process. argv: stage, model.
 import { type LoadedModel, loadModel } from "../../lib/index.js";
 import { load } from "../../lib/torch/index.js";
 
@@ -6,7 +6,7 @@ const [stage = "", path = ""] = process.argv.slice(2);
 const EXPECTED_EXIT = 7;
 const leave = (): never => process.exit(EXPECTED_EXIT);
 
-/** Resolves when the generation has begun: its first piece is done, and many are left. */
+/** Resolves when the first of many pieces has been generated. */
 function generating(model: LoadedModel): Promise<void> {
   return new Promise((begun, failed) => {
     model.generate({ durationS: 60, seed: 1, onProgress: () => begun() }).catch(failed);

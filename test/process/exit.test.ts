@@ -1,4 +1,4 @@
-/** The process may end at any stage of a model's life: with the code it chose, at once, without a crash. */
+/** A process may end at any stage of a model's life: at once, with its own code, without a crash. */
 import { describe, expect, test } from "vitest";
 import { engineBuilt } from "../support/native.js";
 import { bundledModel, runScript } from "./run.js";

@@ -1,14 +1,14 @@
-// Between a process and its file system, for tests: counts the calls that concern one folder, and
-// lets the one that is asked for end the process or fail. Loaded by LD_PRELOAD (Linux, glibc).
+// A layer between a process and its file system, for tests. It counts the calls that concern one
+// folder, and makes a chosen call fail or end the process. Loaded by LD_PRELOAD (Linux, glibc).
 //
-//   SDA_FAULT_FOLDER  absolute path; calls with a path in it, or a descriptor of a file in it, count
-//   SDA_FAULT_KINDS   which of them: o(pen), r(ead), c(hange of names or sizes), w(rite), s(ync),
-//                     l(ock), x (close); all of them by default
-//   SDA_FAULT_AT      number of the call, from 1
-//   SDA_FAULT         what happens there: "kill" before the call, "tear" (write half, then kill), or
-//                     a number: it and, with a "+" behind, all that follow fail with that errno
-//   SDA_FAULT_LOG     a file; each counted call adds a line with its kind and name and, if names are
-//                     changed, the last name of the path
+//   SDA_FAULT_FOLDER  absolute path; counts calls with a path, or a descriptor of a file, in it
+//   SDA_FAULT_KINDS   the kinds to count: o(pen), r(ead), c(hange of names or sizes), w(rite),
+//                     s(ync), l(ock), x (close); all by default
+//   SDA_FAULT_AT      number of the call with the fault, from 1
+//   SDA_FAULT         the fault: "kill" before the call, "tear" (write half, then kill), or an errno
+//                     that the call fails with; with a "+" behind it, all later calls fail too
+//   SDA_FAULT_LOG     a file; each counted call adds a line with its kind and name, and the last
+//                     name of the path if the call changes names
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -67,8 +67,8 @@ static bool in_folder(const char* path) {
 
 static bool of_folder(int fd) { return fd >= 0 && fd < kMaxFiles && atomic_load(&is_inside[fd]); }
 
-// Counts a call. `size`: of what it writes, for "tear"; *size is halved then, and the caller ends
-// the process after its call. Returns whether the call fails, with errno set.
+// Counts a call and returns whether it fails, with errno set. `size` is the number of bytes that it
+// writes: for "tear", *size is halved, and the caller ends the process after its call.
 static bool fails(char kind, const char* name, size_t* size) {
   if (strchr(kinds, kind) == NULL) return false;
   const long number = atomic_fetch_add(&counted, 1) + 1;
@@ -158,7 +158,7 @@ READ(ssize_t, preadv2, (int fd, const struct iovec* to, int n, off_t at, int fla
 READ(ssize_t, preadv64v2, (int fd, const struct iovec* to, int n, off64_t at, int flags),
      (fd, to, n, at, flags))
 
-// The last call of a process that is torn apart.
+// Makes the last call of a process that ends with "tear".
 static ssize_t written(ssize_t result, size_t asked, size_t size) {
   if (size != asked) kill(getpid(), SIGKILL);
   return result;
@@ -179,7 +179,7 @@ WRITE(copy_file_range, to,
 WRITE(sendfile, to, (int to, int from, off_t* at, size_t size), (to, from, at, size))
 WRITE(sendfile64, to, (int to, int from, off64_t* at, size_t size), (to, from, at, size))
 
-// Several pieces at once: torn, only the first is written.
+// Several buffers at once: "tear" writes only the first.
 #define WRITEV(name, parameters, values)                                      \
   ssize_t name parameters {                                                   \
     size_t size = 2;                                                          \
@@ -225,7 +225,7 @@ OF_PATH(mkdirat, (int at, const char* path, mode_t mode), (at, path, mode))
 OF_PATH(rmdir, (const char* path), (path))
 OF_PATH(chmod, (const char* path, mode_t mode), (path, mode))
 
-// What has no function of its own everywhere.
+// Calls that some versions of glibc have no function for.
 long syscall(long number, ...) {
   va_list arguments;
   va_start(arguments, number);

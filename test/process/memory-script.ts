@@ -1,10 +1,10 @@
-// Does something with a model many times. argv: what, model, how often. Prints the growth of RSS in bytes.
+// Repeats an action on a model. argv: action, model, how often. Prints the growth of RSS in bytes.
 import { type GenerateOptions, type LoadedModel, loadModel } from "../../lib/index.js";
 import { load } from "../../lib/torch/index.js";
 
 const WARM_UP_SHARE = 0.1;
 const READINGS = 10;
-/** Of a request that is stopped; until then it holds several megabytes. */
+/** A request that is stopped early. Until then it holds several megabytes. */
 const LONG: GenerateOptions = { durationS: 60, spatial: { mode: "dual_seed" } };
 const CHUNKS_UNTIL_STOPPED = 8;
 
@@ -20,7 +20,7 @@ const cycles: Record<string, (i: number) => Promise<void>> = {
     const model = await loadModel(path, { verify: i % 2 === 0 });
     model.dispose();
   },
-  // Only the garbage collector knows that these are gone.
+  // Only the garbage collector frees these models.
   async forgotten(i) {
     await loadModel(path, { verify: i % 2 === 0 });
     if (i % 20 === 0) collect();
@@ -64,8 +64,8 @@ async function settledRss(): Promise<number> {
   return process.memoryUsage.rss();
 }
 
-// The allocator keeps more of what was freed at one moment than at another, so the lowest of several
-// readings counts: a leak raises that, too.
+// The allocator keeps freed memory to a varying degree, so the lowest of several readings counts. A
+// leak raises the lowest one too.
 async function lowest(cycles: number): Promise<number> {
   const readings: number[] = [];
   for (let i = 0; i < cycles; i++) {

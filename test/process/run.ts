@@ -11,7 +11,7 @@ export interface Ended {
 
 const TIME_LIMIT_MS = 50_000;
 
-/** Runs one of the scripts beside this file in a Node process of its own, to its end. */
+/** Runs a script of this folder in a Node process of its own, and waits for its end. */
 export function runScript(
   name: string,
   args: string[],

@@ -1,4 +1,4 @@
-/** Serves the folder that it is given, and says where. */
+/** Serves the folder of its argument and prints the URL. */
 import { serve } from "../../server/src/index.js";
 
 const [modelsDir = ""] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** A server that is killed in the middle of an upload, of saving, editing or deleting: another one finds nothing half done. */
+/** A server is killed while it takes an upload, saves, edits or deletes. Nothing is left half done. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, openAsBlob, readdirSync, readFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { addModelFile, ModelLibrary, readMetadata, verifyFile } from "../../lib/index.js";
 import { compiled } from "../support/compiled.js";
 import { count } from "../support/effort.js";
@@ -16,6 +16,11 @@ const KILLS = count({ quick: 3, full: 8 }, "SDA_SERVER_KILLS");
 const model = "test/fixtures/models/tiny.sda";
 const checkpoint = "test/fixtures/checkpoints/tiny.pt";
 const OWN_FILES = ["model_library.json", "model_library.json.bak", ".model_library.lock"];
+
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const left of running) left.kill("SIGKILL"); // of a test that failed
+});
 
 class Served {
   readonly url: string;
@@ -31,6 +36,8 @@ class Served {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, TMPDIR: temporary },
     });
+    running.add(started);
+    started.once("exit", () => running.delete(started));
     const lines = createInterface({ input: started.stdout as NodeJS.ReadableStream });
     const [url] = await Promise.race([
       once(lines, "line"),
@@ -53,7 +60,7 @@ class Served {
     return (await response.json()) as { description: string; tags: string[] };
   }
 
-  /** Ids by name */
+  /** Ids by name. */
   async models(): Promise<Map<string, string>> {
     const response = await fetch(`${this.url}api/models?pageSize=200`);
     expect(response.status).toBe(200);
@@ -62,7 +69,10 @@ class Served {
   }
 }
 
-/** Whether the change was acknowledged before the server was killed, so long after it was asked for it; null: right after. */
+/**
+ * Kills the server `afterMs` after a change was requested, or right after its answer if that is null.
+ * @returns whether the change was acknowledged
+ */
 async function killedDuring(
   served: Served,
   afterMs: number | null,
@@ -73,7 +83,7 @@ async function killedDuring(
       expect(status).toBeLessThan(300);
       return true;
     },
-    () => false, // the connection went with the server
+    () => false, // the kill closed the connection
   );
   await (afterMs === null ? acknowledged : sleep(afterMs));
   await served.kill();
@@ -87,7 +97,7 @@ async function upload(served: Served, path: string, name: string): Promise<numbe
   return (await fetch(`${served.url}api/models`, { method: "POST", body: form })).status;
 }
 
-/** Sends the first half of a model file, and never the other. */
+/** Sends the first half of a model file only. */
 function uploadHalf(
   served: Served,
   name: string,
@@ -108,7 +118,7 @@ function uploadHalf(
   return { half, answer };
 }
 
-/** Everything in the folder is whole, and what the library says of it is so. */
+/** Every file in the folder is complete, and the library describes it correctly. */
 async function expectWhole(folder: string, temporary: string): Promise<void> {
   const names = readdirSync(folder).filter((name) => !OWN_FILES.includes(name));
   expect(names.filter((name) => !name.endsWith(".sda"))).toEqual([]);
@@ -120,7 +130,7 @@ async function expectWhole(folder: string, temporary: string): Promise<void> {
   for (const { modelId, name, tags, filePath } of library.listAll()) {
     expect(await readMetadata(join(folder, filePath))).toMatchObject({ modelId, name, tags });
   }
-  // A model that was saved and not entered is whole, too: repair enters it.
+  // A saved model without an entry is complete too. Repair adds the entry.
   const { removed, unreadable } = await library.repairIndex();
   expect({ removed, unreadable }).toEqual({ removed: 0, unreadable: [] });
 }
@@ -154,7 +164,7 @@ describe("a server that is killed", () => {
       for (let turn = 0; turn < KILLS; turn++) {
         const before = await served.models();
         const [name, id] = [...before][0] as [string, string];
-        // The first is left to end, and the others are killed at one part after the other of the time that it took.
+        // The first change completes. The kills of the others are spread over the time it took.
         const afterMs = wholeMs === null ? null : (wholeMs * (turn - 1)) / (KILLS - 1);
         const begin = performance.now();
         const isDone = await killedDuring(served, afterMs, () => change(served, id, turn));
@@ -175,7 +185,7 @@ describe("a server that is killed", () => {
         acknowledged += isDone ? 1 : 0;
       }
       await served.kill();
-      // Otherwise nothing came so far, or nothing was interrupted.
+      // At least one change completed, and at least one was interrupted.
       expect(acknowledged).toBeGreaterThan(0);
       expect(acknowledged).toBeLessThan(KILLS);
     },
@@ -188,9 +198,9 @@ describe("a server that is killed", () => {
     copyFileSync(model, join(folder, "model.sda"));
     const served = await Served.start(folder, temporary);
     const { half, answer } = uploadHalf(served, "half");
-    answer.catch(() => {}); // looked at below
+    answer.catch(() => {}); // awaited below
     await half;
-    // It has begun to take the file.
+    // Wait until the server writes the file.
     while (
       readdirSync(temporary, { recursive: true }).every((name) => !`${name}`.endsWith(".tmp"))
     ) {

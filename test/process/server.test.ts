@@ -1,4 +1,4 @@
-/** examples/server.mjs, as it stands, from the built package. */
+/** examples/server.mjs, unchanged, with the built package. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -25,7 +25,7 @@ import { bundledModel } from "./run.js";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const SECONDS = 60;
 
-/** Inside the server: tells its CPU time in milliseconds, and sets up its engine. */
+/** Runs inside the server: sets up its engine and reports its CPU time in milliseconds. */
 const PROBE = `
 import { configureEngine } from "small-dataset-audio";
 process.on("message", (settings) => {
@@ -72,7 +72,7 @@ describe.skipIf(!engineBuilt || !existsSync(join(root, "dist/index.js")))("the s
     return milliseconds;
   }
 
-  /** The CPU time that the server takes from now until it does nothing. */
+  /** The CPU time that the server takes from now until it is idle. */
   async function cpuUntilIdle(): Promise<number> {
     const begin = await cpu();
     for (let before = begin; ; ) {
@@ -127,7 +127,7 @@ describe.skipIf(!engineBuilt || !existsSync(join(root, "dist/index.js")))("the s
     expect(await response.text()).toContain(option);
   });
 
-  /** A request whose path goes over the wire as it is, and whose answer waits to be read. */
+  /** Sends a request with this exact path and does not read the answer. */
   function ask(path: string): Socket {
     const socket = connect(Number(new URL(url).port), "localhost");
     socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
@@ -166,17 +166,17 @@ describe.skipIf(!engineBuilt || !existsSync(join(root, "dist/index.js")))("the s
     expect(await statusOf(`/${"x".repeat(5000)}.wav`)).toBe(404);
   });
 
-  it("knows the path that these vary", async () => {
+  it("knows the path of which these are variants", async () => {
     expect(await statusOf("/plucks_1-2.wav?duration=0.1")).toBe(200);
   });
 
-  it("does not tell what is wrong with a file", async () => {
+  it("does not reveal what is wrong with a file", async () => {
     const response = await get("damaged.wav");
     expect(response.status).toBe(500);
     expect(await response.text()).toBe("");
   });
 
-  it("waits for a client that does not read; asks others to come again when there is no room", async () => {
+  it("waits for a client that does not read; answers 503 to others when there is no room", async () => {
     await cpu({ maxRequests: 1 });
     const client = ask(`/plucks_1-2.wav?duration=${SECONDS}`);
     try {
@@ -210,7 +210,7 @@ describe.skipIf(!engineBuilt || !existsSync(join(root, "dist/index.js")))("the s
         await (await response).body?.getReader().read();
         client.abort();
       } else {
-        // Before anything has come
+        // Leave before any byte has come
         await sleep(20);
         client.abort();
         await response.catch(() => {});

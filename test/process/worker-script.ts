@@ -1,4 +1,4 @@
-// Models in worker threads. argv: scenario, model. Prints "done" when all went well.
+// Uses models in worker threads. argv: scenario, model. Prints "done" on success.
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loadModel } from "../../lib/index.js";
@@ -6,7 +6,7 @@ import { inspect } from "../../lib/torch/index.js";
 
 interface Task {
   path: string;
-  /** What to do once the model is loaded. */
+  /** What the worker does with the loaded model */
   then:
     | "decode"
     | "generate on"
@@ -99,7 +99,7 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
       await once(one, "message");
       await one.terminate();
     }
-    await decoded(path); // the addon still works elsewhere
+    await decoded(path); // the addon still works in this thread
   },
   async "terminated while it reads a stream"(path) {
     for (let i = 0; i < 5; i++) {
@@ -135,10 +135,11 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     let at = 0;
     for await (const piece of model.stream({ durationS: 10, seed: 1 })) {
       if (at === 0) await one.terminate();
-      if (!same(piece, expected.subarray(at, at + piece.length))) throw new Error("it differs");
+      if (!same(piece, expected.subarray(at, at + piece.length)))
+        throw new Error("the stream differs");
       at += piece.length;
     }
-    if (at !== expected.length) throw new Error("it is not complete");
+    if (at !== expected.length) throw new Error("the stream is not complete");
     await model.disposeAsync();
   },
   async "terminated with a model loaded"(path) {

@@ -1,4 +1,4 @@
-/** Models in worker threads: each has its own environment, and terminating one must not touch the others. */
+/** Models in worker threads: terminating one worker must not affect the others. */
 import { describe, expect, test } from "vitest";
 import { engineBuilt } from "../support/native.js";
 import { bundledModel, runScript } from "./run.js";

@@ -2,8 +2,8 @@
 
     python compare.py < jobs.json
 
-Jobs: [{"name", "original", "copy", "pairs": [[key path, key path], …], "strides"}]. Without pairs, the whole content. Prints one
-line for each difference.
+Jobs: [{"name", "original", "copy", "pairs": [[key path, key path], …], "strides"}].
+Without pairs, the whole content is compared. Prints one line for each difference.
 """
 
 import enum
@@ -25,13 +25,23 @@ class OverfittingPreset(str, enum.Enum):
 
 
 OverfittingPreset.__module__ = "small_dataset_audio.training.config"
-for name in ("small_dataset_audio", "small_dataset_audio.training", "small_dataset_audio.training.config"):
+for name in (
+    "small_dataset_audio",
+    "small_dataset_audio.training",
+    "small_dataset_audio.training.config",
+):
     sys.modules[name] = types.ModuleType(name)
 sys.modules["small_dataset_audio.training.config"].OverfittingPreset = OverfittingPreset
 warnings.simplefilter("ignore")
 
-# What becomes a simpler type on its way through JavaScript, by design.
-SIMPLER = {torch.Size: tuple, deque: list, defaultdict: dict, Counter: dict, torch.torch_version.TorchVersion: str}
+# By design, these types become simpler ones on their way through JavaScript.
+SIMPLER = {
+    torch.Size: tuple,
+    deque: list,
+    defaultdict: dict,
+    Counter: dict,
+    torch.torch_version.TorchVersion: str,
+}
 
 
 class Comparison:
@@ -48,9 +58,11 @@ class Comparison:
         expected = SIMPLER.get(type(a), type(a))
         if type(b) is not expected:
             return self.differ(at, f"{expected} became {type(b)}")
-        is_object = isinstance(a, torch.Tensor) or (isinstance(a, (dict, list, set, tuple)) and a != ())
+        is_object = isinstance(a, torch.Tensor) or (
+            isinstance(a, (dict, list, set, tuple)) and a != ()
+        )
         if is_object and not isinstance(a, torch.Size):
-            # What is one object must stay one.
+            # One object must stay one object.
             if id(a) in self.met:
                 if self.met[id(a)] is not b:
                     self.differ(at, "was shared and is not")
@@ -64,7 +76,9 @@ class Comparison:
             if a.tobytes() != b.tobytes() and not (a != a and b != b):
                 self.differ(at, f"{a!r} became {b!r}")
         elif isinstance(a, dict):
-            if list(map(repr, a)) != list(map(repr, b)) or [type(k) for k in a] != [type(k) for k in b]:
+            if list(map(repr, a)) != list(map(repr, b)) or [type(k) for k in a] != [
+                type(k) for k in b
+            ]:
                 return self.differ(at, f"keys {list(a)} became {list(b)}")
             for (key, x), y in zip(a.items(), b.values()):
                 self.compare(x, y, f"{at}[{key!r}]")
@@ -79,7 +93,11 @@ class Comparison:
             if sorted(map(repr, a)) != sorted(map(repr, b)):
                 self.differ(at, f"{a!r} became {b!r}")
         elif isinstance(a, float):
-            same = math.isnan(a) and math.isnan(b) or (a == b and math.copysign(1, a) == math.copysign(1, b))
+            same = (
+                math.isnan(a)
+                and math.isnan(b)
+                or (a == b and math.copysign(1, a) == math.copysign(1, b))
+            )
             if not same:
                 self.differ(at, f"{a!r} became {b!r}")
         elif isinstance(a, (torch.storage.TypedStorage, torch.UntypedStorage)):
@@ -92,7 +110,9 @@ class Comparison:
             self.differ(at, f"{a!r} became {b!r}")
 
     def tensors(self, a, b, at):
-        facts = ["dtype", "shape", "requires_grad"] + (["stride", "storage_offset"] if self.strides else [])
+        facts = ["dtype", "shape", "requires_grad"] + (
+            ["stride", "storage_offset"] if self.strides else []
+        )
         for fact in facts:
             x, y = (getattr(t, fact) for t in (a, b))
             if callable(x):
@@ -103,16 +123,25 @@ class Comparison:
         if raw(a) != raw(b):
             self.differ(at, "other elements")
         if self.strides:
-            # Storages that were shared are shared, others not.
-            known = self.storages.setdefault(a.untyped_storage().data_ptr(), b.untyped_storage().data_ptr())
+            # Shared storages are still shared, and no others.
+            known = self.storages.setdefault(
+                a.untyped_storage().data_ptr(), b.untyped_storage().data_ptr()
+            )
             if a.numel() and known != b.untyped_storage().data_ptr():
                 self.differ(at, "is in another storage than its siblings")
 
     def arrays(self, a, b, at):
-        same_order = a.flags.f_contiguous == b.flags.f_contiguous and a.flags.c_contiguous == b.flags.c_contiguous
+        same_order = (
+            a.flags.f_contiguous == b.flags.f_contiguous
+            and a.flags.c_contiguous == b.flags.c_contiguous
+        )
         # Big-endian arrays come back in the machine's order.
         if a.dtype.newbyteorder("=") != b.dtype or a.shape != b.shape or not same_order:
-            self.differ(at, f"{a.dtype} {a.shape} {a.flags.f_contiguous} became {b.dtype} {b.shape} {b.flags.f_contiguous}")
+            self.differ(
+                at,
+                f"{a.dtype} {a.shape} {a.flags.f_contiguous} became "
+                f"{b.dtype} {b.shape} {b.flags.f_contiguous}",
+            )
         elif a.astype(b.dtype).tobytes() != b.tobytes():
             self.differ(at, "other elements")
 

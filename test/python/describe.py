@@ -1,8 +1,9 @@
-"""Write files with torch.save and say, as JSON on standard output, what is in them.
+"""Write files with torch.save and print their content as JSON.
 
     python describe.py FOLDER SEED COUNT
 
-The values are random (but the same for the same seed) and described as scripts/python/golden_values.py does.
+The values are random, but the same for the same seed. They are described in the form of
+scripts/python/golden_values.py.
 """
 
 from __future__ import annotations
@@ -21,8 +22,13 @@ import numpy as np
 import torch
 from golden_values import describe
 
-TENSOR_TYPES = "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split()
-ARRAY_TYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+TENSOR_TYPES = (
+    "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128"
+).split()
+ARRAY_TYPES = (
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
+    "float16 float32 float64 complex64 complex128"
+).split()
 LETTERS = "ab\x00\n é ü雨🥁\ud83d"
 
 
@@ -37,7 +43,16 @@ class Maker:
     def value(self, depth: int = 0) -> Any:
         if self.made and self.random.random() < 0.1:
             return self.random.choice(self.made)
-        leaves = [self.number, self.text, self.data, self.tensor, self.array, self.scalar, lambda: None, lambda: True]
+        leaves = [
+            self.number,
+            self.text,
+            self.data,
+            self.tensor,
+            self.array,
+            self.scalar,
+            lambda: None,
+            lambda: True,
+        ]
         branches = [self.list, self.tuple, self.dict, self.ordered, self.set]
         if depth < 4 and self.random.random() < (0.9 if depth == 0 else 0.5):
             return self.random.choice(branches)(depth + 1)
@@ -53,7 +68,16 @@ class Maker:
     def number(self) -> Any:
         bits = self.random.choice([1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 53, 54, 63, 64, 65, 200])
         whole = self.random.getrandbits(bits) * self.random.choice([1, -1])
-        return self.random.choice([whole, self.random.gauss(0, 1e3), float("nan"), float("-inf"), -0.0, complex(1.5, -0.0)])
+        return self.random.choice(
+            [
+                whole,
+                self.random.gauss(0, 1e3),
+                float("nan"),
+                float("-inf"),
+                -0.0,
+                complex(1.5, -0.0),
+            ]
+        )
 
     def text(self) -> str:
         return "".join(self.random.choices(LETTERS, k=self.random.choice([0, 1, 5, 100, 255, 256])))
@@ -63,12 +87,18 @@ class Maker:
         return self.random.choice([bytes, bytearray])(content)
 
     def shape(self) -> tuple[int, ...]:
-        return tuple(self.random.choices([0, 1, 2, 3, 5], weights=[1, 3, 3, 3, 3], k=self.random.randrange(5)))
+        return tuple(
+            self.random.choices(
+                [0, 1, 2, 3, 5], weights=[1, 3, 3, 3, 3], k=self.random.randrange(5)
+            )
+        )
 
     def tensor(self) -> torch.Tensor:
         dtype = getattr(torch, self.random.choice(TENSOR_TYPES))
         shape = self.shape()
-        numbers = torch.from_numpy(np.asarray(self.numpy.integers(0, 2 if dtype == torch.bool else 100, shape)))
+        numbers = torch.from_numpy(
+            np.asarray(self.numpy.integers(0, 2 if dtype == torch.bool else 100, shape))
+        )
         tensor = numbers.to(dtype)
         match self.random.randrange(6):
             case 0 if tensor.ndim > 1:
@@ -84,7 +114,9 @@ class Maker:
         return self.keep(tensor)
 
     def array(self) -> np.ndarray:
-        array = np.asarray(self.numpy.integers(0, 2, self.shape())).astype(self.random.choice(ARRAY_TYPES))
+        array = np.asarray(self.numpy.integers(0, 2, self.shape())).astype(
+            self.random.choice(ARRAY_TYPES)
+        )
         match self.random.randrange(4):
             case 0:
                 array = np.asfortranarray(array)
@@ -136,9 +168,14 @@ def main() -> int:
         for protocol in (2, 3, 4, 5):
             for legacy in (False, True):
                 name = f"{i}-protocol{protocol}{'-legacy' if legacy else ''}.pt"
-                torch.save(value, folder / name, pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
+                torch.save(
+                    value,
+                    folder / name,
+                    pickle_protocol=protocol,
+                    _use_new_zipfile_serialization=not legacy,
+                )
                 files.append(name)
-        # Enough to tell which file it was, should describing fail.
+        # If describing fails, this names the file.
         print(json.dumps({"files": files[-8:], "value": describe(value)}))
     return 0
 

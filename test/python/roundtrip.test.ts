@@ -1,4 +1,4 @@
-/** What Node writes, Python reads: value by value and type by type. */
+/** Python reads what Node writes: the same values with the same types. */
 import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,8 +20,7 @@ import { count } from "../support/effort.js";
 import { fixture, modelFixtures, readable } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
-import { runPython } from "../support/python.js";
-import { hasTorch } from "../support/torch-python.js";
+import { runPython, torchPython } from "../support/python.js";
 
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -50,7 +49,7 @@ async function copies(files: string[]): Promise<Job[]> {
   return jobs;
 }
 
-describe.skipIf(!hasTorch)("files that Node has read and written", () => {
+describe.skipIf(torchPython === null)("files that Node has read and written", () => {
   it("hold what the fixtures hold", async () => {
     const files = readable.filter(
       ({ python_loads: loads, optional }) => loads !== false && !optional,
@@ -71,21 +70,21 @@ describe.skipIf(!hasTorch)("files that Node has read and written", () => {
   });
 });
 
-describe.skipIf(!hasTorch)("values of Python that Node has read and written", () => {
+describe.skipIf(torchPython === null)("values of Python that Node has read and written", () => {
   const SEED = 900;
   const COUNT = count({ quick: 10, full: 60 });
 
-  it("are what they were: random ones", async () => {
+  it("are unchanged: random values", async () => {
     const [here, there] = [temporaryFolder(), temporaryFolder()];
     const output = runPython([script("describe.py"), here, String(SEED), String(COUNT)]);
     const jobs: Job[] = [];
     for (const line of output.trim().split("\n")) {
       for (const name of JSON.parse(line).files as string[]) {
-        // One protocol of each way that bytes and numpy's values can be written.
+        // One protocol for each form of bytes and numpy values.
         if (!/protocol2\.pt|protocol4-legacy/.test(name)) continue;
         const copy = join(there, name);
         const value = await load(join(here, name));
-        // Without anything around it, a number is all that is left of a float or a scalar.
+        // A float and a numpy scalar both become a plain number at the top level.
         if (typeof value === "number") continue;
         await save(value, copy);
         jobs.push({ name, original: join(here, name), copy });
@@ -95,7 +94,7 @@ describe.skipIf(!hasTorch)("values of Python that Node has read and written", ()
     expect(differences(jobs)).toEqual([]);
   });
 
-  it("are what they were: numpy scalars of whole and of large numbers", async () => {
+  it("are unchanged: numpy scalars with whole and with large numbers", async () => {
     const [original, copy] = ["original.pt", "copy.pt"].map((name) =>
       join(temporaryFolder(), name),
     ) as [string, string];
@@ -105,7 +104,7 @@ describe.skipIf(!hasTorch)("values of Python that Node has read and written", ()
   });
 });
 
-describe.skipIf(!hasTorch)("checkpoints that Node has converted", () => {
+describe.skipIf(torchPython === null)("checkpoints that Node has converted", () => {
   const CARRIED = ["model_state_dict", "spectrogram_config", "latent_analysis", "training_config"];
   const checkpoints = [fixture("checkpoints/tiny.pt")];
   if (corpus !== null) {
@@ -133,7 +132,7 @@ describe.skipIf(!hasTorch)("checkpoints that Node has converted", () => {
   );
 });
 
-describe.skipIf(!hasTorch)("models that Node has edited", () => {
+describe.skipIf(torchPython === null)("models that Node has edited", () => {
   const CARRIED = ["model_state_dict", "spectrogram_config", "training_config", "latent_dim"];
   const ANALYSIS = [
     "pca_components",
@@ -197,8 +196,8 @@ describe.skipIf(!hasTorch)("models that Node has edited", () => {
   });
 });
 
-describe.skipIf(!hasTorch)("a folder that Node has changed", () => {
-  /** What Python finds there; it checks the index, the files and that they agree. */
+describe.skipIf(torchPython === null)("a folder that Node has changed", () => {
+  /** Python checks that index and files agree. @returns the entries that it finds */
   const seen = (folder: string) =>
     runPython([script("library.py"), folder])
       .trim()
@@ -234,7 +233,7 @@ describe.skipIf(!hasTorch)("a folder that Node has changed", () => {
       ["second", "Küche", "k_che_1.sda", [], tensors],
     ]);
 
-    // Another name: a new file, and the old one goes.
+    // A new name makes a new file. The old model is deleted.
     await saved("Kitchen", { ...(await readMetadata(first)), modelId: "renamed" });
     await deleteModel("first", folder);
     await saveModelFromCheckpoint(
@@ -250,7 +249,7 @@ describe.skipIf(!hasTorch)("a folder that Node has changed", () => {
     ]);
     expect(after[2][4]).toBeGreaterThan(0);
 
-    // And with the index made anew from the files
+    // The same with a new index, made from the files
     for (const name of ["model_library.json", "model_library.json.bak"]) rmSync(join(folder, name));
     await (await ModelLibrary.open(folder)).repairIndex();
     expect(seen(folder).sort()).toEqual(after.sort());
@@ -262,7 +261,7 @@ describe.skipIf(!hasTorch)("a folder that Node has changed", () => {
     async () => {
       const folder = temporaryFolder();
       const keys = ["format", "model_state_dict", "latent_dim", "spectrogram_config"];
-      // Not the correlations, which are floats when given: most files have numpy's.
+      // Without the correlations: given ones are floats, but numpy scalars in most files.
       const analysisKeys = [
         "pca_components",
         "pca_mean",
@@ -312,7 +311,7 @@ describe.skipIf(!hasTorch)("a folder that Node has changed", () => {
   );
 });
 
-describe.skipIf(!hasTorch)("values of JavaScript in Python", () => {
+describe.skipIf(torchPython === null)("values of JavaScript in Python", () => {
   it("are what they should be", async () => {
     const folder = temporaryFolder();
     const path = join(folder, "values.pt");

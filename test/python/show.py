@@ -1,6 +1,6 @@
-"""Print what a file of torch.save holds, a dict, as a JSON list of texts, and check the archive itself.
+"""Print the dict in a torch.save file as a JSON list of texts, and check the archive.
 
-    python show.py FILE [--weights-only]
+python show.py FILE [--weights-only]
 """
 
 import json
@@ -30,7 +30,12 @@ for key, value in content.items():
         line += " (one)"
     if isinstance(value, np.ndarray) and value.flags.f_contiguous:
         line += " F"
-    if isinstance(value, torch.Tensor) and value is not first and value.numel() and isinstance(first, torch.Tensor):
+    if (
+        isinstance(value, torch.Tensor)
+        and value is not first
+        and value.numel()
+        and isinstance(first, torch.Tensor)
+    ):
         if value.untyped_storage().data_ptr() == first.untyped_storage().data_ptr():
             line += " in " + next(iter(content))
     lines.append(line)

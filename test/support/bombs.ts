@@ -1,4 +1,4 @@
-/** Small files that ask for a lot: of memory, of time, of stack. */
+/** Small files that make a naive reader spend much memory, time or stack. */
 
 import { legacy } from "./legacy-builder.js";
 import {
@@ -50,7 +50,7 @@ import { torchZip, zip } from "./zip-builder.js";
 export interface Bomb {
   name: string;
   make: () => Buffer;
-  /** Loading it may end in success. */
+  /** Whether loading may succeed */
   harmless?: true;
   via?: "inspect" | "verify";
 }
@@ -59,10 +59,10 @@ const times = (count: number, code: Code): Code =>
   Buffer.alloc(count * code.length, new Uint8Array(code));
 const each = (count: number, code: (i: number) => Code): Code =>
   Buffer.concat([...Array(count)].map((_, i) => code(i)));
-/** Many of the same in one list. */
+/** A list of `count` times the same value. */
 const listOf = (count: number, code: Code): Code =>
   join(EMPTY_LIST, MARK, times(count, code), APPENDS);
-/** A dict of that many keys. */
+/** A dict with `count` keys. */
 const dictOf = (count: number): Code =>
   join(
     EMPTY_DICT,
@@ -70,7 +70,7 @@ const dictOf = (count: number): Code =>
     each(count, (i) => join(str(`key ${i}`), NONE)),
     SETITEMS,
   );
-/** `code` remembered as number `index` and taken off the stack again. */
+/** Puts the value of `code` into the memo at `index` and removes it from the stack. */
 const remember = (index: number, code: Code): Code => join(code, binput(index), POP);
 
 const file = (code: Code, storages: Record<string, Buffer> = { "0": THREE_FLOATS }) =>
@@ -79,7 +79,7 @@ const file = (code: Code, storages: Record<string, Buffer> = { "0": THREE_FLOATS
 const MEGABYTE = 1 << 20;
 const ints = (...values: (number | bigint)[]) => tuple(...values.map(int));
 
-/** Keys that V8's hash of small integers throws into one bucket of a large table. */
+/** Integers whose V8 hashes fall into one bucket of a large table. */
 export function collidingIntegers(count: number): number[] {
   const hash = (value: number): number => {
     let h = value | 0;
@@ -98,8 +98,9 @@ export function collidingIntegers(count: number): number[] {
 }
 
 /**
- * Texts of 64 ASCII characters that one hash stands for: that of libstdc++'s strings on 64-bit machines, Austin Appleby's
- * MurmurHash64A with a seed that everybody knows. Each 16 characters lead from one state to the next in several ways.
+ * Texts of 64 ASCII characters with the same hash in libstdc++ on 64-bit machines: MurmurHash64A by
+ * Austin Appleby, with a seed that is public. Several blocks of 16 characters lead from one state
+ * of the hash to the same next state; the texts are the combinations of such blocks.
  */
 export function collidingTexts(count: number): Buffer[] {
   const mask = 2n ** 64n - 1n;
@@ -230,7 +231,8 @@ export const bombs: Bomb[] = [
       name: `300,000 calls that make ${name}`,
       harmless: true,
       make: () => {
-        // The arguments are the last thing in `code`; both are remembered, so that a call is 6 bytes.
+        // `code` pushes the function and its arguments. Both go into the memo, so each call is
+        // 6 bytes.
         const called = join(code, binput(1), POP, binput(0), POP);
         return file(join(called, listOf(300_000, join(binget(0), binget(1), REDUCE))));
       },

@@ -1,10 +1,10 @@
-/** Reads one file as the arguments say, three times, and prints what that cost. */
+/** Reads one file three times, as the arguments say, and prints the time and memory it took. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { SdaError } from "../../lib/base/errors.js";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { inspect, load } from "../../lib/torch/index.js";
 
-// Only whether it survives is asked for under the sanitizers, and there once takes long enough.
+// Under the sanitizers only survival matters, and one round takes long enough.
 const ROUNDS = process.env["ASAN_OPTIONS"] === undefined ? 3 : 1;
 
 const [, , path = "", how = "load", small = ""] = process.argv;
@@ -22,10 +22,10 @@ function kilobytes(field: string): number {
   return Number(found?.[1]);
 }
 
-// The addon, its thread and the compiled code are not the file's doing.
+// Load the addon, start its thread and compile the code before the measurement.
 for (let i = 0; i < ROUNDS; ++i) await read[how]?.(small);
 global.gc?.();
-writeFileSync("/proc/self/clear_refs", "5"); // the peak starts anew
+writeFileSync("/proc/self/clear_refs", "5"); // resets the peak
 const before = kilobytes("VmRSS");
 let [peak, outcome] = [0, "success"];
 const milliseconds: number[] = [];
@@ -36,10 +36,10 @@ for (let i = 0; i < ROUNDS; ++i) {
   } catch (error) {
     outcome = error instanceof SdaError ? error.code : String(error);
   }
-  // On a busy machine the processor's time says more than the clock; where two threads read, less.
+  // On a busy machine, CPU time is the better measure. With two reading threads, the clock is.
   const { user, system } = process.cpuUsage(cpu);
   milliseconds.push(Math.min(performance.now() - start, (user + system) / 1000));
-  // Later rounds may find the garbage of earlier ones still there.
+  // In later rounds, garbage of earlier ones may still take memory.
   if (i === 0) peak = kilobytes("VmHWM");
 }
 console.log(

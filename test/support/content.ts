@@ -1,4 +1,4 @@
-/** Contents of model files as the native reader gives them, made by hand. */
+/** Hand-made contents of model files, in the form that the native reader returns. */
 import { NdArray } from "../../lib/values/values.js";
 
 export type Dict = Map<string, unknown>;
@@ -61,7 +61,7 @@ export function modelDict(changes: Record<string, unknown> = {}): Dict {
   });
 }
 
-/** `content` without the keys given. */
+/** `content` without the given keys. */
 export function without(content: Dict, ...keys: string[]): Dict {
   for (const key of keys) content.delete(key);
   return content;

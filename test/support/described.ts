@@ -1,4 +1,4 @@
-/** Compares what `load` gives with the JSON descriptions of scripts/python/golden_values.py. */
+/** Compares what `load` returns with descriptions made by scripts/python/golden_values.py. */
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import {
@@ -17,7 +17,7 @@ export type Description = any;
 
 type Numbers = Map<number, unknown>;
 
-/** `where` is the way to the value, for messages. */
+/** `where` is the path to the value, for messages. */
 export function expectDescribed(
   actual: unknown,
   description: Description,
@@ -71,7 +71,7 @@ export function expectDescribed(
       break;
     case "set":
     case "frozenset":
-      // Their members are described in another order, and are plain values.
+      // Members of sets are plain values, described in another order.
       expect(actual, where).toBeInstanceOf(Set);
       expect(actual, where).toEqual(new Set(content));
       break;
@@ -148,7 +148,7 @@ function bytesOf(data: TypedArray): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** A Python float by its repr. */
+/** The float with this Python repr. */
 function python(repr: string): number {
   if (repr === "inf") return Infinity;
   return repr === "-inf" ? -Infinity : Number(repr === "nan" ? "NaN" : repr);
@@ -166,7 +166,7 @@ function expectTorch(actual: unknown, text: string, where: string): void {
   }
 }
 
-/** A numpy scalar's value as `load` gives it. */
+/** The value of a numpy scalar as `load` returns it. */
 function scalar(dtype: string, bytes: Buffer): unknown {
   const [, kind, bits] = /^([a-z]+)(\d*)$/.exec(dtype) ?? [];
   const width = Number(bits) / 8;

@@ -1,4 +1,4 @@
-/** Models to make sound with, and what the engine of this process is doing. */
+/** Models that make sound, and the settings and load of the engine in this process. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll } from "vitest";
 import {
@@ -15,7 +15,7 @@ import { interleave } from "./sound.js";
 
 export { bundledModel };
 
-/** Those of 48 kHz, which aren't resampled by default. */
+/** Models of 48 kHz: their sound is not resampled by default. */
 export const models48k: [string, string][] = [["the bundled model", bundledModel]];
 if (corpus !== null) models48k.push(["the default model", corpusFile("models/default.sda")]);
 
@@ -24,7 +24,7 @@ export const models: [string, string][] = [
   ["a tiny model of 8 kHz", fixture("models/tiny.sda")],
 ];
 
-/** Runs `f` under other settings of the engine, which all of the process shares. */
+/** Runs `f` with other engine settings. The whole process shares the engine. */
 export async function withEngine<T>(settings: EngineOptions, f: () => Promise<T>): Promise<T> {
   const before = configureEngine();
   configureEngine(settings);
@@ -39,8 +39,8 @@ const WINDOW_MS = 100;
 const IDLE_CPU_MS = 25;
 
 /**
- * Waits until this process does nothing, and gives the CPU time that it took until then, in milliseconds: how much there was
- * still to do, however busy the machine is.
+ * Waits until this process is idle. @returns the CPU time that it took until then, in milliseconds:
+ * a measure of the remaining work that does not depend on how busy the machine is.
  */
 export async function cpuUntilIdle(): Promise<number> {
   let total = 0;
@@ -53,7 +53,7 @@ export async function cpuUntilIdle(): Promise<number> {
   }
 }
 
-/** The CPU time of `f` and of what it leaves running, in milliseconds. */
+/** The CPU time of `f` and of work that it leaves running, in milliseconds. */
 export async function cpuOf(f: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await f();
@@ -61,7 +61,7 @@ export async function cpuOf(f: () => Promise<unknown>): Promise<number> {
   return (user + system) / 1000 + (await cpuUntilIdle());
 }
 
-/** A model for the tests of one `describe`: loaded before them, gone after them. */
+/** A model that is loaded before the tests of one `describe` and disposed of after them. */
 export function ofModel(path: string): () => LoadedModel {
   let model: LoadedModel;
   beforeAll(async () => {
@@ -71,7 +71,7 @@ export function ofModel(path: string): () => LoadedModel {
   return () => model;
 }
 
-/** Interleaved */
+/** Generates interleaved samples. */
 export async function generated(
   model: LoadedModel,
   options: GenerateOptions,

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { SdaError } from "../../lib/base/errors.js";
 
-/** What `action` throws, or rejects with, which must be an SdaError; its code, message and details. */
+/** The SdaError that `action` throws or rejects with. Fails if there is none. */
 export async function sdaError(action: () => unknown): Promise<SdaError> {
   try {
     await action();

@@ -25,7 +25,7 @@ import {
   tuple,
 } from "./pickle-builder.js";
 
-/** A pickle with one of everything that the reader knows; `code` is its storage of three floats. */
+/** A pickle with one value of each kind the reader knows. `code` is a storage of three floats. */
 export function everything(code: Code): Code {
   return pickle(
     dict(

@@ -9,11 +9,11 @@ interface Golden {
   file: string;
   refuse?: string;
   python_loads?: boolean;
-  /** A reader may refuse it */
+  /** Whether a reader may refuse the file */
   optional?: boolean;
 }
 
-/** Every file of torch.save in test/fixtures that has to be readable. */
+/** Every torch.save file in test/fixtures that must be readable. */
 export const readable: Golden[] = ["golden.json", "golden-numpy1.json"].flatMap((name) =>
   (JSON.parse(readFileSync(fixture(name), "utf8")).files as Golden[]).filter(
     ({ refuse }) => refuse === undefined,

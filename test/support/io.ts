@@ -1,6 +1,6 @@
 import type { Io } from "../../lib/cli/io.js";
 
-/** An Io that keeps what is written to it. */
+/** An Io that collects what is written to it. */
 export function keepingIo(signal: AbortSignal = new AbortController().signal) {
   const kept = { stdout: "", stderr: "" };
   const io: Io = {

@@ -1,4 +1,4 @@
-/** Writes the container that torch.save used before PyTorch 1.6. */
+/** Builds the container that torch.save wrote before PyTorch 1.6. */
 import {
   bytes,
   type Code,
@@ -16,7 +16,7 @@ import { struct } from "./zip-builder.js";
 
 export interface LegacyStorage {
   key: string;
-  /** Elements, as the file claims. */
+  /** The number of elements that the file states */
   count: number;
   data: Buffer;
 }

@@ -1,4 +1,4 @@
-/** A pickle assembler: a function per opcode, each returning the bytes it stands for. */
+/** A pickle assembler: one function for each opcode, which returns its bytes. */
 
 export type Code = Buffer;
 
@@ -30,7 +30,7 @@ export function u64(value: number | bigint): Code {
 
 const letter = (name: string, ...rest: Code[]) => join(Buffer.from(name, "latin1"), ...rest);
 
-// Opcodes without an argument, by the names of Python's pickletools.
+// Opcodes without an argument, named as in Python's pickletools.
 export const MARK = letter("(");
 export const STOP = letter(".");
 export const POP = letter("0");
@@ -96,7 +96,7 @@ export const inst = (module: string, name: string) =>
   letter("i", Buffer.from(`${module}\n${name}\n`));
 export const global = (module: string, name: string) =>
   letter("c", Buffer.from(`${module}\n${name}\n`));
-/** An opcode of protocol 0 with its line of text. */
+/** An opcode of protocol 0, whose argument is a line of text. */
 export const textOpcode = (name: string, line: string) => letter(name, Buffer.from(`${line}\n`));
 
 export function binint(value: number): Code {
@@ -111,7 +111,7 @@ export function binfloat(value: number): Code {
   return letter("G", out);
 }
 
-/** Any integer, in the shortest opcode that Python would take. */
+/** An integer, with the shortest opcode that Python would use. */
 export function int(value: number | bigint): Code {
   const wide = BigInt(value);
   if (wide >= 0n && wide < 256n) return binint1(Number(wide));
@@ -120,7 +120,7 @@ export function int(value: number | bigint): Code {
   return long(wide);
 }
 
-/** LONG1 or LONG4: two's complement, as few bytes as hold the sign. */
+/** LONG1 or LONG4: two's complement in the fewest bytes that hold the sign. */
 export function long(value: bigint): Code {
   const out: number[] = [];
   let rest = value;
@@ -142,12 +142,12 @@ export const stackGlobal = (module: string, name: string) =>
   join(str(module), str(name), STACK_GLOBAL);
 export const call = (callable: Code, ...args: Code[]) => join(callable, tuple(...args), REDUCE);
 
-/** A whole pickle of protocol 2. */
+/** A complete pickle of protocol 2. */
 export const pickle = (...parts: Code[]) => join(proto(2), ...parts, STOP);
 
 export const orderedDict = call(global("collections", "OrderedDict"));
 
-/** The persistent id of a storage, with BINPERSID. */
+/** The persistent id of a storage, followed by BINPERSID. */
 export function storage(
   count: number | bigint,
   { cls = global("torch", "FloatStorage"), key = "0", location = "cpu", extra = [] as Code[] } = {},
@@ -166,10 +166,10 @@ export interface TensorParts {
   rebuild?: string;
 }
 
-/** The content of a storage for that. */
+/** The content of a storage of three float32 values. */
 export const THREE_FLOATS = Buffer.from(Float32Array.of(1, 2, 3).buffer);
 
-/** torch._utils._rebuild_tensor_v2 of a storage; by default a vector of three. */
+/** A call of torch._utils._rebuild_tensor_v2. By default it makes a vector of three values. */
 export function tensor(parts: TensorParts): Code {
   return call(
     global("torch._utils", parts.rebuild ?? "_rebuild_tensor_v2"),
@@ -193,7 +193,7 @@ export function numpyDtype(code: string, order = "<", ...state: Code[]): Code {
   );
 }
 
-/** A numpy array through _reconstruct and BUILD. */
+/** A numpy array, made by _reconstruct and BUILD. */
 export function numpyArray(
   dtype: Code,
   shape: Code,

@@ -1,33 +1,17 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
+import { findPython } from "../../bench/support/python.js";
+import { needs } from "./needs.js";
 
-/** A Python that has torch and numpy: SDA_PYTHON, or the usual names; null where there is none. */
-export const torchPython: string | null = findPython();
+/** A Python 3, whatever packages it has. */
+export const python: string | null = findPython(process.env, []).command;
 
-if (torchPython === null) {
-  console.warn("No Python with torch and numpy (see SDA_PYTHON): tests against it are skipped.");
-}
+/** A Python with torch and numpy. */
+export const torchPython: string | null = findPython(process.env, ["torch", "numpy"]).command;
 
-function findPython(): string | null {
-  for (const python of [process.env["SDA_PYTHON"], "python3", "python"]) {
-    if (!python) continue;
-    try {
-      execFileSync(python, ["-c", "import numpy, torch"], { stdio: "ignore", timeout: 60_000 });
-      return python;
-    } catch {
-      // Not there, or without torch: the next one may have it.
-    }
-  }
-  return null;
-}
+needs(python !== null, "no Python 3 (SDA_PYTHON)");
+needs(torchPython !== null, "no Python with torch and numpy (SDA_PYTHON)");
 
-/** A Python 3, any will do; null where there is none. */
-export const python: string | null =
-  [process.env["SDA_PYTHON"], "python3"].find(
-    (name) => name && spawnSync(name, ["-c", "import json, dataclasses"]).status === 0,
-  ) ?? null;
-
-if (python === null) console.warn("No python3 (see SDA_PYTHON): comparisons with it are skipped.");
-
+/** Runs that Python and returns what it prints. */
 export function runPython(args: string[], input = ""): string {
   const { status, stdout, stderr } = spawnSync(python ?? "python3", ["-X", "utf8", ...args], {
     input,

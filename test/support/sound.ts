@@ -6,7 +6,7 @@ export function relativeDifference(actual: Float32Array, expected: Float32Array)
   let difference = 0;
   let largest = 0;
   expected.forEach((value, i) => {
-    // Written so that a NaN counts, too
+    // This form of the comparison also finds NaN
     if (!(Math.abs((actual[i] as number) - value) <= difference)) {
       difference = Math.abs((actual[i] as number) - value);
     }
@@ -15,7 +15,7 @@ export function relativeDifference(actual: Float32Array, expected: Float32Array)
   return difference / largest;
 }
 
-/** The correlation of two sounds of one length, and the ratio of their RMS. */
+/** The correlation and the RMS ratio of two sounds of the same length. */
 export function likeness(actual: Float32Array, expected: Float32Array) {
   expect(actual.length).toBe(expected.length);
   let [aa, bb, ab] = [0, 0, 0];
@@ -28,14 +28,14 @@ export function likeness(actual: Float32Array, expected: Float32Array) {
   return { correlation: ab / Math.sqrt(aa * bb), rmsRatio: Math.sqrt(aa / bb) };
 }
 
-/** The same sound, as the corpus defines it: correlation of at least 0.9999 and RMS within 0.1 %, same length. */
+/** Same length, correlation of at least 0.9999, and RMS within 0.1 %: as the corpus defines it. */
 export function expectSameSound(actual: Float32Array, expected: Float32Array): void {
   const { correlation, rmsRatio } = likeness(actual, expected);
   expect(correlation).toBeGreaterThanOrEqual(0.9999);
   expect(Math.abs(rmsRatio - 1)).toBeLessThanOrEqual(0.001);
 }
 
-/** The same samples, bit for bit, NaN and the sign of zero included. */
+/** Compares samples bit for bit, NaN and the sign of zero included. */
 export function expectSameBits(actual: Float32Array, expected: Float32Array, what = ""): void {
   expect(actual.length, what).toBe(expected.length);
   const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) =>
@@ -45,7 +45,7 @@ export function expectSameBits(actual: Float32Array, expected: Float32Array, wha
   expect.fail(`${what}: sample ${at} is ${actual[at]}, expected ${expected[at]}`);
 }
 
-/** One sample of each channel after the other. */
+/** Interleaves the channels. */
 export function interleave(audio: Float32Array[]): Float32Array {
   const samples = new Float32Array(audio.length * (audio[0]?.length ?? 0));
   audio.forEach((channel, c) => {
@@ -56,7 +56,7 @@ export function interleave(audio: Float32Array[]): Float32Array {
   return samples;
 }
 
-/** All pieces, end to end. */
+/** All pieces of a stream in one array. */
 export async function collect(pieces: AsyncIterable<Float32Array>): Promise<Float32Array> {
   const all: Float32Array[] = [];
   for await (const piece of pieces) all.push(piece);

@@ -1,4 +1,4 @@
-/** A command in a pseudo-terminal, and the screen as a person sees it. */
+/** Runs a command in a pseudo-terminal and keeps the screen as a person sees it. */
 import { spawn } from "@lydell/node-pty";
 import xterm from "@xterm/headless";
 
@@ -35,12 +35,12 @@ export class Terminal {
     });
   }
 
-  /** All that was written, escape sequences included. */
+  /** The whole output, escape sequences included. */
   get raw(): string {
     return this.#raw;
   }
 
-  /** The lines on the screen and those that have scrolled away, without empty ones at the end. */
+  /** The lines of the screen and the scrollback, without empty lines at the end. */
   async lines(): Promise<string[]> {
     await new Promise<void>((done) => this.#screen.write("", done));
     const buffer = this.#screen.buffer.active;
@@ -60,14 +60,13 @@ export class Terminal {
     this.#process.write(keys);
   }
 
-  /** Until the screen shows it. */
+  /** Waits until the screen shows it. */
   async see(wanted: string | RegExp): Promise<void> {
     const deadline = performance.now() + WAIT_MS;
     for (;;) {
       const text = await this.text();
       if (typeof wanted === "string" ? text.includes(wanted) : wanted.test(text)) return;
-      if (performance.now() > deadline)
-        throw new Error(`${wanted} was not to be seen in:\n${text}`);
+      if (performance.now() > deadline) throw new Error(`${wanted} did not appear in:\n${text}`);
       await new Promise((done) => setTimeout(done, 20));
     }
   }

@@ -17,19 +17,19 @@ import {
 } from "./pickle-builder.js";
 import { type TorchZipOptions, torchZip } from "./zip-builder.js";
 
-/** Writes the bytes to a file that is removed after the test. */
+/** Writes a file, which is removed after the test. */
 export function fileOf(content: Uint8Array, name = "file.pt"): string {
   const path = join(temporaryFolder(), name);
   writeFileSync(path, content);
   return path;
 }
 
-/** Loads a file with these bytes. */
+/** Loads these bytes as a file. */
 export function loadBytes(content: Uint8Array, options?: LoadOptions): Promise<unknown> {
   return load(fileOf(content), options);
 }
 
-/** Loads a zip whose data.pkl is this code, in protocol 2. */
+/** Loads a zip with this code as its data.pkl, in protocol 2. */
 export function loadPickle(
   code: Code,
   storages: Record<string, Buffer> = {},
@@ -39,7 +39,7 @@ export function loadPickle(
   return loadBytes(torchZip(pickle(code), storages, zip).bytes, rest);
 }
 
-/** The error of loading a file with these bytes, which must have this code and name the file. */
+/** Loads these bytes and returns the error, which must have this code and name the file. */
 export async function refusal(
   content: Uint8Array,
   code: SdaErrorCode | SdaErrorCode[],
@@ -53,7 +53,7 @@ export async function refusal(
   return error;
 }
 
-/** As `refusal`, for a zip whose data.pkl is this code. */
+/** As `refusal`, of a zip with this code as its data.pkl. */
 export function refusedPickle(
   code: Code,
   expected: SdaErrorCode | SdaErrorCode[],
@@ -63,19 +63,19 @@ export function refusedPickle(
   return refusal(torchZip(pickle(code), storages).bytes, expected, options);
 }
 
-/** One float32 tensor [1, 2, 3] in the zip container, with parts of its description changed. */
+/** The float32 tensor [1, 2, 3] in the zip container. `parts` changes its description. */
 export function tensorZip(parts: Partial<TensorParts> = {}, options: TorchZipOptions = {}): Buffer {
   const code = pickle(tensor({ storage: storage(3), ...parts }));
   return torchZip(code, { "0": THREE_FLOATS }, options).bytes;
 }
 
-/** The same in the legacy container. */
+/** The same tensor in the legacy container. */
 export function tensorLegacy(parts: Partial<TensorParts> = {}): Buffer {
   const code = pickle(tensor({ storage: legacyStorage(3), ...parts }));
   return legacy(code, [{ key: "7", count: 3, data: THREE_FLOATS }]);
 }
 
-/** The persistent id of a legacy storage, which has a sixth part: a view (None for most). */
+/** The persistent id of a legacy storage. Its sixth part is a view, None for most storages. */
 export function legacyStorage(count: number, view: Code = NONE, key = "7"): Code {
   return storage(count, { key, extra: [view] });
 }

@@ -1,4 +1,4 @@
-/** How often the event loop turns while `f` runs: few times when something blocks it. */
+/** Counts the turns of the event loop while `f` runs: few if something blocks the loop. */
 export async function turnsDuring(f: () => Promise<unknown>): Promise<number> {
   let turns = 0;
   let running = true;

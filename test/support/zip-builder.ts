@@ -1,7 +1,7 @@
 /**
- * Writes zip archives as torch.save does: stored, sizes and CRC in data descriptors (bit 3), data
- * aligned to 64 bytes through the extra field, zip64 end records always. Every field can be made to
- * lie.
+ * Builds zip archives as torch.save does: stored, sizes and CRC in data descriptors (bit 3), data
+ * aligned to 64 bytes through the extra field, always with zip64 end records. Each field can be
+ * given a wrong value.
  */
 import { crc32 } from "node:zlib";
 
@@ -32,16 +32,16 @@ export interface CentralFields {
 }
 
 export interface ZipEntry {
-  /** With its top folder. */
+  /** Includes the top folder. */
   name: string;
   data: Buffer;
   local?: Partial<LocalFields>;
   central?: Partial<CentralFields>;
-  /** The bytes of the data descriptor; null leaves it out and fills the local header in. */
+  /** The bytes of the data descriptor. null leaves it out and fills in the local header. */
   descriptor?: Buffer | null;
   /** Bytes between this entry and the next. */
   after?: Buffer;
-  /** Central directory only: the local part is another entry's. */
+  /** Whether to write the central entry only, which then points to another entry's local part */
   ghost?: boolean;
 }
 
@@ -58,7 +58,7 @@ export interface EndFields {
 
 export interface ZipOptions {
   align?: number;
-  /** false writes no zip64 records. */
+  /** false leaves out the zip64 records. */
   zip64?: boolean;
   end?: Partial<EndFields>;
   end64?: Partial<{
@@ -91,7 +91,7 @@ export interface Archive {
 
 const DESCRIPTOR_FLAG = 8;
 
-/** A little-endian structure from [value, bytes] pairs. */
+/** A little-endian structure of [value, number of bytes] pairs. */
 export function struct(...fields: [number, 2 | 4 | 8][]): Buffer {
   return Buffer.concat(
     fields.map(([value, size]) => {
@@ -263,15 +263,15 @@ export function zip(entries: ZipEntry[], options: ZipOptions = {}): Archive {
 
 export interface TorchZipOptions extends ZipOptions {
   folder?: string;
-  /** By record name without its folder: fields of that entry to change. */
+  /** Fields to change, by record name without its folder */
   change?: Record<string, Partial<ZipEntry>>;
-  /** By record name: other content; null leaves the record out. */
+  /** Other content by record name. null leaves the record out. */
   content?: Record<string, Buffer | string | null>;
-  /** Entries after all others. */
+  /** Entries after all others */
   more?: ZipEntry[];
 }
 
-/** The archive that torch.save would write for this pickle and these storages (key → bytes). */
+/** The archive that torch.save would write of this pickle and these storages (key → bytes). */
 export function torchZip(
   pickle: Buffer,
   storages: Record<string, Buffer> = {},

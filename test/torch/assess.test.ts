@@ -22,7 +22,7 @@ const file = (value: Code) => fileOf(torchZip(pickle(value)).bytes);
 const assessed = async (path: string) => assess(await inspect(path));
 const PRESET = "small_dataset_audio.training.config.OverfittingPreset";
 
-test("a model is safe, and the Enum in it is told apart", async () => {
+test("a model is safe, and its Enum is listed apart", async () => {
   const found = await assessed(join(fixtures, "models/tiny.sda"));
   expect(found).toMatchObject({ verdict: "safe", refused: [], project: [PRESET] });
   expect(found.known).toContain("torch._utils._rebuild_tensor_v2");
@@ -36,7 +36,7 @@ test.each([
   ["small_dataset_audio_evil", "f"],
   ["small_dataset_audio", "os.system"],
 ])("%s %s is refused, whether called or named, and load refuses it too", async (module, name) => {
-  // The protocol 4 opcode, because a dotted name is one there.
+  // With the opcode of protocol 4, a dotted name is a path of attributes.
   const named = stackGlobal(module, name);
   for (const value of [named, call(named, tuple(str("x")))]) {
     const path = file(value);
@@ -63,7 +63,7 @@ test("a function of the Python program is refused although load describes it", a
   expect(await load(path)).toMatchObject({ name: "delete_model" });
 });
 
-test("of two globals with one text, the refused one counts", async () => {
+test("two globals have the same text: the refused one counts", async () => {
   const good = stackGlobal("torch", "Size");
   const path = file(tuple(good, stackGlobal("builtins", "eval"), int(1)));
   expect((await assessed(path)).refused).toEqual(["builtins.eval"]);

@@ -1,4 +1,4 @@
-/** Files that PyTorch itself wrote (scripts/python/make_fixtures.py), against what Python says is in them. */
+/** Files written by PyTorch (scripts/python/make_fixtures.py), compared with what Python reads. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -14,11 +14,11 @@ interface Fixture {
   file: string;
   bytes: number;
   container: "zip" | "legacy" | "none";
-  /** "module name", as the pickle has them. */
+  /** "module name", as in the pickle */
   globals?: string[];
   value?: Description;
   same_value_as?: string;
-  /** An error code, or "any". */
+  /** An error code, or "any" */
   refuse?: string;
   parameters?: Record<string, string>;
 }
@@ -101,7 +101,7 @@ test.each(table(({ parameters }) => Boolean(parameters)))(
   },
 );
 
-/** A text that is the same for the same content; comparing weights element by element takes seconds. */
+/** A text that is equal for equal content. Comparing weights element by element takes seconds. */
 function digest(value: unknown): string {
   return JSON.stringify(value, (_, part) => {
     if (part instanceof Tensor) {

@@ -1,4 +1,4 @@
-/** A tensor of more than 4 GiB, in a sparse file: Node 20 has no buffer for it, later ones have. */
+/** A tensor of more than 4 GiB in a sparse file. No buffer of Node 20 is large enough for it. */
 import { constants } from "node:buffer";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";

@@ -426,7 +426,7 @@ describe("protocols and the machine", () => {
     expect(await load(fileOf(content))).toStrictEqual(Tuple.of("a"));
   });
 
-  test("POP, POP_MARK, DUP and what lies behind STOP", async () => {
+  test("POP, POP_MARK, DUP and bytes after STOP", async () => {
     const code = join(int(1), int(2), POP, MARK, int(3), POP_MARK, DUP, MARK, POP, TUPLE2);
     expect(await loadPickle(code)).toEqual([1, 1]);
     const { bytes: content } = torchZip(join(pickle(int(1)), Buffer.from("garbage")));
@@ -508,7 +508,7 @@ describe("what is one object stays one object", () => {
     }
   });
 
-  test("a storage of its own is a tensor on the same buffer", async () => {
+  test("a storage outside of a tensor is read as a tensor on the same buffer", async () => {
     const code = tuple(join(storage(3), binput(1)), tensor({ storage: binget(1) }));
     const [a, b] = (await loadPickle(code, { "0": THREE_FLOATS })) as [Tensor, Tensor];
     expect([a.dtype, a.shape, a.data.buffer === b.data.buffer]).toEqual(["float32", [3], true]);
@@ -564,7 +564,7 @@ describe("what is one object stays one object", () => {
     expect([...read][0]?.args[0]).toBe(read);
   });
 
-  // The sanitizers' stack frames are several times as large.
+  // With sanitizers, stack frames are several times as large.
   const sanitized = process.env["ASAN_OPTIONS"] !== undefined;
   test.skipIf(sanitized)("containers 900 deep", async () => {
     let read = await loadPickle(

@@ -1,4 +1,4 @@
-/** Random values, written by torch.save just now, against what Python says of them. */
+/** Random values that torch.save writes during the test, compared with descriptions by Python. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,7 +20,7 @@ test.skipIf(torchPython === null)(
     const arguments_ = [script, folder, String(SEED), String(COUNT)];
     const { stdout } = await promisify(execFile)(torchPython as string, arguments_, {
       maxBuffer: 1 << 28,
-      // Lone surrogates go through JSON as escapes, but Python's output must not depend on the locale.
+      // JSON escapes lone surrogates, but Python's output must not depend on the locale.
       env: { ...process.env, PYTHONIOENCODING: "utf-8" },
     });
     const written = stdout.trim().split("\n");

@@ -1,5 +1,5 @@
-// Saves one large value. argv: path, MiB, kind of value. Prints how much the process's memory peaked above what it had
-// with the value in it, in bytes, or the code of the error.
+// Saves one large value. argv: path, MiB, kind of value. Prints in bytes by how much the peak of the
+// process's memory grew while it saved, or the code of the error.
 import { writeSync } from "node:fs";
 import { NdArray, save, Tensor } from "../../lib/torch/index.js";
 
@@ -8,7 +8,7 @@ const KIB = 2 ** 10;
 
 const [path = "", size = "1", kind = "tensor"] = process.argv.slice(2);
 const data = new Uint8Array(Number(size) * MIB);
-for (let i = 0; i < data.length; i += 1024) data[i] = i / 1024; // pages of zeros take no memory
+for (let i = 0; i < data.length; i += 1024) data[i] = i / 1024; // untouched pages take no memory
 const { length } = data;
 const values = {
   tensor: () => new Tensor("uint8", [length], data),

@@ -54,7 +54,7 @@ async function roundTrip(value: unknown): Promise<unknown> {
   return load(path);
 }
 
-/** The plan, with the elements of arrays as text: comparing millions of them one by one takes long. */
+/** The plan with array elements as text: comparing millions of elements one by one is slow. */
 function plan(value: unknown) {
   const { codes, numbers, values } = encode(value);
   const text = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
@@ -63,7 +63,7 @@ function plan(value: unknown) {
   return { codes: text(codes), numbers: text(numbers), values: comparable };
 }
 
-/** How many floats the plan of a value has. */
+/** The number of floats in the plan of a value. */
 function floatsIn(value: unknown): number {
   const FLOAT = 4;
   return encode(value).codes.filter((code) => code === FLOAT).length;
@@ -72,7 +72,7 @@ function floatsIn(value: unknown): number {
 describe("load → save → load", () => {
   const files = readable.filter(({ optional }) => !optional).map(({ file }) => file);
 
-  // The plans tell ints, floats, numpy scalars, bytearrays and so on apart, which plain equality does not.
+  // Unlike plain equality, plans distinguish ints, floats, numpy scalars, bytearrays and so on.
   it.each([...files, ...modelFixtures])("%s is the same again", async (name) => {
     const original = await load(fixture(name));
     const path = join(temporaryFolder(), basename(name));
@@ -111,7 +111,7 @@ describe("load → save → load", () => {
     expect(d).toBe(a);
   });
 
-  it("keeps numpy scalars, those too that are whole numbers or larger than JavaScript's", async () => {
+  it("keeps numpy scalars, also whole numbers and numbers too large for JavaScript", async () => {
     const hex = (bytes: ArrayBuffer) => Buffer.from(bytes).toString("hex");
     const float64 = (value: number) => hex(Float64Array.of(value).buffer);
     const float32 = (value: number) => hex(Float32Array.of(value).buffer);
@@ -158,7 +158,7 @@ describe("load → save → load", () => {
     expect(plan(again)).toEqual(plan(original));
   });
 
-  it("saves of memory only what tensors show", async () => {
+  it("saves only the part of a buffer that its tensors show", async () => {
     const path = join(temporaryFolder(), "parts.pt");
     const memory = new Float32Array(1_000_000);
     const part = (at: number) => new Tensor("float32", [2], memory.subarray(at, at + 2));
@@ -166,7 +166,7 @@ describe("load → save → load", () => {
     expect(statSync(path).size).toBeLessThan(4000);
   });
 
-  it("writes a value that was changed by what it is now", async () => {
+  it("writes a changed value as it is now", async () => {
     const content = (await load(fixture("models/tiny.sda"))) as Map<string, unknown>;
     const config = content.get("spectrogram_config") as Map<string, unknown>;
     expect(config.get("power")).toBe(2);
@@ -202,7 +202,7 @@ describe("the file", () => {
     ]);
   });
 
-  it("takes the place of the one before, with its permissions, also behind a link", async () => {
+  it("replaces an older file and keeps its permissions, also behind a link", async () => {
     const folder = temporaryFolder();
     const [path, link] = [join(folder, "file.pt"), join(folder, "link.pt")];
     writeFileSync(path, "before");
@@ -215,7 +215,7 @@ describe("the file", () => {
     expect(readdirSync(folder).sort()).toEqual(["file.pt", "link.pt"]);
   });
 
-  it("is not written where no file can be", async () => {
+  it("is refused at a path where no file can be", async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "taken"));
     const missing = await sdaError(() => save(1, join(folder, "missing", "file.pt")));
@@ -238,9 +238,9 @@ describe("the file", () => {
     expect(readdirSync(join(path, ".."))).toEqual([]);
   });
 
-  it("is left out, and so is any trace of it, when there is no more room", () => {
+  it("leaves no trace when the disk is full", () => {
     const path = join(temporaryFolder(), "large.pt");
-    // Blocks of 512 bytes: 2 MiB a file.
+    // 4096 blocks of 512 bytes: at most 2 MiB a file.
     const limited = ["-c", 'ulimit -f 4096; exec "$@"', "sh", process.execPath];
     const { stdout } = spawnSync("sh", [...limited, script, path, "8"], { encoding: "utf8" });
     expect(stdout).toBe(`saving\nERR_SDA_IO ${constants.errno.EFBIG}\n`);
@@ -269,7 +269,7 @@ describe("the file", () => {
       (error: { code?: string }) => error,
     );
     clearInterval(changing);
-    // Whether the change comes in between is a matter of chance; there is never a file that is torn.
+    // Chance decides whether a change comes in between. No file is ever a mixture.
     if (outcome !== null) expect(outcome.code).toBe("ERR_SDA_ARGUMENT");
     expect(existsSync(path)).toBe(outcome === null);
     if (outcome === null) expect(await verifyFile(path)).toMatchObject({ ok: true });
@@ -278,7 +278,7 @@ describe("the file", () => {
 });
 
 describe("a killed writer", () => {
-  it("leaves a temporary file at most, which goes only when it is dead", async () => {
+  it("leaves at most a temporary file, which is removed only after its death", async () => {
     const folder = temporaryFolder();
     const path = join(folder, "large.pt");
     const child = spawn(process.execPath, [script, path, "200"], {
@@ -297,7 +297,7 @@ describe("a killed writer", () => {
     expect(temps(folder)).toEqual([]);
   });
 
-  it("is told from other files by the name", async () => {
+  it("is recognised by the name of its file", async () => {
     const folder = temporaryFolder();
     for (const name of [".sda-1-2.tmp", ".sda-.tmp", "sda-1-2-3.tmp", ".sda-1-2-3.tmp.sda"]) {
       writeFileSync(join(folder, name), "");

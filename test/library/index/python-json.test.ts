@@ -123,7 +123,7 @@ describe.skipIf(python === null)("beside Python itself", () => {
   });
 
   test("lower case is str.lower's", () => {
-    // Letters of the last few Unicode versions are left out: the two may know different ones.
+    // Letters of the latest Unicode versions are left out: only one of the two may know them.
     const script = `
 import sys
 for text in sys.stdin.read().split("|"):

@@ -1,4 +1,4 @@
-/** Files from elsewhere, put into a library. */
+/** Adding files from elsewhere to a library. */
 import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -26,7 +26,7 @@ const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
 const content = async (path: string) => (await load(path)) as Dict;
 const filesIn = (folder: string) => readdirSync(folder).filter((name) => /sda/.test(name));
 
-/** A copy of the tiny model, changed. */
+/** A changed copy of the tiny model. */
 async function changed(change: (top: Dict) => void): Promise<string> {
   const top = await content(TINY);
   change(top);
@@ -37,7 +37,7 @@ async function changed(change: (top: Dict) => void): Promise<string> {
 
 describe("a model file", () => {
   it.each(["tiny", "tiny-bfloat16", "tiny-decoder-only", "tiny-legacy", "tiny-numpy1"])(
-    "%s is taken over value for value, under its own id",
+    "%s is added value for value, under its own id",
     async (name) => {
       const folder = join(temporaryFolder(), "new/folder");
       const original = fixture(`models/${name}.sda`);
@@ -45,7 +45,7 @@ describe("a model file", () => {
       const path = join(folder, entry.filePath);
       const metadata = await readMetadata(original);
       const { filePath, fileSizeBytes, ...said } = entry;
-      // An old file may not say truly whether it has an analysis.
+      // The metadata of an old file may be wrong about the analysis.
       const { analysis } = await describeModel(original);
       const nActiveComponents = analysis?.nActiveComponents ?? 0;
       expect(said).toEqual({ ...metadata, hasAnalysis: analysis !== null, nActiveComponents });
@@ -61,7 +61,7 @@ describe("a model file", () => {
     },
   );
 
-  it("may be called and described otherwise", async () => {
+  it("may get another name and description", async () => {
     const folder = temporaryFolder();
     const metadata = { name: "Küche", tags: ["new"], finalTrainLoss: 1, modelId: "my-id" };
     const entry = await addModelFile(TINY, folder, { metadata });
@@ -71,7 +71,7 @@ describe("a model file", () => {
     expect(again.filePath).toBe("k_che_1.sda");
   });
 
-  it("gets another id where its own is taken, or empty", async () => {
+  it("gets another id if its own is taken or empty", async () => {
     const folder = temporaryFolder();
     const own = (await readMetadata(TINY)).modelId;
     const entries = await Promise.all([1, 2, 3, 4].map(() => addModelFile(TINY, folder)));
@@ -88,7 +88,7 @@ describe("a model file", () => {
     expect((await addModelFile(nameless, folder)).modelId).toMatch(UUID4);
   });
 
-  it("is heard as before, by whoever loads it", { skip: !engineBuilt }, async () => {
+  it("sounds the same after it is added", { skip: !engineBuilt }, async () => {
     const folder = temporaryFolder();
     const { filePath } = await addModelFile(TINY, folder);
     using original = await loadModel(TINY, { device: "cpu" });
@@ -108,7 +108,7 @@ describe("a model file", () => {
   });
 });
 
-describe("what is refused leaves the library as it was", () => {
+describe("refused, with the library unchanged", () => {
   const damaged = () => {
     const bytes = readFileSync(TINY);
     const at = bytes.length >> 1;
@@ -150,7 +150,7 @@ describe("what is refused leaves the library as it was", () => {
     expect(existsSync(join(folder, "model_library.json"))).toBe(false);
   });
 
-  it("an id that is taken, and metadata that is none", async () => {
+  it("an id that is taken, and bad metadata", async () => {
     const folder = temporaryFolder();
     const { modelId } = await addModelFile(TINY, folder, { metadata: { modelId: "mine" } });
     for (const [metadata, option] of [
@@ -172,7 +172,7 @@ describe("what is refused leaves the library as it was", () => {
     expect(filesIn(folder)).toHaveLength(1);
   });
 
-  it("one that is stopped", async () => {
+  it("an aborted call", async () => {
     const folder = temporaryFolder();
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
@@ -183,7 +183,7 @@ describe("what is refused leaves the library as it was", () => {
 });
 
 describe("importModel", () => {
-  it("tells by the content what it is", async () => {
+  it("recognises models and checkpoints by their content", async () => {
     const folder = temporaryFolder();
     const [model, checkpoint] = ["upload-1", "upload-2"].map((name) =>
       join(temporaryFolder(), name),
@@ -203,7 +203,7 @@ describe("importModel", () => {
     ]);
   });
 
-  it("refuses what is neither", async () => {
+  it("refuses other files", async () => {
     const path = join(temporaryFolder(), "other.pt");
     await save(new Map([["weights", 1]]), path);
     expect((await sdaError(() => importModel(path, temporaryFolder()))).code).toBe(

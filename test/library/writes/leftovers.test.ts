@@ -1,4 +1,4 @@
-/** What interrupted changes leave is settled on opening, or left: opening succeeds whatever lies in the folder. */
+/** Opening a library completes or undoes interrupted changes, and succeeds whatever the folder has. */
 
 import { createHash } from "node:crypto";
 import {
@@ -45,13 +45,13 @@ afterEach(() => {
 const path = (name: string) => join(folder, name);
 const index = (...texts: string[]) => put(folder, INDEX, indexText(texts));
 const open = () => ModelLibrary.open(folder);
-/** Warnings come a turn later. */
+/** Warnings are emitted one turn later. */
 async function warned(): Promise<(string | undefined)[]> {
   await new Promise((resolve) => setImmediate(resolve));
   return warnings.map(({ code }) => code);
 }
 
-describe("what is not ours is left alone", () => {
+describe("files of others are kept", () => {
   test("links to other folders, under the name of a deletion", async () => {
     const elsewhere = temporaryFolder();
     put(elsewhere, "precious.sda", "mine");
@@ -64,7 +64,7 @@ describe("what is not ours is left alone", () => {
     expect(await warned()).toEqual([]);
   });
 
-  test("paths that lead out, by their text or through a link", async () => {
+  test("paths that lead out of the folder, by their text or through a link", async () => {
     const elsewhere = temporaryFolder();
     folder = join(elsewhere, "models");
     mkdirSync(folder);
@@ -99,7 +99,7 @@ describe("what is not ours is left alone", () => {
 });
 
 describe("an interrupted deletion", () => {
-  test("is undone, also when the folder below has gone", async () => {
+  test("is undone, also if the folder below is gone", async () => {
     put(folder, ".sda-deleted-ab/sub%2Fm1.sda", "model");
     index(entryText(entry(1, { filePath: "sub/m1.sda" })));
     await open();
@@ -107,21 +107,21 @@ describe("an interrupted deletion", () => {
     expect(existsSync(path(".sda-deleted-ab"))).toBe(false);
   });
 
-  test("is undone, also when the entry has become one that we can't read", async () => {
+  test("is undone, also if the entry can no longer be read", async () => {
     put(folder, ".sda-deleted-ab/m1.sda", "model");
     index(entryText(entry(1)).replace('"tags": []', '"tags": [],\n      "extra": 1'));
     await open();
     expect(readFileSync(path("m1.sda"), "utf8")).toBe("model");
   });
 
-  test("is undone, also when the entry spells the path in another way", async () => {
+  test("is undone, also if the entry spells the path in another way", async () => {
     put(folder, ".sda-deleted-ab/m1.sda", "model");
     index(entryText(entry(1, { filePath: "./m1.sda" })));
     await open();
     expect(readFileSync(path("m1.sda"), "utf8")).toBe("model");
   });
 
-  test("that can't be undone keeps its entry, through a repair as well", async () => {
+  test("that can't be undone keeps its entry, also after a repair", async () => {
     put(folder, "sub", "a file where the folder should be");
     put(folder, ".sda-deleted-ab/sub%2Fm1.sda", "model");
     index(entryText(entry(1, { filePath: "sub/m1.sda" })));
@@ -142,7 +142,7 @@ describe("an interrupted deletion", () => {
       index(entryText(entry(i, { filePath: name })));
       expect(await deleteModel(entry(i).modelId, folder)).toBe(true);
       expect(existsSync(path(name))).toBe(false);
-      // Hidden by this version and by the one before, and left there
+      // Files that this version and the previous one had hidden when they were interrupted
       for (const hidden of [name.replace(/%(?=25|2F|5C)/g, "%25"), encodeURIComponent(name)]) {
         if (hidden.length > 250 && hidden !== name) continue;
         put(folder, `.sda-deleted-ab/${hidden.replace(/%C3%A9/g, "é")}`, "model");
@@ -155,7 +155,7 @@ describe("an interrupted deletion", () => {
 });
 
 describe.skipIf(!process.getuid)("a folder that can't be written to, but locked", () => {
-  // The superuser may write anywhere, and so becomes somebody else for a while.
+  // The superuser may write anywhere, so the test becomes another user for a while.
   const isRoot = process.getuid?.() === 0;
   const NOBODY = 65_534;
   beforeEach(() => {
@@ -199,7 +199,7 @@ describe.skipIf(!process.getuid)("a folder that can't be written to, but locked"
   });
 });
 
-test("a folder under the backup's name stands in nobody's way", async () => {
+test("a folder with the backup's name prevents no change", async () => {
   mkdirSync(path(BACKUP));
   put(folder, INDEX, "{");
   copyFileSync(TINY, path("m1.sda"));
@@ -211,7 +211,7 @@ test("a folder under the backup's name stands in nobody's way", async () => {
   ]);
 });
 
-test("a backup that can't be written is a warning; the change is made, and deletions agree", async () => {
+test("a backup that can't be written is a warning, and changes and deletions still succeed", async () => {
   mkdirSync(path(BACKUP));
   index(entryText(entry(1)));
   writeFileSync(path("m1.sda"), "model");
@@ -225,7 +225,7 @@ test("a backup that can't be written is a warning; the change is made, and delet
   expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 });
 
-test("a model that gets no entry leaves no file", async () => {
+test("a model whose entry can't be written leaves no file", async () => {
   put(folder, INDEX, '{"version": 2, "models": {}}');
   const saving = saveModelFromCheckpoint("test/fixtures/checkpoints/tiny.pt", {}, folder);
   await expect(saving).rejects.toMatchObject({ code: "ERR_SDA_VERSION" });
@@ -233,7 +233,7 @@ test("a model that gets no entry leaves no file", async () => {
 });
 
 describe("an update that was interrupted", () => {
-  /** A library of one model, with the file beside it that an update would have put there. */
+  /** A library with one model, and the pending file of an update beside it. */
   async function interrupted(): Promise<{ before: ModelEntry; after: ModelEntry }> {
     const before = await addModelFile(TINY, folder, { metadata: { name: "Kitchen" } });
     const file = path(before.filePath);
@@ -247,7 +247,7 @@ describe("an update that was interrupted", () => {
   }
   const leftovers = () => readdirSync(folder).filter((name) => name.startsWith(".sda-"));
 
-  test("before the index had it: it goes", async () => {
+  test("before the index was written: it is discarded", async () => {
     const { before } = await interrupted();
     put(folder, ".sda-updating-0a1b", "half of a file");
     expect((await open()).listAll()).toEqual([before]);
@@ -256,27 +256,30 @@ describe("an update that was interrupted", () => {
     expect(await warned()).toEqual([]);
   });
 
-  test.each(["open", "repair", "update"])("after the index had it: %s finishes it", async (by) => {
-    index();
-    const library = await open();
-    const { after } = await interrupted();
-    index(entryText(after));
-    expect(leftovers()).toHaveLength(1);
-    if (by === "open") await open();
-    if (by === "repair") {
-      expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
-    }
-    if (by === "update") await updateModel(after.modelId, folder, { description: "more" });
-    expect(await readMetadata(path(after.filePath))).toMatchObject({
-      name: "Edited",
-      tags: ["new"],
-    });
-    expect(leftovers()).toEqual([]);
-    expect((await open()).get(after.modelId)?.name).toBe("Edited");
-    expect(await warned()).toEqual([]);
-  });
+  test.each(["open", "repair", "update"])(
+    "after the index was written: %s finishes it",
+    async (by) => {
+      index();
+      const library = await open();
+      const { after } = await interrupted();
+      index(entryText(after));
+      expect(leftovers()).toHaveLength(1);
+      if (by === "open") await open();
+      if (by === "repair") {
+        expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
+      }
+      if (by === "update") await updateModel(after.modelId, folder, { description: "more" });
+      expect(await readMetadata(path(after.filePath))).toMatchObject({
+        name: "Edited",
+        tags: ["new"],
+      });
+      expect(leftovers()).toEqual([]);
+      expect((await open()).get(after.modelId)?.name).toBe("Edited");
+      expect(await warned()).toEqual([]);
+    },
+  );
 
-  test("does not replace a file that somebody has put there since", async () => {
+  test("does not replace a file that another program has written since", async () => {
     const { before, after } = await interrupted();
     copyFileSync("test/fixtures/models/tiny-numpy1.sda", path(before.filePath));
     const theirs = readFileSync(path(before.filePath));
@@ -286,14 +289,14 @@ describe("an update that was interrupted", () => {
     expect(leftovers()).toEqual([]);
   });
 
-  test("of a model that is gone goes with it", async () => {
+  test("of a model that is gone is discarded", async () => {
     await interrupted();
     index();
     await open();
     expect(leftovers()).toEqual([]);
   });
 
-  test("is left alone under another kind of thing's name", async () => {
+  test("is kept if it is no file", async () => {
     put(folder, `.sda-updated-${"0".repeat(64)}/x`, "in a folder");
     put(folder, ".sda-updated-notes", "somebody's");
     symlinkSync("nowhere", path(".sda-updating-0a"));

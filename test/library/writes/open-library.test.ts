@@ -75,7 +75,8 @@ describe("an open library", () => {
     const ids = [await library.import(TINY), await library.import(TINY)].map((e) => e.modelId);
     expect(ids[0]).toBe((await readMetadata(TINY)).modelId);
     expect(ids[1]).not.toBe(ids[0]);
-    const error = await sdaError(() => library.import(TINY, { metadata: { modelId: ids[1] } }));
+    const metadata = { modelId: ids[1] as string };
+    const error = await sdaError(() => library.import(TINY, { metadata }));
     expect(error.details?.["option"]).toBe("metadata.modelId");
     expect(library.count()).toBe(2);
   });

@@ -84,7 +84,7 @@ describe("repairIndex", () => {
     expect(existsSync(path("broken.sda"))).toBe(true);
   });
 
-  test("copies of a model have ids of their own, and keep them", async () => {
+  test("copies of a model get ids of their own, and keep them", async () => {
     const library = await libraryWith();
     for (const name of ["a.sda", "b.sda", "c.sda"]) copyFileSync(TINY, path(name));
     expect(await library.repairIndex()).toMatchObject({ removed: 0, added: 3 });
@@ -108,20 +108,20 @@ describe("repairIndex", () => {
     expect(library.get(modelId)?.filePath).toBe("new.sda");
   });
 
-  test("leaves files alone whose names are paths to somewhere else on another system", async () => {
+  test("ignores files whose names are paths out of the folder on another system", async () => {
     const names = ["C:\\m.sda", "\\m.sda"];
     copyFileSync(TINY, path("tiny.sda"));
     for (const name of names) copyFileSync(TINY, path(name));
     const library = await libraryWith();
     expect(await library.repairIndex()).toEqual({ removed: 0, added: 1, unreadable: names });
-    // Nor do they keep an index from being made anew.
+    // They do not prevent a new index either.
     put(folder, INDEX, "{");
     unlinkSync(path("model_library.json.bak"));
     expect((await ModelLibrary.open(folder)).listAll()).toEqual(library.listAll());
     expect(names.every((name) => existsSync(path(name)))).toBe(true);
   });
 
-  test("a link that leads nowhere, or in a circle, is a missing file", async () => {
+  test("a broken or circular link is a missing file", async () => {
     symlinkSync("gone.sda", path("m1.sda"));
     symlinkSync("m3.sda", path("m2.sda"));
     symlinkSync("m2.sda", path("m3.sda"));
@@ -132,7 +132,7 @@ describe("repairIndex", () => {
     expect(library.listAll()).toEqual([entry(5), entry(4)]);
   });
 
-  test("a file has its entry already when that spells its path in another way", async () => {
+  test("an entry that spells the path in another way is the file's entry", async () => {
     copyFileSync(TINY, path("a.sda"));
     const library = await libraryWith(entry(1, { filePath: "./a.sda" }));
     expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
@@ -143,7 +143,7 @@ describe("repairIndex", () => {
     const MIB = 2 ** 20;
     content.set("ballast", new Tensor("uint8", [64 * MIB], new Uint8Array(64 * MIB)));
     await save(content, path("large.sda"));
-    // What is damaged there must not be noticed.
+    // Damage in the weights must go unnoticed.
     const file = openSync(path("large.sda"), "r+");
     writeSync(file, Buffer.of(1), 0, 1, 32 * MIB);
     closeSync(file);
@@ -154,7 +154,7 @@ describe("repairIndex", () => {
     const before = [bytesRead(), faults()] as const;
     expect(await library.repairIndex()).toEqual({ removed: 0, added: 1, unreadable: [] });
     expect(bytesRead() - before[0]).toBeLessThan(4 * MIB);
-    expect(faults() - before[1]).toBeLessThan((32 * MIB) / 4096); // nor through a mapping
+    expect(faults() - before[1]).toBeLessThan((32 * MIB) / 4096); // and not through a mapping
   });
 
   test("stops when its signal is aborted", async () => {
@@ -170,7 +170,7 @@ describe("repairIndex", () => {
     expect(library.count()).toBe(0);
   });
 
-  test("removes what dead writers have left, and nothing of those alive", async () => {
+  test("removes leftovers of dead writers, and none of living ones", async () => {
     const library = await libraryWith(entry(1));
     put(folder, "m1.sda", "");
     put(folder, ".model_library-123-abcdef.tmp", "half an ind");
@@ -193,14 +193,14 @@ describe("deleteModel", () => {
     expect(readdirSync(folder)).not.toContain(".model_library.lock");
     expect(await deleteModel(entry(1).modelId, folder)).toBe(true);
     expect(await deleteModel(entry(1).modelId, folder)).toBe(false);
-    expect(await deleteModel(entry(3).modelId, folder)).toBe(true); // its file has been missing
+    expect(await deleteModel(entry(3).modelId, folder)).toBe(true); // its file was missing before
     expect(visible()).toEqual(["m2.sda"]);
     expect(await library.refresh()).toBe(true);
     expect(library.listAll()).toEqual([entry(2)]);
     expect((await sdaError(() => deleteModel("x", path("none")))).code).toBe("ERR_SDA_NOT_FOUND");
   });
 
-  test("interrupted before the entry went: undone", async () => {
+  test("interrupted before the entry was removed: undone", async () => {
     put(folder, ".sda-deleted-00/m1.sda", "model");
     const library = await libraryWith(entry(1));
     expect(library.count()).toBe(1);
@@ -208,7 +208,7 @@ describe("deleteModel", () => {
     expect(visible()).toEqual(["m1.sda"]);
   });
 
-  test("interrupted after the entry went: finished", async () => {
+  test("interrupted after the entry was removed: finished", async () => {
     put(folder, ".sda-deleted-00/sub%2Fm1.sda", "model");
     await libraryWith();
     expect(visible()).toEqual([]);
@@ -240,7 +240,7 @@ describe("deleteModel", () => {
 });
 
 describe("the lock", () => {
-  test("others wait for it, until they have waited long enough or are told to stop", async () => {
+  test("others wait for it until their time limit or their signal", async () => {
     const library = await libraryWith();
     const at = await ModelsFolder.at(folder);
     let late: Promise<void> | undefined;
@@ -258,14 +258,14 @@ describe("the lock", () => {
       late = library.addEntry(entry(3));
       setTimeout(() => controller.abort(reason), 20);
       await expect(stopped).rejects.toBe(reason);
-      // Reading waits for nobody.
+      // Reading does not wait for the lock.
       expect((await ModelLibrary.open(folder)).count()).toBe(0);
     });
     await late;
     expect(library.listAll()).toEqual([entry(3)]);
   });
 
-  test("a lock file that somebody removes does not let two in", async () => {
+  test("two writers never have the lock, even if the lock file is removed", async () => {
     const at = await ModelsFolder.at(folder);
     let inside = 0;
     const work = () =>

@@ -123,7 +123,7 @@ describe("saveModel of tensors", () => {
     ]);
   });
 
-  it("gives every saver of one name a file of its own", async () => {
+  it("gives each model of the same name its own file", async () => {
     const modelsDir = temporaryFolder();
     const paths = await Promise.all(
       Array.from({ length: 8 }, () =>
@@ -144,7 +144,7 @@ describe("saveModel of tensors", () => {
     expect(basename(path)).toBe("untitled_model_1.sda");
   });
 
-  it("refuses what could not be loaded", async () => {
+  it("refuses a model that could not be loaded", async () => {
     const modelsDir = temporaryFolder();
     const refused = async (
       change: Partial<typeof source>,
@@ -207,7 +207,7 @@ describe.skipIf(!engineBuilt)("saveModel of a loaded model", () => {
         (await loadModel(path, { device: "cpu" })).dispose();
       });
 
-      it("writes what is given instead", async () => {
+      it("writes given values instead", async () => {
         const modelsDir = temporaryFolder();
         const path = await saveModel(model, {
           modelsDir,
@@ -245,7 +245,7 @@ describe.skipIf(!engineBuilt)("saveModel of a loaded model", () => {
 describe("saveModelFromCheckpoint", () => {
   const checkpoint = fixture("checkpoints/tiny.pt");
 
-  it("keeps the model and leaves the training behind", async () => {
+  it("keeps the model and leaves out the training state", async () => {
     const modelsDir = temporaryFolder();
     const path = await saveModelFromCheckpoint(checkpoint, { name: "From PT" }, modelsDir);
     expect(basename(path)).toBe("from_pt.sda");
@@ -265,13 +265,13 @@ describe("saveModelFromCheckpoint", () => {
     expect((await ModelLibrary.open(modelsDir)).count()).toBe(1);
   });
 
-  it("takes what it is told rather than what the checkpoint says", async () => {
+  it("prefers given metadata to the checkpoint's", async () => {
     const metadata = { trainingEpochs: 5, finalValLoss: 0.25 };
     const path = await saveModelFromCheckpoint(checkpoint, metadata, temporaryFolder());
     expect(await readMetadata(path)).toMatchObject(metadata);
   });
 
-  it.skipIf(corpus === null)("makes a third of the corpus's checkpoint of it", async () => {
+  it.skipIf(corpus === null)("is a third of the size of the corpus's checkpoint", async () => {
     const file = corpusFile("checkpoints", "checkpoint_epoch0200.pt");
     const path = await saveModelFromCheckpoint(file, {}, temporaryFolder());
     const share = statSync(path).size / statSync(file).size;
@@ -281,7 +281,7 @@ describe("saveModelFromCheckpoint", () => {
     expect(config.get("preset")).toBeInstanceOf(PyObject);
   });
 
-  it("takes a checkpoint that was written by ourselves", async () => {
+  it("accepts a checkpoint that this package wrote", async () => {
     const original = await content(checkpoint);
     const again = join(temporaryFolder(), "again.pt");
     await save(original, again);
@@ -289,7 +289,7 @@ describe("saveModelFromCheckpoint", () => {
     expectCarried(await content(path), original);
   });
 
-  it("finds damage in the weights, and then there is no file", async () => {
+  it("finds damage in the weights, and leaves no file", async () => {
     const folder = temporaryFolder();
     const original = await content(checkpoint);
     const broken = join(folder, "broken.pt");
@@ -345,7 +345,7 @@ describe("metadata", () => {
     );
   });
 
-  it("gets a new id and date when those given are empty", () => {
+  it("gets a new id and date if the given ones are empty", () => {
     const completed = completeMetadata({ modelId: "", saveDate: "" }, { modelId: "old" }, null);
     expect(completed.modelId).toMatch(UUID4);
     expect(completed.saveDate).toMatch(DATE);

@@ -1,5 +1,4 @@
-/** Editing: the file and the entry say the new, everything else is as it was. */
-import { spawn } from "node:child_process";
+/** Editing a model changes its file and its entry, and nothing else. */
 import {
   chmodSync,
   copyFileSync,
@@ -36,6 +35,7 @@ import { fixture } from "../../support/fixtures.js";
 import { temporaryFolder } from "../../support/folder.js";
 import { engineBuilt } from "../../support/native.js";
 import { python } from "../../support/python.js";
+import { addEntriesInPython } from "../python-writer.js";
 
 type Dict = Map<string, unknown>;
 
@@ -51,7 +51,7 @@ beforeEach(async () => {
 const content = async (file: string) => (await load(file)) as Dict;
 const entryNow = async (id = entry.modelId) => (await ModelLibrary.open(folder)).get(id);
 const indexText = () => readFileSync(join(folder, "model_library.json"), "utf8");
-/** That neither the file nor the index was touched, and nothing lies about. */
+/** Compares equal as long as the file, the index and the names in the folder are unchanged. */
 function state() {
   const { ino, mtimeNs } = statSync(path, { bigint: true });
   return { ino, mtimeNs, index: indexText(), names: readdirSync(folder).sort() };
@@ -79,7 +79,7 @@ describe("an update", () => {
     );
     expect(await verifyFile(path)).toMatchObject({ ok: true });
 
-    // The rest, in the file's own types, is what it was when the new values are taken out.
+    // With the old values put back, the content is the same, types included.
     const after = await content(path);
     expect([...after.keys()]).toEqual([...before.keys()]);
     for (const key of ["name", "description", "tags"]) {
@@ -90,7 +90,7 @@ describe("an update", () => {
     expect(encode(after)).toEqual(encode(before));
   });
 
-  it("leaves the library as one that needs no repair, with nothing lying about", async () => {
+  it("leaves nothing to repair and no other file", async () => {
     const names = readdirSync(folder).sort();
     await updateModel(entry.modelId, folder, NEW);
     const library = await ModelLibrary.open(folder);
@@ -100,20 +100,20 @@ describe("an update", () => {
     );
   });
 
-  it("changes what is given alone, where file and entry differ too", async () => {
+  it("changes only the given fields, also where file and entry differ", async () => {
     const library = await ModelLibrary.open(folder);
     await library.addEntry({ ...entry, name: "By another program", trainingEpochs: 7 });
     const updated = await updateModel(entry.modelId, folder, { tags: [] });
     expect(updated).toMatchObject({ name: "By another program", trainingEpochs: 7, tags: [] });
     expect(await readMetadata(path)).toMatchObject({ name: "Kitchen", tags: [] });
-    // And the one that has it already is left alone.
+    // The file has this name already, so it is not written.
     const { ino } = statSync(path);
     const again = await updateModel(entry.modelId, folder, { name: "Kitchen" });
     expect(again.name).toBe("Kitchen");
     expect(statSync(path).ino).toBe(ino);
   });
 
-  it("of labels alone changes the file alone", async () => {
+  it("of labels only changes the file only", async () => {
     const before = state();
     await updateModel(entry.modelId, folder, { componentLabels: ["1", "2", "3"] });
     const after = state();
@@ -132,7 +132,7 @@ describe("an update", () => {
     }
   });
 
-  it("carries over what this version doesn't know", async () => {
+  it("keeps what this version does not know", async () => {
     const known = await content(path);
     known.set("from_the_future", new Map<unknown, unknown>([[new Tuple("x", "y"), 2n ** 80n]]));
     (known.get("metadata") as Dict).set("mood", ["calm", 0.5]);
@@ -159,7 +159,7 @@ describe("an update", () => {
     expect((await describeModel(path)).analysis?.componentLabels).toEqual(NEW.componentLabels);
   });
 
-  it("keeps the labels of axes that are no sliders", async () => {
+  it("keeps the labels of axes without a slider", async () => {
     const changed = await content(path);
     const analysis = changed.get("latent_analysis") as Dict;
     analysis.set("n_active_components", 2);
@@ -192,7 +192,7 @@ describe("an update", () => {
     expect((await readMetadata(path)).name).toBe(NEW.name);
   });
 
-  it("of many at once loses none", async () => {
+  it("loses nothing among many at once", async () => {
     const other = await addModelFile(fixture("models/tiny.sda"), folder, {
       metadata: { name: "Other" },
     });
@@ -215,7 +215,7 @@ describe("an update", () => {
     }
   });
 
-  it("comes after what replaces the file while it is read", async () => {
+  it("is applied to a file that replaces the old one meanwhile", async () => {
     const replaced = await content(path);
     (replaced.get("metadata") as Dict).set("dataset_name", "replaced");
     const stand = join(folder, "stand-in");
@@ -232,15 +232,15 @@ describe("an update", () => {
     ]);
     expect(updated.name).toBe("Other");
     const { name, datasetName } = await readMetadata(path);
-    // Whichever came first, one of the two is whole; that of the update only if it came last.
+    // Whatever the order: the update is applied to the replaced file.
     expect([datasetName, name]).toEqual(["replaced", "Other"]);
     await library.refresh();
     expect(library.get(entry.modelId)?.fileSizeBytes).toBe(statSync(path).size);
   });
 });
 
-describe.skipIf(!engineBuilt)("who has loaded the model", () => {
-  it.each([true, false])("keeps what was loaded (verify: %s)", async (verify) => {
+describe.skipIf(!engineBuilt)("a loaded model", () => {
+  it.each([true, false])("is unchanged (verify: %s)", async (verify) => {
     using model = await loadModel(path, { verify, device: "cpu" });
     const request = { durationS: 0.5, seed: 5 };
     const before = await model.generate(request);
@@ -252,7 +252,7 @@ describe.skipIf(!engineBuilt)("who has loaded the model", () => {
     expect((await again.generate(request)).audio).toEqual(before.audio);
   });
 
-  it("through a cache gets the new one with the next use", async () => {
+  it("is replaced in a cache at the next use", async () => {
     using cache = new ModelCache({ device: "cpu" });
     const labels = () =>
       cache.use(path, async (model) => model.sliders().map(({ label }) => label));
@@ -262,7 +262,7 @@ describe.skipIf(!engineBuilt)("who has loaded the model", () => {
   });
 });
 
-describe("what is refused changes nothing", () => {
+describe("refused, with nothing changed", () => {
   const long = (length: number) => "x".repeat(length + 1);
   const cases: [option: string, changes: unknown][] = [
     ["changes", null],
@@ -314,7 +314,7 @@ describe("what is refused changes nothing", () => {
     expect(state()).toEqual(before);
   });
 
-  it("ids that no model has, and folders that aren't there", async () => {
+  it("unknown ids and missing folders", async () => {
     const code = async (...args: unknown[]) =>
       (await sdaError(() => updateModel(...(args as Parameters<typeof updateModel>)))).code;
     const before = state();
@@ -344,7 +344,7 @@ describe("what is refused changes nothing", () => {
     expect(await code()).toBe("ERR_SDA_NOT_FOUND");
     writeFileSync(path, "no model");
     expect(await code()).toBe("ERR_SDA_FORMAT");
-    // In the middle of the weights, whose checksum is seen when they are copied
+    // Damage in the middle of the weights is noticed when they are copied.
     const damaged = Buffer.from(good);
     const at = damaged.length >> 1;
     damaged[at] = (damaged[at] as number) ^ 0xff;
@@ -361,7 +361,7 @@ describe("what is refused changes nothing", () => {
     expect(readdirSync(folder).filter((name) => name.startsWith(".sda-"))).toEqual([]);
   });
 
-  it("one that is stopped before it starts", async () => {
+  it("an aborted call", async () => {
     const before = state();
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
@@ -371,39 +371,22 @@ describe("what is refused changes nothing", () => {
   });
 });
 
-// There, whoever opens an index that is about to be taken back waits.
+// On Linux alone, opening the index waits while a writer may still undo its replacement.
 test.runIf(python !== null && process.platform === "linux")(
-  "updates lose nothing that a Python program without a lock adds meanwhile",
+  "updates lose no entry that a Python program without a lock adds meanwhile",
   async () => {
     const WRITES = count({ quick: 80, full: 400 });
-    const script = `
-import json, os, sys
-index = os.path.join(sys.argv[1], "model_library.json")
-for i in range(${WRITES}):
-    data = json.load(open(index))
-    name = f"python-{i}"
-    data["models"][name] = dict(next(iter(data["models"].values())), model_id=name, file_path=f"{name}.sda")
-    json.dump(data, open(index + ".new", "w"), indent=2)
-    os.replace(index + ".new", index)`;
-    const child = spawn(python as string, ["-c", script, folder]);
-    let isRunning = true;
-    const ended = new Promise((done) => child.on("close", done)).then((code) => {
-      isRunning = false;
-      return code;
-    });
+    const writer = addEntriesInPython(folder, WRITES);
     let updates = 0;
-    while (isRunning) {
+    while (writer.isRunning) {
       const name = `Kitchen ${++updates}`;
       expect(await updateModel(entry.modelId, folder, { name })).toMatchObject({ name });
       expect((await readMetadata(path)).name).toBe(name);
     }
-    expect(await ended).toBe(0);
+    expect(await writer.ended).toBe(0);
     expect(updates).toBeGreaterThan(WRITES / 20);
     const library = await ModelLibrary.open(folder);
-    const lost = Array.from({ length: WRITES }, (_, i) => `python-${i}`).filter(
-      (id) => library.get(id) === null,
-    );
-    expect(lost).toEqual([]);
+    expect(writer.ids.filter((id) => library.get(id) === null)).toEqual([]);
     await updateModel(entry.modelId, folder, { name: "Cellar" });
     expect(await entryNow()).toMatchObject({ name: "Cellar", fileSizeBytes: statSync(path).size });
     const left = readdirSync(folder).filter((name) => !/^\.?model_library/.test(name));
@@ -411,7 +394,7 @@ for i in range(${WRITES}):
   },
 );
 
-test("a model that has been deleted is not updated, and doesn't come back", async () => {
+test("a deleted model is not updated and does not reappear", async () => {
   const [deleted, updated] = await Promise.allSettled([
     deleteModel(entry.modelId, folder),
     updateModel(entry.modelId, folder, NEW),
@@ -422,14 +405,14 @@ test("a model that has been deleted is not updated, and doesn't come back", asyn
   expect(await entryNow()).toBeNull();
 });
 
-// A server that edits all day must not wait for a garbage collection to get descriptors and disk space back.
+// In a server that edits all day, descriptors and disk space must not wait for the garbage collector.
 test.skipIf(process.platform !== "linux")("no file stays open", async () => {
   const open = () =>
     readdirSync("/proc/self/fd").filter((descriptor) => {
       try {
         return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(folder);
       } catch {
-        return false; // the listing's own
+        return false; // the descriptor of the listing itself
       }
     });
   await updateModel(entry.modelId, folder, { name: "Other" });
