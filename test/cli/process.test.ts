@@ -161,7 +161,7 @@ describe.runIf(process.platform !== "win32")("sda in a pipe or a poor environmen
       `cp "${demo}" "${folder}/a.sda" && $SDA model repair --models-dir "${folder}" && yes | $SDA model delete "${folder}/a.sda" --models-dir "${folder}"`,
     );
     expect(copied.code).toBe(2);
-    expect(copied.stderr).toContain("no terminal to ask on; --force deletes");
+    expect(copied.stderr).toContain("no terminal to ask on; use --force to delete");
     expect(readdirSync(folder)).toContain("a.sda");
   });
 });
