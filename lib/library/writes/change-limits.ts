@@ -1,4 +1,7 @@
-/** The longest texts, in UTF-16 code units, and the most tags that `updateModel` takes; files may hold more. */
+/**
+ * The limits of `updateModel`: lengths of texts in UTF-16 code units, and the number of tags. Files
+ * from elsewhere may exceed them.
+ */
 export const CHANGE_LIMITS = {
   name: 200,
   description: 10_000,
