@@ -59,6 +59,16 @@ export interface WavStream extends AsyncIterableIterator<Bytes> {
  *   `format`
  * @throws SdaError ERR_SDA_ARGUMENT with `details.option`: at once for a bad format; while reading,
  *   for samples that are not finite, or more or fewer than `frames`. Also whatever `pieces` throws.
+ * @example
+ * ```js
+ * import { createWriteStream } from "node:fs";
+ * import { pipeline } from "node:stream/promises";
+ *
+ * const model = await loadModel("data/models/pads.sda");
+ * const wav = wavStream(model.stream({ durationS: 4, seed: 42 }));
+ * await pipeline(wav, createWriteStream("pads.wav"));
+ * model.dispose();
+ * ```
  */
 export function wavStream(sound: SoundStream, options?: ToWavOptions): WavStream;
 /** @param pieces interleaved samples */
@@ -80,6 +90,11 @@ export function wavStream(
  * this format.
  *
  * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
+ * @example
+ * ```js
+ * const format = { sampleRate: 48_000, channels: 2, frames: 48_000 };
+ * console.log(wavByteLength(format)); // 288044
+ * ```
  */
 export function wavByteLength(format: WavFormat & { frames: number }): number {
   const shape = shapeOf(format);
@@ -92,6 +107,11 @@ export function wavByteLength(format: WavFormat & { frames: number }): number {
  *
  * @deprecated Call `wavByteLength` for the length, `toWav` for the bytes.
  * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
+ * @example
+ * ```js
+ * const format = { sampleRate: 48_000, channels: 2, frames: 48_000, bitDepth: 16 };
+ * console.log(wavBytes(format) === wavByteLength(format)); // true
+ * ```
  */
 export function wavBytes(format: WavFormat & { frames: number }): number {
   return wavByteLength(format);

@@ -85,7 +85,7 @@ const MAX_STEPS = 100;
  * ```js
  * const { analysis } = await describeModel("data/models/pads.sda");
  * const mean = Float32Array.from(analysis.pcaMean.data);
- * console.log(latentToSliders(analysis, mean)); // 0 for each slider
+ * console.log(latentToSliders(analysis, mean)); // [ 0, 0, 0, 0, 0, 0 ], the center
  * ```
  */
 export function latentToSliders(analysis: AnalysisResult, latent: Float32Array): number[] {
@@ -167,7 +167,7 @@ const SEEDS: SeedLimits = { seed: { min: 0, max: 2 ** 53 - 1 }, drawnSeed: { max
  * @example
  * ```js
  * const { analysis } = await describeModel("data/models/pads.sda");
- * console.log(randomizeSliders(analysis, 42)); // the same positions on every call
+ * console.log(randomizeSliders(analysis, 42)); // [ -8, 6, 2, -1, -2, 6 ], on every call
  * ```
  */
 export function randomizeSliders(analysis: AnalysisResult, seed?: number): number[] {

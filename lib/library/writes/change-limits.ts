@@ -1,6 +1,11 @@
 /**
  * The limits of `updateModel`: lengths of texts in UTF-16 code units, and the number of tags. Files
  * from elsewhere may exceed them.
+ * @example
+ * ```js
+ * const name = "Pads for the stage";
+ * console.log(name.length <= CHANGE_LIMITS.name); // true
+ * ```
  */
 export const CHANGE_LIMITS = {
   name: 200,
