@@ -8,6 +8,9 @@ import { SdaError } from "./errors.js";
  * of the new content. The content goes into a temporary file in the same folder, which is synced
  * and then renamed to `path`. When `write` fails, the temporary file is removed.
  *
+ * Not write-file-atomic: that takes the whole content at once, while a WAV file is written in
+ * pieces, and it does not sync the folder.
+ *
  * @param write writes the new content; the file is open and empty
  * @throws SdaError ERR_SDA_NOT_FOUND: the folder does not exist; ERR_SDA_IO: the system refuses to
  *   write. An error of `write` that has no `syscall` is thrown unchanged.
