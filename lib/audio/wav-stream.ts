@@ -1,3 +1,4 @@
+import { ReadableStream as WebStream } from "node:stream/web";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { badArgument } from "../base/check.js";
 import type { Bytes } from "../values/arrays.js";
@@ -168,7 +169,8 @@ class PartStream implements WavStream {
   }
 
   toReadableStream(): ReadableStream<Bytes> {
-    return ReadableStream.from(this);
+    // Where a program compiles with the DOM's types, the global has no `from`.
+    return WebStream.from(this) as unknown as ReadableStream<Bytes>;
   }
 
   /**
