@@ -73,7 +73,10 @@ const model = await loadModel("pads.sda");
 const sent = structuredClone(model);
 console.log(typeof sent.generate, typeof sent.dispose);
 model.dispose();`;
-    expect(runIn(modelWorkplace(), code)).toMatchObject({ status: 0, stdout: "undefined undefined\n" });
+    expect(runIn(modelWorkplace(), code)).toMatchObject({
+      status: 0,
+      stdout: "undefined undefined\n",
+    });
   });
 });
 
