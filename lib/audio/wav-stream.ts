@@ -32,10 +32,13 @@ export interface WavStream extends AsyncIterableIterator<Bytes> {
    * `frames`
    */
   readonly byteLength: number | undefined;
+  /** Resolves to the next part. `for await` calls it. */
   next(): Promise<IteratorResult<Bytes, void>>;
   /** Leaves the pieces, which stops their work. `break` in a `for await` loop calls it. */
   return(): Promise<IteratorResult<Bytes, void>>;
+  /** Leaves the pieces, and rejects with the error. */
   throw(error: unknown): Promise<IteratorResult<Bytes, void>>;
+  /** Returns this stream, for `for await`. */
   [Symbol.asyncIterator](): this;
   /** Same as `return`. */
   [Symbol.asyncDispose](): Promise<void>;

@@ -1,6 +1,8 @@
 /**
  * `small-dataset-audio/torch` reads and writes any `torch.save` file without Python and without
  * LibTorch. It never executes code that a file names.
+ *
+ * @module small-dataset-audio/torch
  */
 export { SdaError, type SdaErrorCode } from "../base/errors.js";
 export {

@@ -24,6 +24,7 @@ export interface SaveModelOptions extends SaveOptions {
 export interface SavableModel {
   readonly device: string;
   readonly byteLength: number;
+  /** Frees the model. */
   dispose(): void;
 }
 
