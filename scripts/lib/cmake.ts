@@ -28,7 +28,7 @@ export function requireBuildTools(): void {
   }
   if (missing.length === 0) return;
   const install: Partial<Record<NodeJS.Platform, string>> = {
-    linux: "sudo apt-get install cmake ninja-build g++ ccache",
+    linux: "./scripts/setup.sh",
     darwin: "xcode-select --install; brew install cmake ninja ccache",
     win32: "install Visual Studio's C++ build tools, which bring cmake",
   };
