@@ -76,7 +76,10 @@ module.exports = {
       comment: "What is imported at run time stands in the package's dependencies.",
       severity: "error",
       from: { path: "^(lib|server/src)/" },
-      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown", "unknown", "npm-dev"], dependencyTypesNot: ["type-only"] },
+      to: {
+        dependencyTypes: ["npm-no-pkg", "npm-unknown", "unknown", "npm-dev"],
+        dependencyTypesNot: ["type-only"],
+      },
     },
   ],
   options: {

@@ -12,7 +12,7 @@ import { type Goal, judged } from "./support/goals.js";
 import { writeLargeModel } from "./support/large-file.js";
 import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
-import type { Measured } from "./support/schema.js";
+import type { Measured, Ratio } from "./support/schema.js";
 import { summarize } from "./support/statistics.js";
 import type { Context, Suite } from "./support/suite.js";
 import { temporaryFolder } from "./support/temporary.js";
@@ -20,6 +20,10 @@ import { temporaryFolder } from "./support/temporary.js";
 const QUERY = "take 77";
 const TOGETHER = 1000;
 const FILE_BYTES = 4_000_000;
+/** A small file, so that the library's share of an import shows. */
+const SMALL_MODEL = fileURLToPath(new URL("../test/fixtures/models/tiny.sda", import.meta.url));
+const IMPORT = "one file imported";
+const ADD = "one entry added, by turns with imports";
 const LIST = "sda model list, whole process";
 const LIST_RUNS = 15;
 const SDA = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -117,11 +121,29 @@ async function measureSize(
         warmUp: quick ? 0 : 100,
       });
     }
+    const modelId = () => `imported-${next++}`;
+    const imports = {
+      [ADD]: add,
+      [IMPORT]: () => library.import(SMALL_MODEL, { metadata: { modelId: modelId() } }),
+    };
+    await rounds.run(imports, null, [], { rounds: quick ? 2 : 15, runs: 1, warmUp: 0 });
+    const { median: ratio, fastest } = rounds.compare(IMPORT, ADD);
+    const importRatio: Ratio = {
+      what: "an import beside an added entry",
+      ours: `${ADD}, ${count} entries`,
+      theirs: `${IMPORT}, ${count} entries`,
+      ratio,
+      fastest,
+      ...judged(ratio, count === 100_000 ? { atMost: 1.5 } : undefined),
+    };
     return {
       rows: rounds.rows(TIME_GOALS[count]),
-      ratios: PEERS.flatMap(([ours, theirs]) =>
-        rounds.besidePeer(ours, theirs, RATIO_GOALS[ours]?.[count]),
-      ),
+      ratios: [
+        ...PEERS.flatMap(([ours, theirs]) =>
+          rounds.besidePeer(ours, theirs, RATIO_GOALS[ours]?.[count]),
+        ),
+        importRatio,
+      ],
       notes: [],
       peers,
     };

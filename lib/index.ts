@@ -1,3 +1,9 @@
+/**
+ * `small-dataset-audio` plays models (`.sda`), keeps them in a library, and writes sound. Only sound
+ * needs LibTorch: a library and the content of model files do not.
+ *
+ * @module small-dataset-audio
+ */
 export type { AudioFormat, GenerationResult, Sound } from "./audio/generation.js";
 export { LIMITS as GENERATION_LIMITS } from "./audio/limits.js";
 export type { GenerateOptions, SpatialOptions } from "./audio/options.js";
@@ -17,6 +23,7 @@ export { SdaError, type SdaErrorCode } from "./base/errors.js";
 export { fileIdentity } from "./base/file-identity.js";
 export { describeModel, type ModelDescription } from "./format/describe.js";
 export type { ModelMetadata } from "./format/metadata.js";
+export type { ModelWeights } from "./format/new-file.js";
 export { readMetadata } from "./format/read-metadata.js";
 export type { SpectrogramConfig } from "./format/spectrogram-config.js";
 export { type VerifyOptions, type VerifyResult, verifyFile } from "./format/verify.js";
@@ -30,14 +37,19 @@ export {
 } from "./latent/sliders.js";
 export type { ModelEntry } from "./library/index/entry.js";
 export type { LockOptions } from "./library/index/lock.js";
-export { ModelLibrary } from "./library/model-library.js";
+export { ModelLibrary, type OpenOptions } from "./library/model-library.js";
 export type { ListOptions, PageOptions, SearchOptions } from "./library/search/search.js";
 export { addModelFile, importModel } from "./library/writes/add.js";
 export { CHANGE_LIMITS, type ModelChanges } from "./library/writes/changes.js";
-export { saveModelFromCheckpoint } from "./library/writes/convert.js";
+export { type ImportOptions, saveModelFromCheckpoint } from "./library/writes/convert.js";
 export { deleteModel } from "./library/writes/delete.js";
 export type { RepairOptions, RepairResult } from "./library/writes/repair.js";
-export { type SaveModelOptions, saveModel } from "./library/writes/save.js";
+export {
+  type SavableModel,
+  type SaveModelOptions,
+  type SaveOptions,
+  saveModel,
+} from "./library/writes/save.js";
 export { updateModel } from "./library/writes/update.js";
 export { AudioSpectrogram, type MelToWaveformOptions } from "./model/audio-spectrogram.js";
 export { ModelCache, type ModelCacheOptions } from "./model/cache.js";

@@ -5,6 +5,11 @@
  *
  * A range is inclusive: `min` and `max` are both allowed. `above` excludes its own value. This
  * file imports nothing, so that the web page can bundle it.
+ * @example
+ * ```js
+ * const { min, max } = GENERATION_LIMITS.width;
+ * console.log(`${min} to ${max}`); // 0 to 1.5
+ * ```
  */
 export const LIMITS = {
   /** Seconds of sound that one request makes. */

@@ -22,6 +22,12 @@ const MAX_SAMPLES = 2 ** 30;
  * @throws SdaError ERR_SDA_ARGUMENT (`details.option`); ERR_SDA_LIMIT: more than 2^30 samples, or
  *   the engine has too many requests; ERR_SDA_LIBTORCH or ERR_SDA_NATIVE without an engine. An
  *   aborted call rejects with the signal's reason.
+ * @example
+ * ```js
+ * const tone = Float32Array.from({ length: 44_100 }, (_, i) => Math.sin(i / 10));
+ * const converted = await resample(tone, 44_100, 48_000);
+ * console.log(converted.length); // 48000
+ * ```
  */
 export async function resample(
   waveform: Float32Array,

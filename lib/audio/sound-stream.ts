@@ -12,10 +12,13 @@ export interface SoundStream extends AsyncIterableIterator<Floats> {
   readonly format: AudioFormat;
   /** The seed in use. The same seed gives the same sound again. */
   readonly seed: number;
+  /** Resolves to the next piece. `for await` calls it. */
   next(): Promise<IteratorResult<Floats, void>>;
   /** Stops the work and frees what it holds. `break` in a `for await` loop calls it. */
   return(): Promise<IteratorResult<Floats, void>>;
+  /** Stops the work, and rejects with the error. */
   throw(error: unknown): Promise<IteratorResult<Floats, void>>;
+  /** Returns this stream, for `for await`. */
   [Symbol.asyncIterator](): this;
   /** Same as `return`. */
   [Symbol.asyncDispose](): Promise<void>;

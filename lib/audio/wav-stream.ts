@@ -1,3 +1,4 @@
+import { ReadableStream as WebStream } from "node:stream/web";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { badArgument } from "../base/check.js";
 import type { Bytes } from "../values/arrays.js";
@@ -31,10 +32,13 @@ export interface WavStream extends AsyncIterableIterator<Bytes> {
    * `frames`
    */
   readonly byteLength: number | undefined;
+  /** Resolves to the next part. `for await` calls it. */
   next(): Promise<IteratorResult<Bytes, void>>;
   /** Leaves the pieces, which stops their work. `break` in a `for await` loop calls it. */
   return(): Promise<IteratorResult<Bytes, void>>;
+  /** Leaves the pieces, and rejects with the error. */
   throw(error: unknown): Promise<IteratorResult<Bytes, void>>;
+  /** Returns this stream, for `for await`. */
   [Symbol.asyncIterator](): this;
   /** Same as `return`. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -59,6 +63,16 @@ export interface WavStream extends AsyncIterableIterator<Bytes> {
  *   `format`
  * @throws SdaError ERR_SDA_ARGUMENT with `details.option`: at once for a bad format; while reading,
  *   for samples that are not finite, or more or fewer than `frames`. Also whatever `pieces` throws.
+ * @example
+ * ```js
+ * import { createWriteStream } from "node:fs";
+ * import { pipeline } from "node:stream/promises";
+ *
+ * const model = await loadModel("data/models/pads.sda");
+ * const wav = wavStream(model.stream({ durationS: 4, seed: 42 }));
+ * await pipeline(wav, createWriteStream("pads.wav"));
+ * model.dispose();
+ * ```
  */
 export function wavStream(sound: SoundStream, options?: ToWavOptions): WavStream;
 /** @param pieces interleaved samples */
@@ -80,6 +94,11 @@ export function wavStream(
  * this format.
  *
  * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
+ * @example
+ * ```js
+ * const format = { sampleRate: 48_000, channels: 2, frames: 48_000 };
+ * console.log(wavByteLength(format)); // 288044
+ * ```
  */
 export function wavByteLength(format: WavFormat & { frames: number }): number {
   const shape = shapeOf(format);
@@ -92,6 +111,11 @@ export function wavByteLength(format: WavFormat & { frames: number }): number {
  *
  * @deprecated Call `wavByteLength` for the length, `toWav` for the bytes.
  * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
+ * @example
+ * ```js
+ * const format = { sampleRate: 48_000, channels: 2, frames: 48_000, bitDepth: 16 };
+ * console.log(wavBytes(format) === wavByteLength(format)); // true
+ * ```
  */
 export function wavBytes(format: WavFormat & { frames: number }): number {
   return wavByteLength(format);
@@ -148,7 +172,8 @@ class PartStream implements WavStream {
   }
 
   toReadableStream(): ReadableStream<Bytes> {
-    return ReadableStream.from(this);
+    // Where a program compiles with the DOM's types, the global has no `from`.
+    return WebStream.from(this) as unknown as ReadableStream<Bytes>;
   }
 
   /**

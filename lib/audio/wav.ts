@@ -38,6 +38,13 @@ export interface WriteWavOptions extends ToWavOptions {
  * bits: the samples themselves, not clipped.
  *
  * @throws SdaError ERR_SDA_ARGUMENT, also for samples that are not finite
+ * @example
+ * ```js
+ * const model = await loadModel("data/models/pads.sda");
+ * const wav = toWav(await model.generate({ durationS: 2, seed: 42 }), { bitDepth: 16 });
+ * const response = new Response(wav, { headers: { "content-type": "audio/wav" } });
+ * model.dispose();
+ * ```
  */
 export function toWav(sound: Sound, options: ToWavOptions = {}): Bytes {
   const wav = new WavFile(sound, options);
@@ -56,6 +63,11 @@ export function toWav(sound: Sound, options: ToWavOptions = {}): Bytes {
  *
  * @throws SdaError ERR_SDA_ARGUMENT (also for samples that are not finite), ERR_SDA_NOT_FOUND (no
  *   such folder), ERR_SDA_IO
+ * @example
+ * ```js
+ * const tone = Float32Array.from({ length: 48_000 }, (_, i) => Math.sin(i / 10));
+ * await writeWav("tone.wav", { audio: [tone], sampleRate: 48_000 }, { bitDepth: 16 });
+ * ```
  */
 export async function writeWav(
   path: string | URL,

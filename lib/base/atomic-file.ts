@@ -4,10 +4,16 @@ import { dirname, join } from "node:path";
 import { SdaError } from "./errors.js";
 
 /**
- * Writes a file so that its name shows either what was there before or all of the new content, whatever happens:
- * into a temporary file beside it, synced, then renamed. When `write` fails, the temporary file is removed.
+ * Writes a file atomically: after a failure or a crash, `path` holds either its old content or all
+ * of the new content. The content goes into a temporary file in the same folder, which is synced
+ * and then renamed to `path`. When `write` fails, the temporary file is removed.
  *
- * @throws SdaError ERR_SDA_NOT_FOUND (no such folder), ERR_SDA_IO, or what `write` throws
+ * Not write-file-atomic: that takes the whole content at once, while a WAV file is written in
+ * pieces, and it does not sync the folder.
+ *
+ * @param write writes the new content; the file is open and empty
+ * @throws SdaError ERR_SDA_NOT_FOUND: the folder does not exist; ERR_SDA_IO: the system refuses to
+ *   write. An error of `write` that has no `syscall` is thrown unchanged.
  */
 export async function writeFileAtomically(
   path: string,
@@ -25,13 +31,16 @@ export async function writeFileAtomically(
     }
     await rename(temporary, path);
   } catch (error) {
-    await unlink(temporary).catch(() => {}); // it may not have come to be
+    await unlink(temporary).catch(() => {}); // `open` may have failed
     throw asIoError(error, path);
   }
   await syncFolder(folder);
 }
 
-/** Makes a rename survive a power cut. Some systems can't sync a folder; the file itself is whole all the same. */
+/**
+ * Syncs a folder, so that a rename in it survives a power cut. Errors are ignored: some systems
+ * cannot sync a folder, and the renamed file is complete in any case.
+ */
 async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, "r");

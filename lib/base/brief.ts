@@ -10,17 +10,17 @@ export interface BriefLimits {
   depth: number;
 }
 
-/** For a value that a caller passed by mistake. */
+/** The limits for a wrong argument in an error's `details`. */
 export const VALUE_LIMITS: BriefLimits = { text: 200, items: 16, depth: 2 };
 
-/** A value in a few words, as error messages name it: `"pads"`, `an array of 3`, `a Buffer`. */
+/** Describes a value in a few words for an error message: `"pads"`, `an array of 3`, `a Buffer`. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(cut(value, VALUE_LIMITS.text));
   if (typeof value === "bigint") return `${cut(String(value), VALUE_LIMITS.text)}n`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === "object" && value !== null) {
     const name = nameOf(value);
-    return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+    return `${/^[AEIOUaeiou]/.test(name) ? "an" : "a"} ${name}`;
   }
   return typeof value === "function" || typeof value === "symbol"
     ? `a ${typeof value}`
@@ -28,8 +28,8 @@ export function show(value: unknown): string {
 }
 
 /**
- * A copy of the value that is small and that `JSON.stringify` takes. Long texts are cut, a few items
- * of plain arrays and objects are kept, everything else becomes its description by `show`.
+ * Makes a small copy of a value that `JSON.stringify` accepts. Long texts are cut. Plain arrays and
+ * objects keep their first items. Every other value is replaced by its description from `show`.
  */
 export function brief(value: unknown, limits = VALUE_LIMITS): unknown {
   if (typeof value === "string") return cut(value, limits.text);
@@ -41,7 +41,7 @@ export function brief(value: unknown, limits = VALUE_LIMITS): unknown {
     const items = value.slice(0, limits.items).map((item) => brief(item, inner));
     return value.length > items.length ? [...items, more(value.length - items.length)] : items;
   }
-  // By descriptor, because a getter may do anything; what has one becomes undefined.
+  // Read the descriptors, so that no getter runs. A property with a getter becomes undefined.
   const properties = Object.entries(Object.getOwnPropertyDescriptors(value));
   const kept = properties
     .slice(0, limits.items)

@@ -1,13 +1,14 @@
-/** Checks of arguments that come from the caller: every failure is ERR_SDA_ARGUMENT with `details.option`. */
+/** Checks the caller's arguments. Every failure is ERR_SDA_ARGUMENT with `details.option`. */
 import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import leven from "leven";
 import { brief, show } from "./brief.js";
 import { SdaError } from "./errors.js";
 
-/** No option has a longer name; the distance to a longer key would take too long. */
+/** Only this many characters of an unknown key are compared, since `leven` takes quadratic time. */
 const LONGEST_NAME = 64;
 
+/** Makes the error for an argument with a wrong value: "<option> must be <expected>, got …". */
 export function badArgument(option: string, expected: string, value: unknown): SdaError {
   return new SdaError("ERR_SDA_ARGUMENT", `${option} must be ${expected}, got ${show(value)}`, {
     option,
@@ -16,21 +17,21 @@ export function badArgument(option: string, expected: string, value: unknown): S
 }
 
 /**
- * The names of all options of `T`. The compiler refuses a list that lacks an option, so an option
- * that is added to `T` can't be forgotten here.
+ * Lists the names of all options of `T`. The code does not compile when an option is missing from
+ * the list.
  */
 export function optionNames<T>(names: { readonly [K in keyof Required<T>]: true }): string[] {
   return Object.keys(names);
 }
 
 /**
- * Checks that `options` is an object without unknown keys: a misspelt option must not be ignored.
- * An absent object counts as an empty one. A `signal` must be an AbortSignal.
+ * Checks that `options` is an object without unknown keys, so that a misspelt option is an error.
+ * `undefined` counts as an empty object. If `options` has a `signal`, it must be an AbortSignal.
  *
- * @param name of the argument, such as "options" or "spatial"
+ * @param name the argument's name in error messages, such as "options" or "spatial"
  * @param known the names of all options
- * @throws SdaError ERR_SDA_ARGUMENT: `details.option` is the unknown key, `details.nearest` the known
- *   name that is nearest to it, when one is near
+ * @throws SdaError ERR_SDA_ARGUMENT: `details.option` is the unknown key; `details.nearest` is the
+ *   most similar known name, if one is similar enough
  */
 export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
   if (options === undefined) return;
@@ -41,7 +42,7 @@ export function checkOptions(name: string, options: unknown, known: readonly str
     if (known.includes(key)) continue;
     const nearest = nearestOf(key, known);
     const hint =
-      nearest === undefined ? `known are ${known.join(", ")}` : `did you mean ${nearest}?`;
+      nearest === undefined ? `known options: ${known.join(", ")}` : `did you mean ${nearest}?`;
     throw new SdaError("ERR_SDA_ARGUMENT", `unknown option ${show(key)} in ${name}; ${hint}`, {
       option: key,
       ...(nearest !== undefined && { nearest }),
@@ -50,7 +51,10 @@ export function checkOptions(name: string, options: unknown, known: readonly str
   checkSignal((options as { signal?: unknown }).signal);
 }
 
-/** The name that takes the fewest edits (Levenshtein 1966) to make of `key`; undefined when none is near. */
+/**
+ * Finds the known name with the smallest edit distance to `key` (Levenshtein 1966), ignoring case
+ * and any `-` and `_` in `key`. Undefined when even that name needs too many edits.
+ */
 function nearestOf(key: string, known: readonly string[]): string | undefined {
   const plain = key.slice(0, LONGEST_NAME).replace(/[-_]/g, "").toLowerCase();
   const edits = (name: string) => leven(plain, name.toLowerCase());
@@ -58,6 +62,7 @@ function nearestOf(key: string, known: readonly string[]): string | undefined {
   return first !== undefined && edits(first) <= Math.max(2, plain.length / 3) ? first : undefined;
 }
 
+/** @returns `value`, a whole number from `min` to `max`, both included */
 export function checkInteger(option: string, value: unknown, min: number, max: number): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < min || value > max) {
     const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
@@ -66,6 +71,7 @@ export function checkInteger(option: string, value: unknown, min: number, max: n
   return value + 0; // -0 becomes 0
 }
 
+/** @returns `value`, a number from `min` to `max`, both included; NaN is refused */
 export function checkNumber(option: string, value: unknown, min: number, max: number): number {
   if (typeof value !== "number" || !(value >= min && value <= max)) {
     throw badArgument(option, `a number from ${min} to ${max}`, value);
@@ -88,7 +94,7 @@ export function checkBoolean(option: string, value: unknown): asserts value is b
   if (typeof value !== "boolean") throw badArgument(option, "true or false", value);
 }
 
-/** A function to call with the progress of work, or nothing. */
+/** Checks an optional callback: a function or undefined. */
 export function checkCallback(option: string, value: unknown): void {
   if (value !== undefined && typeof value !== "function") {
     throw badArgument(option, "a function", value);
@@ -101,19 +107,19 @@ export function checkSignal(signal: unknown): void {
   }
 }
 
-/** The seed, or one drawn from the system when undefined. */
+/** Checks a seed. When it is undefined, draws a seed from the system's random numbers. */
 export function seedOrRandom(seed: unknown, limits: SeedLimits): number {
   if (seed === undefined) return randomInt(limits.drawnSeed.max + 1);
   return checkInteger("seed", seed, limits.seed.min, limits.seed.max);
 }
 
-/** Which seeds a caller may pass, and which are drawn. */
+/** The range of seeds that a caller may pass, and the range of drawn seeds. */
 export interface SeedLimits {
   readonly seed: { readonly min: number; readonly max: number };
   readonly drawnSeed: { readonly max: number };
 }
 
-/** The path of a file given as a string or as a `file:` URL. */
+/** @returns the path of a file that is given as a string or as a `file:` URL */
 export function toFilePath(path: string | URL): string {
   if (path instanceof URL) {
     if (path.protocol !== "file:") throw badArgument("path", "a file: URL", path.href);

@@ -1,24 +1,25 @@
 import { type BriefLimits, brief } from "./brief.js";
 
-/** Details are logged as JSON: a path fits, a file's content does not. */
+/** Limits the size of logged details: a path fits, a file's content does not. */
 const DETAIL_LIMITS: BriefLimits = { text: 4096, items: 100, depth: 4 };
 
 /**
- * What went wrong, by kind; stable, and meant to be tested for.
+ * The kind of an error. Codes are stable: programs may compare them.
  *
- * - NOT_FOUND: no such file or folder
- * - FORMAT: not a file of the kind that was expected
- * - CORRUPT: such a file, but damaged
- * - UNSAFE: refused content, such as a pickle that names code, or a path that leads out of its folder
- * - VERSION: written by something newer than this package
- * - SCHEMA: a value, weight or entry is missing, of another type, or doesn't fit the others
- * - LIMIT: more than the reader or the engine takes
- * - ARGUMENT: the caller's mistake
- * - DEVICE: no such device here
- * - LIBTORCH: LibTorch is missing, or another version than the addon's
- * - NATIVE: an addon is missing, or failed in a way that it doesn't know
- * - DISPOSED: the model, or the cache, has been disposed of
- * - LOCKED: another program has been changing the library for too long
+ * - NOT_FOUND: the file or folder does not exist
+ * - FORMAT: the file is not of the expected kind
+ * - CORRUPT: the file is of the expected kind, but damaged
+ * - UNSAFE: refused content, such as a pickle that names code, or a path that leads out of its
+ *   folder
+ * - VERSION: the file's format version is newer than this package supports
+ * - SCHEMA: a value, weight or entry is missing, has the wrong type, or does not fit the others
+ * - LIMIT: a file or request exceeds a limit of the reader or of the engine
+ * - ARGUMENT: an argument of the call is wrong
+ * - DEVICE: this machine does not have the requested device
+ * - LIBTORCH: LibTorch is missing, or its version does not fit the engine addon
+ * - NATIVE: a native addon is missing or of another version, or failed with an unexpected error
+ * - DISPOSED: the model or the cache has been disposed
+ * - LOCKED: another program held the library's lock for too long
  * - IO: the system refused to read or write
  */
 export type SdaErrorCode =
@@ -38,9 +39,21 @@ export type SdaErrorCode =
   | "ERR_SDA_IO";
 
 /**
- * Everything this package throws, but for the reason of an aborted signal. `code` is stable, `message`
- * is one line for people, `details` names what was wrong (`path`, `offset` in bytes from the start of the
- * file, `field`, `tensor`, `global`, `option`, …).
+ * The error class of this package. An aborted call rejects with the signal's reason instead, and an
+ * error that a callback throws is passed on unchanged.
+ *
+ * `code` is stable. `message` is text for people. `details` locates the error: `path`, `offset`
+ * (bytes from the start of the file), `field`, `tensor`, `global`, `option`, …
+ *
+ * @example
+ * ```js
+ * try {
+ *   await readMetadata("missing.sda");
+ * } catch (error) {
+ *   if (!(error instanceof SdaError)) throw error;
+ *   console.log(error.code, error.details.path); // ERR_SDA_NOT_FOUND missing.sda
+ * }
+ * ```
  */
 export class SdaError extends Error {
   override readonly name = "SdaError";

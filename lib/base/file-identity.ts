@@ -1,31 +1,33 @@
-/** Detecting that a file has changed, without reading it. */
+/** Detects changes of a file without reading its content. */
 import type { BigIntStats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { errnoOf, ioError } from "./io-error.js";
 
 /**
- * A text that changes with every change of the file: device, inode, size, and the times of the last
- * change of its content and of its inode. `native/library/file_identity.cc` makes the same text.
+ * Makes a text that differs after every change of the file: device, inode, size, mtime and ctime.
+ * `native/library/file_identity.cc` makes the same text.
  */
 export function identityOf(file: BigIntStats): string {
   return [file.dev, file.ino, file.size, file.mtimeNs, file.ctimeNs].join(":");
 }
 
-/** Whether two identities are of the same bytes: a rename changes the inode's time only. */
+/** Whether two identities have the same content. A rename changes the ctime only, the last part. */
 export function sameContent(a: string, b: string): boolean {
   return a.slice(0, a.lastIndexOf(":")) === b.slice(0, b.lastIndexOf(":"));
 }
 
 /**
- * The identity of the file or folder at `path`; null when it is missing.
- * A server makes an ETag of it: an equal identity means an unchanged file.
+ * Returns a text that identifies the present content of a file or folder without reading it. While
+ * the text stays the same, the file is unchanged, so a server can use it as an ETag.
  *
- * @throws SdaError ERR_SDA_IO
+ * @returns the identity; null when there is no file or folder at `path`
+ * @throws SdaError ERR_SDA_IO: the system refuses to examine the file
  * @example
  * ```js
  * const before = await fileIdentity("data/models/pads.sda");
  * // … later
  * const isUnchanged = (await fileIdentity("data/models/pads.sda")) === before;
+ * console.log(isUnchanged); // true
  * ```
  */
 export async function fileIdentity(path: string): Promise<string | null> {

@@ -1,8 +1,9 @@
 const MAX_LENGTH = 100;
 
 /**
- * A name as the stem of a file name that every system takes: everything outside `A-Za-z0-9_-` becomes `_`, runs of `_`
- * one, none at the ends; lower case, at most 100 long, "untitled" when nothing is left.
+ * Makes the stem of a file name from a model's name, valid on every system. Each character outside
+ * `A-Za-z0-9_-` becomes `_`; runs of `_` become one; `_` at the ends is removed. The stem is lower
+ * case and has at most 100 characters. An empty stem becomes "untitled".
  */
 export function fileStem(name: string): string {
   const stem = name

@@ -1,13 +1,20 @@
 import { SdaError, type SdaErrorCode } from "./errors.js";
 
-/** "ENOENT" and so on, of an error of Node's file functions. */
+/**
+ * @returns the system's error code, such as "ENOENT"; undefined for other errors than system errors
+ */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && "syscall" in error
     ? (error as NodeJS.ErrnoException).code
     : undefined;
 }
 
-/** An error of Node's file functions as SdaError: ERR_SDA_NOT_FOUND or ERR_SDA_IO. Others stay what they are. */
+/**
+ * Turns a system error of Node's file functions into an SdaError: ERR_SDA_NOT_FOUND or ERR_SDA_IO.
+ * Other errors are returned unchanged.
+ *
+ * @param what begins the message, such as "pads.sda can't be written"
+ */
 export function ioError(error: unknown, path: string, what: string): unknown {
   const errno = errnoOf(error);
   if (errno === undefined) return error;

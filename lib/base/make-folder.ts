@@ -3,8 +3,9 @@ import { dirname, resolve } from "node:path";
 import { SdaError } from "./errors.js";
 
 /**
- * Makes a folder and those above it, where they are missing. (Node's own recursive `mkdir` never returns where a file system
- * says of a new folder that its parent, which exists, does not, as /proc does.)
+ * Creates a folder and its missing parent folders. Node's recursive `mkdir` is not used: it never
+ * returns on file systems such as /proc, where `mkdir` fails with ENOENT although the parent
+ * exists.
  *
  * @throws SdaError ERR_SDA_IO
  */
@@ -14,7 +15,7 @@ export async function makeFolder(path: string): Promise<void> {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const details = { path, errno: code };
-    throw new SdaError("ERR_SDA_IO", `the folder ${path} can't be made: ${message}`, details, {
+    throw new SdaError("ERR_SDA_IO", `the folder ${path} can't be created: ${message}`, details, {
       cause,
     });
   }
@@ -28,7 +29,7 @@ async function make(path: string): Promise<void> {
     if (code === "ENOENT" && dirname(path) !== path) {
       await make(dirname(path));
       await mkdir(path).catch(async (again) => {
-        if (!(await isFolder(path))) throw again; // otherwise somebody else was faster
+        if (!(await isFolder(path))) throw again; // another process may have created it first
       });
     } else if (!(await isFolder(path))) {
       throw error;
@@ -36,7 +37,6 @@ async function make(path: string): Promise<void> {
   }
 }
 
-/** Whoever made it, and whatever the file system says of making one that is there. */
 async function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isDirectory(),

@@ -1,4 +1,7 @@
-/** What a person should know but no caller waits for comes as a process warning, `process.on("warning", …)`. */
+/**
+ * The codes of the package's process warnings. They report problems that make no call fail, and
+ * arrive at `process.on("warning", …)`.
+ */
 export type LibraryWarning =
   | "SDA_INDEX_RECOVERED"
   | "SDA_ENTRY_SKIPPED"
@@ -6,6 +9,7 @@ export type LibraryWarning =
   | "SDA_CLEANUP_FAILED"
   | "SDA_NOT_SYNCED";
 
+/** Emits a process warning of the type "SdaWarning". */
 export function warn(code: LibraryWarning, message: string, detail?: string): void {
   process.emitWarning(message, {
     type: "SdaWarning",

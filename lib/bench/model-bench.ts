@@ -1,4 +1,4 @@
-/** How fast a model opens and sounds on this machine: what `sda bench` measures. */
+/** The measurements of `sda bench`: how fast a model loads and makes sound on this machine. */
 import { Bench } from "tinybench";
 import { SdaError } from "../base/errors.js";
 import { readMetadata } from "../format/read-metadata.js";
@@ -10,24 +10,24 @@ import { type Summary, summarize } from "./statistics.js";
 
 export interface ModelBenchOptions {
   device?: Device;
-  /** All works together; each is done once at least */
+  /** Time for all works together. Each work runs once at least, even beyond this time. */
   seconds: number;
   signal?: AbortSignal;
-  /** Called before each work with its name and the part of the time that has passed, 0 to 1 */
+  /** Called before each work with its name and the share of the time that has passed, 0 to 1 */
   onProgress?: (name: string, done: number) => void;
 }
 
-/** Milliseconds */
+/** The result of one work; times are in milliseconds */
 export interface ModelFigure extends Summary {
   key: string;
   name: string;
 }
 
 export interface ModelBench {
-  /** null where there is no engine */
+  /** null without an engine */
   device: string | null;
   figures: ModelFigure[];
-  /** What sound needs and isn't there; null where nothing is missing */
+  /** Why the engine can't be loaded; null if it is loaded */
   missing: { code: string; message: string } | null;
 }
 
@@ -37,13 +37,14 @@ interface Work {
   run: () => Promise<unknown>;
 }
 
-/** Works take turns, so that what disturbs the machine for a moment disturbs all of them. */
+/** Works take turns in rounds, so that a short disturbance of the machine affects all of them. */
 const ROUNDS = 5;
 
 /**
- * Measures loading, metadata, one decode, and 1 s and 10 s of sound. Without LibTorch, what can be read without it.
+ * Measures loading, metadata, one decode, and 1 s and 10 s of sound. Without an engine, only
+ * reading the file and its metadata.
  *
- * @throws SdaError as `loadModel` does, but for a missing engine; the signal's reason
+ * @throws SdaError as `loadModel`, except for a missing engine; the signal's reason
  */
 export async function benchModel(path: string, options: ModelBenchOptions): Promise<ModelBench> {
   const { device = "auto", signal } = options;
@@ -53,7 +54,7 @@ export async function benchModel(path: string, options: ModelBenchOptions): Prom
     name: "read the metadata",
     run: () => readMetadata(path),
   };
-  await metadata.run(); // what is no model is told of before anything else
+  await metadata.run(); // fails first if the file is not a model
   let model: LoadedModel;
   try {
     model = await loadModel(path, { device, ...abort });
@@ -87,7 +88,7 @@ function openingWorks(path: string, options: { device: Device; signal?: AbortSig
   ];
 }
 
-/** Without the engine's part. */
+/** The works that need no engine. */
 function readingWorks(path: string, options: { signal?: AbortSignal }): Work[] {
   return [
     {
@@ -129,7 +130,9 @@ async function measure(works: Work[], options: ModelBenchOptions): Promise<Model
   return works.map(({ key, name }, i) => ({ key, name, ...summarize(samples[i] ?? []) }));
 }
 
-/** Milliseconds of each run, for as long as `time`, warmed up for a tenth of it. */
+/**
+ * Runs a work for `time` milliseconds, a tenth of it as warm-up. Returns each run's milliseconds.
+ */
 async function sample({ name, run }: Work, time: number, signal?: AbortSignal): Promise<number[]> {
   let failure: unknown;
   const bench = new Bench({
@@ -140,7 +143,7 @@ async function sample({ name, run }: Work, time: number, signal?: AbortSignal): 
     retainSamples: true,
   }).add(name, async () => {
     try {
-      signal?.throwIfAborted(); // not every work takes a signal
+      signal?.throwIfAborted(); // some works take no signal
       await run();
     } catch (error) {
       failure ??= error;

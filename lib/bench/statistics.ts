@@ -1,14 +1,22 @@
-/** Medians with their spread: machines are noisy, and a mean believes every hiccup. */
+/** The median of measurements and its spread. A mean would follow every outlier. */
 export interface Summary {
+  /** Number of samples */
   samples: number;
-  /** Milliseconds, or a ratio */
+  /** In the unit of the samples: milliseconds, or a ratio */
   median: number;
-  /** Quartiles */
+  /** Lower quartile */
   low: number;
+  /** Upper quartile */
   high: number;
-  /** Where the median lies, by order statistics: no assumption about how samples are spread */
+  /**
+   * Confidence interval of the median, from order statistics: it assumes nothing about the
+   * distribution of the samples
+   */
   between: [number, number];
-  /** How sure `between` is: 0.95 or the least step above it; less where samples are so few that it is their extremes, 0 for one */
+  /**
+   * Confidence level of `between`: 0.95, or the smallest possible level above it. With few samples,
+   * `between` is their extremes and the level is lower; 0 for one sample.
+   */
   confidence: number;
 }
 
@@ -30,11 +38,14 @@ export function summarize(samples: readonly number[]): Summary {
 }
 
 /**
- * How many samples may be cut off at each end so that the median lies between the rest with 95 % confidence. How many of n
- * samples are below the median is binomial, with a probability of one half: exact, not by the normal distribution.
+ * The number of samples to cut off at each end so that the rest encloses the median with 95 %
+ * confidence (Conover 1999, "Practical Nonparametric Statistics", section 3.2). The number of n
+ * samples below the median is binomial with probability 1/2. The sum is exact, without the normal
+ * approximation.
  */
 function medianRanks(n: number): { cut: number; confidence: number } {
-  let logProbability = -n * Math.LN2; // that none is below; the probability itself is below the least double from 1075 on
+  // Of no sample below the median. A logarithm, because 2^-n underflows a double for n > 1074.
+  let logProbability = -n * Math.LN2;
   let below = Math.exp(logProbability);
   let cut = 0;
   let outside = below;

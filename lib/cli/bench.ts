@@ -10,11 +10,11 @@ import { printable, table } from "./text.js";
 
 const EXAMPLES = `
 Examples:
-  sda bench kitchen                        a model of the library, about ten seconds of measuring
-  sda bench kitchen.sda --seconds 60       steadier figures
+  sda bench kitchen                        measure a model of the library for ten seconds
+  sda bench kitchen.sda --seconds 60       measure longer, for more stable results
   sda bench kitchen.sda --device cpu --json
 
-Figures are medians, with quartiles. Without LibTorch, reading is measured and sound is not.`;
+The results are medians and quartiles. Without LibTorch, only reading is measured.`;
 
 interface Settings {
   modelsDir: string;
@@ -26,11 +26,11 @@ interface Settings {
 export function addBenchCommand(program: Command, io: Io): void {
   const command = program
     .command("bench")
-    .summary("measure how fast a model loads and sounds here")
+    .summary("measure how fast a model loads and makes sound on this machine")
     .description("Measure how fast a model loads, decodes and makes sound on this machine.")
     .argument("<ref>", "id, name, part of a name, or path of an .sda file")
     .option("--device <name>", "auto, cpu, cuda, cuda:N or mps", "auto")
-    .option("--seconds <number>", "how long to measure, up to 600", parseSeconds, 10)
+    .option("--seconds <number>", "time to measure, up to 600", parseSeconds, 10)
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: Settings) => bench(ref, settings, io));
   addModelsDirOption(command);
@@ -56,10 +56,11 @@ async function bench(ref: string, settings: Settings, io: Io): Promise<void> {
   };
   if (settings.json) return writeJson(io, { path, machine, unit: "ms", ...measured });
   const { device, figures, missing } = measured;
+  const { processors, cpu, platform, node } = machine;
   io.stderr.write(
-    `${printable(path)}, device: ${device ?? "none"}\n${machine.processors} × ${machine.cpu}, ${machine.platform}, Node ${machine.node}\n\n${table(
-      [["", "MEDIAN", "QUARTILES", "RUNS"], ...figures.map(line)],
-    )}`,
+    `${printable(path)}, device: ${device ?? "none"}\n` +
+      `${processors} × ${cpu}, ${platform}, Node ${node}\n\n` +
+      table([["", "MEDIAN", "QUARTILES", "RUNS"], ...figures.map(line)]),
   );
   if (missing) io.stderr.write(`\nSound was not measured: ${missing.message} (${missing.code})\n`);
 }
@@ -74,7 +75,8 @@ function text(ms: number): string {
 
 function parseSeconds(value: string): number {
   const seconds = parseNumber(value);
-  if (!(seconds > 0 && seconds <= 600))
-    throw new InvalidArgumentError("It is not above 0 and up to 600.");
+  if (!(seconds > 0 && seconds <= 600)) {
+    throw new InvalidArgumentError("Expected a number above 0 and up to 600.");
+  }
   return seconds;
 }

@@ -2,7 +2,7 @@ import { Argument, type Command } from "commander";
 import type { Io } from "./io.js";
 
 const SHELLS = ["bash", "zsh", "fish", "pwsh"] as const;
-/** The name under which the shells' scripts ask back */
+/** The hidden command that the completion scripts call. */
 const SERVER = "completion-server";
 
 const EXAMPLES = `
@@ -12,8 +12,9 @@ Examples:
   sda completion fish > ~/.config/fish/completions/sda.fish
   sda completion pwsh >> $PROFILE`;
 
-/** Arguments that a model is named by. */
+/** Names of arguments that take a model. */
 const MODEL_ARGUMENTS = new Set(["ref"]);
+/** The largest number of models to offer. */
 const MOST_MODELS = 500;
 
 interface Candidate {
@@ -24,9 +25,9 @@ interface Candidate {
 export function addCompletionCommands(program: Command, io: Io): void {
   program
     .command("completion")
-    .summary("print a script that completes commands, options and models in a shell")
+    .summary("print a script for tab completion in a shell")
     .description("Print a script that makes a shell complete sda's commands, options and models.")
-    .addArgument(new Argument("<shell>", "which shell").choices(SHELLS))
+    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
     .addHelpText("after", EXAMPLES)
     .action(async (shell: (typeof SHELLS)[number]) => {
       const { getCompletionScript } = (await import("@pnpm/tabtab")).default;
@@ -43,17 +44,19 @@ export function addCompletionCommands(program: Command, io: Io): void {
       const found = await candidates(program, words.slice(1, at), words[at] ?? "");
       const write = (line: string) => io.stdout.write(`${line}\n`);
       if (found !== FILES) log(found, shell, write);
-      // bash takes files where it is given nothing
+      // Without candidates, bash completes file names by itself.
       else if (shell !== "bash") logFiles();
     });
 }
 
+/** Tells the shell to complete file names. */
 const FILES = "files";
 
 /**
- * What may stand where `current` is being typed.
+ * The words that may complete `current`.
  *
- * @param before the words between "sda" and it
+ * @param before the words between "sda" and `current`
+ * @param current the word that is being typed
  */
 export async function candidates(
   program: Command,
@@ -85,7 +88,10 @@ export async function candidates(
   return models.length === 0 ? FILES : models;
 }
 
-/** Follows the words that are there: which command they name, how many arguments it has got, which option waits for its value. */
+/**
+ * Parses the typed words: the command that they name, the number of its arguments so far, and the
+ * option that waits for its value.
+ */
 function walk(program: Command, words: readonly string[]) {
   let command = program;
   let positionals = 0;
@@ -112,7 +118,7 @@ function modelsDir(command: Command, words: readonly string[]): string {
   return words.includes("--models-dir") && named ? named : command.getOptionValue("modelsDir");
 }
 
-/** A name that a shell would take apart is offered by its id. */
+/** The names of the library's models. A name that a shell would split is offered as its id. */
 async function modelNames(folder: string): Promise<Candidate[]> {
   const { ModelLibrary } = await import("../library/model-library.js");
   const library = await ModelLibrary.open(folder).catch(() => null);

@@ -1,5 +1,4 @@
-/** A model as text for a person, and as JSON for a program. */
-
+/** Describes a model, as text for people and as JSON for programs. */
 import type { ModelDescription } from "../format/describe.js";
 import type { SliderInfo } from "../latent/sliders.js";
 import type { Io } from "./io.js";
@@ -16,7 +15,7 @@ import {
 
 const NAME_WIDTH = 13;
 
-/** "name  text" lines; those without a text are left out. */
+/** One line "name  text" per fact. A fact with an empty text is left out. */
 export function factLines(io: Io, facts: readonly (readonly [string, string])[]): string {
   const { dim } = colors(io.stderr);
   return facts
@@ -25,11 +24,18 @@ export function factLines(io: Io, facts: readonly (readonly [string, string])[])
     .join("");
 }
 
-/** @param id under which the library knows it, where it does: a copy of a file has the id of the first, but not there */
+/**
+ * @param id the model's id in the library, if it is in one. It differs from the id in the file if
+ *   the file is a copy of another file in the library
+ */
 export function modelText(io: Io, path: string, model: ModelDescription, id?: string): string {
   const { bold, dim } = colors(io.stderr);
   const { metadata: m, spectrogramConfig: s } = model;
   const dtypes = [...new Set(model.tensors.map((t) => t.dtype))].join(", ");
+  const parameters = `${countText(model.parameters)} parameters in ${model.tensors.length} tensors`;
+  const parts = model.hasEncoder ? "" : ", decoder only";
+  const fft = `FFT ${s.nFft}, hop ${s.hopLength}`;
+  const frequencies = `${s.nMels} mels, ${s.fMin} to ${s.fMax ?? s.sampleRate / 2} Hz`;
   const facts = factLines(io, [
     ["id", idText(m.modelId, id)],
     ["file", `${printable(path)} (${bytesText(model.bytes)})`],
@@ -38,14 +44,8 @@ export function modelText(io: Io, path: string, model: ModelDescription, id?: st
     ["saved", dateText(m.saveDate)],
     ["dataset", datasetText(m)],
     ["training", trainingText(m)],
-    [
-      "network",
-      `latent size ${model.latentDim}, ${countText(model.parameters)} parameters in ${model.tensors.length} tensors (${dtypes})${model.hasEncoder ? "" : ", decoder only"}`,
-    ],
-    [
-      "spectrogram",
-      `${countText(s.sampleRate)} Hz, FFT ${s.nFft}, hop ${s.hopLength}, ${s.nMels} mels, ${s.fMin} to ${s.fMax ?? s.sampleRate / 2} Hz, power ${s.power}`,
-    ],
+    ["network", `latent size ${model.latentDim}, ${parameters} (${dtypes})${parts}`],
+    ["spectrogram", `${countText(s.sampleRate)} Hz, ${fft}, ${frequencies}, power ${s.power}`],
   ]);
   return `${bold(printable(m.name))}\n${facts}\n${slidersText(io, model.sliders, dim)}`;
 }
@@ -70,7 +70,8 @@ function datasetText({
 
 function trainingText(m: ModelDescription["metadata"]): string {
   if (m.trainingEpochs === 0) return dateText(m.trainingDate);
-  const losses = `loss ${+m.finalTrainLoss.toPrecision(4)}, validation ${+m.finalValLoss.toPrecision(4)}`;
+  const [loss, validation] = [m.finalTrainLoss, m.finalValLoss].map((x) => +x.toPrecision(4));
+  const losses = `loss ${loss}, validation ${validation}`;
   const date = m.trainingDate === "" ? "" : `${dateText(m.trainingDate)}, `;
   return `${date}${countText(m.trainingEpochs)} epochs, ${losses}`;
 }
@@ -91,7 +92,7 @@ function slidersText(
     range(s.safeMinStep, s.safeMaxStep),
     range(s.warningMinStep, s.warningMaxStep),
   ]);
-  const heading = ["SLIDER", "LABEL", "FOLLOWS", "VARIANCE", "RANGE", "SAFE", "WITH CARE"];
+  const heading = ["SLIDER", "LABEL", "SUGGESTED", "VARIANCE", "RANGE", "SAFE", "WITH CARE"];
   return table([heading, ...rows], { width: tableWidth(io) });
 }
 

@@ -7,9 +7,10 @@ import { addCommonOptions } from "./options.js";
 export function addDoctorCommand(program: Command, io: Io): void {
   const command = program
     .command("doctor")
-    .summary("check that files can be read and sound can be made")
+    .summary("check that this machine can read files and make sound")
     .description(
-      "Tell which native parts were found, where LibTorch was looked for, and whether they load.",
+      "Check that this machine can read files and make sound. " +
+        "Shows whether the native parts load, and where LibTorch was searched for and found.",
     )
     .action(async (settings: { json?: boolean }) => {
       const report = await examine();
@@ -43,8 +44,11 @@ function probeReader(): { ok: boolean; message: string } {
 
 function describe({ platform, node, reader, engine, libtorch }: Report): string {
   const { found, tried } = libtorch;
-  const part = (name: string, { file, ok, message }: Report["engine"]) =>
-    `${ok ? "ok  " : "FAIL"} ${name}: ${file}${existsSync(file) ? "" : " (not there)"}\n     ${message.replaceAll("\n", "\n     ")}\n`;
+  const part = (name: string, { file, ok, message }: Report["engine"]) => {
+    const missing = existsSync(file) ? "" : " (missing)";
+    const indented = message.replaceAll("\n", "\n     ");
+    return `${ok ? "ok  " : "FAIL"} ${name}: ${file}${missing}\n     ${indented}\n`;
+  };
   return [
     `Node ${node}, ${platform}\n`,
     part("file reader", reader),
@@ -52,6 +56,6 @@ function describe({ platform, node, reader, engine, libtorch }: Report): string 
     found
       ? `LibTorch ${found.version}: ${found.path} (from: ${found.source})\n`
       : "LibTorch was not found\n",
-    ...tried.map((t) => `     looked in ${t.source}: ${t.place}: ${t.problem}\n`),
+    ...tried.map((t) => `     searched ${t.source}: ${t.place}: ${t.problem}\n`),
   ].join("");
 }

@@ -32,14 +32,14 @@ import { printable } from "./text.js";
 const EXAMPLES = `
 Examples:
   sda generate kitchen.sda                            one second of sound
-  sda generate "Kitchen Drums" -d 4 --plot            a model of the library, with a picture of the sound
+  sda generate "Kitchen Drums" -d 4 --plot            a model of the library, and a picture
   sda generate kitchen.sda -d 2.5 -s 42               the same 2.5 seconds every time
   sda generate kitchen.sda --slider 0:5 --slider 3:-4 slider 0 up, slider 3 down
-  sda generate kitchen.sda -n 10 -o sounds            ten sounds, seeds one apart
+  sda generate kitchen.sda -n 10 -o sounds            ten sounds, with ten different seeds
   sda generate kitchen.sda --spatial-mode stereo --width 0.8 --json
 
-Files are named after the model and the seed, as in kitchen_42.wav, with a kitchen_42.json beside it that tells how the sound
-was made; files of these names are replaced.`;
+Each file is named after the model and the seed, for example kitchen_42.wav. Beside it,
+kitchen_42.json lists the settings of the sound. Existing files with these names are replaced.`;
 
 interface Settings {
   modelsDir: string;
@@ -66,7 +66,7 @@ export function addGenerateCommand(program: Command, io: Io): void {
     .argument("<ref>", "id, name, part of a name, or path of an .sda file")
     .option(
       "-d, --duration <seconds>",
-      `length, up to ${LIMITS.durationS.max} (default: 1)`,
+      `length of the sound, up to ${LIMITS.durationS.max} (default: 1)`,
       parseNumber,
     )
     .option(
@@ -74,24 +74,34 @@ export function addGenerateCommand(program: Command, io: Io): void {
       "the same seed gives the same sound (default: random)",
       parseInteger,
     )
-    .option("-n, --count <number>", "how many sounds, with seeds one apart", parseCount, 1)
+    .option("-n, --count <number>", "number of sounds; the seed goes up by 1", parseCount, 1)
     .option(
       "--slider <index:position>",
-      "move a slider, 0 is the first; may be repeated; the others stay in the middle",
+      "move a slider (0 is the first) to a position; repeatable; the others stay at 0",
       parseSlider,
     )
-    .option("-o, --output-dir <folder>", "where the files go; made when missing", ".")
-    .addOption(numberChoice("--sample-rate <hz>", "of the files", SAMPLE_RATES, 48000))
-    .addOption(numberChoice("--bit-depth <bits>", "of the files; 32 is float", BIT_DEPTHS, 24))
+    .option("-o, --output-dir <folder>", "folder for the files; created if it is missing", ".")
+    .addOption(numberChoice("--sample-rate <hz>", "sample rate of the files", SAMPLE_RATES, 48000))
     .addOption(
-      new Option("--spatial-mode <mode>", "one channel, or one of two ways to two")
+      numberChoice("--bit-depth <bits>", "bit depth of the files; 32 is float", BIT_DEPTHS, 24),
+    )
+    .addOption(
+      new Option("--spatial-mode <mode>", "mono, or stereo from one sound or from two sounds")
         .choices(SPATIAL_MODES)
         .default("mono"),
     )
-    .option("--width <number>", `of stereo, ${range(LIMITS.width)}`, parseNumber)
-    .option("--depth <number>", `of the reflection in stereo, ${range(LIMITS.depth)}`, parseNumber)
+    .option(
+      "--width <number>",
+      `width of the mode "stereo", ${range(LIMITS.width)} (default: 0.5)`,
+      parseNumber,
+    )
+    .option(
+      "--depth <number>",
+      `level and delay of a reflection in the mode "stereo", ${range(LIMITS.depth)} (default: 0.3)`,
+      parseNumber,
+    )
     .option("--device <name>", "auto, cpu, cuda, cuda:N or mps", "auto")
-    .option("--plot", "write a picture of the waveform and the mel spectrogram, too (SVG)")
+    .option("--plot", "also write a picture (SVG) of the waveform and the mel spectrogram")
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: Settings) => generate(ref, settings, io));
   addModelsDirOption(command);
@@ -129,7 +139,7 @@ async function generate(ref: string, settings: Settings, io: Io): Promise<void> 
   }
 }
 
-/** The sound and what lies beside it, each whole or not at all. */
+/** Writes the sound, its sidecar and its picture. Each file appears complete or not at all. */
 async function write(
   result: GenerationResult,
   loaded: LoadedModel,
@@ -151,7 +161,7 @@ async function write(
   return { ...report, plot: `${stem}.svg` };
 }
 
-/** Before anything is made; sliders are checked already. */
+/** Checks the options before any sound is made. `sliderPositions` has checked the sliders. */
 function checkOptions({ sliders: _, ...options }: GenerateOptions, lastSeed: number): void {
   resolveGenerateOptions({ ...options, seed: lastSeed }, { latentDim: 0, analysis: null });
 }

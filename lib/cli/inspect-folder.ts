@@ -9,7 +9,7 @@ import { Failed, type Io, writeJson } from "./io.js";
 import { withProgress } from "./progress.js";
 import { colors, plural, printable } from "./text.js";
 
-/** What people give checkpoints; other files are looked at when they begin like one. */
+/** Usual suffixes of checkpoints. A file with another suffix is inspected if it starts like one. */
 const EXTENSIONS = new Set([
   ".pt",
   ".pth",
@@ -28,8 +28,9 @@ const EXTENSIONS = new Set([
 const ZIP = Buffer.from("PK\x03\x04", "latin1");
 const PICKLE_PROTO = 0x80;
 const NEWEST_PROTOCOL = 5;
-/** How a pickle of protocol 0 or 1 begins that holds anything but a number or a text, and how each ends */
+/** First byte of a pickle of protocol 0 or 1, unless it holds only a number or a text. */
 const OLD_PICKLE = /^[(c}\]l]/;
+/** Last byte of every pickle. */
 const STOP = ".".charCodeAt(0);
 
 type Report = { path: string } & (
@@ -37,7 +38,10 @@ type Report = { path: string } & (
   | { verdict: "unreadable"; code: string; problem: string }
 );
 
-/** Tells of each torch.save file in a folder and below what Python names it has, and whether it is data alone. */
+/**
+ * Inspects each torch.save file in a folder and its subfolders: reports its Python names and
+ * whether it holds only data.
+ */
 export async function inspectFolder(
   folder: string,
   settings: { json?: boolean },
@@ -59,14 +63,18 @@ export async function inspectFolder(
   if (reports.some(({ verdict }) => verdict !== "safe")) throw new Failed();
 }
 
-/** Folders below that can't be listed are told of among `reports`. */
+/**
+ * The files in a folder and its subfolders, sorted.
+ *
+ * @param reports gets a report for each subfolder that can't be listed
+ */
 async function filesIn(top: string, reports: Report[]): Promise<string[]> {
   const files: string[] = [];
   const folders = [top];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     try {
       if (folder === top && !(await stat(top)).isDirectory()) {
-        throw badArgument("--all", "for a folder", top);
+        throw badArgument("--all", "used with a folder", top);
       }
       for (const entry of await readdir(folder, { withFileTypes: true })) {
         const path = join(folder, entry.name);
@@ -86,11 +94,15 @@ function unreadable(path: string, { code, message }: SdaError): Report {
   return { path, verdict: "unreadable", code, problem: message };
 }
 
-/** A link that leads nowhere and a file that can't be opened are candidates by their name. */
+/**
+ * Whether a file is inspected: because of its suffix, or because it starts like a zip or a pickle.
+ * The suffix comes first, so that a broken link or an unreadable file with such a suffix is
+ * reported.
+ */
 async function isCandidate(path: string): Promise<boolean> {
   if (EXTENSIONS.has(extname(path).toLowerCase())) return true;
   try {
-    // A pipe without a writer would be waited for.
+    // Without O_NONBLOCK, opening a pipe would wait for a writer.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const found = await file.stat();
     if (!found.isFile() || found.size < 2) return false;
@@ -138,8 +150,8 @@ function text(reports: readonly Report[], others: number, io: Io): string {
   });
   const count = (verdict: Report["verdict"]) =>
     reports.filter((report) => report.verdict === verdict).length;
-  lines.push(
-    `${plural(reports.length, "file")}: ${count("safe")} safe, ${count("refused")} refused, ${count("unreadable")} unreadable${others > 0 ? `; ${plural(others, "file")} of other kinds` : ""}\n`,
-  );
+  const counts = (["safe", "refused", "unreadable"] as const).map((v) => `${count(v)} ${v}`);
+  const rest = others > 0 ? `; ${plural(others, "file")} of other kinds` : "";
+  lines.push(`${plural(reports.length, "file")}: ${counts.join(", ")}${rest}\n`);
   return lines.join("");
 }

@@ -12,12 +12,12 @@ import { bytesText, colors, countText, printable, table, tableWidth } from "./te
 
 const EXAMPLES = `
 Examples:
-  sda inspect kitchen.sda             a model: settings, sliders, tensors
-  sda inspect downloaded.pt           tensors, and whether it is data alone
-  sda inspect --all downloads         every torch.save file in a folder, and below
+  sda inspect kitchen.sda             settings, sliders and tensors of a model
+  sda inspect downloaded.pt           tensors, and whether the file is safe
+  sda inspect --all downloads         every torch.save file in a folder and its subfolders
 
-A file is "refused" that names anything but plain data: in Python, loading it could run code. With --all, files that are
-refused or can't be read make the command fail with 1.`;
+A file is "safe" if it refers only to plain data. Otherwise it is "refused": loading it in Python
+could run code. With --all, the exit code is 1 if a file is refused or can't be read.`;
 
 interface Settings {
   all?: boolean;
@@ -29,10 +29,11 @@ export function addInspectCommand(program: Command, io: Io): void {
     .command("inspect")
     .summary("show what a torch.save file holds, and whether it is safe")
     .description(
-      "Show the tensors and the Python names of a torch.save file (.sda, .pt, .pth), and whether it is data alone. Nothing in it is executed, no weights are read.",
+      "Show the tensors and the Python names of a torch.save file (.sda, .pt, .pth), and whether " +
+        "it is safe. Nothing in the file is executed, and no weights are read.",
     )
-    .argument("<file>", "any file that torch.save wrote; with --all, a folder")
-    .option("--all", "each such file of a folder: what it names, and a verdict")
+    .argument("<file>", "any torch.save file; with --all, a folder")
+    .option("--all", "inspect all torch.save files of a folder and its subfolders")
     .addHelpText("after", EXAMPLES)
     .action((file: string, settings: Settings) =>
       settings.all ? inspectFolder(file, settings, io) : inspectFile(file, settings, io),
@@ -58,7 +59,12 @@ async function inspectFile(file: string, settings: Settings, io: Io): Promise<vo
   io.stderr.write(parts.join("\n"));
 }
 
-/** Null where it isn't a model file, or one that `loadModel` would refuse: what the file names is then said all the same. */
+/**
+ * Describes the model in a file.
+ *
+ * @returns null: the file is not a model, or `loadModel` would refuse it. Its tensors and names are
+ *   shown nevertheless
+ */
 async function modelOf(file: string, found: InspectResult, io: Io) {
   const looksLikeModel = found.tensors.some(({ name }) => name.startsWith("model_state_dict."));
   if (!looksLikeModel) return null;
@@ -74,6 +80,7 @@ function contentText(io: Io, file: string, found: InspectResult, assessment: Ass
   const count = found.tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
   const bytes = found.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const dtypes = [...new Set(found.tensors.map(({ dtype }) => dtype))].join(", ");
+  const size = `${countText(count)} elements, ${bytesText(bytes)}`;
   const tensors = found.tensors.map((t) => [
     printable(t.name),
     t.dtype,
@@ -84,19 +91,15 @@ function contentText(io: Io, file: string, found: InspectResult, assessment: Ass
     ["container", `${found.container}, ${bytesText(found.bytes)}`],
     [
       "tensors",
-      found.tensors.length === 0
-        ? "none"
-        : `${countText(found.tensors.length)} (${dtypes}), ${countText(count)} elements, ${bytesText(bytes)}`,
+      found.tensors.length === 0 ? "none" : `${countText(tensors.length)} (${dtypes}), ${size}`,
     ],
     ["verdict", verdictText(io, assessment)],
   ]);
-  const list =
-    tensors.length === 0
-      ? ""
-      : `\n${table([["TENSOR", "DTYPE", "SHAPE", "BYTES"], ...tensors], { width: tableWidth(io) })}`;
+  const rows = [["TENSOR", "DTYPE", "SHAPE", "BYTES"], ...tensors];
+  const list = tensors.length === 0 ? "" : `\n${table(rows, { width: tableWidth(io) })}`;
   const names = found.globals.map((name) => `  ${printable(name)}${noteOn(name, assessment)}\n`);
   const globals =
-    names.length === 0 ? "" : `\n${dim("Python names it refers to:")}\n${names.join("")}`;
+    names.length === 0 ? "" : `\n${dim("Python names in the file:")}\n${names.join("")}`;
   return `${bold(printable(file))}\n${facts}${list}${globals}`;
 }
 
@@ -108,6 +111,6 @@ function noteOn(name: string, { refused, project }: Assessment): string {
 export function verdictText(io: Io, { verdict, refused }: Assessment): string {
   const { green, red } = colors(io.stderr);
   return verdict === "safe"
-    ? `${green("safe")}, it names plain data alone`
-    : `${red("refused")}, it names ${refused.map(printable).join(", ")}`;
+    ? `${green("safe")}: the file refers only to plain data`
+    : `${red("refused")}: the file refers to ${refused.map(printable).join(", ")}`;
 }

@@ -7,17 +7,23 @@ import { printableLines } from "./text.js";
 export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 
-/** What a command may touch of the process. Results for programs go to stdout, everything for people to stderr. */
+/**
+ * The parts of the process that a command uses. Results for programs go to stdout, text for people
+ * goes to stderr.
+ */
 export interface Io {
   stdout: Output;
   stderr: Output;
-  /** Where a person's answers come from; undefined: there is nobody to ask */
+  /** The terminal that a person answers on; undefined: there is no terminal */
   stdin?: NodeJS.ReadStream;
   /** Aborted by Ctrl-C; its reason is a `Stopped` */
   signal: AbortSignal;
 }
 
-/** The end of a command that is no error of its own; by shells' custom, the exit code is 128 plus a signal's number. */
+/**
+ * Ends a command because of a signal or a closed output. The exit code is 128 plus the signal's
+ * number, as in shells.
+ */
 export class Stopped extends Error {
   readonly exitCode: number;
 
@@ -27,7 +33,7 @@ export class Stopped extends Error {
   }
 }
 
-/** Those that end a command in good order, with their numbers. */
+/** The signals that stop a command cleanly, with their numbers. */
 export const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 export class Interrupted extends Stopped {
@@ -36,14 +42,19 @@ export class Interrupted extends Stopped {
   }
 }
 
-/** A command that has told what is wrong, and now only ends. */
+/** Ends a command that has already reported its failure. */
 export class Failed extends Error {}
 
 const USAGE_CODES: SdaErrorCode[] = ["ERR_SDA_ARGUMENT", "ERR_SDA_NOT_FOUND"];
 
-/** Tells of an error in one line (with its stack when `debug`) and returns the exit code. */
+/**
+ * Prints an error, without its stack unless `debug` is true.
+ *
+ * @returns the exit code
+ */
 export function reportError(error: unknown, io: Io, debug: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE; // it has told already
+  // Commander has printed its own errors already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof Failed) return EXIT_FAILURE;
   if (debug) {
     io.stderr.write(`${inspect(error)}\n`);
@@ -59,13 +70,13 @@ export function reportError(error: unknown, io: Io, debug: boolean): number {
   return error instanceof SdaError && USAGE_CODES.includes(error.code) ? EXIT_USAGE : EXIT_FAILURE;
 }
 
-/** Which file it is about, where the message doesn't say so. */
+/** The path of the error's file, if the message lacks it. */
 function aboutFile({ message, details }: SdaError): string {
   const path = details?.["path"];
   return typeof path === "string" && !message.includes(path) ? `${path}: ` : "";
 }
 
-/** JSON has no infinities and no NaN: they are written as strings, as in "Infinity". */
+/** Prints a value as JSON. NaN, infinities and bigints become strings, for example "Infinity". */
 export function writeJson(io: Io, value: unknown): void {
   const text = JSON.stringify(
     value,

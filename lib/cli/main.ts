@@ -8,11 +8,13 @@ import { printableLines } from "./text.js";
 const SIGPIPE = 13;
 const controller = new AbortController();
 for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
-  // Once: a second Ctrl-C ends the process at once, for whoever can't wait.
+  // Only the first signal stops the command cleanly: a second Ctrl-C ends the process at once.
   process.once(signal, () => controller.abort(new Interrupted(signal)));
 }
 
-/** What can't be written any more is known only later, and perhaps when the command has ended. */
+/**
+ * Exit code of a failed write to stdout or stderr, which may be reported after the command's end.
+ */
 let outputFailed: number | undefined;
 for (const [name, stream] of [
   ["stdout", process.stdout],
@@ -21,7 +23,7 @@ for (const [name, stream] of [
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (outputFailed !== undefined) return;
     if (error.code === "EPIPE") {
-      // As `| head` does when it has seen enough: no failure to tell of.
+      // The reader of the pipe has ended, as `head` does: print no error.
       const closed = new Stopped(`${name} was closed`, SIGPIPE);
       outputFailed = closed.exitCode;
       controller.abort(closed);
@@ -33,14 +35,17 @@ for (const [name, stream] of [
   });
 }
 
-// Node's own way of telling adds a process id and an advice for programmers.
+// Node's own listener adds the process id and advice for programmers.
 process.removeAllListeners("warning");
 process.on("warning", ({ name, message, detail }: Error & { detail?: string }) => {
   const more = detail && name === "SdaWarning" ? `\n  ${detail.replaceAll("\n", "\n  ")}` : "";
   process.stderr.write(`warning: ${printableLines(`${message}${more}`)}\n`);
 });
 
-/** Node doesn't notice when a file takes only the first part of what is written to it, as on a disk that gets full. */
+/**
+ * For a file, writes until all bytes are written or an error occurs. Node's stream for a file
+ * ignores partial writes, which happen when the disk gets full.
+ */
 function output(stream: NodeJS.WriteStream & { fd: number }): Output {
   if (!isFile(stream.fd)) return stream;
   return {
@@ -55,7 +60,7 @@ function isFile(descriptor: number): boolean {
   try {
     return fstatSync(descriptor).isFile();
   } catch {
-    return false; // it is closed
+    return false; // the descriptor is closed
   }
 }
 

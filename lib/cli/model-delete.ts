@@ -8,8 +8,8 @@ import { bytesText, printable } from "./text.js";
 
 const EXAMPLES = `
 Examples:
-  sda model delete "Kitchen Drums"       asks first
-  sda model delete --force 6f9619ff      by the beginning of an id, without asking`;
+  sda model delete "Kitchen Drums"       ask, then delete
+  sda model delete --force 6f9619ff      delete without asking; the start of the id is enough`;
 
 interface Settings {
   modelsDir: string;
@@ -20,9 +20,9 @@ interface Settings {
 export function addDeleteCommand(parent: Command, io: Io): void {
   const command = parent
     .command("delete")
-    .summary("delete a model, its file and its entry")
-    .description("Delete a model from a library: its file and its entry, both or neither.")
-    .argument("<ref>", "id, name, part of a name, or path of its file")
+    .summary("delete a model and its file")
+    .description("Delete a model from a library: its file and its entry in the index.")
+    .argument("<ref>", "id, name, part of the name, or path of the model's file")
     .option("-f, --force", "don't ask")
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: Settings) => remove(ref, settings, io));
@@ -38,7 +38,7 @@ async function remove(ref: string, settings: Settings, io: Io): Promise<void> {
   if (!settings.force) {
     const sure = await confirm(`Delete ${what} from ${printable(library.modelsDir)}?`, io);
     if (sure === null) {
-      const problem = "there is no terminal to ask on; --force deletes without asking";
+      const problem = "no terminal to ask on; use --force to delete without asking";
       throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--force" });
     }
     if (!sure) {

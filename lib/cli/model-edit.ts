@@ -9,11 +9,12 @@ import { printable } from "./text.js";
 
 const EXAMPLES = `
 Examples:
-  sda model edit kitch --name "Kitchen Drums" --tag drums --tag lo-fi    these tags in place of all others
-  sda model edit kitch --description "" --no-tags                        removes both
+  sda model edit kitch --name "Kitchen Drums"
+  sda model edit kitch --tag drums --tag lo-fi           replace all tags by these two
+  sda model edit kitch --description "" --no-tags        remove the description and all tags
   sda model edit kitch --label 0:Brightness --label "2:Attack, soft to hard"
 
-The file keeps its name, and everything else that it holds.`;
+The file keeps its name and the rest of its content.`;
 
 type Label = readonly [index: number, text: string];
 
@@ -32,23 +33,25 @@ export function addEditCommand(parent: Command, io: Io): void {
   const command = parent
     .command("edit")
     .summary("change a model's name, description, tags and slider labels")
-    .description("Change what a model says about itself, in its file and in its library.")
-    .argument("<ref>", "id, name, part of a name, or path of its file")
-    .option("--name <text>", "another name")
-    .option("--description <text>", "another description")
-    .option("--tag <tag>", "may be repeated; those given replace all that are there", collect)
+    .description(
+      "Change a model's name, description, tags or slider labels, in its file and in its library.",
+    )
+    .argument("<ref>", "id, name, part of the name, or path of the model's file")
+    .option("--name <text>", "new name")
+    .option("--description <text>", "new description")
+    .option("--tag <tag>", "new tag; repeatable; replaces all present tags", collect)
     .addOption(new Option("--no-tags", "remove all tags").conflicts("tag"))
-    .option("--label <index:text>", "of a slider, from 0; may be repeated", parseLabel)
+    .option("--label <index:text>", "label of a slider (0 is the first); repeatable", parseLabel)
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: Settings) => edit(ref, settings, io));
   addModelsDirOption(command);
   addCommonOptions(command);
 }
 
-/** "0:Brightness", added to those given before. */
+/** Parses "0:Brightness" and adds it to the labels given before. */
 function parseLabel(text: string, before: Label[] = []): Label[] {
   const match = /^(\d{1,9}):(.*)$/s.exec(text);
-  if (!match) throw new InvalidArgumentError("It is not INDEX:TEXT, as in 0:Brightness.");
+  if (!match) throw new InvalidArgumentError("Expected INDEX:TEXT, as in 0:Brightness.");
   return [...before, [Number(match[1]), match[2] as string]];
 }
 
@@ -72,7 +75,7 @@ async function edit(ref: string, settings: Settings, io: Io): Promise<void> {
   io.stderr.write(`Updated ${printable(updated.name)} (${updated.modelId}).\n`);
 }
 
-/** The labels of all sliders, with the given ones in place of what is there. */
+/** The labels of all sliders, with the given labels in place of the present ones. */
 async function labels(
   given: readonly Label[],
   modelId: string,

@@ -6,11 +6,11 @@ import { printable } from "./text.js";
 
 const EXAMPLES = `
 Examples:
-  sda model import checkpoints/checkpoint_epoch0200.pt --name "Kitchen Drums" --tag drums --tag lo-fi
-  sda model import best.pt                      named "best"
-  sda model import ~/Downloads/drums.sda        keeps its name
+  sda model import checkpoint_epoch0200.pt --name "Kitchen Drums" --tag drums --tag lo-fi
+  sda model import best.pt                      a checkpoint; the model's name is "best"
+  sda model import ~/Downloads/drums.sda        a model file; it keeps the model's name
 
-The file stays as it is; whether it is a checkpoint or a model, its content tells.`;
+The imported file itself does not change. Its content decides if it is a checkpoint or a model.`;
 
 interface Settings {
   modelsDir: string;
@@ -24,15 +24,20 @@ interface Settings {
 export function addImportCommand(parent: Command, io: Io): void {
   const command = parent
     .command("import")
-    .summary("make a model of a training checkpoint, or add a model file")
+    .summary("add a training checkpoint or a model file to a library")
     .description(
-      "Make a model of a training checkpoint (.pt), or of a model file (.sda) from elsewhere, and put it into a library. Nothing of the file is executed.",
+      "Copy a model file (.sda) into a library, or convert a training checkpoint (.pt) to a " +
+        "model of the library. Nothing in the file is executed.",
     )
-    .argument("<file>", "a checkpoint that the Python program's training wrote, or a model file")
-    .option("--name <text>", "of the model (default: its own; a checkpoint's file name)", parseName)
-    .option("--description <text>", "of the model")
-    .option("--tag <tag>", "may be repeated", collect)
-    .option("--dataset-name <text>", "of the sounds that it was trained on")
+    .argument("<file>", "a training checkpoint of the Python program, or a model file")
+    .option(
+      "--name <text>",
+      "name of the model (default: the model file's name for it, or a checkpoint's file name)",
+      parseName,
+    )
+    .option("--description <text>", "description of the model")
+    .option("--tag <tag>", "tag of the model; repeatable", collect)
+    .option("--dataset-name <text>", "name of the sounds that the model was trained on")
     .addHelpText("after", EXAMPLES)
     .action((file: string, settings: Settings) => importFile(file, settings, io));
   addModelsDirOption(command);
@@ -40,7 +45,7 @@ export function addImportCommand(parent: Command, io: Io): void {
 }
 
 function parseName(text: string): string {
-  if (text.trim() === "") throw new InvalidArgumentError("It is empty.");
+  if (text.trim() === "") throw new InvalidArgumentError("Expected a name, not an empty text.");
   return text;
 }
 
@@ -64,7 +69,9 @@ async function importFile(file: string, settings: Settings, io: Io): Promise<voi
   if (settings.json) return writeJson(io, { path, metadata: saved });
   io.stderr.write(`${printable(path)}: ${printable(saved.name)} (${saved.modelId})\n`);
 
-  /** A checkpoint has no name of its own; what else is wrong with the file is for importing to say. */
+  /**
+   * Whether the file has a name for the model. `import` reports every other problem of the file.
+   */
   function isModel(path: string): Promise<boolean> {
     return readMetadata(path).then(
       () => true,

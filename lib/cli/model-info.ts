@@ -7,15 +7,15 @@ import { resolveModel } from "./refs.js";
 const EXAMPLES = `
 Examples:
   sda model info "Kitchen Drums"       by name
-  sda model info kitch                 by a part that no other name has
-  sda model info downloads/drums.sda   a file, in a library or not
+  sda model info kitch                 by a part of the name that no other model's name has
+  sda model info downloads/drums.sda   a file, inside or outside a library
   sda model info kitch --json | jq .sliders`;
 
 export function addInfoCommand(parent: Command, io: Io): void {
   const command = parent
     .command("info")
-    .summary("show a model: its settings, network and sliders")
-    .description("Show what a model's file says about it. Weights are not read.")
+    .summary("show a model's settings, network and sliders")
+    .description("Show a model's settings, network and sliders. No weights are read.")
     .argument("<ref>", "id, name, part of a name, or path of an .sda file")
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: { modelsDir: string; json?: boolean }) =>

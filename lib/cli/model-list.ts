@@ -6,12 +6,12 @@ import { bytesText, colors, dateText, plural, printable, table, tableWidth } fro
 
 const EXAMPLES = `
 Examples:
-  sda model list                            all, the latest first
-  sda model list --query pad --tag warm     "pad" in name or description, and the tag
+  sda model list                            all models, newest first
+  sda model list --query pad --tag warm     "pad" in the name or description, and the tag "warm"
   sda model list --sort name --reverse -n 20
   sda model list --json | jq -r '.[].name'`;
 
-/** Names for --sort, and in which direction a person expects them. */
+/** The choices of --sort: the field, and whether its usual order is descending. */
 const ORDERS = {
   date: ["saveDate", true],
   name: ["name", false],
@@ -45,15 +45,15 @@ export function addListCommand(parent: Command, io: Io): void {
     .command("list")
     .summary("list the models of a library")
     .description("List the models of a library. No model file is opened.")
-    .option("-q, --query <text>", "part of the name or of the description, in any case")
-    .option("--tag <tag>", "only models with this tag; may be repeated: with any of them", collect)
+    .option("-q, --query <text>", "only models with this text in their name or description")
+    .option("--tag <tag>", "only models with this tag; repeatable: with any of the tags", collect)
     .addOption(
-      new Option("--sort <by>", "what comes first: the latest, A, the largest, …")
+      new Option("--sort <by>", "sort by newest, A–Z, largest, lowest loss or most epochs")
         .choices(Object.keys(ORDERS))
         .default("date"),
     )
-    .option("-r, --reverse", "the other way round")
-    .option("-n, --limit <number>", "no more than these", parseCount)
+    .option("-r, --reverse", "reverse the order")
+    .option("-n, --limit <number>", "list at most this many models", parseCount)
     .addHelpText("after", EXAMPLES)
     .action((settings: Settings) => list(settings, io));
   addModelsDirOption(command);
@@ -76,7 +76,8 @@ async function list(settings: Settings, io: Io): Promise<void> {
   const { bold, dim } = colors(io.stderr);
   if (library.count() === 0) {
     io.stderr.write(
-      `${library.modelsDir} has no models yet. sda model import FILE.pt adds a checkpoint, sda model repair finds .sda files.\n`,
+      `${library.modelsDir} has no models yet. sda model import FILE adds a checkpoint or a ` +
+        "model, sda model repair adds the .sda files that are in the folder.\n",
     );
     return;
   }

@@ -9,14 +9,15 @@ Examples:
   sda model repair
   sda model repair --models-dir /srv/models --json
 
-Fails with 1 when files can't be read; the others are dealt with all the same.`;
+If files can't be read, the exit code is 1; all other files are handled.`;
 
 export function addRepairCommand(parent: Command, io: Io): void {
   const command = parent
     .command("repair")
-    .summary("make a library agree with its folder")
+    .summary("make a library's index agree with the files in its folder")
     .description(
-      "Drop the entries of files that are gone, and enter the .sda files that have no entry. No file is changed or deleted.",
+      "Remove the entries of missing files from the index, and add the .sda files that have no " +
+        "entry. No model file is changed or deleted.",
     )
     .addHelpText("after", EXAMPLES)
     .action((settings: { modelsDir: string; json?: boolean }) => repair(settings, io));
@@ -37,15 +38,14 @@ async function repair(settings: { modelsDir: string; json?: boolean }, io: Io): 
     writeJson(io, { ...result, count: library.count() });
   } else {
     const { added, removed } = result;
-    io.stderr.write(
-      `${plural(added, "model")} added, ${removed} removed; ${library.modelsDir} has ${plural(library.count(), "model")}.\n`,
-    );
+    const now = `${library.modelsDir} has ${plural(library.count(), "model")}`;
+    io.stderr.write(`${plural(added, "model")} added, ${removed} removed; ${now}.\n`);
   }
   if (result.unreadable.length > 0) {
-    // The library has warned of each already, with the reason.
-    io.stderr.write(
-      `error: ${plural(result.unreadable.length, "file")} can't be read: ${result.unreadable.map(printable).join(", ")}\n`,
-    );
+    // A process warning has given the reason for each file.
+    const { unreadable } = result;
+    const names = unreadable.map(printable).join(", ");
+    io.stderr.write(`error: ${plural(unreadable.length, "file")} can't be read: ${names}\n`);
     throw new Failed();
   }
 }

@@ -12,11 +12,12 @@ import { bytesText, colors, plural, printable } from "./text.js";
 
 const EXAMPLES = `
 Examples:
-  sda model verify                  every file of the library
+  sda model verify                  all files of the library
   sda model verify "Kitchen Drums"
-  sda model verify download.pt      any file that torch.save wrote
+  sda model verify download.pt      any torch.save file
 
-Each file is read once, all of it: headers, checksums (CRC-32), the pickle. Fails with 1 when anything is wrong.`;
+Each file is read completely: headers, checksums (CRC-32) and the pickle. If a file is damaged, the
+exit code is 1.`;
 
 type Checked = VerifyResult & { path: string };
 
@@ -25,7 +26,7 @@ export function addVerifyCommand(parent: Command, io: Io): void {
     .command("verify")
     .summary("check files for damage")
     .description("Check a model, a file or the whole library for damage.")
-    .argument("[ref]", "id, name, part of a name, or path of a file (default: the whole library)")
+    .argument("[ref]", "id, name, part of the name, or path of a file (default: the whole library)")
     .addHelpText("after", EXAMPLES)
     .action((ref: string | undefined, settings: { modelsDir: string; json?: boolean }) =>
       verify(ref, settings, io),
@@ -61,7 +62,10 @@ async function verifyOne(path: string, io: Io): Promise<Checked> {
   return { path, ...result };
 }
 
-/** The files with an entry, whether they are there or not, and those without. What can't be read is that file's problem. */
+/**
+ * Verifies all files of a library: the files that have an entry, missing files included, and the
+ * model files without an entry. A file that can't be read counts as damaged.
+ */
 async function verifyLibrary(modelsDir: string, io: Io): Promise<Checked[]> {
   const { ModelLibrary } = await import("../library/model-library.js");
   const { modelFileNames } = await import("../library/index/model-files.js");
@@ -71,7 +75,7 @@ async function verifyLibrary(modelsDir: string, io: Io): Promise<Checked[]> {
   const checked: Checked[] = [];
   for (const { modelId, filePath } of library.listAll({ sortBy: "name", reverse: false })) {
     try {
-      // An entry may name a place outside of the folder, which is nobody's to be read.
+      // `pathOf` throws if an entry's path leads out of the folder. Such a file is not read.
       const path = await library.pathOf(modelId);
       if (path !== null) paths.add(path);
     } catch (error) {
@@ -123,9 +127,8 @@ function report(checked: readonly Checked[], io: Io): string {
   const [only] = checked;
   if (checked.length === 1 && only) {
     if (only.ok) {
-      lines.push(
-        `${green("ok")} ${printable(only.path)}: ${plural(only.records, "record")}, ${bytesText(bytes)}\n`,
-      );
+      const size = `${plural(only.records, "record")}, ${bytesText(bytes)}`;
+      lines.push(`${green("ok")} ${printable(only.path)}: ${size}\n`);
     }
   } else if (checked.length === 0) {
     lines.push("There are no model files.\n");

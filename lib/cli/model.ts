@@ -2,12 +2,12 @@ import type { Command } from "commander";
 import type { Io } from "./io.js";
 
 const EXPLANATION = `
-A model is named by its id, its name, a part of its name that no other has, or the path of its file.
-The library is a folder: --models-dir, or SDA_MODELS_DIR, or ./data/models.`;
+A model is named by its id, its name, a unique part of its name, or the path of its file.
+The library is the folder --models-dir, SDA_MODELS_DIR or ./data/models.`;
 
 type Add = (parent: Command, io: Io) => void;
 
-/** As with `COMMANDS`, only the one that is asked for is loaded. */
+/** Only the requested command is loaded, as with `COMMANDS`. */
 const SUBCOMMANDS: Record<string, () => Promise<Add>> = {
   list: async () => (await import("./model-list.js")).addListCommand,
   info: async () => (await import("./model-info.js")).addInfoCommand,
@@ -21,8 +21,8 @@ const SUBCOMMANDS: Record<string, () => Promise<Add>> = {
 export async function addModelCommand(program: Command, io: Io, args: string[]): Promise<void> {
   const command = program
     .command("model")
-    .summary("list, examine, edit and keep the models of a library")
-    .description("List, examine, edit and keep the models of a library.")
+    .summary("list, show, edit, import, check and delete the models of a library")
+    .description("List, show, edit, import, check and delete the models of a library.")
     .addHelpText("after", EXPLANATION);
   const name = args[0] === "model" ? args[1] : undefined;
   const only = name !== undefined && Object.hasOwn(SUBCOMMANDS, name) && SUBCOMMANDS[name];

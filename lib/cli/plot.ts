@@ -1,5 +1,4 @@
-/** A picture of a sound: its waveform, and under it its mel spectrogram, as SVG. */
-
+/** Draws a sound as SVG: the waveform of each channel, and the mel spectrogram below. */
 import type { GenerationResult } from "../audio/generation.js";
 import { writeFileAtomically } from "../base/atomic-file.js";
 import type { SpectrogramConfig } from "../format/spectrogram-config.js";
@@ -18,8 +17,9 @@ const BOTTOM = 50;
 const PLOT = WIDTH - LEFT - RIGHT;
 const INK = "#333333";
 const WAVE = "#2563a8";
+
 /**
- * Writes the picture beside a sound.
+ * Writes the picture of a sound to an SVG file.
  *
  * @throws SdaError ERR_SDA_IO, ERR_SDA_NOT_FOUND (no such folder)
  */
@@ -42,21 +42,26 @@ async function plot(sound: GenerationResult, model: LoadedModel): Promise<string
   const mel = await melPicture(sound, model, { maxWidth: PLOT });
   const height = melTop + MEL_HEIGHT + BOTTOM;
   const title = `${printable(model.metadata.name)}, seed ${sound.seed}`;
-  const facts = `${sound.durationS.toFixed(2)} s, ${sound.sampleRate} Hz, ${sound.channels === 1 ? "mono" : "stereo"}`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="DejaVu Sans, Verdana, Arial, sans-serif" font-size="13" fill="${INK}">
+  const shape = sound.channels === 1 ? "mono" : "stereo";
+  const facts = `${sound.durationS.toFixed(2)} s, ${sound.sampleRate} Hz, ${shape}`;
+  const size = `width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}"`;
+  const font = 'font-family="DejaVu Sans, Verdana, Arial, sans-serif" font-size="13"';
+  const png = Buffer.from(mel.png).toString("base64");
+  const image = `width="${PLOT}" height="${MEL_HEIGHT}" preserveAspectRatio="none"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${font} fill="${INK}">
 <title>${escapeXml(title)}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="${LEFT}" y="30" font-size="18">${escapeXml(title)}</text>
 <text x="${WIDTH - RIGHT}" y="30" text-anchor="end">${facts}</text>
 ${waves.join("\n")}
-<image x="${LEFT}" y="${melTop}" width="${PLOT}" height="${MEL_HEIGHT}" preserveAspectRatio="none" href="data:image/png;base64,${Buffer.from(mel.png).toString("base64")}"/>
+<image x="${LEFT}" y="${melTop}" ${image} href="data:image/png;base64,${png}"/>
 ${frequencyAxis(config, sound.sampleRate / config.sampleRate, melTop)}
 ${timeAxis(sound.durationS, melTop + MEL_HEIGHT)}
 </svg>
 `;
 }
 
-/** The least and the largest sample under each column of the picture. */
+/** Draws the smallest and the largest sample of each pixel column. */
 function waveform(samples: Float32Array, top: number): string {
   const middle = top + WAVE_HEIGHT / 2;
   const y = (value: number) => (middle - (value * WAVE_HEIGHT) / 2).toFixed(1);
@@ -78,14 +83,21 @@ function waveform(samples: Float32Array, top: number): string {
   }
   const labels = [1, 0, -1].map(
     (value) =>
-      `<text x="${LEFT - 8}" y="${Number(y(value)) + 4}" text-anchor="end">${value}</text><path d="M${LEFT} ${y(value)}h${PLOT}" stroke="#dddddd"/>`,
+      `<text x="${LEFT - 8}" y="${Number(y(value)) + 4}" text-anchor="end">${value}</text>` +
+      `<path d="M${LEFT} ${y(value)}h${PLOT}" stroke="#dddddd"/>`,
   );
-  return `${labels.join("")}<polygon points="${[...upper, ...lower].join(" ")}" fill="${WAVE}" stroke="${WAVE}" stroke-width="0.5"/>`;
+  const points = [...upper, ...lower].join(" ");
+  const style = `fill="${WAVE}" stroke="${WAVE}" stroke-width="0.5"`;
+  return `${labels.join("")}<polygon points="${points}" ${style}/>`;
 }
 
-const toMel = (hz: number) => 2595 * Math.log10(1 + hz / 700); // HTK's scale, as the model's filters have it
+/** HTK's mel scale (O'Shaughnessy 1987), which the model's filters use. */
+const toMel = (hz: number) => 2595 * Math.log10(1 + hz / 700);
 
-/** @param stretch the filters count samples, not seconds: at another rate than the model's they lie higher or lower */
+/**
+ * @param stretch the sound's sample rate divided by the model's. The filter bank assumes the
+ *   model's rate, so each filter shows a frequency that is higher by this factor
+ */
 function frequencyAxis(config: SpectrogramConfig, stretch: number, top: number): string {
   const [low, high] = [toMel(config.fMin), toMel(config.fMax ?? config.sampleRate / 2)];
   const ticks = [100, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000];
@@ -96,7 +108,10 @@ function frequencyAxis(config: SpectrogramConfig, stretch: number, top: number):
     .map(([hz, place]) => {
       const y = (top + MEL_HEIGHT * (1 - place)).toFixed(1);
       const text = hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz`;
-      return `<text x="${LEFT - 8}" y="${Number(y) + 4}" text-anchor="end">${text}</text><path d="M${LEFT - 5} ${y}h5" stroke="${INK}"/>`;
+      return (
+        `<text x="${LEFT - 8}" y="${Number(y) + 4}" text-anchor="end">${text}</text>` +
+        `<path d="M${LEFT - 5} ${y}h5" stroke="${INK}"/>`
+      );
     })
     .join("");
 }
@@ -109,7 +124,8 @@ function timeAxis(durationS: number, y: number): string {
     const seconds = +(i * step).toFixed(2);
     const x = (LEFT + (PLOT * seconds) / durationS).toFixed(1);
     ticks.push(
-      `<path d="M${x} ${y}v5" stroke="${INK}"/><text x="${x}" y="${y + 20}" text-anchor="middle">${seconds} s</text>`,
+      `<path d="M${x} ${y}v5" stroke="${INK}"/>` +
+        `<text x="${x}" y="${y + 20}" text-anchor="middle">${seconds} s</text>`,
     );
   }
   return ticks.join("");

@@ -6,7 +6,7 @@ import { type Io, reportError } from "./io.js";
 
 type Add = (program: Command, io: Io, args: string[]) => void | Promise<void>;
 
-/** Only the command that is asked for is loaded: a list of models shouldn't wait for what makes sound. */
+/** Only the requested command is loaded, so that a list of models does not wait for the engine. */
 const COMMANDS: Record<string, () => Promise<Add>> = {
   model: async () => (await import("./model.js")).addModelCommand,
   generate: async () => (await import("./generate.js")).addGenerateCommand,
@@ -17,20 +17,20 @@ const COMMANDS: Record<string, () => Promise<Add>> = {
   completion: async () => (await import("./completion.js")).addCompletionCommands,
 };
 
-/** It completes all the others. */
+/** Completion needs all commands. */
 const NEEDS_ALL = new Set(["completion", "completion-server"]);
 
 /**
  * Runs one command line.
  *
  * @param args without "node" and the script
- * @returns the exit code: 0, 1 failure, 2 usage or not found, 130 interrupted
+ * @returns the exit code: 0 success, 1 failure, 2 wrong usage or not found, 128 + n after signal n
  */
 export async function run(args: string[], io: Io): Promise<number> {
   try {
     const program = await makeProgram(args, io);
     await program.parseAsync(args, { from: "user" });
-    return 0; // also after a Ctrl-C that came too late to stop anything
+    return 0; // also after a Ctrl-C that came too late to stop the command
   } catch (error) {
     return reportError(error, io, args.includes("--debug"));
   }
@@ -38,7 +38,9 @@ export async function run(args: string[], io: Io): Promise<number> {
 
 async function makeProgram(args: string[], io: Io): Promise<Command> {
   const program = new Command("sda")
-    .description("Play Small DataSet Audio models, keep libraries of them, and look into files.")
+    .description(
+      "Make sound with Small DataSet Audio models, manage libraries of them, and inspect files.",
+    )
     .version(JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version)
     .exitOverride()
     .configureOutput({

@@ -1,8 +1,8 @@
 import type { Io } from "./io.js";
 
 /**
- * A bar on a terminal, wiped away at its end; elsewhere nothing, since it would only fill a log. Work that is done before
- * a person would wonder shows none.
+ * A progress bar on a terminal, which is erased at the end. Without a terminal, it prints nothing.
+ * Work that ends within `SHOW_AFTER_MS` shows no bar.
  */
 export class Progress {
   readonly #io: Io;
@@ -45,7 +45,7 @@ export class Progress {
       barCompleteChar: "█",
       barIncompleteChar: "░",
       barsize: 30,
-      hideCursor: false, // a process that is killed couldn't bring it back
+      hideCursor: false, // a killed process could not show the cursor again
       clearOnComplete: true,
       etaBuffer: 20,
     });
@@ -55,7 +55,7 @@ export class Progress {
 
 const SHOW_AFTER_MS = 300;
 
-/** Runs `work` under a bar that is gone when it ends, however it ends. */
+/** Runs `work` with a progress bar, which is erased after success and after failure. */
 export async function withProgress<T>(
   io: Io,
   label: string,

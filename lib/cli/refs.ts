@@ -1,4 +1,4 @@
-/** What a person calls a model: its id, its name or part of it, or the path of its file. */
+/** Finds the model that a person names by id, name, part of the name, or path of its file. */
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { SdaError } from "../base/errors.js";
@@ -9,18 +9,21 @@ import type { ModelLibrary } from "../library/model-library.js";
 import { plural, printable } from "./text.js";
 
 export interface FoundModel {
-  /** Of the file */
+  /** Path of the model's file */
   path: string;
-  /** null: a file that was named by its path */
+  /** null: the person gave the path of a file */
   entry: ModelEntry | null;
 }
 
+/** The largest number of matches that an error message lists. */
 const MOST_LISTED = 10;
 
 /**
- * The model file that `ref` means: the path of an `.sda` that is there, otherwise what `findEntry` finds in the library.
+ * Finds a model file: `ref` is the path of an existing `.sda` file, or names an entry of the
+ * library as for `findEntry`.
  *
- * @throws SdaError ERR_SDA_NOT_FOUND, or ERR_SDA_ARGUMENT when it may mean several, with the list in its message
+ * @throws SdaError ERR_SDA_NOT_FOUND; ERR_SDA_ARGUMENT: several models match, and the message lists
+ *   them
  */
 export async function resolveModel(ref: string, modelsDir: string): Promise<FoundModel> {
   if (await isModelFile(ref)) return { path: ref, entry: null };
@@ -30,15 +33,18 @@ export async function resolveModel(ref: string, modelsDir: string): Promise<Foun
 }
 
 /**
- * The entry that `ref` means: by its id, its whole name, or the path of its file; otherwise the only one whose name has it
- * somewhere, in any case, or whose id begins with it.
+ * Finds an entry by its id, the path of its file, or its whole name. Otherwise, finds the only
+ * entry whose name contains `ref`, in upper or lower case, or whose id starts with it.
+ *
+ * @throws SdaError as `resolveModel`
  */
 export async function findEntry(ref: string, library: ModelLibrary): Promise<ModelEntry> {
   const byId = library.get(ref);
   if (byId) return byId;
   const all = library.listAll({ sortBy: "name", reverse: false });
   if (await isModelFile(ref)) {
-    const file = join(await realpath(dirname(ref)), basename(ref)); // the library's folder is a real path, too
+    // `library.modelsDir` is a real path, so the file's folder must be one too.
+    const file = join(await realpath(dirname(ref)), basename(ref));
     const byFile = all.filter((e) => resolve(library.modelsDir, e.filePath) === file);
     if (byFile.length > 0) return single(ref, byFile);
     throw notFound(`${ref} is not in the library ${library.modelsDir}`, ref);
@@ -54,12 +60,9 @@ export async function findEntry(ref: string, library: ModelLibrary): Promise<Mod
     if (found.length > 0) return single(ref, found);
   }
   const has = `${library.modelsDir} has ${plural(all.length, "model")}`;
-  throw notFound(
-    all.length === 0
-      ? `no model is called ${JSON.stringify(ref)}: ${has}, sda model import or repair adds some`
-      : `no model is called ${JSON.stringify(ref)}; ${has}, sda model list shows them`,
-    ref,
-  );
+  const hint =
+    all.length === 0 ? "sda model import or repair adds models" : "sda model list shows them";
+  throw notFound(`no model is called ${JSON.stringify(ref)}; ${has}, ${hint}`, ref);
 }
 
 function single(ref: string, found: ModelEntry[]): ModelEntry {
@@ -70,9 +73,10 @@ function single(ref: string, found: ModelEntry[]): ModelEntry {
     .map((e) => `\n  ${e.modelId}  ${printable(e.name)}`)
     .join("");
   const more = found.length > MOST_LISTED ? `\n  and ${found.length - MOST_LISTED} more` : "";
+  const problem = `${JSON.stringify(ref)} matches ${found.length} models`;
   throw new SdaError(
     "ERR_SDA_ARGUMENT",
-    `${JSON.stringify(ref)} may be any of ${found.length} models; give an id or more of the name${lines}${more}`,
+    `${problem}; give the id or more of the name${lines}${more}`,
     { ref, matches: found.map(({ modelId, name }) => ({ modelId, name })) },
   );
 }
@@ -81,7 +85,7 @@ async function isModelFile(ref: string): Promise<boolean> {
   return ref.endsWith(MODEL_SUFFIX) && (await isFile(ref));
 }
 
-/** @throws SdaError ERR_SDA_IO where the path may not be looked at */
+/** @throws SdaError ERR_SDA_IO: the path can't be examined */
 export async function isFile(path: string): Promise<boolean> {
   try {
     return !(await stat(path)).isDirectory();
@@ -98,8 +102,8 @@ async function openFor(ref: string, modelsDir: string): Promise<ModelLibrary> {
     return await ModelLibrary.open(modelsDir);
   } catch (error) {
     if (!(error instanceof SdaError) || error.code !== "ERR_SDA_NOT_FOUND") throw error;
-    const what = ref.endsWith(MODEL_SUFFIX) ? `${ref} is not there, and` : "";
-    throw notFound(`${what ? `${what} ` : ""}there is no models folder ${resolve(modelsDir)}`, ref);
+    const noFile = ref.endsWith(MODEL_SUFFIX) ? `${ref} does not exist, and ` : "";
+    throw notFound(`${noFile}there is no models folder ${resolve(modelsDir)}`, ref);
   }
 }
 

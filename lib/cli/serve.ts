@@ -5,11 +5,11 @@ import { addCommonOptions, addModelsDirOption, collect, parseInteger } from "./o
 
 const EXAMPLES = `
 Examples:
-  sda serve                               http://127.0.0.1:8080, for this machine alone
-  SDA_TOKEN=… sda serve --host 0.0.0.0    for the network; whoever has the token may also change models
+  sda serve                               http://127.0.0.1:8080, for this machine only
+  SDA_TOKEN=… sda serve --host 0.0.0.0    for the network; changing models needs the token
   sda serve --port 0 --json | jq -r .url  any free port
 
-It runs until Ctrl-C, and then finishes what is being made; a second Ctrl-C ends it at once.`;
+After Ctrl-C, the server completes running requests and ends. A second Ctrl-C ends it at once.`;
 
 const PACKAGE = "small-dataset-audio-server";
 const DEFAULT_PORT = 8080;
@@ -24,7 +24,7 @@ interface Settings {
   json?: boolean;
 }
 
-/** What `serve` of the server package takes and gives. */
+/** The options of `serve` in the server package. */
 interface ServeOptions {
   modelsDir: string;
   host: string;
@@ -35,7 +35,7 @@ interface ServeOptions {
 }
 interface Server {
   url: string;
-  /** Resolves when what was being made is done and no connection is left. */
+  /** Resolves when all running requests are complete and all connections are closed. */
   close(): Promise<void>;
 }
 interface ServerPackage {
@@ -45,19 +45,16 @@ interface ServerPackage {
 export function addServeCommand(program: Command, io: Io): void {
   const command = program
     .command("serve")
-    .summary("show a library in a browser, and serve it to programs")
+    .summary("serve a library as a web page and an API")
     .description("Serve a library over HTTP: a page with the models and their sliders, and an API.")
-    .option("--host <address>", "to listen at; 0.0.0.0 for the whole network", "127.0.0.1")
-    .option("--port <number>", "to listen at; 0 takes a free one", parsePort, DEFAULT_PORT)
+    .option("--host <address>", "address to listen on; 0.0.0.0 for the whole network", "127.0.0.1")
+    .option("--port <number>", "port to listen on; 0 takes a free port", parsePort, DEFAULT_PORT)
     .option(
       "--token <text>",
-      "what a client must know to change models, on this machine too (default: SDA_TOKEN, which no list of processes shows)",
+      "secret that a client must send to change models " +
+        "(default: SDA_TOKEN, which the list of processes does not show)",
     )
-    .option(
-      "--allowed-host <name>",
-      "another name that this machine is called by; may be repeated",
-      collect,
-    )
+    .option("--allowed-host <name>", "another host name of this machine; repeatable", collect)
     .addHelpText("after", EXAMPLES)
     .action((settings: Settings) => run(settings, io));
   addModelsDirOption(command);
@@ -66,7 +63,7 @@ export function addServeCommand(program: Command, io: Io): void {
 
 function parsePort(text: string): number {
   const port = parseInteger(text);
-  if (port < 0 || port > MAX_PORT) throw new InvalidArgumentError(`It is not 0 to ${MAX_PORT}.`);
+  if (port < 0 || port > MAX_PORT) throw new InvalidArgumentError(`Expected 0 to ${MAX_PORT}.`);
   return port;
 }
 
@@ -74,7 +71,7 @@ async function run(settings: Settings, io: Io): Promise<void> {
   const { modelsDir, host, port, allowedHost: allowedHosts, json } = settings;
   const token = settings.token ?? process.env["SDA_TOKEN"];
   if (token === "") {
-    const problem = "the token is empty; leave --token and SDA_TOKEN out to have none";
+    const problem = "the token is empty; to use no token, omit --token and unset SDA_TOKEN";
     throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--token" });
   }
   const { serve } = await serverPackage();
@@ -91,7 +88,7 @@ async function run(settings: Settings, io: Io): Promise<void> {
   io.stderr.write(`Serving ${modelsDir} at ${server.url}\n`);
   await aborted(io.signal);
   await server.close();
-  io.stderr.write("Stopped.\n"); // its regular end, and no failure
+  io.stderr.write("Stopped.\n"); // Ctrl-C is the normal end of a server, so the exit code is 0
 }
 
 async function serverPackage(): Promise<ServerPackage> {
@@ -105,7 +102,10 @@ async function serverPackage(): Promise<ServerPackage> {
   }
 }
 
-/** The package depends on this one, so nothing of it may be known when this one is compiled. */
+/**
+ * A function, so that TypeScript does not resolve the server package: it depends on this package
+ * and is compiled after it.
+ */
 function serverSpecifier(): string {
   return PACKAGE;
 }

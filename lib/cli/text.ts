@@ -1,22 +1,22 @@
-/** Text for people: what files say made safe to print, columns, sizes, dates, colours. */
+/** Formats text for people: makes text from files safe to print; tables, sizes, dates, colours. */
 import { createRequire } from "node:module";
 import pc from "picocolors";
 import type { Output } from "./output.js";
 
 /**
- * Text from a file, safe to print: control characters, which could move a terminal's cursor or change its title, and those
- * that reverse the direction of text show as escapes.
+ * Makes text from a file safe to print. Control characters, which could move a terminal's cursor or
+ * change its title, and characters that change the direction of text become escapes.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => (KEPT.has(c) ? c : escaped(c)));
 }
 
-/** The same for text of several lines. */
+/** As `printable`, but keeps line breaks. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
 
-/** Joins emoji to one: a family, a flag with a rainbow. */
+/** The zero-width joiner, which combines several emoji into one. */
 const KEPT = new Set(["\u200d"]);
 
 function escaped(character: string): string {
@@ -25,7 +25,7 @@ function escaped(character: string): string {
   return code > 0xffff ? `\\u{${hex}}` : `\\u${hex}`;
 }
 
-/** Colours for a terminal that has them and a person who wants them (NO_COLOR, FORCE_COLOR). */
+/** Colours, if the output is a terminal that has them. NO_COLOR and FORCE_COLOR override this. */
 export function colors(output: Output): ReturnType<typeof pc.createColors> {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
   if (NO_COLOR) return pc.createColors(false);
@@ -33,16 +33,20 @@ export function colors(output: Output): ReturnType<typeof pc.createColors> {
   return pc.createColors(output.isTTY === true && TERM !== "dumb");
 }
 
-/** Spaces between columns */
+/** Spaces between columns. */
 const GAP = 2;
+/** Columns are not cut below this width. */
 const MIN_CUT = 8;
 
 export interface TableOptions {
-  /** Cut the text of long columns until a line fits, in a terminal's columns */
+  /** Cut long columns until a line has at most this many characters */
   width?: number | undefined;
 }
 
-/** Columns padded to their widest cell, numbers to the right. The first row is the heading. */
+/**
+ * Formats rows as a table. Columns are as wide as their widest cell; numbers are right-aligned. The
+ * first row is the heading.
+ */
 export function table(rows: readonly (readonly (string | number)[])[], options: TableOptions = {}) {
   const cells = rows.map((row) => row.map(String));
   const widths: number[] = [];
@@ -78,13 +82,14 @@ function shrink(widths: number[], available: number): void {
   }
 }
 
+/** The number of columns that the text takes on a terminal. */
 function columnsOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   stringWidth ??= loadStringWidth();
   return stringWidth(text);
 }
 
-/** It takes a while to load, for its tables of Unicode, and most lists do without. */
+/** Loaded on demand: its Unicode tables load slowly, and plain ASCII does not need them. */
 let stringWidth: ((text: string) => number) | undefined;
 
 function loadStringWidth(): (text: string) => number {
@@ -103,21 +108,22 @@ function cut(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** How wide a table may be: a terminal's columns; without one, as wide as it needs. */
+/** The largest width of a table: that of the terminal; undefined without a terminal: no limit. */
 export function tableWidth({ stderr }: { stderr: Output }): number | undefined {
   return stderr.isTTY ? stderr.columns : undefined;
 }
 
 const SIZES = ["bytes", "kB", "MB", "GB", "TB"];
 
-/** 12.6 MB; by powers of 1000, as disks and file managers count */
+/** For example "12.6 MB", in powers of 1000. */
 export function bytesText(bytes: number): string {
   const power = Math.min(SIZES.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
   const value = bytes / 1000 ** power;
-  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${SIZES[power]}`;
+  const digits = value < 10 ? 2 : value < 100 ? 1 : 0;
+  return `${power === 0 ? value : value.toFixed(digits)} ${SIZES[power]}`;
 }
 
-/** 3,148,545 */
+/** For example "3,148,545". */
 export function countText(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }
@@ -126,7 +132,7 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`;
 }
 
-/** Day and time of an ISO date, without its fractions of a second; other text as it is. */
+/** An ISO date as "2025-01-31 12:30". Other text stays as it is. */
 export function dateText(date: string): string {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(date)
     ? date.slice(0, 16).replace("T", " ")

@@ -8,22 +8,24 @@ import type { ModelMetadata } from "./metadata.js";
 import { parseModel } from "./schema.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 
-/** What a model file says about itself. */
+/** The content of a model file without the weights. */
 export interface ModelDescription {
   metadata: ModelMetadata;
-  /** Of the file */
+  /** The size of the file */
   bytes: number;
+  /** The number of values in a latent */
   latentDim: number;
   spectrogramConfig: SpectrogramConfig;
+  /** Whether the model can encode sounds; a decoder-only model cannot */
   hasEncoder: boolean;
-  /** Elements of the tensors that training changes: weights and biases, not running statistics */
+  /** The number of trained values: elements of weights and biases, not of running statistics */
   parameters: number;
-  /** Of the state dict, in its order; names as the network has them */
+  /** The tensors of the state dict in its order, with the network's names */
   tensors: InspectResult["tensors"];
-  /** [] without an analysis */
+  /** [] when the file has no analysis */
   sliders: SliderInfo[];
   analysis: AnalysisResult | null;
-  /** As of `LoadedModel` */
+  /** The training settings by the file's keys; an Enum member appears as its value */
   trainingConfig: Record<string, unknown>;
 }
 
@@ -44,9 +46,15 @@ const ALL_BUT_WEIGHTS: ReadOptions = {
 };
 
 /**
- * All that a model file says about itself, without its weights and without LibTorch.
+ * Reads everything that a model file says about itself. Reads no weights and needs no LibTorch.
  *
- * @throws SdaError as `readMetadata` does
+ * @throws SdaError like `readMetadata`; `signal.reason` when the signal is aborted
+ * @example
+ * ```js
+ * const { metadata, parameters, sliders } = await describeModel("data/models/pads.sda");
+ * console.log(`${metadata.name}: ${parameters} parameters`);
+ * for (const { index, label } of sliders) console.log(index, label);
+ * ```
  */
 export async function describeModel(
   path: string | URL,
@@ -81,6 +89,7 @@ export async function describeModel(
   };
 }
 
+/** The number of elements of a tensor with this shape. */
 export function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }

@@ -2,15 +2,22 @@ import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
 
 /**
- * Typed, strict access to one dict of a file. A missing key takes the fallback given, and is an error without one;
- * a value of the wrong type is ERR_SDA_SCHEMA naming the field, as in "metadata.training_epochs".
- * Python's int and float both arrive as `number`, so a float field takes any number, and an int field any whole one.
+ * Reads typed values from one dict of a file. For a missing key, a method returns the fallback, or
+ * throws if there is none. For a value of the wrong type it throws. The error is ERR_SDA_SCHEMA
+ * with `details.field`, such as "metadata.training_epochs".
+ *
+ * Python's int and float are both a `number` here. So `float` accepts any number, and `integer`
+ * any whole number.
  */
 export class Fields {
   readonly #dict: Map<unknown, unknown>;
   readonly #file: string;
   readonly #name: string;
 
+  /**
+   * @param file the path in error messages
+   * @param name the dict's field name in error messages; "" for the top-level dict
+   */
   constructor(value: unknown, file: string, name: string) {
     if (!(value instanceof Map)) throw schemaError(file, name, "a dict", value);
     this.#dict = value;
@@ -34,6 +41,7 @@ export class Fields {
     return new Fields(this.#dict.get(key), this.#file, this.#path(key));
   }
 
+  /** Makes the error for the value under `key`, which is missing or not as `expected`. */
   error(key: string, expected: string): SdaError {
     return this.#dict.has(key)
       ? schemaError(this.#file, this.#path(key), expected, this.#dict.get(key))
@@ -96,12 +104,13 @@ export class Fields {
   }
 }
 
-/** A number of the file: int, float, or an int too long for them. NaN for anything else, bool included. */
+/** Converts a file's int or float, a `bigint` included. NaN for any other value, even a bool. */
 export function toNumber(value: unknown): number {
   if (typeof value === "number") return value;
   return typeof value === "bigint" ? Number(value) : Number.NaN;
 }
 
+/** Makes the error for a field with a wrong value. */
 export function schemaError(
   path: string,
   field: string,

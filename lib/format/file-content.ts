@@ -1,4 +1,4 @@
-/** The dicts of a model file, made from TypeScript's objects: the file's names, key order and Python types. */
+/** Makes the dicts of a model file: converts names, order of keys and Python types. */
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { badArgument, checkInteger } from "../base/check.js";
@@ -10,7 +10,7 @@ import { METADATA_DEFAULTS, type ModelMetadata } from "./metadata.js";
 import { ANALYSIS_NAMES, METADATA_NAMES, SPECTROGRAM_NAMES } from "./names.js";
 import { SPECTROGRAM_DEFAULTS, type SpectrogramConfig } from "./spectrogram-config.js";
 
-/** Values as Python finds them, or stand-ins for values that are carried over natively. */
+/** The parts of a model file. An `unknown` is a dict or value of the file, or a `Carried` value. */
 export interface FileParts {
   stateDict: unknown;
   latentDim: number;
@@ -20,7 +20,7 @@ export interface FileParts {
   metadata: ModelMetadata;
 }
 
-/** The top-level dict. */
+/** Makes the top-level dict. */
 export function fileContent(parts: FileParts): Map<string, unknown> {
   return new Map<string, unknown>([
     ["format", FORMAT],
@@ -35,10 +35,11 @@ export function fileContent(parts: FileParts): Map<string, unknown> {
 }
 
 /**
- * The 14 fields of a new file: what is given, then what `base` has, then the defaults; with an id and a date of its
- * own, and telling truly whether there is an analysis.
+ * Makes the 14 metadata fields of a new file. Takes each field from `given`, else from `base`, else
+ * from the defaults. An id and a save date that are not given are new. The fields about the
+ * analysis follow `analysis`.
  *
- * @throws SdaError ERR_SDA_ARGUMENT
+ * @throws SdaError ERR_SDA_ARGUMENT: a wrong field in `given`
  */
 export function completeMetadata(
   given: Partial<ModelMetadata> | undefined,
@@ -58,13 +59,18 @@ export function completeMetadata(
   };
 }
 
-/** As Python's `datetime.isoformat()` prints it: microseconds are left out when there are none. */
+/** Formats a date like Python's `datetime.isoformat()`, which omits microseconds that are 0. */
 export function pythonIsoDate(date: Date): string {
   const [seconds, milliseconds] = date.toISOString().slice(0, -1).split(".") as [string, string];
   return `${seconds}${milliseconds === "000" ? "" : `.${milliseconds}000`}+00:00`;
 }
 
-/** @throws SdaError ERR_SDA_ARGUMENT (`details.option`) */
+/**
+ * Checks the caller's metadata.
+ *
+ * @returns the fields that are not undefined
+ * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
+ */
 export function checkMetadata(given: unknown): Partial<ModelMetadata> {
   if (given === undefined) return {};
   if (typeof given !== "object" || given === null) {
@@ -80,6 +86,7 @@ export function checkMetadata(given: unknown): Partial<ModelMetadata> {
   return checked;
 }
 
+/** The metadata fields that are floats in the file; other numbers are ints. */
 const FLOAT_FIELDS: readonly string[] = ["datasetTotalDurationS", "finalTrainLoss", "finalValLoss"];
 
 function checkField(key: keyof ModelMetadata, value: unknown): unknown {
@@ -107,7 +114,7 @@ function markFloatFields(dict: Map<string, unknown>): Map<string, unknown> {
   return dict;
 }
 
-/** The fields of `metadata` that differ from what a file says, as they go into a file. */
+/** Makes a dict of the metadata fields that differ from a file's present ones. */
 export function changedMetadata(
   metadata: Partial<ModelMetadata>,
   before: ModelMetadata,
@@ -120,6 +127,7 @@ export function changedMetadata(
   return markFloatFields(changed);
 }
 
+/** Makes `spectrogram_config`. Missing settings have the format's defaults. */
 export function spectrogramDict(config: Partial<SpectrogramConfig>): Map<string, unknown> {
   const names: Record<string, string> = SPECTROGRAM_NAMES;
   for (const key of Object.keys(config)) {
@@ -136,6 +144,7 @@ export function spectrogramDict(config: Partial<SpectrogramConfig>): Map<string,
   return dict;
 }
 
+/** Makes `latent_analysis`. */
 export function analysisDict(analysis: AnalysisResult): Map<string, unknown> {
   const dict = renamed(ANALYSIS_NAMES, analysis);
   for (const [key, value] of dict) {
@@ -153,11 +162,12 @@ function isTensor(value: unknown): value is Tensor {
   return typeof value === "object" && value !== null && "dtype" in value && "shape" in value;
 }
 
-/** Analyses hold numpy arrays, whatever the caller's are. */
+/** Turns a caller's tensor into a numpy array, as the file format requires. */
 function asNdArray(tensor: Tensor): NdArray {
   return tensor instanceof NdArray ? tensor : new NdArray(tensor.dtype, tensor.shape, tensor.data);
 }
 
+/** Makes a dict of the values under their names in a file. */
 function renamed<T extends object>(
   names: { readonly [K in keyof T]-?: string },
   values: T,

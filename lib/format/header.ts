@@ -2,15 +2,22 @@ import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
 import { Fields, toNumber } from "./fields.js";
 
+/** The value of "format" in every model file. */
 export const FORMAT = "sda_model";
-/** Of the file and of the analysis in it: the newest that this code knows. */
+/** The newest supported version, of the file's format and of the analysis's. */
 export const FORMAT_VERSION = 1;
 
-/** Checks that it is a model file of a version that this code knows. */
+/**
+ * Checks that the content is a model file of a supported version.
+ *
+ * @returns the top-level dict
+ * @throws SdaError ERR_SDA_FORMAT, ERR_SDA_VERSION, ERR_SDA_SCHEMA
+ */
 export function parseHeader(content: unknown, path: string): Fields {
   const format = content instanceof Map ? content.get("format") : undefined;
   if (!(content instanceof Map) || format !== FORMAT) {
-    const found = content instanceof Map ? `its format is ${show(format)}` : "it holds no dict";
+    const found =
+      content instanceof Map ? `its format is ${show(format)}` : "its content is not a dict";
     throw new SdaError("ERR_SDA_FORMAT", `${path} is not a model file: ${found}`, {
       path,
       field: "format",
@@ -21,7 +28,10 @@ export function parseHeader(content: unknown, path: string): Fields {
   return top;
 }
 
-/** The version under `key`; refuses one that is newer than this code. Not clamped to safe integers: 10^30 is newer, too. */
+/**
+ * Reads the version under `key` and refuses one that is newer than supported. An unsafe integer
+ * such as 10^30 is also a newer version, not a wrong value.
+ */
 export function checkVersion(
   fields: Fields,
   key: string,

@@ -1,12 +1,12 @@
-/** What a file says about its model. Dates are ISO 8601 in UTC, or "" when unknown. */
+/** The metadata of a model file. Dates are ISO 8601, or "" when unknown. */
 export interface ModelMetadata {
-  /** UUID */
+  /** A UUID; "" when unknown */
   modelId: string;
   name: string;
   description: string;
   datasetName: string;
   datasetFileCount: number;
-  /** Seconds */
+  /** The duration of all training sounds, in seconds */
   datasetTotalDurationS: number;
   trainingDate: string;
   saveDate: string;
@@ -14,11 +14,13 @@ export interface ModelMetadata {
   finalTrainLoss: number;
   finalValLoss: number;
   tags: string[];
+  /** Whether the file has an analysis of the latent space */
   hasAnalysis: boolean;
+  /** The number of sliders */
   nActiveComponents: number;
 }
 
-/** Of each field that a file or a caller leaves out. */
+/** The value of each field that a file or a caller omits. */
 export const METADATA_DEFAULTS: Readonly<ModelMetadata> = Object.freeze({
   modelId: "",
   name: "Untitled Model",

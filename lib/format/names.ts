@@ -1,6 +1,6 @@
 /**
- * The one place that maps TypeScript's names to those in the files, for reading and for writing.
- * The order of each table is the order of the keys in a file.
+ * Maps the names in TypeScript to the names in model files, for reading and for writing. All code
+ * uses these tables. The order of each table is the order of the keys in a file.
  */
 import type { AnalysisResult } from "../latent/analysis.js";
 import type { ModelMetadata } from "./metadata.js";

@@ -1,4 +1,4 @@
-/** The content of a new model file: from a model in memory, or from weights. */
+/** Makes the content of a new model file from a model in memory or from weights. */
 import { badArgument, checkInteger } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import type { AnalysisResult } from "../latent/analysis.js";
@@ -13,32 +13,34 @@ import { MAX_LATENT_DIM, parseSpectrogramConfig } from "./schema.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
 import { checkStateDict } from "./state-dict.js";
 
-/** The weights of a model, without a file that they came from. */
+/** The weights of a model that has no file yet. */
 export interface ModelWeights {
-  /** Name → tensor, as `ConvVae.stateDict()` has them */
+  /** Name → tensor, with the names of `ConvVae.stateDict()` */
   stateDict: Map<string, Tensor>;
   latentDim: number;
 }
 
-/** What goes into a new model file beside the weights. */
+/** The content of a new model file other than the weights. */
 export interface NewFileOptions {
   /**
-   * Fields that differ from the loaded model's, or from the defaults. `modelId` and `saveDate` are
-   * new unless given; `hasAnalysis` and `nActiveComponents` follow the analysis.
+   * Fields that replace the loaded model's, or the defaults. `modelId` and `saveDate` are new
+   * unless given. `hasAnalysis` and `nActiveComponents` always follow the analysis.
    */
   metadata?: Partial<ModelMetadata>;
-  /** Default: the loaded model's, or the format's defaults; it must fit the weights */
+  /** Must fit the weights. Default: the loaded model's, or the format's defaults */
   spectrogramConfig?: Partial<SpectrogramConfig>;
-  /** Default: the loaded model's, value for value, or {} */
+  /** Default: an exact copy of the loaded model's, or {} */
   trainingConfig?: Record<string, unknown>;
-  /** Default: the loaded model's; null: none */
+  /** null: no analysis. Default: the loaded model's, or no analysis */
   analysis?: AnalysisResult | null;
 }
 
 /**
- * @param source a `LoadedModel`, whose file's values are carried over in the file's own types, or weights
- * @throws SdaError ERR_SDA_ARGUMENT (`details.option` or `details.tensor`), ERR_SDA_SCHEMA (an analysis
- *   or config that does not fit)
+ * Makes the content of a new file.
+ *
+ * @param source weights, or a `LoadedModel`, whose values keep the Python types of its file
+ * @throws SdaError ERR_SDA_ARGUMENT (`details.option` or `details.tensor`); ERR_SDA_SCHEMA: an
+ *   analysis or a spectrogram config that does not fit
  */
 export function newFile(source: unknown, options: NewFileOptions): NewFile {
   const model = modelSourceOf(source);
@@ -46,7 +48,7 @@ export function newFile(source: unknown, options: NewFileOptions): NewFile {
 }
 
 export interface NewFile {
-  /** The top-level dict */
+  /** The top-level dict of the file */
   content: Map<string, unknown>;
   metadata: ModelMetadata;
 }
@@ -118,7 +120,7 @@ function checkWeights(
   });
 }
 
-/** The analysis as it goes into the file, checked as it will be when the file is read. */
+/** Makes `latent_analysis` and checks it with the checks that reading the file applies. */
 function checkedAnalysis(analysis: AnalysisResult | null, latentDim: number): unknown {
   if (analysis === null) return null;
   if (typeof analysis !== "object") throw badArgument("analysis", "an object or null", analysis);

@@ -15,11 +15,18 @@ const ONLY_METADATA: ReadOptions = {
 };
 
 /**
- * Reads a model file's metadata and nothing else: no weights, in a time that doesn't depend on the file's size,
- * and without LibTorch. The names, order and defaults of the 14 fields are those of the file format.
+ * Reads the metadata of a model file. Reads no weights, so the time does not depend on the size of
+ * the file. Needs no LibTorch. The result always has all 14 fields, in the order of the file
+ * format; a field that the file omits has the format's default.
  *
- * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a model file), ERR_SDA_CORRUPT, ERR_SDA_UNSAFE,
- *   ERR_SDA_VERSION (newer than supported) or ERR_SDA_SCHEMA (`details.field` names the field)
+ * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_IO, ERR_SDA_FORMAT (not a model file),
+ *   ERR_SDA_CORRUPT, ERR_SDA_UNSAFE, ERR_SDA_LIMIT, ERR_SDA_VERSION (newer than supported) or
+ *   ERR_SDA_SCHEMA (`details.field` names the field); ERR_SDA_ARGUMENT: a wrong path
+ * @example
+ * ```js
+ * const { name, tags, hasAnalysis } = await readMetadata("data/models/pads.sda");
+ * console.log(name, tags, hasAnalysis ? "with sliders" : "without sliders");
+ * ```
  */
 export async function readMetadata(path: string | URL): Promise<ModelMetadata> {
   const file = toFilePath(path);

@@ -1,4 +1,4 @@
-/** The top-level dict of an `.sda` file, checked and typed. What a check refuses, it names by path and field. */
+/** Checks the top-level dict of an `.sda` file. Errors name the file and the field. */
 import type { AnalysisResult } from "../latent/analysis.js";
 import { parseAnalysis } from "./analysis-schema.js";
 import { Fields } from "./fields.js";
@@ -8,15 +8,17 @@ import { METADATA_NAMES, SPECTROGRAM_NAMES } from "./names.js";
 import { SPECTROGRAM_DEFAULTS, type SpectrogramConfig } from "./spectrogram-config.js";
 import { parseTrainingConfig } from "./training-config.js";
 
+/** The latent dimension of a file that does not state it. */
 export const DEFAULT_LATENT_DIM = 64;
 
-/** Bounds that only a damaged or hostile file exceeds; the engine has the same. */
+/** Limits that only a damaged or hostile file exceeds. The engine has the same limits. */
 export const MAX_LATENT_DIM = 2 ** 16;
 const MAX_SAMPLE_RATE = 768_000;
 const MAX_N_FFT = 2 ** 17;
 const MAX_N_MELS = 4096;
 const MAX_POWER = 16;
 
+/** The checked content of a model file. */
 export interface ModelContent {
   latentDim: number;
   spectrogramConfig: SpectrogramConfig;
@@ -26,8 +28,10 @@ export interface ModelContent {
 }
 
 /**
- * @param content what the native reader made of the file, without the state dict
- * @param path named in errors
+ * Checks the content of a model file.
+ *
+ * @param content the top-level dict from the native reader, without the state dict
+ * @param path the path in error messages
  * @throws SdaError ERR_SDA_FORMAT, ERR_SDA_VERSION or ERR_SDA_SCHEMA
  */
 export function parseModel(content: unknown, path: string): ModelContent {
@@ -42,12 +46,13 @@ export function parseModel(content: unknown, path: string): ModelContent {
   };
 }
 
+/** Checks `spectrogram_config`. A missing setting has its default; an unknown one is an error. */
 export function parseSpectrogramConfig(fields: Fields): SpectrogramConfig {
   const names = SPECTROGRAM_NAMES;
   const known = new Set<unknown>(Object.values(names));
   const unknown = fields.keys().find((key) => !known.has(key));
   if (unknown !== undefined) {
-    throw fields.error(String(unknown), "absent (no such spectrogram setting is known)");
+    throw fields.error(String(unknown), "absent (unknown spectrogram setting)");
   }
   const defaults = SPECTROGRAM_DEFAULTS;
   const config = {
@@ -62,7 +67,7 @@ export function parseSpectrogramConfig(fields: Fields): SpectrogramConfig {
   const { nFft, fMin, fMax, power } = config;
   if (nFft % 2 !== 0) throw fields.error(names.nFft, "even");
   if (config.hopLength > nFft) {
-    throw fields.error(names.hopLength, `at most n_fft (${nFft}), or samples would be skipped`);
+    throw fields.error(names.hopLength, `at most n_fft (${nFft}), so that no sample is skipped`);
   }
   const top = fMax ?? config.sampleRate / 2;
   if (!(fMin >= 0 && fMin < top)) throw fields.error(names.fMin, `from 0 to f_max (${top} Hz)`);
@@ -73,6 +78,7 @@ export function parseSpectrogramConfig(fields: Fields): SpectrogramConfig {
   return config;
 }
 
+/** Checks `metadata`. Missing fields have their defaults. */
 export function parseMetadata(top: Fields): ModelMetadata {
   const fields = top.has("metadata") ? top.dict("metadata") : EMPTY;
   const names = METADATA_NAMES;

@@ -1,18 +1,18 @@
-/** How a model's mel spectrograms are made; see `AudioSpectrogram.waveformToMel`. */
+/** The settings of a model's mel spectrograms; see `AudioSpectrogram.waveformToMel`. */
 export interface SpectrogramConfig {
   /** Hz */
   sampleRate: number;
-  /** Samples per STFT window */
+  /** The length of the STFT window, in samples */
   nFft: number;
-  /** Samples between windows */
+  /** The distance between windows, in samples */
   hopLength: number;
-  /** Filters of the mel bank */
+  /** The number of mel filters */
   nMels: number;
-  /** Hz, where the lowest filter begins */
+  /** The lower end of the lowest filter, in Hz */
   fMin: number;
-  /** Hz, where the highest filter ends; null is half the sample rate */
+  /** The upper end of the highest filter, in Hz; null: half the sample rate */
   fMax: number | null;
-  /** Exponent of the magnitude: 2 is power, 1 is magnitude */
+  /** The exponent of the magnitude; 2: power spectrogram, 1: magnitude spectrogram */
   power: number;
 }
 

@@ -1,4 +1,4 @@
-/** The tensors of a ConvVAE: names and shapes, as the engine wants them when it loads a file. */
+/** Checks the tensors of a ConvVAE by the same rules as the engine when it loads a file. */
 import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
 import { type DType, Tensor } from "../values/values.js";
@@ -6,16 +6,17 @@ import type { SpectrogramConfig } from "./spectrogram-config.js";
 
 const CHANNELS = [1, 32, 64, 128, 256];
 const KERNEL = [3, 3];
-/** Four times halved */
+/** Each of the encoder's four stages halves both dimensions: 2^4. */
 const REDUCTION = 16;
 const FLOATS: readonly DType[] = ["float16", "bfloat16", "float32", "float64"];
 
-/** Makes the error for the tensor called `name`, `problem` being the rest of the sentence. */
+/** Makes the error for the tensor `name`. `problem` completes the sentence, as in "is missing". */
 export type RefuseTensor = (name: string, problem: string) => SdaError;
 
 /**
- * Checks that every tensor is there, has its shape and a float type, and that there are no others. Without
- * `encoder.fc_mu.weight` it is a decoder-only model, whose other encoder tensors may be there or not.
+ * Checks that every tensor of the network exists with its shape and a float type, and that there is
+ * no other tensor. A state dict without `encoder.fc_mu.weight` is a decoder-only model; its other
+ * encoder tensors are optional.
  */
 export function checkStateDict(
   tensors: ReadonlyMap<unknown, unknown>,
@@ -45,7 +46,7 @@ export function checkStateDict(
 }
 
 /**
- * As `checkStateDict`, of the state dict that a file has.
+ * Checks the state dict of a file with `checkStateDict`.
  *
  * @throws SdaError ERR_SDA_SCHEMA (`details.tensor`)
  */
@@ -63,6 +64,7 @@ export function checkFileStateDict(
   });
 }
 
+/** The tensors of the network: name → shape. */
 function expectedTensors(latentDim: number, config: SpectrogramConfig): Map<string, number[]> {
   const frames = Math.floor(config.sampleRate / config.hopLength) + 1;
   const cells = Math.ceil(config.nMels / REDUCTION) * Math.ceil(frames / REDUCTION);
@@ -83,7 +85,7 @@ function expectedTensors(latentDim: number, config: SpectrogramConfig): Map<stri
     const [inputs, outputs] = CHANNELS.slice(i, i + 2) as [number, number];
     layer(`encoder.convs.${4 * i}`, [outputs, inputs, ...KERNEL], outputs);
     norm(`encoder.convs.${4 * i + 1}`, outputs);
-    // The decoder goes the same way back; its last layer is not normalised.
+    // The decoder has the same stages in reverse. Its last layer has no batch normalisation.
     const j = stages - 1 - i;
     layer(`decoder.deconvs.${4 * j}`, [outputs, inputs, ...KERNEL], inputs);
     if (j < stages - 1) norm(`decoder.deconvs.${4 * j + 1}`, inputs);
@@ -94,6 +96,7 @@ function expectedTensors(latentDim: number, config: SpectrogramConfig): Map<stri
   return tensors;
 }
 
+/** Whether the tensor counts batches: an int64, not a float. */
 function isCounter(name: string): boolean {
   return name.endsWith(".num_batches_tracked");
 }

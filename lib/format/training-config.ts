@@ -2,9 +2,11 @@ import { PyObject, Tuple } from "../values/values.js";
 import type { Fields } from "./fields.js";
 
 /**
- * The free-form training settings as plain objects: keys stay as the file has them, an Enum member appears as its
- * value, everything else is kept. A dict with keys that are not all strings stays a Map. Values that contain
- * themselves come out so, too.
+ * Converts the training settings, a dict of any content, to plain objects with the file's keys. An
+ * Enum member becomes its value. A dict stays a Map if a key is not a string. Other values stay as
+ * they are. Cyclic values stay cyclic.
+ *
+ * @throws SdaError ERR_SDA_SCHEMA: the value is not a dict with keys that are strings
  */
 export function parseTrainingConfig(top: Fields, key: string): Record<string, unknown> {
   const value = top.get(key);
@@ -44,7 +46,7 @@ function setOwn(object: Record<string, unknown>, key: string, value: unknown): v
     object[key] = value;
     return;
   }
-  // An assignment would run the setter that objects have under this name.
+  // An assignment to `__proto__` would call the setter of Object.prototype.
   Object.defineProperty(object, key, {
     value,
     enumerable: true,
@@ -53,7 +55,7 @@ function setOwn(object: Record<string, unknown>, key: string, value: unknown): v
   });
 }
 
-/** Python pickles an Enum member as a call of its class with its value, and gives it no further state. */
+/** Python pickles an Enum member as a call of its class with its value, without a state. */
 function isEnumMember(value: PyObject): boolean {
   return value.args.length === 1 && value.state == null;
 }

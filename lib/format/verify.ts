@@ -4,24 +4,25 @@ import { ioError } from "../base/io-error.js";
 import { callNative, stoppingProgress } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 
-/** What a check of every record found; `problems` is empty for a sound file. */
+/** The result of `verifyFile`. */
 export interface VerifyResult {
-  /** Whether there are no problems */
+  /** Whether `problems` is empty */
   ok: boolean;
-  /** How many records (of a legacy file: storages) were looked at */
+  /** The number of checked records (in a legacy file: storages) */
   records: number;
-  /** Size of the file */
+  /** The size of the file */
   bytes: number;
+  /** One sentence for each problem */
   problems: string[];
 }
 
-/** How a check is watched and stopped. */
+/** The options of `verifyFile`. */
 export interface VerifyOptions {
   /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
   /**
-   * Called a few times a second while records are checked, with bytes that are done and the file's size. When it throws, the
-   * check ends with what it threw.
+   * Called several times a second with the number of checked bytes and the size of the file. If it
+   * throws, the check stops and `verifyFile` rejects with that error.
    */
   onProgress?: (done: number, total: number) => void;
 }
@@ -30,11 +31,17 @@ const OPTIONS = optionNames<VerifyOptions>({ signal: true, onProgress: true });
 const PROGRESS_MS = 100;
 
 /**
- * Checks a model file or any other `torch.save` file, reading all of it once: every record's headers and CRC-32, and the
- * pickle. Goes on after the first problem.
+ * Checks a model file or any other `torch.save` file for damage. Reads the whole file once and
+ * checks the headers and the CRC-32 of every record, and the pickle. Continues after a problem.
+ * Damage is reported in the result, not thrown.
  *
- * @throws SdaError ERR_SDA_NOT_FOUND or ERR_SDA_IO when the file can't be read; what is wrong with it is the result.
- *   ERR_SDA_ARGUMENT. `signal.reason`
+ * @throws SdaError ERR_SDA_NOT_FOUND or ERR_SDA_IO: the file cannot be read; ERR_SDA_ARGUMENT: a
+ *   wrong path or option. `signal.reason` when the signal is aborted.
+ * @example
+ * ```js
+ * const { ok, records, problems } = await verifyFile("data/models/pads.sda");
+ * console.log(ok ? `${records} records are undamaged` : problems.join("\n"));
+ * ```
  */
 export async function verifyFile(
   path: string | URL,

@@ -1,36 +1,36 @@
 import type { Tensor } from "../values/values.js";
 
 /**
- * What the analysis of a trained latent space found: its principal axes, which become the sliders,
- * and how far along each of them the training sounds reach. `n` is the number of axes.
- * Arrays are float32 or float64, as the file has them.
+ * The analysis of a trained latent space: its principal axes, which become the sliders, and the
+ * safe and warning ranges along each axis. `n` is the number of axes. The arrays are float32 or
+ * float64, as in the file.
  */
 export interface AnalysisResult {
-  /** Of the analysis's own format: 1 */
+  /** The version of the analysis's format: 1 */
   version: number;
-  /** [n, latentDim], one principal axis a row */
+  /** [n, latentDim], one principal axis per row */
   pcaComponents: Tensor;
-  /** [latentDim] */
+  /** [latentDim], the mean of the training sounds' latents */
   pcaMean: Tensor;
-  /** [n], 0 to 1 */
+  /** [n], each axis's share of the variance, 0 to 1 */
   explainedVarianceRatio: Tensor;
-  /** How many of the axes are sliders, at most n */
+  /** The number of sliders: the first axes, at most n */
   nActiveComponents: number;
-  /** Names that people gave the sliders; may be shorter than n */
+  /** The sliders' names, given by a person; may be shorter than n */
   componentLabels: string[];
-  /** The sound feature that follows each axis most closely; may be shorter than n */
+  /** For each axis the sound feature that correlates most with it; may be shorter than n */
   suggestedLabels: string[];
-  /** [n] each: bounds of the projections onto each axis, in latent units */
+  /** [n] each: the bounds of the ranges along each axis, in latent units; see `SliderInfo` */
   safeMin: Tensor;
   safeMax: Tensor;
   warningMin: Tensor;
   warningMax: Tensor;
   /** [n], latent units per slider step */
   stepSize: Tensor;
-  /** Positions of a slider, 21 unless the file says otherwise: -half … half with half = floor(nSteps / 2) */
+  /** The number of a slider's positions, -half … half with half = floor(nSteps / 2). Default: 21 */
   nSteps: number;
-  /** Feature name → its correlation with each axis */
+  /** Name of a sound feature → its correlation with each axis */
   featureCorrelations: Record<string, number[]>;
-  /** The model's */
+  /** The latent dimension of the model */
   latentDim: number;
 }

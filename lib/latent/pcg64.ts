@@ -1,9 +1,10 @@
 /**
- * numpy's `default_rng(seed)` as far as sliders need it: SeedSequence, PCG64 and bounded integers, bit for bit.
+ * The part of numpy's `default_rng(seed)` that sliders need: SeedSequence, PCG64 and bounded
+ * integers. The results equal numpy's bit for bit.
  *
- * Sources: O'Neill 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms"
- * (XSL RR 128/64); her `seed_seq_fe` mixing, which numpy's SeedSequence follows; Lemire 2019,
- * "Fast Random Integer Generation in an Interval".
+ * Sources: O'Neill 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good
+ * Algorithms for Random Number Generation" (XSL RR 128/64); O'Neill's `seed_seq_fe`, on which
+ * numpy's SeedSequence is based; Lemire 2019, "Fast Random Integer Generation in an Interval".
  */
 const MASK32 = 0xffff_ffffn;
 const MASK64 = (1n << 64n) - 1n;
@@ -18,6 +19,7 @@ const MULT_B = 0x58f3_8ded;
 const MIX_LEFT = 0xca01_f9dd;
 const MIX_RIGHT = 0x4973_f715;
 
+/** SeedSequence's `hashmix`, with its changing constant. */
 function hasher(init: number, mult: number): (value: number) => number {
   let constant = init;
   return (value) => {
@@ -28,6 +30,7 @@ function hasher(init: number, mult: number): (value: number) => number {
   };
 }
 
+/** SeedSequence's `mix`. */
 function mix(x: number, y: number): number {
   const difference = (Math.imul(x, MIX_LEFT) - Math.imul(y, MIX_RIGHT)) | 0;
   return (difference ^ (difference >>> 16)) >>> 0;
@@ -49,12 +52,13 @@ function seedWords(seed: number): number[] {
   return Array.from({ length: 8 }, (_, i) => output(pool[i % POOL_SIZE] as number));
 }
 
+/** The generator of `numpy.random.default_rng`. */
 export class Pcg64 {
   #state: bigint;
   readonly #increment: bigint;
   #spare: bigint | null = null;
 
-  /** `seed`: 0 to 2^53 - 1 */
+  /** @param seed a whole number, 0 to 2^53 - 1 */
   constructor(seed: number) {
     const words = seedWords(seed).map(BigInt);
     const word64 = (i: number) => ((words[2 * i + 1] as bigint) << 32n) | (words[2 * i] as bigint);
@@ -78,7 +82,7 @@ export class Pcg64 {
     return ((value >> rotation) | (value << (64n - rotation))) & MASK64;
   }
 
-  /** The low half of a 64-bit draw first, then its high half, as numpy buffers them. */
+  /** Returns the low half of a 64-bit draw, and the next time its high half, like numpy. */
   #next32(): bigint {
     if (this.#spare !== null) {
       const spare = this.#spare;
@@ -91,8 +95,9 @@ export class Pcg64 {
   }
 
   /**
-   * Uniform integer in [low, high], both included, as `rng.integers(low, high, endpoint=True)` draws a scalar.
-   * The range must be below 2^32 - 1; one of a single value draws nothing.
+   * Draws a uniform integer from `low` to `high`, both included, like numpy's
+   * `rng.integers(low, high, endpoint=True)`. `high - low` must be below 2^32 - 1. If `low` equals
+   * `high`, the generator does not advance.
    */
   integer(low: number, high: number): number {
     const range = BigInt(high - low);

@@ -7,7 +7,10 @@ import { randomPositions, type SliderInfo } from "./positions.js";
 
 export { isInWarningZone, type SliderInfo } from "./positions.js";
 
-/** What each slider can do, in order. Divisions are done in the arrays' own precision, as numpy does them. */
+/**
+ * Describes each slider, in order. Divides in the precision of the arrays, like numpy, so that
+ * bounds are the same as in the Python program.
+ */
 export function sliderInfos(analysis: AnalysisResult): SliderInfo[] {
   const half = halfRange(analysis);
   return Array.from({ length: analysis.nActiveComponents }, (_, index) => {
@@ -35,13 +38,14 @@ export function sliderInfos(analysis: AnalysisResult): SliderInfo[] {
 }
 
 /**
- * The latent that slider positions stand for: `pcaMean + Σ position · stepSize · component`.
- * Every product and every sum is rounded to float32, in the sliders' order, so that the Python program's
- * values come out bit for bit.
+ * Computes the latent of slider positions: `pcaMean + Σ position · stepSize · component`. Rounds
+ * each product and each sum to float32, in the order of the sliders, so that the values equal the
+ * Python program's bit for bit.
  *
- * @param positions one whole number a slider, -half … half
+ * @param positions one whole number per slider, -half … half
  * @returns [latentDim]
- * @throws SdaError ERR_SDA_ARGUMENT for a wrong count or a position that is no whole number in range
+ * @throws SdaError ERR_SDA_ARGUMENT: a wrong number of positions, or a position that is not a whole
+ *   number in its range
  */
 export function slidersToLatent(analysis: AnalysisResult, positions: number[]): Floats {
   checkPositions(analysis, positions);
@@ -58,20 +62,31 @@ export function slidersToLatent(analysis: AnalysisResult, positions: number[]): 
   return z;
 }
 
-/** Of the normal equations: beyond this, what is left is rounding. */
+/** Stop when the gradient's norm has shrunk by this factor: the rest is rounding error. */
 const TOLERANCE = 1e-12;
-/** Perpendicular axes take one; a file that somebody made up is not to take for ever. */
+/** Perpendicular axes take one step. This limits the time for the axes of a hostile file. */
 const MAX_STEPS = 100;
 
 /**
- * The slider positions whose latent is nearest to `latent`: what `slidersToLatent` undoes, and for a point that no positions
- * stand for, its projection. Where the axes are not perpendicular to each other, as those of a principal component analysis
- * are, it is the least-squares solution, by conjugate gradients on the normal equations (Hestenes and Stiefel 1952, "Methods of
- * Conjugate Gradients for Solving Linear Systems"). Each position is then rounded and clamped by itself.
+ * Computes the slider positions for a latent: the inverse of `LoadedModel.slidersToLatent`. A
+ * latent that no positions give exactly is projected onto the sliders' axes: the distances along
+ * the axes are the least-squares solution. Each position is then rounded to a whole step and
+ * clamped to its range.
+ *
+ * The method is conjugate gradients on the normal equations (Hestenes and Stiefel 1952, "Methods of
+ * Conjugate Gradients for Solving Linear Systems"), because the axes in a file may not be
+ * perpendicular. The axes of a principal component analysis are, and take one step.
  *
  * @param latent [latentDim], finite
- * @returns one whole number a slider, -half … half; 0 where a step is 0
- * @throws SdaError ERR_SDA_ARGUMENT
+ * @returns one whole number per slider, -half … half; 0 for a slider whose step size is 0
+ * @throws SdaError ERR_SDA_ARGUMENT: `latent` has another type or length, or a value that is not
+ *   finite
+ * @example
+ * ```js
+ * const { analysis } = await describeModel("data/models/pads.sda");
+ * const mean = Float32Array.from(analysis.pcaMean.data);
+ * console.log(latentToSliders(analysis, mean)); // [ 0, 0, 0, 0, 0, 0 ], the center
+ * ```
  */
 export function latentToSliders(analysis: AnalysisResult, latent: Float32Array): number[] {
   const { latentDim, nActiveComponents: count } = analysis;
@@ -98,7 +113,8 @@ export function latentToSliders(analysis: AnalysisResult, latent: Float32Array):
   for (let step = 0; step < Math.min(count, MAX_STEPS) && norm > enough; step++) {
     const moved = combine(direction);
     const length = norm / squared(moved);
-    if (!Number.isFinite(length)) break; // these axes lead nowhere
+    // The axes are so short or so long that the division underflows or overflows.
+    if (!Number.isFinite(length)) break;
     for (let i = 0; i < count; i++)
       distances[i] = (distances[i] as number) + length * (direction[i] as number);
     for (let d = 0; d < latentDim; d++)
@@ -117,25 +133,42 @@ export function latentToSliders(analysis: AnalysisResult, latent: Float32Array):
   });
 }
 
-/** Every slider at its middle: a 0 for each of the analysis's active components. */
+/**
+ * Returns the middle position of each slider, 0. It stands for the mean of the training sounds.
+ *
+ * @returns one 0 per slider
+ * @example
+ * ```js
+ * const { analysis } = await describeModel("data/models/pads.sda");
+ * const positions = centerSliders(analysis);
+ * positions[0] = 3; // moves the first slider only
+ * console.log(positions);
+ * ```
+ */
 export function centerSliders(analysis: AnalysisResult): number[] {
   return new Array<number>(analysis.nActiveComponents).fill(0);
 }
 
-/** Seeds of numpy's generator: whole numbers that JavaScript holds exactly; 32 bits where one is drawn. */
+/** A passed seed may be any safe integer from 0 on. A drawn seed has 32 bits. */
 const SEEDS: SeedLimits = { seed: { min: 0, max: 2 ** 53 - 1 }, drawnSeed: { max: 2 ** 32 - 1 } };
 
 /**
- * A random position for each slider, uniform within its safe range.
- * The same seed gives the same positions as numpy's `default_rng(seed).integers` in the Python program.
- * A slider whose safe range holds no whole step stays at 0 and draws nothing.
+ * Draws a random position for each slider, uniform within its safe range. A seed gives the same
+ * positions as numpy's `default_rng(seed).integers` in the Python program. A slider whose safe
+ * range contains no whole step stays at 0.
  *
- * The generator is PCG64 (O'Neill 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms"), seeded
- * and bounded as numpy does it (Lemire 2019, "Fast Random Integer Generation in an Interval").
+ * The generator is PCG64 (O'Neill 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically
+ * Good Algorithms for Random Number Generation"), with numpy's seeding and its bounded integers
+ * (Lemire 2019, "Fast Random Integer Generation in an Interval").
  *
- * @param seed 0 to 2^53 - 1; drawn from the system when omitted
- * @returns one whole number a slider
- * @throws SdaError ERR_SDA_ARGUMENT for a bad seed
+ * @param seed a whole number, 0 to 2^53 - 1; omitted: drawn from the system's random numbers
+ * @returns one whole number per slider
+ * @throws SdaError ERR_SDA_ARGUMENT: the seed is not such a number
+ * @example
+ * ```js
+ * const { analysis } = await describeModel("data/models/pads.sda");
+ * console.log(randomizeSliders(analysis, 42)); // [ -8, 6, 2, -1, -2, 6 ], on every call
+ * ```
  */
 export function randomizeSliders(analysis: AnalysisResult, seed?: number): number[] {
   return randomPositions(sliderInfos(analysis), new Pcg64(seedOrRandom(seed, SEEDS)));
@@ -147,10 +180,10 @@ function checkPositions(analysis: AnalysisResult, positions: unknown): void {
   if (!Array.isArray(positions) || positions.length !== count) {
     throw badArgument("sliders", `an array of ${count} positions`, positions);
   }
-  // Not `some`: it would skip the holes of a sparse array.
+  // `findIndex` visits the holes of a sparse array; `some` skips them.
   const wrong = positions.findIndex((p) => !Number.isInteger(p) || Math.abs(p) > half);
   if (wrong >= 0) {
-    const expected = `whole numbers from ${-half} to ${half}, one a slider (look at index ${wrong})`;
+    const expected = `whole numbers from ${-half} to ${half}, one per slider (index ${wrong} is wrong)`;
     throw badArgument("sliders", expected, positions[wrong]);
   }
 }

@@ -18,20 +18,31 @@ import { newOrOpenIndex, openIndex } from "./writes/open-index.js";
 import type { RepairOptions, RepairResult } from "./writes/repair.js";
 import type { SavableModel, SaveOptions } from "./writes/save.js";
 
-/** How to open a library. */
+/** Options of `ModelLibrary.open`. */
 export interface OpenOptions {
-  /** Make the folder when it is missing; default false */
+  /** Create the folder if it is missing; default false */
   create?: boolean;
 }
 
 /**
- * The models of a folder, as its index lists them. Reading needs no lock and never waits; it sees the folder as it was
- * when the library was opened, with this library's own changes, until `refresh()`.
+ * The models of a folder, as its index lists them. It needs no LibTorch. Reading takes no lock and
+ * never waits: it sees the index as it was when the library was opened, with this library's own
+ * changes. `refresh()` reads the changes of others.
  *
- * Changes are on disk, for good, when their promise resolves. Any number of processes may make them at once, the Python
- * program among them. Changes that wait together are written together.
+ * A change is durable on disk when its promise resolves. Several processes may change a library at
+ * the same time, and the Python program may be one of them. Changes that wait for the lock at the
+ * same time are written together.
  *
- * Entries are frozen, and shared with other callers: to change one, add a copy, `{ ...entry, name }`.
+ * Entries are frozen and shared with other callers. To change an entry, add a copy:
+ * `{ ...entry, name }`.
+ *
+ * @example
+ * ```js
+ * const library = await ModelLibrary.open("data/models");
+ * for (const { name, filePath } of library.search({ query: "drums", sortBy: "name" })) {
+ *   console.log(name, filePath);
+ * }
+ * ```
  */
 export class ModelLibrary {
   readonly #store: IndexStore;
@@ -44,10 +55,18 @@ export class ModelLibrary {
   }
 
   /**
-   * Reads the index. A folder without one has an empty library, see `repairIndex`. A damaged index is replaced by its
-   * backup, or by a new one from the files: a process warning tells, and the damaged file is kept beside it.
+   * Reads the index of a folder. Without an index, the library is empty: `repairIndex` adds the
+   * folder's model files. A damaged index is replaced by its backup or, if the backup is damaged
+   * too, by a new index made from the model files. A process warning reports this, and the damaged
+   * index is kept under another name.
    *
-   * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_VERSION: an index newer than supported; ERR_SDA_IO
+   * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_VERSION: the index is newer than
+   *   supported; ERR_SDA_ARGUMENT: the path is not a folder; ERR_SDA_LOCKED; ERR_SDA_IO
+   * @example
+   * ```js
+   * const library = await ModelLibrary.open("data/models", { create: true });
+   * console.log(library.count());
+   * ```
    */
   static async open(modelsDir: string | URL, options: OpenOptions = {}): Promise<ModelLibrary> {
     checkOptions("options", options, ["create"]);
@@ -69,13 +88,13 @@ export class ModelLibrary {
     return this.#store.image.get(checkId(id));
   }
 
-  /** How many entries there are. */
+  /** The number of entries. */
   count(): number {
     return this.#store.image.count;
   }
 
   /**
-   * All entries, by default the latest saved first.
+   * All entries, by default sorted by save date, newest first.
    *
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
    */
@@ -88,14 +107,20 @@ export class ModelLibrary {
    * The entries that match both the query and the tags.
    *
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
+   * @example
+   * ```js
+   * const library = await ModelLibrary.open("data/models");
+   * const newest = library.search({ query: "pad", sortBy: "saveDate" })[0];
+   * console.log(newest?.name);
+   * ```
    */
   search(options: SearchOptions = {}): ModelEntry[] {
     return this.#searching(options).find(options);
   }
 
   /**
-   * These fields alone of each entry that `search` finds: quicker than whole entries where there are many that nobody has
-   * looked at yet.
+   * The given fields of every entry that `search` finds. For many entries, this is faster than
+   * `search`, which creates an object with all fields for each entry at its first use.
    *
    * @throws SdaError ERR_SDA_ARGUMENT
    */
@@ -104,7 +129,7 @@ export class ModelLibrary {
     options: SearchOptions = {},
   ): Pick<ModelEntry, K>[] {
     if (!Array.isArray(fields) || !fields.every(isField)) {
-      throw badArgument("fields", "an array of names of an entry's fields", fields);
+      throw badArgument("fields", "an array of field names of an entry", fields);
     }
     const search = this.#searching(options);
     const { image } = this.#store;
@@ -116,16 +141,24 @@ export class ModelLibrary {
   }
 
   /**
-   * The entries `offset` to `offset + limit` of those that `search` finds, and how many it finds. Those of other pages are
-   * looked for, too, but not made, which takes the longer part of the time where there are many.
+   * One page of the entries that `search` finds. All matches are counted; entry objects are created
+   * only for this page.
    *
+   * @returns entries `offset` to `offset + limit - 1`, and the number of all matches
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
+   * @example
+   * ```js
+   * const library = await ModelLibrary.open("data/models");
+   * const { entries, total } = library.searchPage({ query: "", offset: 0, limit: 20 });
+   * console.log(`${entries.length} of ${total}`);
+   * ```
    */
   searchPage(options: SearchOptions & PageOptions): { entries: ModelEntry[]; total: number } {
+    const search = this.#searching(options, true);
     const { offset = 0, limit } = options;
     checkInteger("offset", offset, 0, Number.MAX_SAFE_INTEGER);
     checkInteger("limit", limit, 0, Number.MAX_SAFE_INTEGER);
-    const found = this.#searching(options, true).slots(options);
+    const found = search.slots(options);
     const { image } = this.#store;
     const entries = Array.from(found.slice(offset, offset + limit), (slot) => image.entry(slot));
     return { entries, total: found.length };
@@ -139,17 +172,23 @@ export class ModelLibrary {
   }
 
   /**
-   * Adds an entry; one with the same id is replaced, and keeps its place.
+   * Adds an entry. An entry with the same id is replaced and keeps its place in the index.
    *
-   * @throws SdaError ERR_SDA_ARGUMENT: `details.option` names the field, which is the id when an entry has it that can't
-   *   be read (see the warning SDA_ENTRY_SKIPPED) and so is not overwritten; ERR_SDA_LOCKED: another process has been
-   *   changing the library for 30 s; ERR_SDA_IO: nothing has changed; `signal.reason`
+   * @throws SdaError ERR_SDA_ARGUMENT: `details.option` names the bad field. The id is refused when
+   *   it belongs to an entry that can't be read (warning SDA_ENTRY_SKIPPED): such an entry is never
+   *   overwritten. ERR_SDA_LOCKED: another process has held the lock for `lockTimeoutMs`.
+   *   ERR_SDA_IO: nothing has changed. `signal.reason`
    */
   addEntry(entry: ModelEntry, options?: LockOptions): Promise<void> {
     return this.addEntries([entry], options);
   }
 
-  /** Adds all of them or, when one is refused or they can't be written, none. Throws as `addEntry`. */
+  /**
+   * Adds all entries or none: when one entry is refused or the index can't be written, nothing
+   * changes.
+   *
+   * @throws SdaError as `addEntry`
+   */
   async addEntries(entries: ModelEntry[], options: LockOptions = {}): Promise<void> {
     checkOptions("options", options, LOCK_OPTIONS);
     checkLockOptions(options);
@@ -162,7 +201,8 @@ export class ModelLibrary {
   }
 
   /**
-   * Removes an entry; its file stays, and `repairIndex` would add it again. See `deleteModel` for both.
+   * Removes an entry. The model's file stays, and `repairIndex` adds it again. `delete` removes the
+   * entry and the file.
    *
    * @returns false: there is no such entry
    * @throws SdaError as `addEntry`
@@ -175,17 +215,19 @@ export class ModelLibrary {
   }
 
   /**
-   * Puts a model file or a training checkpoint into the library; its content tells which it is. A
-   * model file is copied value for value, under a name made from the model's name; a checkpoint
-   * becomes a model file without the optimizer's state. No model of the library is replaced: an id
-   * that the library has already is replaced by a new one.
+   * Adds a model file or a training checkpoint from elsewhere to the library. Its content decides
+   * which of the two it is. A model file is copied value for value, under a file name made from the
+   * model's name. A checkpoint is converted to a model file without the optimizer's state. The
+   * library's own models stay: if the library has the file's id already, the new model gets another
+   * id.
    *
-   * @returns the new entry; the file is `filePath` in the folder
+   * @returns the new entry; its `filePath` is relative to the folder
    * @throws SdaError as `importModel`. The library is unchanged then.
    * @example
    * ```js
    * const library = await ModelLibrary.open("data/models");
-   * const entry = await library.import("checkpoint.pt", { metadata: { name: "Pads" } });
+   * const entry = await library.import("checkpoint.pt", { metadata: { name: "Warm Pads" } });
+   * console.log(entry.modelId);
    * ```
    */
   async import(file: string | URL, options: ImportOptions = {}): Promise<ModelEntry> {
@@ -194,16 +236,19 @@ export class ModelLibrary {
   }
 
   /**
-   * Writes a new model file and adds its entry. What a loaded model's file held is carried over value
-   * for value, weights too. An entry with the same id is replaced.
+   * Writes a new model file and adds its entry. The content of a loaded model's file, weights
+   * included, is copied value for value. An entry with the same id is replaced; its file stays.
    *
    * @param source a `LoadedModel`, or weights
-   * @returns the new entry; the file is `filePath` in the folder
+   * @returns the new entry; its `filePath` is relative to the folder
    * @throws SdaError as `saveModel`. The library is unchanged then.
    * @example
    * ```js
-   * using model = await loadModel("downloads/pads.sda");
+   * const library = await ModelLibrary.open("data/models");
+   * const model = await loadModel("data/models/pads.sda");
    * const entry = await library.save(model, { metadata: { name: "Pads, second take" } });
+   * console.log(entry.filePath);
+   * model.dispose();
    * ```
    */
   async save(source: SavableModel | ModelWeights, options: SaveOptions = {}): Promise<ModelEntry> {
@@ -212,14 +257,17 @@ export class ModelLibrary {
   }
 
   /**
-   * Changes what a model says about itself: in its file, under the same name, and in its entry. See
-   * `updateModel`.
+   * Changes a model's name, description, tags or slider labels, in its file and in its entry. The
+   * file keeps its name. See `updateModel`.
    *
-   * @returns the entry as it is now; without any difference, nothing is written
+   * @returns the updated entry; if the changes make no difference, nothing is written
    * @throws SdaError as `updateModel`. Nothing has changed then.
    * @example
    * ```js
-   * await library.update(entry.modelId, { name: "Warm Pads", tags: ["warm"] });
+   * const library = await ModelLibrary.open("data/models");
+   * const [{ modelId }] = library.search({ query: "Kitchen Drums" });
+   * const entry = await library.update(modelId, { tags: ["drums", "lo-fi"] });
+   * console.log(entry.tags);
    * ```
    */
   async update(id: string, changes: ModelChanges, options: LockOptions = {}): Promise<ModelEntry> {
@@ -234,7 +282,9 @@ export class ModelLibrary {
    * @throws SdaError as `deleteModel`. Nothing is deleted then.
    * @example
    * ```js
-   * const existed = await library.delete(entry.modelId);
+   * const library = await ModelLibrary.open("data/models");
+   * const [{ modelId }] = library.search({ query: "Kitchen Drums" });
+   * console.log(await library.delete(modelId)); // true
    * ```
    */
   async delete(id: string, options: LockOptions = {}): Promise<boolean> {
@@ -243,30 +293,39 @@ export class ModelLibrary {
   }
 
   /**
-   * Makes the index agree with the folder: drops entries whose file is missing and adds files that have none, from their
-   * metadata. Files that can't be read stay as they are; `onProgress` and a process warning tell why.
+   * Makes the index agree with the folder: removes entries whose file is missing, and adds an entry
+   * for each model file that has none. Model files that can't be read are left alone; `onProgress`
+   * and a process warning report them.
    *
-   * @throws SdaError ERR_SDA_LOCKED, ERR_SDA_IO; `signal.reason`
+   * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_VERSION, ERR_SDA_LOCKED, ERR_SDA_IO; `signal.reason`
+   * @example
+   * ```js
+   * const library = await ModelLibrary.open("data/models");
+   * const { added, removed, unreadable } = await library.repairIndex();
+   * console.log(added, removed, unreadable);
+   * ```
    */
   async repairIndex(options?: RepairOptions): Promise<RepairResult> {
-    const { repairIndex } = await import("./writes/repair.js"); // with it come the readers of model files
+    const { repairIndex } = await import("./writes/repair.js"); // loads the readers of model files
     return repairIndex(this.#store, options);
   }
 
   /**
-   * Takes over what others have changed. A damaged index is replaced as by `open`.
+   * Reads the index again if others have changed it. A damaged index is replaced as by `open`.
    *
-   * @returns true when the index on disk was another than the one known
-   * @throws SdaError ERR_SDA_VERSION: an index newer than supported; ERR_SDA_LOCKED; ERR_SDA_IO
+   * @returns true: the index had changed on disk
+   * @throws SdaError ERR_SDA_VERSION: the index is newer than supported; ERR_SDA_LOCKED; ERR_SDA_IO
    */
   refresh(): Promise<boolean> {
     return this.#store.refresh();
   }
 
   /**
-   * Where a model's file is; it may be missing. Null: there is no such model.
+   * The absolute path of a model's file. The file may be missing.
    *
-   * @throws SdaError ERR_SDA_UNSAFE: the entry's path leads out of the folder
+   * @returns null: there is no such model
+   * @throws SdaError ERR_SDA_ARGUMENT: the id is not a string; ERR_SDA_UNSAFE: the entry's path
+   *   leads out of the folder
    */
   async pathOf(id: string): Promise<string | null> {
     const entry = this.get(id);

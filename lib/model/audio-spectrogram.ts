@@ -6,13 +6,30 @@ import type { OperationOptions } from "./conv-vae.js";
 import { type NativeModel, toTensor } from "./native-model.js";
 import { BATCH, checkTensor, type Dimension } from "./tensor-argument.js";
 
-/** Of `AudioSpectrogram.melToWaveform`. */
+/** Options of `AudioSpectrogram.melToWaveform`. */
 export interface MelToWaveformOptions extends OperationOptions {
-  /** 0 to 2^53 - 1, as `torch.manual_seed` takes it, for the random initial phases; drawn from the system when omitted */
+  /**
+   * Seed of the random initial phases, 0 to 2^53 - 1, used as by `torch.manual_seed`. Drawn at
+   * random when omitted.
+   */
   seed?: number;
 }
 
-/** Sound to mel spectrograms and back, as the model was trained with. Made by `loadModel`. */
+/**
+ * Converts sound to mel spectrograms and back, with the settings that the model was trained with.
+ * `loadModel` creates it.
+ *
+ * @example
+ * ```js
+ * const model = await loadModel("data/models/pads.sda");
+ * const { audio } = await model.generate({ durationS: 1, seed: 1 });
+ * const waveform = new Tensor("float32", [1, 1, audio[0].length], audio[0]);
+ * const mel = await model.spectrogram.waveformToMel(waveform); // [1, 1, nMels, frames]
+ * const sound = await model.spectrogram.melToWaveform(mel, { seed: 1 });
+ * console.log(mel.shape, sound.shape);
+ * model.dispose();
+ * ```
+ */
 export class AudioSpectrogram {
   readonly config: Readonly<SpectrogramConfig>;
   readonly #native: NativeModel;
@@ -28,9 +45,11 @@ export class AudioSpectrogram {
   }
 
   /**
-   * [nMels, frames] of the mel of that many samples: `floor(samples / hopLength) + 1` frames.
+   * Shape of the mel spectrogram of a sound with this many samples.
    *
-   * @throws SdaError ERR_SDA_ARGUMENT unless it is a whole number from 0 on; ERR_SDA_DISPOSED
+   * @param samples a whole number, 0 or more
+   * @returns [nMels, frames], where frames is `floor(samples / hopLength) + 1`
+   * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_DISPOSED
    */
   melShape(samples: number): [number, number] {
     this.#native.check();
@@ -39,14 +58,17 @@ export class AudioSpectrogram {
   }
 
   /**
-   * STFT (centred, reflect padding, periodic Hann window), |·|^power, mel filter bank, log(1 + x). The filters are
-   * triangles on HTK's scale, 2595·log10(1 + f/700) of f in Hz (O'Shaughnessy 1987), not normalised by area; their
-   * arithmetic is that of `torchaudio.functional.melscale_fbanks`, in float32.
+   * Computes the log mel spectrogram of a sound: STFT (centred, reflect padding, periodic Hann
+   * window), |·|^power, mel filter bank, log(1 + x). The filters are triangles on HTK's scale,
+   * 2595·log10(1 + f/700) of f in Hz (O'Shaughnessy 1987), not normalised by area. Their arithmetic
+   * is that of `torchaudio.functional.melscale_fbanks`, in float32.
    *
-   * @param waveform [B, 1, samples], float32, at the model's sample rate; more than nFft / 2 samples
+   * @param waveform [B, 1, samples], float32, at the model's sample rate; more than nFft / 2
+   *   samples
    * @returns [B, 1, nMels, floor(samples / hopLength) + 1], float32
-   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`) for another shape or dtype; ERR_SDA_LIMIT when the engine has too
-   *   many requests; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`) for another shape or dtype; ERR_SDA_LIMIT
+   *   when the engine has too many requests; ERR_SDA_DISPOSED. An aborted call rejects with the
+   *   signal's reason.
    */
   async waveformToMel(waveform: Tensor, options: OperationOptions = {}): Promise<Tensor> {
     this.#native.check();
@@ -61,16 +83,20 @@ export class AudioSpectrogram {
   }
 
   /**
-   * exp(x) - 1 of the mel clamped at 0; the least-squares spectrum of least norm that the filter bank has it from, clamped
-   * at 0; then Griffin-Lim: 64 iterations of the fast variant (Perraudin, Balazs, Søndergaard 2013, "A fast Griffin-Lim
-   * algorithm") from random phases. Momentum 0.99 is applied as in `torchaudio.functional.griffinlim`: 0.99 / 1.99 of the
-   * last rebuilt spectrum is subtracted from this one.
+   * Makes sound of a log mel spectrogram, in three steps:
+   *
+   * - mel energies: exp(x) - 1, where x is the mel clamped at 0
+   * - linear spectrum: the minimum-norm least-squares solution for the filter bank, clamped at 0
+   * - phases: 64 iterations of the fast Griffin-Lim algorithm (Perraudin, Balazs, Søndergaard 2013,
+   *   "A fast Griffin-Lim algorithm") from random phases. Momentum 0.99 is applied as in
+   *   `torchaudio.functional.griffinlim`: 0.99 / 1.99 of the previous rebuilt spectrum is
+   *   subtracted from the current one
    *
    * @param mel [B, 1, nMels, frames], float32; enough frames for more than nFft / 2 samples
-   * @returns [B, 1, (frames - 1) · hopLength], float32, samples; the same seed gives the same sound
-   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`) for another shape or dtype, a bad seed, or a hop that leaves gaps
-   *   between windows; ERR_SDA_LIMIT when the engine has too many requests; ERR_SDA_DISPOSED. An aborted call rejects
-   *   with the signal's reason.
+   * @returns [B, 1, (frames - 1) · hopLength], float32; the same seed gives the same sound
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`) for another shape or dtype, a bad seed, or
+   *   a hop that leaves gaps between windows; ERR_SDA_LIMIT when the engine has too many requests;
+   *   ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
    */
   async melToWaveform(mel: Tensor, options: MelToWaveformOptions = {}): Promise<Tensor> {
     this.#native.check();
@@ -86,7 +112,7 @@ export class AudioSpectrogram {
     return toTensor(waveform);
   }
 
-  /** Reflection about the ends needs more samples than half a window. */
+  /** Half of the STFT window. Reflect padding needs more samples than this. */
   get #halfWindow(): number {
     return Math.floor(this.config.nFft / 2);
   }

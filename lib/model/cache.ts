@@ -16,36 +16,42 @@ export interface ModelCacheOptions {
    * default 1 GiB. 0 keeps only models in use, Infinity keeps every model.
    */
   maxBytes?: number;
-  /** Default "auto" */
+  /** Device for all models; default "auto" */
   device?: Device;
-  /** Default true; see `LoadModelOptions` */
+  /** Whether to check every record's CRC-32; default true, see `LoadModelOptions` */
   verify?: boolean;
 }
 
 /**
- * Loaded models for a server. All users of a file share one model, which is loaded once. When the
- * models take more than `maxBytes`, the cache disposes of the models that have been idle longest.
- * It never disposes of a model in use, so models in use may exceed `maxBytes`.
+ * Keeps loaded models for a server. All users of a file share one model, which is loaded once. When
+ * the models take more than `maxBytes`, the cache disposes of the models that have been idle
+ * longest. It never disposes of a model in use, so models in use may exceed `maxBytes`.
  *
  * A model belongs to a file, not to a path: each use looks up the file's device, inode, size and
  * times of change. Symbolic links, hard links and other spellings of a path therefore share the
  * model. A file that was changed or replaced is loaded again; users of the old model keep it until
  * they are done.
+ *
+ * @example
+ * ```js
+ * const cache = new ModelCache({ maxBytes: 2 ** 30 });
+ * const sound = await cache.use("data/models/pads.sda", (model) => model.generate({ seed: 1 }));
+ * await writeWav("pads.wav", sound);
+ * await cache.disposeAsync();
+ * ```
  */
 export class ModelCache implements Disposable, AsyncDisposable {
   readonly #maxBytes: number;
   readonly #loadOptions: { device: Device; verify: boolean };
   /** The model that the next use gets, by the file's identity. */
   readonly #current = new Map<string, Shared>();
-  /**
-   * The model that each path led to at its last use. The next use finds out whether it is stale.
-   */
+  /** The model that each path led to at its last use. The next use checks whether it is stale. */
   readonly #byPath = new Map<string, Shared>();
-  /** The models of `#current` without a user, the longest idle first. */
+  /** The models of `#current` without users, the longest idle first. */
   readonly #idle = new Set<Shared>();
   #bytes = 0;
   #size = 0;
-  /** The number of models that have begun to load and have not yet freed their memory. */
+  /** The number of models that hold memory, or may: from the start of the load to disposal. */
   #held = 0;
   #disposed: Promise<void> | null = null;
   #whenNoneIsHeld: () => void = () => {};
@@ -75,12 +81,11 @@ export class ModelCache implements Disposable, AsyncDisposable {
    * cache has disposed of it, so `f` must not return a stream of the model: `ModelCache.stream` is
    * for that. The model is shared: its `dispose` does nothing.
    *
-   * @param path a relative path starts at the current working folder
-   * @param options `signal`: aborting it while the model is loaded rejects with the signal's
-   *   reason. A load without any remaining user stops. Once `f` runs, the signal has no effect on
-   *   it.
-   * @throws SdaError as `loadModel`, the same for all who wait for one load; the next use loads
-   *   again. ERR_SDA_DISPOSED
+   * @param path of the model file; a relative path starts at the current working folder
+   * @param options `signal`: aborting it while the model loads rejects with the signal's reason. A
+   *   load that no user waits for stops. Once `f` runs, the signal has no effect on it.
+   * @throws SdaError as `loadModel`: all users that wait for a load get the same error, and the
+   *   next use loads again. ERR_SDA_DISPOSED
    */
   async use<T>(
     path: string | URL,
@@ -107,7 +112,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
    * The work begins before the promise resolves, so errors that a client should get as a status
    * (options, missing file, full queue) reject here and not in the middle of a response.
    *
-   * @param path a relative path starts at the current working folder
+   * @param path of the model file; a relative path starts at the current working folder
    * @returns pieces of interleaved samples, with their `format` and `seed`; `wavStream` makes a WAV
    *   file of them
    * @throws SdaError as `use` and `LoadedModel.stream`; ERR_SDA_LIMIT when the engine has too many
@@ -142,7 +147,8 @@ export class ModelCache implements Disposable, AsyncDisposable {
   }
 
   /**
-   * As `dispose`, and resolves when all memory is free. Inside of `use` it would wait for itself.
+   * As `dispose`, and resolves when all memory is free. Do not await this in the function given to
+   * `use`: each would wait for the other.
    */
   disposeAsync(): Promise<void> {
     this.#disposed ??= new Promise((done) => {
@@ -169,9 +175,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
     }
   }
 
-  /**
-   * The file's model with one more user, until `end` is called. Later calls of `end` do nothing.
-   */
+  /** Adds a user to the file's model until `end` is called. Later calls of `end` do nothing. */
   async #lease(file: string, signal: AbortSignal | undefined): Promise<Lease> {
     checkSignal(signal);
     this.#check();
@@ -196,7 +200,8 @@ export class ModelCache implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Adds a user to the model of the file at `path`, which begins to load if it is new.
+   * Adds a user to the model of the file at `path`. Starts to load the model if the cache does not
+   * have it.
    *
    * @param identity null: there is no such file
    */
@@ -220,7 +225,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
   #release(shared: Shared): void {
     if (--shared.users > 0) return;
     if (shared.dispose === null) {
-      // The load has failed and its callers get the error, or it still runs without any caller.
+      // The load has failed, or it still runs and no caller waits for it.
       this.#forget(shared);
       shared.cancel.abort();
     } else if (shared.current) {
@@ -256,7 +261,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
     }
   }
 
-  /** Keeps the model from later uses, and disposes of it once it has no users. */
+  /** Gives the model to no later use, and disposes of it once it has no users. */
   #forget(shared: Shared): void {
     if (!shared.current) return;
     shared.current = false;
@@ -265,6 +270,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
     if (this.#idle.delete(shared)) this.#free(shared);
   }
 
+  /** Disposes of the longest idle models until the others fit in `maxBytes`. */
   #trim(): void {
     for (const shared of this.#idle) {
       if (this.#bytes <= this.#maxBytes) return;
@@ -293,10 +299,11 @@ interface Lease {
  * the load.
  */
 class Shared {
-  /** The path that it is loaded from. */
+  /** The path that the model is loaded from. */
   readonly path: string;
+  /** The file's identity when the load began. */
   readonly identity: string;
-  /** Every path that led to it. */
+  /** Every path that led to this file. */
   readonly paths = new Set<string>();
   readonly cancel = new AbortController();
   readonly loading: Promise<LoadedModel>;
@@ -307,7 +314,7 @@ class Shared {
   /** Whether the next use of the file gets this model. */
   current = true;
   /**
-   * Another file was at `path` when the load ended, so either of the two files may have been read.
+   * Whether another file was at `path` when the load ended. The load may have read either file.
    */
   replaced = false;
 
@@ -318,7 +325,7 @@ class Shared {
   }
 }
 
-/** Settles as `promise` does, or rejects with the signal's reason as soon as the signal aborts. */
+/** Settles as `promise` does, but rejects with the signal's reason if the signal aborts first. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((done, fail) => {

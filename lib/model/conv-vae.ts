@@ -5,17 +5,30 @@ import type { Tensor } from "../values/values.js";
 import { type NativeModel, toTensor } from "./native-model.js";
 import { BATCH, checkTensor } from "./tensor-argument.js";
 
-/** Of one operation on tensors. */
+/** Options of one operation on tensors. */
 export interface OperationOptions {
   /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
 }
 
 /**
- * The network, a convolutional variational autoencoder (Kingma and Welling 2013, "Auto-Encoding Variational Bayes"): mel
- * spectrograms to latents and back, in float32, with running statistics and no dropout. Made by `loadModel`.
+ * The network, a convolutional variational autoencoder (Kingma and Welling 2013, "Auto-Encoding
+ * Variational Bayes"). It encodes mel spectrograms to latents and decodes latents, in float32 and
+ * in evaluation mode: batch norm uses its running statistics, dropout is off. `loadModel` creates
+ * it.
+ *
+ * @example
+ * ```js
+ * const model = await loadModel("data/models/pads.sda");
+ * const { latentDim } = model.vae;
+ * const z = new Tensor("float32", [1, latentDim], new Float32Array(latentDim));
+ * const mel = await model.vae.decode(z); // [1, 1, nMels, time]
+ * console.log(mel.shape);
+ * model.dispose();
+ * ```
  */
 export class ConvVae {
+  /** Number of values in a latent */
   readonly latentDim: number;
   /** false for a decoder-only file, which can generate but not encode */
   readonly hasEncoder: boolean;
@@ -45,12 +58,14 @@ export class ConvVae {
   }
 
   /**
-   * What the encoder makes of sounds.
+   * Encodes mel spectrograms, each of one second of sound.
    *
-   * @param mel [B, 1, nMels, time], float32, as `AudioSpectrogram.waveformToMel` makes it of one second of sound
-   * @returns mean and log variance of the latents' distribution, each [B, latentDim]
-   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype; decoder-only model); ERR_SDA_LIMIT when the
-   *   engine has too many requests; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
+   * @param mel [B, 1, nMels, time], float32, log(1 + x) as `AudioSpectrogram.waveformToMel` makes
+   *   it; time is `floor(sampleRate / hopLength) + 1`
+   * @returns mean and log variance of the latents' distribution, each [B, latentDim], float32
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype; decoder-only model);
+   *   ERR_SDA_LIMIT when the engine has too many requests; ERR_SDA_DISPOSED. An aborted call
+   *   rejects with the signal's reason.
    */
   async encode(
     mel: Tensor,
@@ -59,7 +74,8 @@ export class ConvVae {
     this.#native.check();
     checkOptions("options", options, ["signal"]);
     const { signal } = options;
-    if (!this.hasEncoder) throw badArgument("model", "one with an encoder", "a decoder-only model");
+    if (!this.hasEncoder)
+      throw badArgument("model", "a model with an encoder", "a decoder-only model");
     const { nMels, sampleRate, hopLength } = this.#config;
     const time = Math.floor(sampleRate / hopLength) + 1;
     const input = checkTensor("mel", mel, [BATCH, 1, nMels, time]);
@@ -70,12 +86,14 @@ export class ConvVae {
   }
 
   /**
-   * What the decoder makes of latents: log(1 + x) mel spectrograms, values 0 to 1.
+   * Decodes latents to log(1 + x) mel spectrograms with values from 0 to 1.
    *
    * @param z [B, latentDim], float32, finite
-   * @returns [B, 1, nMels, time], float32, of one second of sound each
-   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype, not finite); ERR_SDA_LIMIT when the engine has
-   *   too many requests; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
+   * @returns [B, 1, nMels, time], float32, one second of sound each; time is
+   *   `floor(sampleRate / hopLength) + 1`
+   * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype, not finite);
+   *   ERR_SDA_LIMIT when the engine has too many requests; ERR_SDA_DISPOSED. An aborted call
+   *   rejects with the signal's reason.
    */
   async decode(z: Tensor, options: OperationOptions = {}): Promise<Tensor> {
     this.#native.check();
@@ -90,7 +108,8 @@ export class ConvVae {
   }
 
   /**
-   * Name → weights, in file order and in the file's own types. The memory is the model's: don't write to it.
+   * The weights by name, in the file's order and with the file's dtypes. The tensors share the
+   * model's memory: do not write to them.
    *
    * @throws SdaError ERR_SDA_DISPOSED
    */

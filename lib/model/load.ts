@@ -8,17 +8,21 @@ import { ConvVae } from "./conv-vae.js";
 import { LoadedModel } from "./loaded-model.js";
 import { NativeModel } from "./native-model.js";
 
-/** "auto" takes the best there is. */
+/**
+ * Where a model computes. "auto" takes the first of "cuda:0", "mps" and "cpu" that LibTorch can
+ * use.
+ */
 export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}` | "mps";
 
-/** How a model is loaded. */
+/** Options of `loadModel`. */
 export interface LoadModelOptions {
   /** Default "auto" */
   device?: Device;
   /**
-   * true (the default): read the file and check every record's CRC-32; nothing that happens to the file later
-   * touches the model. false: map the file; fast and shared between processes, but the file must not be truncated
-   * while the model is in use (that would kill the process).
+   * - true (the default): read the file and check every record's CRC-32. Later changes of the file
+   *   do not affect the model
+   * - false: map the file. This is fast, and processes share the memory. But truncating the file
+   *   while the model is in use kills the process
    */
   verify?: boolean;
   /** Aborting rejects with the signal's reason */
@@ -30,11 +34,20 @@ const OPTIONS = optionNames<LoadModelOptions>({ device: true, verify: true, sign
 const DEVICE = /^(auto|cpu|cuda|cuda:\d{1,3}|mps)$/;
 
 /**
- * Loads an `.sda` model file. Nothing in the file is executed. Weights of any float type are used as float32.
+ * Loads an `.sda` model file. Nothing in the file is executed. Weights of every float dtype are
+ * converted to float32 for computing.
  *
- * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a model file), ERR_SDA_CORRUPT (damaged), ERR_SDA_UNSAFE
- *   (refused content), ERR_SDA_VERSION (newer than supported), ERR_SDA_SCHEMA (`details.field` or `details.tensor`),
- *   ERR_SDA_LIMIT, ERR_SDA_DEVICE, ERR_SDA_LIBTORCH, ERR_SDA_ARGUMENT
+ * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a model file), ERR_SDA_CORRUPT (damaged),
+ *   ERR_SDA_UNSAFE (refused content), ERR_SDA_VERSION (newer than supported), ERR_SDA_SCHEMA
+ *   (`details.field` or `details.tensor`), ERR_SDA_LIMIT, ERR_SDA_DEVICE, ERR_SDA_LIBTORCH,
+ *   ERR_SDA_NATIVE, ERR_SDA_ARGUMENT, ERR_SDA_IO. An aborted call rejects with the signal's reason.
+ * @example
+ * ```js
+ * const model = await loadModel("data/models/pads.sda");
+ * const sound = await model.generate({ durationS: 2, seed: 42 });
+ * await writeWav("pads.wav", sound);
+ * model.dispose();
+ * ```
  */
 export async function loadModel(
   path: string | URL,
@@ -72,7 +85,11 @@ export async function loadModel(
   });
 }
 
-/** @throws SdaError ERR_SDA_ARGUMENT unless it is the name of a device (which may still not be there) */
+/**
+ * Checks the spelling of a device name. The machine may lack the device.
+ *
+ * @throws SdaError ERR_SDA_ARGUMENT
+ */
 export function checkDevice(device: unknown): asserts device is Device {
   if (typeof device !== "string" || !DEVICE.test(device)) {
     throw badArgument("device", '"auto", "cpu", "cuda", "cuda:N" or "mps"', device);

@@ -27,22 +27,33 @@ export interface LoadedModelParts {
 }
 
 /**
- * A model ready to make sound. Made by `loadModel`. Its memory lies outside of JavaScript's heap:
- * dispose of it when done, by `dispose()`, `using` or `await using`. Requests may run at the same
- * time; each has its own random numbers.
+ * A model in memory, ready to make sound. `loadModel` creates it. Its memory lies outside
+ * JavaScript's heap: dispose of the model when done, with `dispose()`, `using` or `await using`.
+ * Requests may run at the same time; each has its own random numbers.
+ *
+ * @example
+ * ```js
+ * const model = await loadModel("data/models/pads.sda");
+ * for (const { index, label } of model.sliders()) console.log(index, label);
+ * const sliders = model.sliders().map(() => 0);
+ * sliders[0] = 3;
+ * await writeWav("pads.wav", await model.generate({ durationS: 2, seed: 42, sliders }));
+ * model.dispose();
+ * ```
  */
 export class LoadedModel implements Disposable, AsyncDisposable {
   /** The network */
   readonly vae: ConvVae;
+  /** Converts sound to mel spectrograms and back */
   readonly spectrogram: AudioSpectrogram;
-  /** null when the model was saved without one; then there are no sliders */
+  /** null when the file has no analysis; the model has no sliders then */
   readonly analysis: AnalysisResult | null;
   readonly metadata: ModelMetadata;
-  /** Keys as in the file; Enum members appear as their value */
+  /** Keys as in the file; an Enum member appears as its value */
   readonly trainingConfig: Record<string, unknown>;
   /** Where the weights are: "cpu", "cuda:0", … */
   readonly device: string;
-  /** What its weights take, in bytes, on the device where they are */
+  /** Size of the weights in bytes, on the device where they are */
   readonly byteLength: number;
   readonly #native: NativeModel;
 
@@ -62,13 +73,13 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     this.byteLength = parts.byteLength;
   }
 
-  /** The network; `vae` by its older name. */
+  /** The network; an older name of `vae`. */
   get model(): ConvVae {
     return this.vae;
   }
 
   /**
-   * What each slider can do, in order; [] without analysis.
+   * Describes the sliders, in order: label, range and share of the variance. [] without analysis.
    *
    * @throws SdaError ERR_SDA_DISPOSED
    */
@@ -78,9 +89,9 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   }
 
   /**
-   * The latent that slider positions stand for.
+   * Converts slider positions to a latent.
    *
-   * @param positions one whole number a slider, within its minStep … maxStep
+   * @param positions one whole number per slider, from its minStep to its maxStep
    * @returns [latentDim]
    * @throws SdaError ERR_SDA_ARGUMENT, also for a model without analysis; ERR_SDA_DISPOSED
    */
@@ -96,19 +107,25 @@ export class LoadedModel implements Disposable, AsyncDisposable {
 
   /**
    * Makes sound: from random latents, or from `sliders` or a `latent`. The same seed and options
-   * give the same sound, bit by bit, whatever else the engine does and on however many threads.
+   * give the same samples, bit by bit, for any number of threads and any other work of the engine.
    *
-   * Chunks of a second are decoded, made sound (see `AudioSpectrogram.melToWaveform`) and joined;
-   * then come an 8th-order Butterworth low-pass at 20 kHz, forward and backward (as
-   * `scipy.signal.sosfiltfilt`: zero phase, odd extension; left out where 20 kHz is at or above
-   * half the model's rate), `spatial`, `loudness`, and for another rate than the model's a
-   * windowed-sinc resampler (as `torchaudio.functional.resample`: Hann window, six zero crossings a
-   * side, cutoff at 0.99 of the lower rate's half). Random numbers are those of torch's CPU
-   * generator, mt19937, one for each request.
+   * The steps:
+   *
+   * - decode chunks of one second, convert them to sound (see `AudioSpectrogram.melToWaveform`) and
+   *   join them
+   * - an 8th-order Butterworth low-pass at 20 kHz, forward and backward, as
+   *   `scipy.signal.sosfiltfilt` does: zero phase, odd extension. Left out where 20 kHz is at or
+   *   above half of the model's sample rate
+   * - `spatial`, then `loudness`
+   * - for another rate than the model's, a windowed-sinc resampler, as
+   *   `torchaudio.functional.resample`: Hann window, six zero crossings per side, cutoff at 0.99 of
+   *   half the lower rate
+   *
+   * Each request has its own random number generator, torch's CPU generator mt19937.
    *
    * @throws SdaError ERR_SDA_ARGUMENT before any work, with `details.option`; ERR_SDA_LIMIT when
-   *   the engine has too many requests; ERR_SDA_SCHEMA when the weights are damaged, so that the
-   *   network gives no numbers; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
+   *   the engine has too many requests; ERR_SDA_SCHEMA when damaged weights make the network give
+   *   NaN or infinity; ERR_SDA_DISPOSED. An aborted call rejects with the signal's reason.
    */
   async generate(options: GenerateOptions = {}): Promise<GenerationResult> {
     const native = this.#resolve(options);
@@ -116,7 +133,7 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     const { audio, sampleRate, quality } = await this.#native.run(signal, (addon, cancel) =>
       addon.generate(this.#native.model, this.#native.spectrogram, native, onProgress, cancel),
     );
-    if (onProgress) signal?.throwIfAborted(); // the last call may have thrown, when all was done
+    if (onProgress) signal?.throwIfAborted(); // the last onProgress may have thrown
     return {
       audio,
       sampleRate,
@@ -128,12 +145,12 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes the same sound as `generate` and gives it piece by piece, about a second each, while the
-   * rest is still being made. Pieces are interleaved samples of all channels; `format` tells the
-   * channels, the rate and the length. Loudness is "running" by default, because the peak is
-   * unknown until the end: `generate({ ...options, loudness: "running" })` gives the same samples.
+   * Makes the same sound as `generate` and yields it in pieces of about a second, while the rest is
+   * still being made. Pieces are interleaved samples of all channels; `format` tells the channels,
+   * the rate and the length. Loudness is "running" by default, because the peak is unknown until
+   * the end: `generate({ ...options, loudness: "running" })` gives the same samples.
    *
-   * The work begins when the first piece is asked for, pauses while a few finished pieces wait to
+   * The work begins when the first piece is requested, pauses while a few finished pieces wait to
    * be read, and stops when the reader leaves, when the signal aborts, or when the stream is
    * garbage-collected. In a server, use `ModelCache.stream`, which keeps the model loaded until
    * then.
@@ -146,7 +163,7 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     return this.#open(options).stream;
   }
 
-  /** @internal A stream that has begun; `ended` is called once, when it is over or can't begin. */
+  /** @internal Starts a stream. Calls `ended` once, when the stream is over or can't start. */
   begin(options: GenerateOptions, ended: () => void): SoundStream {
     const { source, stream } = this.#open(options, ended);
     try {
@@ -190,7 +207,9 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     );
   }
 
-  /** @internal What `saveModel` takes from this model; the file's content is carried over natively. */
+  /**
+   * @internal The parts that `saveModel` needs. The addon copies the content of the model's file.
+   */
   get [MODEL_SOURCE](): ModelSource {
     return {
       latentDim: this.vae.latentDim,
@@ -206,8 +225,8 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   }
 
   /**
-   * @internal For a `ModelCache`: from now on `dispose` does nothing; the returned function
-   * disposes.
+   * @internal Hands the model to a `ModelCache`: from now on `dispose` does nothing. The returned
+   * function disposes.
    */
   share(): () => Promise<void> {
     this.#native.lent = true;

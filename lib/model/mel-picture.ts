@@ -5,9 +5,9 @@ import type { Bytes } from "../values/arrays.js";
 import { Tensor } from "../values/values.js";
 import type { LoadedModel } from "./loaded-model.js";
 
-/** Of `melPicture`. */
+/** Options of `melPicture`. */
 export interface MelPictureOptions {
-  /** In pixels; the picture is narrower where there are fewer frames. 1 to 4096, which is also the default */
+  /** Largest width in pixels, 1 to 4096; default 4096. One pixel shows one frame or more. */
   maxWidth?: number;
   /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
@@ -21,11 +21,11 @@ export interface MelPicture {
 }
 
 const MAX_WIDTH = 4096;
-/** What is this much below the loudest is black. */
+/** Energies this far below the loudest, or further, are black. */
 const DYNAMIC_RANGE_DB = 80;
-/** What is as quiet as this is black, were it the loudest. */
+/** Smallest reference for the loudest energy, so that silence is black. */
 const SILENCE = 1e-10;
-/** Dark to light with evenly rising lightness, so that louder looks louder in print, too. */
+/** Dark to light, with evenly rising lightness, so that the picture also works in grey. */
 const COLOR_STOPS = [
   [0, 0, 4],
   [40, 11, 84],
@@ -38,11 +38,25 @@ const COLOR_STOPS = [
 ] as const;
 
 /**
- * A sound's mel spectrogram, as the model sees it, as a picture: one row a band, low frequencies at the bottom; decibels below
- * the loudest as colours from dark to light. Channels are mixed. The filters count samples, not seconds: at another rate than the
- * model's, what they show lies higher or lower.
+ * Draws a sound's mel spectrogram with the model's settings. A row is a band, low frequencies at
+ * the bottom; a column is a frame or more. Colours show decibels below the loudest energy, from 0
+ * (light) to -80 (dark). The channels are mixed.
  *
+ * The filter bank assumes the model's sample rate. For a sound at another rate, all frequencies
+ * scale by the model's rate divided by the sound's rate.
+ *
+ * @param sound its first two channels, as `LoadedModel.generate` returns them
+ * @returns an RGB PNG with nMels rows
  * @throws SdaError as `AudioSpectrogram.waveformToMel`
+ * @example
+ * ```js
+ * const { writeFile } = await import("node:fs/promises");
+ * const model = await loadModel("data/models/pads.sda");
+ * const sound = await model.generate({ seed: 42 });
+ * const { png } = await melPicture(sound, model, { maxWidth: 800 });
+ * await writeFile("pads.png", png);
+ * model.dispose();
+ * ```
  */
 export async function melPicture(
   sound: Pick<Sound, "audio">,
@@ -54,7 +68,7 @@ export async function melPicture(
   checkInteger("maxWidth", maxWidth, 1, MAX_WIDTH);
   const samples = mono(sound);
   const { nFft, hopLength } = model.spectrogram.config;
-  const padded = new Float32Array(Math.max(samples.length, nFft)); // less is no spectrogram
+  const padded = new Float32Array(Math.max(samples.length, nFft)); // the STFT needs a whole window
   padded.set(samples);
   const waveform = new Tensor("float32", [1, 1, padded.length], padded);
   const mel = await model.spectrogram.waveformToMel(waveform, signal && { signal });
@@ -67,20 +81,21 @@ export async function melPicture(
     for (let column = 0; column < columns; column++) {
       const from = Math.floor((column * frames) / columns);
       const to = Math.max(from + 1, Math.floor(((column + 1) * frames) / columns));
-      let most = 0;
+      let peak = 0;
       for (let t = from; t < to; t++) {
-        most = Math.max(most, Math.expm1(mel.data[band * stride + t] as number));
+        peak = Math.max(peak, Math.expm1(mel.data[band * stride + t] as number));
       }
-      energies[band * columns + column] = most;
-      loudest = Math.max(loudest, most);
+      energies[band * columns + column] = peak;
+      loudest = Math.max(loudest, peak);
     }
   }
-  const perBel = 20 / model.spectrogram.config.power; // a power of 2 holds squares of amplitudes
+  // Energies are amplitudes to the power `power`, and 20·log10 of an amplitude is decibels.
+  const perDecade = 20 / model.spectrogram.config.power;
   const data = new Uint8Array(bands * columns * 3);
   for (let row = 0; row < bands; row++) {
     for (let column = 0; column < columns; column++) {
       const energy = energies[(bands - 1 - row) * columns + column] as number;
-      const decibels = perBel * Math.log10(Math.max(energy, Number.MIN_VALUE) / loudest);
+      const decibels = perDecade * Math.log10(Math.max(energy, Number.MIN_VALUE) / loudest);
       data.set(color(1 + decibels / DYNAMIC_RANGE_DB), (row * columns + column) * 3);
     }
   }
@@ -88,6 +103,7 @@ export async function melPicture(
   return { width: columns, height: bands, png };
 }
 
+/** RGB of a level from 0 (black) to 1. */
 function color(level: number): [number, number, number] {
   const place = Math.max(0, Math.min(1, level)) * (COLOR_STOPS.length - 1);
   const below = Math.min(Math.floor(place), COLOR_STOPS.length - 2);

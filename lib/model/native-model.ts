@@ -10,8 +10,8 @@ import type {
 import { Tensor } from "../values/values.js";
 
 const LENT =
-  "this model belongs to a ModelCache, which has disposed of it: await all work inside of the " +
-  "function given to `use`; to return sound that is still being made, call `cache.stream`";
+  "this model belongs to a ModelCache, which has disposed of it: await all work in the function " +
+  "given to `use`, or call `cache.stream` to return sound that is still being made";
 
 /**
  * The native half of a loaded model, shared by `LoadedModel`, `ConvVae` and `AudioSpectrogram`. It
@@ -57,9 +57,7 @@ export class NativeModel {
     return callNative(this.addon, signal, (cancel) => operation(this.addon, cancel));
   }
 
-  /**
-   * Refuses new work at once; resolves when the work that runs has ended and the memory is free.
-   */
+  /** Refuses new work at once; resolves when running work has ended and the memory is free. */
   dispose(): Promise<void> {
     this.#disposed ??= this.addon.dispose(this.#model, this.#spectrogram);
     return this.#disposed;

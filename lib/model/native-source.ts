@@ -5,19 +5,19 @@ import type { NativeGenerateOptions, StreamHandle } from "../native/types.js";
 import type { Bytes, Floats } from "../values/arrays.js";
 import type { NativeModel } from "./native-model.js";
 
-/** What one stream makes, and what can stop it. */
+/** The settings and callbacks of one stream. */
 export interface NativeSourceRequest {
   options: NativeGenerateOptions;
   signal: AbortSignal | undefined;
   onProgress: OnProgress | undefined;
   /**
-   * Called once: at the last piece, after a failure, when the reader leaves, when the signal
+   * Called once: after the last piece, after a failure, when the reader leaves, or when the signal
    * aborts.
    */
   ended?: (() => void) | undefined;
 }
 
-/** The engine's work for one stream. */
+/** Gets the pieces of one stream from the engine. */
 export class NativeSource implements PieceSource {
   readonly #native: NativeModel;
   readonly #request: NativeSourceRequest;
@@ -30,7 +30,11 @@ export class NativeSource implements PieceSource {
     this.#request = request;
   }
 
-  /** @throws SdaError ERR_SDA_LIMIT, ERR_SDA_DISPOSED; the signal's reason */
+  /**
+   * Starts the work; later calls do nothing.
+   *
+   * @throws SdaError ERR_SDA_LIMIT, ERR_SDA_DISPOSED; the signal's reason
+   */
   start(): void {
     if (this.#handle !== null || this.#closed) return;
     const { options, signal, onProgress } = this.#request;

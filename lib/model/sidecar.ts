@@ -6,21 +6,32 @@ import { writeFileAtomically } from "../base/atomic-file.js";
 import { checkOptions, toFilePath } from "../base/check.js";
 import type { LoadedModel } from "./loaded-model.js";
 
-/** What a sidecar tells beside the sound itself. */
+/** Facts that a sidecar states and that the `GenerationResult` does not hold. */
 export interface SidecarOptions {
-  /** What the sound was made with; the seed is taken from the result */
+  /** The options that `generate` was called with; the seed comes from the result */
   options?: GenerateOptions;
-  /** Of the WAV file; default 24 */
+  /** Bit depth of the WAV file; default 24 */
   bitDepth?: BitDepth;
 }
 
 /**
- * Writes a JSON file beside a sound file, under its name with `.json` for `.wav`, that tells how to make it again: model, seed,
- * every setting with its default filled in, and the quality report (`snr_db` null when it is infinite).
+ * Writes a JSON file beside a sound file that tells how to make the sound again: model, seed, every
+ * setting with its default filled in, and the quality report (`snr_db` is null when infinite). The
+ * JSON file has the sound file's name with `.json` in place of the suffix.
  *
- * @param path of the sound file
+ * @param path of the sound file, which need not exist
+ * @param result as `LoadedModel.generate` returned it
  * @returns the path of the JSON file
  * @throws SdaError ERR_SDA_ARGUMENT, ERR_SDA_NOT_FOUND (no such folder), ERR_SDA_IO
+ * @example
+ * ```js
+ * const model = await loadModel("data/models/pads.sda");
+ * const options = { durationS: 2, seed: 42 };
+ * const sound = await model.generate(options);
+ * await writeWav("pads.wav", sound);
+ * await writeSidecar("pads.wav", sound, model, { options }); // pads.json
+ * model.dispose();
+ * ```
  */
 export async function writeSidecar(
   path: string | URL,

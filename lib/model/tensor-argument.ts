@@ -3,14 +3,14 @@ import { badArgument } from "../base/check.js";
 import type { FloatTensor } from "../native/types.js";
 import type { Tensor } from "../values/values.js";
 
-/** A dimension's length, or what it may be: `accepts` of its length, `text` for people. */
+/** The length of a dimension, or a rule for it. `text` describes the rule in error messages. */
 export type Dimension = number | { text: string; accepts(length: number): boolean };
 
-/** Any batch size from 1. */
+/** Any batch size, 1 or more. */
 export const BATCH: Dimension = { text: "B", accepts: (length) => length > 0 };
 
 /**
- * Checks a tensor that a caller gave: float32, contiguous, of that shape.
+ * Checks that a caller's tensor is float32, contiguous and of the given shape.
  *
  * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
  */

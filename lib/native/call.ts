@@ -1,13 +1,15 @@
-/** Calls into the addons: native errors become SdaError, an AbortSignal becomes a CancelToken. */
+/** Calls the addons. Turns native errors into SdaError, and an AbortSignal into a CancelToken. */
 import { SdaError, type SdaErrorCode } from "../base/errors.js";
 import type { CancelToken } from "./types.js";
 
+/** The code of the error that a cancelled native call rejects with. */
 export const ABORTED = "ERR_SDA_ABORTED";
 
 /**
- * Runs one native call that `signal` can stop.
+ * Runs one native call, which `signal` can cancel.
  *
- * @throws SdaError for what the addon reports; `signal.reason` when the signal is or gets aborted.
+ * @param start makes the call, with the cancel token that belongs to `signal`
+ * @throws SdaError for an error of the addon; `signal.reason` when the signal is aborted
  */
 export async function callNative<T>(
   addon: { createCancelToken(): CancelToken },
@@ -25,7 +27,10 @@ export async function callNative<T>(
   }
 }
 
-/** The same for work that something else stops when the signal is aborted. */
+/**
+ * Runs one native call like `callNative`, but does not cancel it: the caller has connected the
+ * signal to the work in another way.
+ */
 export async function callNativeUnder<T>(
   signal: AbortSignal | undefined,
   start: () => Promise<T>,
@@ -38,9 +43,14 @@ export async function callNativeUnder<T>(
   }
 }
 
+/** Receives the progress of work: the units that are done and their total. */
 export type OnProgress = (done: number, total: number) => void;
 
-/** A callback that stops the work when it throws: then the call rejects with what it threw. */
+/**
+ * Wraps a progress callback so that an error that it throws cancels the work and rejects the call.
+ *
+ * @returns the signal and the callback to use instead of the given ones
+ */
 export function stoppingProgress(
   signal: AbortSignal | undefined,
   onProgress: OnProgress | undefined,
@@ -59,7 +69,7 @@ export function stoppingProgress(
   };
 }
 
-/** Runs a native call that answers at once. */
+/** Runs a synchronous native call. Throws SdaError for an error of the addon. */
 export function callNativeSync<T>(f: () => T): T {
   try {
     return f();

@@ -2,11 +2,14 @@ import { checkInteger, checkOptions, optionNames } from "../base/check.js";
 import { callNativeSync } from "./call.js";
 import { engineAddon } from "./load.js";
 
-/** The settings of the engine that all models of a process share. */
+/** The settings of the engine, which all models of a process share. */
 export interface EngineOptions {
-  /** Threads that make sound, 1 to 64; at first one a processor */
+  /** Threads that generate sound, 1 to 64. Initially one per processor */
   threads?: number;
-  /** Requests that are under way or wait for their turn, 1 to 100000; one more is ERR_SDA_LIMIT. At first 128 */
+  /**
+   * Running and waiting requests together, 1 to 100000. A request beyond this number rejects with
+   * ERR_SDA_LIMIT. Initially 128
+   */
   maxRequests?: number;
 }
 
@@ -15,11 +18,21 @@ const MAX_THREADS = 64;
 const MAX_REQUESTS = 100_000;
 
 /**
- * Sets up the engine of this process, which all models and worker threads share; what is omitted stays as it is. Requests take
- * turns, one chunk of a second at a time; a thread that nobody has a chunk for helps another. Neither setting changes any sound.
+ * Changes the settings of the engine. All models and worker threads of this process share the
+ * engine. An omitted setting stays as it is. No setting changes the sound.
  *
- * @returns the settings in force
- * @throws SdaError ERR_SDA_ARGUMENT; ERR_SDA_LIBTORCH or ERR_SDA_NATIVE where there is no engine
+ * The engine computes a request in chunks of one second. Requests take turns after each chunk, and
+ * a thread without a chunk of its own helps to compute another thread's chunk.
+ *
+ * @returns the settings that now apply
+ * @throws SdaError ERR_SDA_ARGUMENT: an unknown option or a value out of range; ERR_SDA_LIBTORCH or
+ *   ERR_SDA_NATIVE: the engine cannot be loaded
+ * @example
+ * ```js
+ * const { threads } = configureEngine(); // the present settings
+ * const settings = configureEngine({ threads: Math.max(1, threads - 1), maxRequests: 32 });
+ * console.log(settings.maxRequests); // 32
+ * ```
  */
 export function configureEngine(options: EngineOptions = {}): Required<EngineOptions> {
   checkOptions("options", options, OPTIONS);

@@ -1,6 +1,6 @@
 /**
- * Where LibTorch is. The addon loader asks at run time, the build asks before it compiles; neither
- * loads anything here, a look at a few files decides.
+ * Finds LibTorch for the addon loader and for the build. Loads no library: it reads the version
+ * from a few files.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -10,88 +10,99 @@ import { dirname, join, resolve } from "node:path";
 import { SdaError } from "../base/errors.js";
 import { packageRoot } from "./package-root.js";
 
-/** The version that a checkout fetches, and that the published packages are built with. */
+/** The version that a checkout fetches and that the published packages are built with. */
 export const LIBTORCH_PINNED = "2.13.0";
-/** The supported versions: at least the first, below the second. cmake/libtorch.cmake reads this line. */
+/**
+ * The supported versions: from the first to below the second. cmake/libtorch.cmake reads this line.
+ */
 export const LIBTORCH_RANGE = ["2.11", "2.15"] as const;
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 export const LIBTORCH_PACKAGE = `small-dataset-audio-libtorch-cpu-${PLATFORM}`;
 const PYTHON_TIMEOUT_MS = 10_000;
 
+/** The places where LibTorch is looked for, in this order. */
 export type LibtorchSource = "SDA_LIBTORCH" | "package" | "build" | "cache" | "python";
 
 export interface Libtorch {
-  /** The folder that has lib/ (and, for a build, include/). */
+  /** The folder with lib/ and, if LibTorch has its headers, include/ */
   path: string;
-  /** As LibTorch says it, such as "2.13.0+cpu". */
+  /** As LibTorch's own files state it, such as "2.13.0+cpu" */
   version: string;
   source: LibtorchSource;
 }
 
+/** A place where no usable LibTorch was found. */
 export interface LibtorchAttempt {
   source: LibtorchSource;
-  /** What was looked at: a path, a package, a program. */
+  /** A path, a package or a program */
   place: string;
-  /** Why it is not used. */
+  /** Why the LibTorch of this place is not used */
   problem: string;
 }
 
+/** The requirements on LibTorch. */
 export interface LibtorchQuery {
-  /** What the engine addon was compiled with: only the same major.minor can be loaded. Absent: any in the range. */
+  /**
+   * The version that the engine addon was compiled with: LibTorch must have the same major.minor.
+   * Absent: any version of `LIBTORCH_RANGE`
+   */
   builtWith?: string | undefined;
-  /** Where the last build had it. */
+  /** The LibTorch folder of the last build */
   builtFrom?: string | undefined;
-  /** A build needs the headers too. */
+  /** Whether LibTorch must have its headers, as a build needs them */
   headers?: boolean;
 }
 
 export interface LibtorchSearch {
+  /** Undefined: no place has a usable LibTorch */
   found: Libtorch | undefined;
+  /** The places before the one where it was found */
   tried: LibtorchAttempt[];
 }
 
-/** File name of a shared library on this platform: "c10" → "libc10.so". */
+/** The file name of a shared library on this platform, such as "libc10.so" for "c10". */
 function libraryFile(name: string): string {
   if (process.platform === "win32") return `${name}.dll`;
   return process.platform === "darwin" ? `lib${name}.dylib` : `lib${name}.so`;
 }
 
 /**
- * The libraries to open before the engine addon, in order of dependence. The addon names them without a path,
- * and the dynamic linker takes those that the process already has.
+ * The libraries to open before the engine addon; each depends on those before it. The addon names
+ * them without a path, and the dynamic linker takes the libraries that the process has open.
  */
 export function libtorchLibraries(path: string): string[] {
   return ["c10", "torch_cpu"].map((name) => join(path, "lib", libraryFile(name)));
 }
 
-/** The folder for what is fetched once and shared by all checkouts of this user. */
+/** The folder for downloads. All checkouts of this user share it. */
 export function cacheFolder(): string {
   return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "small-dataset-audio");
 }
 
+/** The folder for a LibTorch that a checkout fetches. */
 export function cachedLibtorch(version: string): string {
   return join(cacheFolder(), `libtorch-${version}-cpu-${PLATFORM}`);
 }
 
-/** Looks in each place in turn and stops at the first that will do. */
+/** Looks in each place in turn until one has a usable LibTorch. */
 export function searchLibtorch(query: LibtorchQuery = {}): LibtorchSearch {
   const tried: LibtorchAttempt[] = [];
   for (const { source, place, path, problem } of candidates(query)) {
     if (path === undefined) {
-      tried.push({ source, place, problem: problem ?? "not there" });
+      tried.push({ source, place, problem: problem ?? "not installed" });
       continue;
     }
     const checked = checkLibtorch(path, query);
     if ("version" in checked) return { found: { path, version: checked.version, source }, tried };
     tried.push({ source, place, problem: checked.problem });
-    // Whoever names a LibTorch wants that one: taking another in silence would hide the mistake.
+    // SDA_LIBTORCH names the wanted LibTorch. Using another one would hide a wrong path.
     if (source === "SDA_LIBTORCH") break;
   }
   return { found: undefined, tried };
 }
 
-/** @throws SdaError ERR_SDA_LIBTORCH, whose details list each place and why it won't do. */
+/** @throws SdaError ERR_SDA_LIBTORCH: `details.tried` lists each place and its problem. */
 export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
   const { found, tried } = searchLibtorch(query);
   if (found) return found;
@@ -99,8 +110,8 @@ export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
   const list = tried.map((t) => `  ${t.source}: ${t.place}: ${t.problem}`).join("\n");
   const advice =
     tried[0]?.source === "SDA_LIBTORCH"
-      ? "Correct it, or let LibTorch be found: unset SDA_LIBTORCH"
-      : `To get it: ${libtorchCommand(query.builtWith)}`;
+      ? "Correct SDA_LIBTORCH, or unset it to search the other places"
+      : `To install it: ${libtorchCommand(query.builtWith)}`;
   throw new SdaError(
     "ERR_SDA_LIBTORCH",
     `${wanted} was not found; generating sound needs it, reading files does not. Looked in:\n${list}\n${advice}`,
@@ -108,7 +119,10 @@ export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
   );
 }
 
-/** What the build wrote beside the engine addon; nothing when there is none, or one built by hand. */
+/**
+ * Reads the file libtorch.json, which the build writes beside the engine addon. {} when there is no
+ * such file, as for an addon that was built by hand.
+ */
 export function readBuildRecord(addon: string): Pick<LibtorchQuery, "builtWith" | "builtFrom"> {
   try {
     const { version, path } = JSON.parse(
@@ -125,13 +139,17 @@ export function isCheckout(): boolean {
   return existsSync(join(packageRoot, "CMakeLists.txt"));
 }
 
-/** The command that gets the LibTorch which an engine built with `builtWith` can load: the package's major.minor are LibTorch's. */
+/**
+ * The command that installs a LibTorch for an engine that was built with `builtWith`. The package
+ * of LibTorch has LibTorch's major.minor as its own.
+ */
 export function libtorchCommand(builtWith: string = LIBTORCH_PINNED): string {
   return isCheckout()
     ? `cd ${packageRoot} && npm run build`
     : `npm install ${LIBTORCH_PACKAGE}@${minor(builtWith)}`;
 }
 
+/** A place that may have LibTorch, in the folder `path`. Without a path, `problem` tells why. */
 interface Candidate {
   source: LibtorchSource;
   place: string;
@@ -149,7 +167,7 @@ function* candidates({ builtFrom }: LibtorchQuery): Generator<Candidate> {
 
   for (const path of cachedFolders()) yield { source: "cache", place: path, path };
 
-  // Last, since only this starts a process.
+  // Python comes last: it is the only place that needs a child process.
   for (const python of pythonCommands())
     yield { source: "python", place: python, ...askPython(python) };
 }
@@ -164,7 +182,10 @@ function packagedLibtorch(): string | undefined {
   }
 }
 
-/** The pinned version's folder first (named even when it is missing, to be told of), then whatever else was kept. */
+/**
+ * The cache folders of LibTorch: first that of the pinned version, then those of other versions.
+ * The first is listed even if it is missing, so that an error message names it.
+ */
 function cachedFolders(): string[] {
   const pinned = cachedLibtorch(LIBTORCH_PINNED);
   let names: string[] = [];
@@ -173,19 +194,22 @@ function cachedFolders(): string[] {
       (n) => /^libtorch-\d/.test(n) && n.endsWith(`-cpu-${PLATFORM}`),
     );
   } catch {
-    // No cache yet.
+    // There is no cache folder yet.
   }
   return [...new Set([pinned, ...names.sort().map((n) => join(cacheFolder(), n))])];
 }
 
-/** SDA_PYTHON alone where it is set, otherwise what a shell would start. */
+/** SDA_PYTHON if it is set; otherwise the platform's usual commands. */
 export function pythonCommands(): string[] {
   const named = process.env["SDA_PYTHON"];
   if (named) return [named];
   return process.platform === "win32" ? ["python"] : ["python3", "python"];
 }
 
-/** Finds the torch package without importing it. The working folder, which `-c` puts first on the path, is no place to load code from. */
+/**
+ * Finds the torch package without importing it. `-c` puts the working folder first on Python's
+ * path; the script removes it, so that no file of the working folder is run.
+ */
 const WHERE_IS_TORCH = `
 import sys
 sys.path[:] = [p for p in sys.path if p]
@@ -208,34 +232,37 @@ function askPython(python: string): { path?: string; problem?: string } {
   const path = child.stdout.trim();
   if (child.status !== 0)
     return { problem: child.stderr.trim().split("\n").at(-1) || `exit ${child.status}` };
-  return path ? { path } : { problem: "has no torch" };
+  return path ? { path } : { problem: "has no torch package" };
 }
 
-/** The version of the LibTorch in a folder, or why that folder will not do. */
+/** @returns the version of the LibTorch in a folder, or why it cannot be used */
 export function checkLibtorch(
   path: string,
   query: LibtorchQuery,
 ): { version: string } | { problem: string } {
   for (const library of libtorchLibraries(path)) {
-    if (!existsSync(library)) return { problem: `no ${library}` };
+    if (!existsSync(library)) return { problem: `${library} is missing` };
   }
   if (query.headers && !existsSync(join(path, "include/torch/headeronly/version.h"))) {
-    return { problem: "no headers (include/)" };
+    return { problem: "the headers (include/) are missing" };
   }
   const version = libtorchVersion(path);
-  if (version === undefined) return { problem: "its version is nowhere to be read" };
+  if (version === undefined) return { problem: "no file states its version" };
   if (query.builtWith) {
     return sameMinor(version, query.builtWith)
       ? { version }
-      : { problem: `is ${version}, the engine was built with ${query.builtWith}` };
+      : { problem: `is ${version}, but the engine was built with ${query.builtWith}` };
   }
   const [from, below] = LIBTORCH_RANGE;
   return compareMinor(version, from) >= 0 && compareMinor(version, below) < 0
     ? { version }
-    : { problem: `is ${version}, supported are >= ${from} and < ${below}` };
+    : { problem: `is ${version}; supported versions: >= ${from} and < ${below}` };
 }
 
-/** From the wheel's version.py, or the official archive's build-version, or our package's package.json. */
+/**
+ * Reads the version from version.py (PyTorch's wheel), build-version (PyTorch's archive) or
+ * package.json (this project's package of LibTorch).
+ */
 function libtorchVersion(path: string): string | undefined {
   const sources: [file: string, pattern: RegExp][] = [
     ["version.py", /^__version__ = '([^']+)'/m],
@@ -247,16 +274,18 @@ function libtorchVersion(path: string): string | undefined {
       const version = pattern.exec(readFileSync(join(path, file), "utf8"))?.[1];
       if (version) return version;
     } catch {
-      // Each distribution has one of them.
+      // Each distribution has only one of these files.
     }
   }
   return undefined;
 }
 
+/** "2.13.0+cpu" → "2.13" */
 function minor(version: string): string {
   return version.split(".", 2).join(".");
 }
 
+/** Whether two versions have the same major.minor. */
 export function sameMinor(a: string, b: string): boolean {
   return compareMinor(a, b) === 0;
 }

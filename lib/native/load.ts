@@ -1,7 +1,7 @@
 /**
- * Loads the two addons, each once and only when it is needed: the file reader (no LibTorch), and the
- * engine, for which LibTorch is found and opened first. State is per module instance, so every worker
- * thread has its own, as Node-API wants it.
+ * Loads the two addons, each once and only on first use: the file reader, which works without
+ * LibTorch, and the engine, which needs LibTorch opened first. Each worker thread has its own
+ * instance of this module and loads the addons for itself, as Node-API requires.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -26,7 +26,8 @@ import { libcProblem, packageManifest, systemLibc } from "./system.js";
 import type { CheckpointAddon, EngineAddon } from "./types.js";
 
 const require = createRequire(import.meta.url);
-// Not imported: a bundler would take it in, and it fails there before we can say why.
+// `require`, not `import`: a bundler would include an import, and node-gyp-build would fail in the
+// bundle before this module can explain the problem.
 const nodeGypBuild: { resolve(folder: string): string } = require("node-gyp-build");
 const PROBE_TIMEOUT_MS = 60_000;
 const PACKAGE = "small-dataset-audio";
@@ -37,7 +38,7 @@ export type AddonName = "sda_checkpoint" | "sda_engine";
 let checkpoint: CheckpointAddon | undefined;
 let engine: EngineAddon | undefined;
 
-/** @throws SdaError ERR_SDA_NATIVE when the addon is missing or cannot be loaded. */
+/** @throws SdaError ERR_SDA_NATIVE: the addon is missing or cannot be loaded */
 export function checkpointAddon(): CheckpointAddon {
   if (!checkpoint) {
     const addon = requireAddon<CheckpointAddon>("sda_checkpoint");
@@ -47,7 +48,10 @@ export function checkpointAddon(): CheckpointAddon {
   return checkpoint;
 }
 
-/** @throws SdaError ERR_SDA_NATIVE for the addon, ERR_SDA_LIBTORCH for LibTorch. */
+/**
+ * @throws SdaError ERR_SDA_NATIVE: the addon is missing or cannot be loaded; ERR_SDA_LIBTORCH:
+ *   LibTorch is missing, cannot be opened or has another version
+ */
 export function engineAddon(): EngineAddon {
   if (!engine) {
     const { libtorch } = engineParts();
@@ -63,12 +67,12 @@ export function engineAddon(): EngineAddon {
       );
     }
     const addon = requireAddon<EngineAddon>("sda_engine");
-    // Another part of the process may have opened its own LibTorch before us: then that one answers here.
+    // If another module of this process opened a LibTorch earlier, the engine uses that one.
     const loaded = addon.info().libtorch;
     if (!sameMinor(loaded, addon.builtWith)) {
       throw new SdaError(
         "ERR_SDA_LIBTORCH",
-        `This process runs LibTorch ${loaded}, but the engine was built with ${addon.builtWith}. Found: ${libtorch.path}\nTo get the right one: ${libtorchCommand(addon.builtWith)}`,
+        `This process runs LibTorch ${loaded}, but the engine was built with ${addon.builtWith}. Found: ${libtorch.path}\nTo install the right version: ${libtorchCommand(addon.builtWith)}`,
         { loaded, builtWith: addon.builtWith, ...libtorch },
       );
     }
@@ -80,17 +84,18 @@ export function engineAddon(): EngineAddon {
 
 function prepare(addon: CheckpointAddon | EngineAddon): void {
   addon.registerClasses({ ...factories, readCompact });
-  // The process must not end under threads that compute. Workers end their own work themselves.
+  // Native threads must stop computing before the process exits. A worker stops its own work
+  // itself.
   if (isMainThread) process.once("exit", () => addon.stopWork());
 }
 
-/** The file that would be loaded, whether or not it is there. */
+/** The path from which the addon is loaded; the file may be missing. */
 export function addonFile(name: AddonName): string {
   const named =
     process.env[name === "sda_checkpoint" ? "SDA_CHECKPOINT_ADDON" : "SDA_ENGINE_ADDON"];
   if (named) return resolve(named);
-  // node-gyp-build knows the folder (build/Release, prebuilds/linux-x64) and the flavour, but one addon per folder:
-  // it names either of ours, and the other lies beside it under the same suffix.
+  // node-gyp-build finds the folder (build/Release, prebuilds/linux-x64) and the suffix of the file
+  // name, but expects one addon in a folder and returns either of the two. Put in the wanted name.
   let found: string;
   try {
     found = nodeGypBuild.resolve(packageRoot);
@@ -100,7 +105,11 @@ export function addonFile(name: AddonName): string {
   return join(dirname(found), basename(found).replace(/^sda_(checkpoint|engine)/, name));
 }
 
-/** Loads the engine in a child process, so that a crash in there is an answer and not the end of this one. */
+/**
+ * Loads the engine in a child process, so that a crash of the engine does not end this process.
+ *
+ * @returns whether the engine works, and its description or the problem
+ */
 export function probeEngine(): Promise<{ ok: boolean; message: string }> {
   let parts: ReturnType<typeof engineParts>;
   try {
@@ -125,7 +134,7 @@ export function probeEngine(): Promise<{ ok: boolean; message: string }> {
   });
 }
 
-/** Where the engine's LibTorch is looked for and what is found, without loading anything. */
+/** Searches the LibTorch for the engine without loading it. */
 export function searchEngineLibtorch(): LibtorchSearch {
   return searchLibtorch(readBuildRecord(addonFile("sda_engine")));
 }
@@ -143,7 +152,7 @@ function requireAddon<T extends { readonly version: string }>(name: AddonName): 
   try {
     addon = require(file);
   } catch (error) {
-    // webpack's own require knows nothing of files that it did not pack.
+    // The file exists, so this `require` is a bundler's, which only finds files in its bundle.
     if ((error as { code?: unknown }).code === "MODULE_NOT_FOUND") throw bundled();
     const needs = packageManifest().systemRequirements?.[PLATFORM]?.[name];
     const reason = needs && libcProblem(needs, systemLibc());
@@ -158,13 +167,13 @@ function requireAddon<T extends { readonly version: string }>(name: AddonName): 
   return addon;
 }
 
-/** JavaScript and addons of two versions may disagree about any call: nothing of theirs is tried. */
+/** Refuses an addon of another version than the package: their calls may not fit together. */
 function checkVersion(name: AddonName, file: string, found: string | undefined): void {
   const { version } = packageManifest();
   if (found === version) return;
   throw new SdaError(
     "ERR_SDA_NATIVE",
-    `The native addon ${name} is of version ${found ?? "unknown"}, this package is ${version}: ${file}\n${
+    `The native addon ${name} has version ${found ?? "unknown"}, but this package has ${version}: ${file}\n${
       isCheckout() ? advice(name) : `To reinstall it: npm install ${PACKAGE}@${version} --force`
     }`,
     { addon: name, path: file, found: found ?? null, expected: version },
@@ -175,16 +184,17 @@ function missing(name: AddonName, file: string): SdaError {
   const what = name === "sda_engine" ? "the engine, which makes sound" : "the file reader";
   return new SdaError(
     "ERR_SDA_NATIVE",
-    `The native addon ${name} (${what}) is not there for ${PLATFORM}: no ${file}\n${advice(name)}`,
+    `The native addon ${name} (${what}) is missing on ${PLATFORM}: ${file} does not exist\n${advice(name)}`,
     { addon: name, path: file },
   );
 }
 
+/** How to get a working addon. */
 function advice(name: AddonName): string {
   const script = name === "sda_engine" ? "build" : "build:checkpoint";
   return isCheckout()
     ? `To build it: cd ${packageRoot} && npm run ${script}`
-    : "Prebuilt are: linux-x64 (glibc). Elsewhere, build from a checkout: npm install, then npm run build";
+    : "Prebuilt addons exist for linux-x64 (glibc). On another platform, build from a checkout: npm install, then npm run build";
 }
 
 function text(error: unknown): string {

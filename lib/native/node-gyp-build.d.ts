@@ -1,6 +1,9 @@
 declare module "node-gyp-build" {
   const nodeGypBuild: {
-    /** The addon's path: build/Release, build/Debug, or the fitting one of prebuilds/. Throws when there is none. */
+    /**
+     * Returns the path of an addon in build/Release, build/Debug or this platform's folder in
+     * prebuilds/. Throws when there is no addon.
+     */
     resolve(packageRoot: string): string;
   };
   export default nodeGypBuild;

@@ -5,9 +5,9 @@ import { SdaError } from "../base/errors.js";
 
 const PACKAGE = "small-dataset-audio";
 
-/** The folder of our package.json, whether this file runs from dist/ or, under a test runner, from lib/. */
+/** Finds the folder of this package's package.json, from dist/ as well as from lib/. */
 function findPackageRoot(): string {
-  // Undefined in what a bundler made CommonJS of.
+  // Undefined when a bundler has turned this module into CommonJS.
   const url: string | undefined = import.meta.url;
   if (!url) throw bundled();
   let folder = dirname(fileURLToPath(url));
@@ -16,7 +16,7 @@ function findPackageRoot(): string {
       const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
       if (manifest.name === PACKAGE) return folder;
     } catch {
-      // No readable package.json here: the one we want is further up.
+      // This folder has no readable package.json. Go on with its parent.
     }
     const parent = dirname(folder);
     if (parent === folder) throw bundled();
@@ -24,7 +24,7 @@ function findPackageRoot(): string {
   }
 }
 
-/** A bundler put the JavaScript into a file of its own, without the addons that lie beside it. */
+/** Makes the error for a bundled package: its addons and its package.json are out of reach. */
 export function bundled(): SdaError {
   return new SdaError(
     "ERR_SDA_NATIVE",
@@ -32,4 +32,5 @@ export function bundled(): SdaError {
   );
 }
 
+/** The folder of this package's package.json. */
 export const packageRoot = findPackageRoot();

@@ -1,9 +1,11 @@
-/** What the prebuilt addons need of the system, and what this system has: told when an addon cannot be loaded. */
+/**
+ * Compares the prebuilt addons' requirements with this system, to explain why one fails to load.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "./package-root.js";
 
-/** The newest symbol versions that a library asks of the system's C and C++ libraries, such as "2.35". */
+/** The versions of the system's C and C++ libraries that an addon needs, such as "2.35". */
 export interface SystemRequirements {
   glibc?: string;
   glibcxx?: string;
@@ -12,7 +14,7 @@ export interface SystemRequirements {
 
 export interface PackageManifest {
   version: string;
-  /** In the published package only, by platform and addon; `npm run pack` reads it from the addons. */
+  /** By platform and addon, in the published package only; `npm run pack` writes it */
   systemRequirements?: Record<string, Record<string, SystemRequirements>>;
 }
 
@@ -22,11 +24,11 @@ export function packageManifest(): PackageManifest {
   return JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
 }
 
-/** Undefined where there is no choice of C library, as on macOS and Windows. Takes milliseconds. */
+/** The C library of this Linux system; undefined on other systems. The call takes milliseconds. */
 export function systemLibc(): Libc | undefined {
   if (process.platform !== "linux") return undefined;
   const report = process.report as typeof process.report & { excludeNetwork?: boolean };
-  // Otherwise the report looks up host names, which can take seconds.
+  // A report with the network looks up host names, which can take seconds.
   const before = report.excludeNetwork;
   report.excludeNetwork = true;
   try {
@@ -40,11 +42,14 @@ export function systemLibc(): Libc | undefined {
   }
 }
 
-/** Why a prebuilt addon that needs `needs` cannot run on `libc`; undefined when the C library is not the reason. */
+/**
+ * Tells why an addon with the requirements `needs` cannot run on the C library `libc`; undefined
+ * when the C library is not the problem.
+ */
 export function libcProblem(needs: SystemRequirements, libc: Libc | undefined): string | undefined {
   if (!needs.glibc || !libc) return undefined;
   if (libc.name === "musl")
-    return `it needs glibc ${needs.glibc} or newer, and this Node runs on musl (as in Alpine Linux): take an image with glibc, such as Debian 12`;
+    return `it needs glibc ${needs.glibc} or newer, and this Node runs on musl (as in Alpine Linux): use a system or image with glibc, such as Debian 12`;
   if (isOlder(libc.version, needs.glibc))
     return `it needs glibc ${needs.glibc} or newer, and this system has ${libc.version}`;
   return undefined;

@@ -1,22 +1,22 @@
 /**
- * What the two addons export, as TypeScript sees it. Only lib/native names these
- * types' origin; everything above works with the interfaces.
+ * The TypeScript types of the two addons' exports.
  *
- * Native failures arrive as plain errors with `code` and `details` set; `lib/native/call.ts`
- * turns them into `SdaError`. A cancelled call rejects with code "ERR_SDA_ABORTED", which the
- * same place turns into the signal's reason.
+ * A native failure is a plain error with the properties `code` and `details`; `lib/native/call.ts`
+ * turns it into an `SdaError`. A cancelled call rejects with the code "ERR_SDA_ABORTED";
+ * `lib/native/call.ts` throws the signal's reason instead.
  */
 import type { Bytes, Floats } from "../values/arrays.js";
 import type { readCompact } from "../values/compact.js";
 import type { Tensor, ValueFactories } from "../values/values.js";
 
-/** A flag that native loops look at; may be used at any time, from the main thread only. */
+/** A flag that cancels native work. Only the thread that created it may use it, at any time. */
 export interface CancelToken {
   cancel(): void;
-  /** How far the work has come: for `verify`, bytes that are checked. */
+  /** The progress of the work: for `verify`, the number of bytes that are checked. */
   done(): number;
 }
 
+/** See `LoadOptions` in lib/torch/load.ts. */
 export interface ReadOptions {
   verify: boolean;
   unknownGlobals: "reject" | "inert";
@@ -25,26 +25,33 @@ export interface ReadOptions {
   only?: string[];
 }
 
-/** What the reader's own list says of a global; see `InspectResult.globalKinds`. */
+/** How the reader treats a global; see `InspectResult.globalKinds`. */
 export type GlobalKind = "known" | "project" | "project-code" | "unknown";
 
-/** What a file refers to and holds; bytes of tensors are those of their elements. */
+/** The globals and tensors of a file. */
 export interface InspectResult {
+  /** "zip": written by PyTorch 1.6 and later; "legacy": the format before it */
   container: "zip" | "legacy";
+  /** The size of the file */
   bytes: number;
-  /** Every global that the pickle names, as `module.name`, by code point. */
+  /** Every global that the pickle names, as `module.name`, sorted by code point */
   globals: string[];
   /**
-   * What the reader's own list says of each of `globals`, in the same order: "known" (stands for
-   * something that the reader builds itself), "project" (the Enum that the Python program's own files
-   * name), "project-code" (anything else of `small_dataset_audio.*`), "unknown" (`load` refuses the
-   * file). `load` describes both kinds of project globals as `PyObject` and runs neither.
+   * The kind of each of `globals`, in the same order:
+   *
+   * - "known": plain data that the reader builds itself
+   * - "project": the Enum that the Python program's own files name
+   * - "project-code": any other global of `small_dataset_audio.*`
+   * - "unknown": any other global; `load` refuses the file
+   *
+   * `load` describes "project" and "project-code" globals as `PyObject` and runs neither.
    */
   globalKinds: GlobalKind[];
+  /** `name`: the keys that lead to the tensor, joined by dots; `bytes`: of its elements */
   tensors: { name: string; dtype: string; shape: number[]; bytes: number }[];
 }
 
-/** What a check of every record found; `problems` is empty for a sound file. */
+/** See `VerifyResult` in lib/format/verify.ts. */
 export interface VerifyResult {
   ok: boolean;
   records: number;
@@ -52,28 +59,37 @@ export interface VerifyResult {
   problems: string[];
 }
 
+/** The content of a library's index file. */
 export interface IndexContent {
   bytes: Uint8Array;
-  /** Changes with every change of the file. */
+  /** The file's identity; see lib/base/file-identity.ts */
   identity: string;
+  /** Where the entries are, for lib/library/index/index-image.ts; null: not the usual layout */
   layout: Uint32Array | null;
 }
 
 declare const lockBrand: unique symbol;
+/** A held lock on a library's folder. */
 export interface LockHandle {
   readonly [lockBrand]: true;
 }
 
+/**
+ * "taken": `to` exists, or is not the expected file; "missing": a file of the rename is missing.
+ */
 export type RenameOutcome = "done" | "taken" | "missing" | "unsupported";
 
-/** What `save` is told to write; made by lib/torch/encode.ts, read by native/addon/marshal/from_js.cc. */
+/** The values to save. lib/torch/encode.ts makes it; native/addon/marshal/from_js.cc reads it. */
 export interface SavePlan {
   codes: Uint32Array;
   numbers: Float64Array;
   values: unknown[];
 }
 
-/** A file that is replaced, or a new one: `stem` + `extension`, with _1, _2, … before the extension if taken. */
+/**
+ * The file to write: `path`, which is replaced if it exists, or a new file `stem` + `extension` in
+ * `folder`, with _1, _2, … before the extension if the name is taken.
+ */
 export type SaveTarget = { path: string } | { folder: string; stem: string; extension: string };
 
 export interface SaveResult {
@@ -82,19 +98,19 @@ export interface SaveResult {
 }
 
 declare const sourceBrand: unique symbol;
-/** An open file that values are carried over from without becoming JavaScript values. */
+/** An open file from which `save` copies values without turning them into JavaScript values. */
 export interface SourceHandle {
   readonly [sourceBrand]: true;
 }
 
-/** Numbers and names that the addon and TypeScript both state; a test compares them. */
+/** Numbers and names that both the addon and TypeScript define. A test compares them. */
 export interface NativeConstants {
   errorCodes: string[];
   abortedCode: string;
-  /** In the order of their numbers; likewise `compactOps` and `dtypes`. */
+  /** In the order of their numbers, like `compactOps` and `dtypes` */
   planCodes: string[];
   compactOps: string[];
-  /** `perElement`: elements of the typed array for each element of the tensor. */
+  /** `perElement`: elements of the typed array per element of the tensor */
   dtypes: { name: string; array: string; perElement: number; numpy: boolean }[];
   marks: Record<string, number>;
   slots: Record<string, number>;
@@ -102,48 +118,73 @@ export interface NativeConstants {
   limits: Record<string, number>;
 }
 
+/** The file reader and writer, which needs no LibTorch. */
 export interface CheckpointAddon {
-  /** Of the package that it was built for. */
+  /** The version of the package that the addon was built for. */
   readonly version: string;
   constants(): NativeConstants;
-  /** Once per environment, before anything is read. */
+  /** Must be called once in each thread, before any file is read. */
   registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;
-  /** Cancels what runs in this process, waits for it and starts nothing more. */
+  /** Cancels all work of this addon in this process, waits for its end and starts no new work. */
   stopWork(): void;
+  /** Reads a torch.save file; see `load` in lib/torch/load.ts. */
   read(path: string, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
-  /** What `read` resolves to if it is small and in the kernel's caches; otherwise undefined, and whatever is wrong is for `read` to say. */
+  /**
+   * Reads a small file that is in the kernel's caches, on the calling thread. Undefined in any
+   * other case, errors included: call `read`, which reports the error.
+   */
   readAtOnce(path: string, options: ReadOptions): unknown;
+  /** See `inspect` in lib/torch/inspect.ts. */
   inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
+  /** See `verifyFile` in lib/format/verify.ts. */
   verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
-  /** Writes a temporary file beside the target, syncs it and gives it its name. */
+  /**
+   * Writes a temporary file in the target's folder, syncs it and renames it to its final name.
+   * `source`: the file from which the plan copies values.
+   */
   save(
     plan: SavePlan,
     target: SaveTarget,
     source?: SourceHandle,
     cancel?: CancelToken,
   ): Promise<SaveResult>;
-  /** `content`: the top-level dict, tensors without data, what only training needs left out. */
+  /**
+   * Opens a file to save its values in another one. `content`: its top-level dict, with tensors
+   * without data and without the entries that only training needs.
+   */
   openSource(
     path: string,
     cancel?: CancelToken,
   ): Promise<{ content: unknown; source: SourceHandle }>;
-  /** Lets go of the file, as collecting the handle would sooner or later; what is being saved goes on. Idempotent. */
+  /**
+   * Closes the file now instead of when the handle is garbage-collected. A `save` that runs still
+   * completes. Idempotent.
+   */
   closeSource(source: SourceHandle): void;
-  /** Removes the temporary files of `save` whose writers are dead; how many there were. */
+  /** Removes temporary files of `save` whose process has ended. Returns their number. */
   removeStaleTemps(folder: string): Promise<number>;
-  /** The whole file and, when it has the usual layout, where its entries are (`lib/library/layout.ts`). */
+  /** Reads the whole index file and finds its entries. */
   readIndex(path: string, cancel?: CancelToken): Promise<IndexContent>;
-  /** Creates the file; null when somebody else holds the lock. The kernel unlocks when the process ends. */
+  /**
+   * Locks the file, which it creates if it is missing. Null: the lock is held already. The kernel
+   * releases the lock when the process ends.
+   */
   tryLock(path: string): Promise<LockHandle | null>;
-  /** Idempotent. */
+  /** Releases the lock. Idempotent. */
   unlock(lock: LockHandle): void;
-  /** The numbers of the texts, laid one after the other from `starts`, that have `sought` in them; ascending. */
+  /**
+   * Searches concatenated texts: text i begins at `starts[i]` and ends where the next one begins.
+   * Returns the numbers of the texts that contain `sought`, ascending.
+   */
   findText(texts: Uint8Array, starts: Uint32Array, sought: Uint8Array): Uint32Array;
   /**
-   * "keep" renames only to a name that is free, "exchange" swaps two names in one step. `expected`: the identity (see
-   * lib/library/index/folder.ts) that `to` must have for that; "taken" when it has another, and then nothing has changed. `descriptor`: of `from`,
-   * which nobody else has open; see native/library/rename.h.
+   * "keep" renames `from` to `to` only if `to` does not exist. "exchange" swaps the two names in
+   * one step. See native/library/rename.h.
+   *
+   * `expected`, for an exchange: the identity (lib/base/file-identity.ts) that the file at `to`
+   * must have; with any other identity, the result is "taken" and nothing changes. `descriptor`:
+   * the file `from`, open for writing here and open nowhere else.
    */
   rename(
     from: string,
@@ -152,7 +193,7 @@ export interface CheckpointAddon {
     expected?: string | null,
     descriptor?: number,
   ): Promise<RenameOutcome>;
-  /** Opens shared libraries by path and keeps them, so that the engine finds them by name. */
+  /** Opens shared libraries by path and keeps them open; the engine then finds them by name. */
   preload(paths: string[]): void;
 }
 
@@ -160,22 +201,25 @@ declare const fileBrand: unique symbol;
 declare const modelBrand: unique symbol;
 declare const spectrogramBrand: unique symbol;
 declare const streamBrand: unique symbol;
-/** An opened .sda with its weights in memory (or mapped). */
+/** An opened .sda file with its weights in memory, read or mapped. */
 export interface FileHandle {
   readonly [fileBrand]: true;
 }
+/** A network on its device. */
 export interface ModelHandle {
   readonly [modelBrand]: true;
 }
+/** The conversion between waveforms and mel spectrograms, with its tables. */
 export interface SpectrogramHandle {
   readonly [spectrogramBrand]: true;
 }
 
-/** Sound that is being made; losing it stops the work. */
+/** A running generation. When the handle is garbage-collected, the generation stops. */
 export interface StreamHandle {
   readonly [streamBrand]: true;
 }
 
+/** See `SpectrogramConfig` in lib/format/spectrogram-config.ts. */
 export interface NativeSpectrogramConfig {
   sampleRate: number;
   nFft: number;
@@ -186,12 +230,13 @@ export interface NativeSpectrogramConfig {
   power: number;
 }
 
-/** Row-major float32 with its shape: how mels, waveforms and latents cross the boundary. */
+/** Row-major float32 elements with their shape: the form of mels, waveforms and latents here. */
 export interface FloatTensor {
   shape: number[];
   data: Float32Array;
 }
 
+/** See `GenerateOptions` in lib/audio/options.ts. */
 export interface NativeGenerateOptions {
   durationS: number;
   seed: number;
@@ -207,7 +252,7 @@ export interface NativeGenerateOptions {
   sampleRate: number;
 }
 
-/** Both ends are allowed. */
+/** A range of allowed values, both ends included. */
 export interface NativeRange {
   min: number;
   max: number;
@@ -230,6 +275,7 @@ export interface NativeGenerationLimits {
   loudnesses: string[];
 }
 
+/** See `QualityReport` in lib/audio/quality.ts. */
 export interface NativeQuality {
   snrDb: number;
   clippedSamples: number;
@@ -238,34 +284,39 @@ export interface NativeQuality {
   maxConsecutiveClipped: number;
 }
 
+/** A generated sound: `audio` has one array per channel. */
 export interface NativeGeneration {
   audio: Floats[];
   sampleRate: number;
   quality: NativeQuality;
 }
 
+/** The engine, which needs LibTorch. */
 export interface EngineAddon {
-  /** Of the package that it was built for. */
+  /** The version of the package that the addon was built for. */
   readonly version: string;
-  /** The LibTorch version of the headers that it was compiled with, as "2.13.0". */
+  /** The LibTorch version that the addon was compiled with, such as "2.13.0". */
   readonly builtWith: string;
-  /** Once per environment, before anything is read. */
+  /** Must be called once in each thread, before any file is read. */
   registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;
-  /** Cancels what runs in this process, waits for it and starts nothing more. */
+  /** Cancels all work of this addon in this process, waits for its end and starts no new work. */
   stopWork(): void;
-  /** LibTorch's version, as "2.13.0", and the accelerators it can reach. */
+  /** LibTorch's version, such as "2.13.0", the accelerators it can use, and its threads. */
   info(): { libtorch: string; cuda: boolean; cudaDevices: number; threads: number };
 
-  /** Reads and checks the file; `content` is the top-level dict without "model_state_dict". */
+  /** Reads and checks a file. `content`: its top-level dict without "model_state_dict". */
   open(
     path: string,
     options: { verify: boolean },
     cancel?: CancelToken,
   ): Promise<{ file: FileHandle; content: unknown }>;
-  /** As `readAtOnce`, without checking the weights. */
+  /**
+   * Opens a file like `open` without `verify`, on the calling thread. Undefined where
+   * `CheckpointAddon.readAtOnce` would be.
+   */
   openAtOnce(path: string): { file: FileHandle; content: unknown } | undefined;
-  /** Builds the network from the opened file's state dict; takes the file from its handle, which is void afterwards. */
+  /** Builds the network from the file's state dict. `file` cannot be used afterwards. */
   createModel(
     file: FileHandle,
     options: { latentDim: number; config: NativeSpectrogramConfig; device: string },
@@ -277,9 +328,9 @@ export interface EngineAddon {
     hasEncoder: boolean;
     byteLength: number;
   }>;
-  /** The state dict as Tensors on the file's own memory (name → Tensor, in file order). */
+  /** The state dict: name → Tensor, in the file's order. The tensors use the file's memory. */
   stateDict(model: ModelHandle): Map<string, Tensor>;
-  /** As the other addon's; the plan may carry over what the model's file holds. */
+  /** Saves like `CheckpointAddon.save`. The plan may copy values of the model's file. */
   save(
     plan: SavePlan,
     target: SaveTarget,
@@ -298,14 +349,14 @@ export interface EngineAddon {
     waveform: FloatTensor,
     cancel?: CancelToken,
   ): Promise<FloatTensor>;
-  /** `seed` undefined draws one from the system. */
+  /** An undefined `seed` is drawn from the system's random numbers. */
   melToWaveform(
     spectrogram: SpectrogramHandle,
     mel: FloatTensor,
     seed: number | undefined,
     cancel?: CancelToken,
   ): Promise<FloatTensor>;
-  /** Rates from 1 on; ⌈samples · to / from⌉ samples, in `data`. */
+  /** Rates are 1 or more. Returns ⌈samples · toRate / fromRate⌉ samples per channel. */
   resample(
     waveform: FloatTensor,
     fromRate: number,
@@ -319,14 +370,17 @@ export interface EngineAddon {
     onProgress: ((done: number, total: number) => void) | undefined,
     cancel?: CancelToken,
   ): Promise<NativeGeneration>;
-  /** What the engine checks options against. test/audio/limits.test.ts compares it with `LIMITS`. */
+  /** The limits that the engine enforces. test/audio/limits.test.ts compares them with `LIMITS`. */
   generationLimits(): NativeGenerationLimits;
-  /** Of what the options give. */
+  /** The format of the sound that the options give. */
   audioFormat(
     model: ModelHandle,
     options: NativeGenerateOptions,
   ): { sampleRate: number; channels: number; frames: number };
-  /** Starts the work, which waits while a few pieces haven't been taken. `loudness` may not be "peak". */
+  /**
+   * Starts a generation. It pauses while a few finished pieces wait for `nextPiece`. `loudness`
+   * must not be "peak".
+   */
   startStream(
     model: ModelHandle,
     spectrogram: SpectrogramHandle,
@@ -334,17 +388,25 @@ export interface EngineAddon {
     onProgress: ((done: number, total: number) => void) | undefined,
     cancel?: CancelToken,
   ): StreamHandle;
-  /** The next samples, interleaved; null after the last. Not before the one before it has come. */
+  /**
+   * Returns the next samples, interleaved; null after the last. Must not be called before the
+   * previous call has settled.
+   */
   nextPiece(stream: StreamHandle): Promise<Floats | null>;
-  /** The same as a WAV file of so many bits a sample has them. */
+  /** The same samples in the encoding of a WAV file with `bits` per sample. */
   nextPiece(stream: StreamHandle, bits: 16 | 24 | 32): Promise<Bytes | null>;
-  /** Stops the work, if it still runs. */
+  /** Stops the generation if it still runs. */
   closeStream(stream: StreamHandle): void;
-  /** The engine's threads and how many requests they take, for the whole process; returns what is in force. */
+  /**
+   * Changes the settings of the whole process; see lib/native/engine.ts. Returns those that apply.
+   */
   configureEngine(options: { threads?: number; maxRequests?: number }): {
     threads: number;
     maxRequests: number;
   };
-  /** Refuses new work at once; memory goes when the work that runs has ended, and the promise resolves then. Idempotent. */
+  /**
+   * Refuses new work at once. Frees the memory when running work has ended, then fulfills the
+   * promise. Idempotent.
+   */
   dispose(model: ModelHandle, spectrogram: SpectrogramHandle): Promise<void>;
 }

@@ -1,29 +1,36 @@
 import type { InspectResult } from "../native/types.js";
 
-/** What `assess` makes of a file. */
+/** The result of `assess`. */
 export interface Assessment {
-  /** "safe": nothing in `refused`. */
+  /** "safe": `refused` is empty */
   verdict: "safe" | "refused";
-  /** What stands against the file: globals that `load` refuses, and functions of the Python program. */
+  /** Globals that `load` refuses, and globals of the Python program that may be functions */
   refused: string[];
-  /** Globals that stand for plain data: dicts, tensors, storages, arrays, numbers. */
+  /** Globals that stand for plain data: dicts, tensors, storages, arrays, numbers */
   known: string[];
-  /** Globals of the Python program, `small_dataset_audio.*`; those that are also in `refused` included. */
+  /** All globals of the Python program, `small_dataset_audio.*`; some are also in `refused` */
   project: string[];
 }
 
 /**
- * Judges by its globals whether a file is data alone, from what `inspect` found; every name is in
- * `known`, `project` or `refused`. Which globals are known is the reader's own list.
+ * Judges from the result of `inspect` whether a file holds data alone. Every global of the file is
+ * in `known`, `project` or `refused`. The reader's own list defines the known globals.
  *
- * "safe" says two things. `load` will not refuse the file for what its pickle names or calls. And
- * Python's `pickle` would call nothing for it but builders of plain data and, where `project` is not
- * empty, the program's Enum, for which it imports the program's module. Any other global of the
- * program is refused here although `load` describes it without harm: in Python the name may be of a
- * function, such as the one that deletes a model, and the pickle may call it.
+ * "safe" means two things. `load` does not refuse the file because of a global. And Python's
+ * `pickle` would call only builders of plain data and, if `project` is not empty, the program's
+ * Enum; for the Enum, it would import the program's module. Any other global of the program is
+ * refused, although `load` reads it without harm: in Python it may be a function, such as the one
+ * that deletes a model, and the pickle may call it.
  *
- * "safe" does not say that the file is undamaged (`verifyFile` does) or that its values make sense. A
- * file that `inspect` itself rejects has no assessment: treat it as refused.
+ * "safe" does not mean that the file is undamaged (see `verifyFile`) or that its values make sense.
+ * When `inspect` rejects a file, there is nothing to assess: treat the file as refused.
+ *
+ * @param found the result of `inspect`
+ * @example
+ * ```js
+ * const { verdict, refused } = assess(await inspect("checkpoint.pt"));
+ * console.log(verdict === "safe" ? "plain data" : `refused: ${refused.join(", ")}`);
+ * ```
  */
 export function assess(found: InspectResult): Assessment {
   const named = (...kinds: InspectResult["globalKinds"]) =>

@@ -1,6 +1,7 @@
 /**
- * JavaScript values as a plan for the native writer: a row of codes for a stack machine, with the numbers and values
- * that they refer to beside them. Everything that can't be written is refused here, by the way that leads to it.
+ * Encodes JavaScript values as a plan for the native writer. A plan is a program of a stack
+ * machine: a list of codes, and two lists with the numbers and the values that the codes take in
+ * order. A value that cannot be saved is refused here; the error gives the path of keys to it.
  */
 import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
@@ -26,10 +27,10 @@ import {
   Tuple,
 } from "../values/values.js";
 
-/** Containers within containers, as when reading. */
+/** The greatest depth of nested containers. The reader has the same limit. */
 export const MAX_DEPTH = 1000;
 
-/** The order of native/addon/marshal/plan_codes.def, which says what each code takes. */
+/** The codes, in the order of native/addon/marshal/plan_codes.def, which documents each of them. */
 export enum Code {
   None,
   True,
@@ -64,8 +65,8 @@ export enum Code {
 }
 
 /**
- * Stands for what the source file's top-level dict has under `key`, written as it is there, or for `fallback` when it
- * has none.
+ * Stands for the value under `key` in the source file's top-level dict. The native writer copies
+ * that value, or saves `fallback` if the dict has no such key.
  */
 export class Carried {
   readonly key: string;
@@ -77,8 +78,8 @@ export class Carried {
 }
 
 /**
- * Stands for a dict of the source file, written as it is there but for these keys, which keep their places; new ones come
- * last. Without `base`, the top-level dict.
+ * Stands for a copy of a dict of the source file with changed entries. Changed keys keep their
+ * places, and new keys follow at the end. If `base` is null, the dict is the file's top-level dict.
  */
 export class Amended {
   readonly base: Carried | null;
@@ -89,7 +90,7 @@ export class Amended {
   }
 }
 
-/** @throws SdaError ERR_SDA_ARGUMENT (`details.at` leads to the value), ERR_SDA_LIMIT */
+/** @throws SdaError ERR_SDA_ARGUMENT (`details.at` is the path to the value), ERR_SDA_LIMIT */
 export function encode(value: unknown): SavePlan {
   return new Encoder().encode(value);
 }
@@ -98,8 +99,10 @@ class Encoder {
   readonly #codes: number[] = [];
   readonly #numbers: number[] = [];
   readonly #values: unknown[] = [];
+  /** Each encoded object and its number, for `Code.Ref` */
   readonly #made = new Map<object, number>();
-  readonly #way: unknown[] = [];
+  /** The keys that lead to the current value */
+  readonly #path: unknown[] = [];
 
   encode(value: unknown): SavePlan {
     this.#value(value, 0);
@@ -110,7 +113,7 @@ class Encoder {
     };
   }
 
-  /** `kind`: how the value came, 0 for what shows. */
+  /** `kind`: the value's kind from provenance.ts; 0: the type that JavaScript shows. */
   #value(value: unknown, kind: number): void {
     switch (typeof value) {
       case "string":
@@ -144,7 +147,7 @@ class Encoder {
       this.#codes.push(Code.Ref, known);
       return;
     }
-    if (this.#way.length > MAX_DEPTH) {
+    if (this.#path.length > MAX_DEPTH) {
       throw new SdaError("ERR_SDA_LIMIT", `containers nested deeper than ${MAX_DEPTH}`);
     }
     if (value instanceof Tensor) this.#tensor(value);
@@ -169,16 +172,17 @@ class Encoder {
     else throw this.#refuse(`${show(value)} can't be saved`);
   }
 
+  /** Starts an object and gives it the next number. */
   #make(value: object, code: Code): void {
     this.#made.set(value, this.#made.size);
     this.#codes.push(code);
   }
 
-  /** Encodes a value that lies under `step` in the one around it. */
-  #at(step: unknown, value: unknown, kind: number): void {
-    this.#way.push(step);
+  /** Encodes the value under `key` of its container. */
+  #at(key: unknown, value: unknown, kind: number): void {
+    this.#path.push(key);
     this.#value(value, kind);
-    this.#way.pop();
+    this.#path.pop();
   }
 
   #array(array: unknown[]): void {
@@ -186,7 +190,7 @@ class Encoder {
     this.#items(array);
   }
 
-  /** Runs of floats, the usual long lists, go as one code each. */
+  /** Encodes the items of an array. A run of floats, the usual long list, takes one code. */
   #items(array: unknown[]): void {
     const kindAt = arrayKinds(array);
     let others = 0;
@@ -277,7 +281,7 @@ class Encoder {
     const marks = marksOf(tensor);
     this.#values.push(data, dtype);
     if (tensor instanceof NdArray) {
-      if (!isNumpyType(dtype)) throw this.#refuse(`numpy has no type ${dtype}`);
+      if (!isNumpyType(dtype)) throw this.#refuse(`numpy has no dtype ${dtype}`);
       this.#make(tensor, Code.NdArray);
       this.#codes.push(tensor.fortranOrder ? 1 : 0);
     } else if (marks & MARK.storage) {
@@ -297,8 +301,8 @@ class Encoder {
     this.#values.push(this.#name(object.module), this.#name(object.name));
     this.#codes.push(object.allocated ? 1 : 0);
     if (!Array.isArray(object.args)) throw this.#refuse("a PyObject's args must be a Tuple");
-    // A plain array does as well: the arguments of a call are a tuple in Python.
-    this.#way.push("args");
+    // A plain array is also encoded as a tuple: Python passes the arguments of a call as a tuple.
+    this.#path.push("args");
     const known = this.#made.get(object.args);
     if (known === undefined || !(object.args instanceof Tuple)) {
       this.#make(object.args, Code.Tuple);
@@ -306,7 +310,7 @@ class Encoder {
     } else {
       this.#codes.push(Code.Ref, known);
     }
-    this.#way.pop();
+    this.#path.pop();
     if (object.kwargs !== null && !(object.kwargs instanceof Map)) {
       throw this.#refuse("a PyObject's kwargs must be a Map or null");
     }
@@ -327,12 +331,16 @@ class Encoder {
   }
 
   #name(name: unknown): string {
-    if (typeof name !== "string") throw this.#refuse("a module and a name must be strings");
+    if (typeof name !== "string")
+      throw this.#refuse("the module and the name of a class must be strings");
     return name;
   }
 
-  /** Python refuses these as keys and members only when it reads the file. */
-  #hashable(value: unknown, as: string, seen = 0): void {
+  /**
+   * Refuses a value that cannot be a dict key or a member of a set in Python. Without this check,
+   * only reading the file in Python would fail.
+   */
+  #hashable(value: unknown, as: string, depth = 0): void {
     const list = Array.isArray(value) && !(value instanceof Tuple);
     const unhashable =
       list ||
@@ -342,17 +350,17 @@ class Encoder {
       (value instanceof Uint8Array && (marksOf(value) & MARK.byteArray) !== 0) ||
       (typeof value === "object" && value !== null && isPlain(value));
     if (unhashable) throw this.#refuse(`${show(value)} can't be ${as} in Python`);
-    if (!(value instanceof Tuple) || seen > MAX_DEPTH) return;
-    for (const item of value) this.#hashable(item, as, seen + 1);
+    if (!(value instanceof Tuple) || depth > MAX_DEPTH) return;
+    for (const item of value) this.#hashable(item, as, depth + 1);
   }
 
   #refuse(problem: string): SdaError {
-    const at = `value${this.#way.map((step) => `[${typeof step === "symbol" ? String(step) : show(step)}]`).join("")}`;
+    const at = `value${this.#path.map((key) => `[${typeof key === "symbol" ? String(key) : show(key)}]`).join("")}`;
     return new SdaError("ERR_SDA_ARGUMENT", `${at}: ${problem}`, { at });
   }
 }
 
-/** Whether Python's float is what this number is written as. */
+/** Whether the number is saved as a Python float. */
 function isFloat(value: number, kind: number): boolean {
   return kind === SLOT_FLOAT || !Number.isSafeInteger(value) || Object.is(value, -0);
 }

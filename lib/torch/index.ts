@@ -1,6 +1,8 @@
 /**
- * `small-dataset-audio/torch`: any `torch.save` file, read and written without Python, without
- * LibTorch and without executing anything that a file says.
+ * `small-dataset-audio/torch` reads and writes any `torch.save` file without Python and without
+ * LibTorch. It never executes code that a file names.
+ *
+ * @module small-dataset-audio/torch
  */
 export { SdaError, type SdaErrorCode } from "../base/errors.js";
 export {

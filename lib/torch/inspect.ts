@@ -6,12 +6,20 @@ import type { GlobalKind, InspectResult } from "../native/types.js";
 export type { GlobalKind, InspectResult };
 
 /**
- * Lists what a `torch.save` file refers to and holds, reading only its pickle: every global by
- * `module.name`, dangerous ones included, and every tensor (name: the keys on the way to it, joined
- * by dots; bytes: of its elements). Nothing is executed, and no weights are read.
+ * Lists the globals and the tensors of a `torch.save` file. Reads only the pickle: executes nothing
+ * and reads no weights. The result has every global as `module.name`, dangerous ones included, and
+ * for every tensor its name (the keys that lead to it, joined by dots), dtype, shape and size in
+ * bytes.
  *
- * @throws SdaError as `load` does, but never ERR_SDA_UNSAFE for a global's name. What a pickle does with
- *   globals that no reader may, such as calling the result of a call, is still ERR_SDA_UNSAFE.
+ * @throws SdaError like `load`, but not ERR_SDA_UNSAFE for the name of a global. A pickle that uses
+ *   globals in a way that `load` always refuses, such as calling the result of a call, is still
+ *   ERR_SDA_UNSAFE. `signal.reason` when the signal is aborted.
+ * @example
+ * ```js
+ * const { container, globals, tensors } = await inspect("model.pt");
+ * console.log(container, globals);
+ * for (const { name, dtype, shape } of tensors) console.log(name, dtype, shape);
+ * ```
  */
 export async function inspect(
   path: string | URL,

@@ -1,10 +1,10 @@
 /**
- * Typed arrays on an `ArrayBuffer`, not on shared memory, so that `new Blob([…])`, `new
- * Response(…)` and the like take them in strict TypeScript.
+ * Types of typed arrays on an `ArrayBuffer`, never on shared memory, so that `new Blob([…])`, `new
+ * Response(…)` and similar functions accept them in strict TypeScript.
  *
- * From TypeScript 5.7 on these are `Float32Array<ArrayBuffer>` and `Uint8Array<ArrayBuffer>`. Older
- * versions, whose typed arrays take no type argument, read the declarations as well, because the
- * argument is not written here.
+ * Since TypeScript 5.7 these are `Float32Array<ArrayBuffer>` and `Uint8Array<ArrayBuffer>`. Older
+ * versions have typed arrays without a type argument. `ReturnType` serves both, because it does not
+ * spell out the argument.
  */
 
 /** Samples or coefficients: a `Float32Array` on an `ArrayBuffer`. */

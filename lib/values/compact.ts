@@ -1,31 +1,43 @@
 /**
- * Values that are read and thrown away, such as a model's settings, in few pieces: a program of numbers with all
- * small arrays behind it, and one text that all strings are cut from. To make each value by a call of its own would
- * take longer than to read the file. Written by `native/addon/marshal/compact.cc`.
+ * Decodes the compact form of values such as a model's settings: a program of numbers, followed by
+ * the elements of all small arrays, and one text that holds all strings.
+ * `native/addon/marshal/compact.cc` writes this form, because one native call per value would take
+ * longer than reading the file.
  */
 import { NdArray } from "./values.js";
 
+/** The operations of a program. The comments name the numbers that follow each operation. */
 export const OP = {
   null: 0,
   true: 1,
   false: 2,
-  /** value */
+  /** the number itself */
   number: 3,
-  /** start, length */
+  /** start and length in the text */
   text: 4,
-  /** length; then its items */
+  /** length; then the operations of each item */
   list: 5,
-  /** entries; then keys and values in turn */
+  /** number of entries; then the operations of each key and its value in turn */
   map: 6,
-  /** the how manieth list or map */
+  /** index of an earlier list or map, counted from 0 in the order of their starts */
   same: 7,
   /** index in `values` */
   value: 8,
-  /** double precision (0 or 1), Fortran order (0 or 1), where (in eight bytes), dimensions; then the sizes */
+  /**
+   * double precision (0 or 1), Fortran order (0 or 1), offset in the arrays in units of eight
+   * bytes, number of dimensions; then the size of each dimension
+   */
   array: 9,
 } as const;
 
-/** @param program its first number is where the arrays begin */
+/**
+ * Decodes one value.
+ *
+ * @param program its first number is the index at which the array elements begin; the operations
+ *   follow
+ * @param text holds all strings
+ * @param values values that native code made one by one; `OP.value` refers to them
+ */
 export function readCompact(program: Float64Array, text: string, values: unknown[]): unknown {
   const singles = new Float32Array(program.buffer);
   const arrays = program[0] as number;
@@ -84,7 +96,7 @@ export function readCompact(program: Float64Array, text: string, values: unknown
       shape.push(size);
       count *= size;
     }
-    // Memory of its own: who transfers one array must not take the others along.
+    // Copy: each array owns its memory, so that transferring one does not detach the others.
     return double
       ? new NdArray("float64", shape, program.slice(start, start + count), fortranOrder)
       : new NdArray("float32", shape, singles.slice(2 * start, 2 * start + count), fortranOrder);

@@ -1,17 +1,23 @@
 /**
- * How values came whose JavaScript form doesn't tell: that 1 was a float, that 0.5 was a numpy scalar, that a
- * Uint8Array was a bytearray. Remembered beside the containers that `load` makes, so that `save` writes what is still
- * there as it came; a value that has been changed since, or copied elsewhere, is written by what it looks like.
+ * Remembers the Python type of values where JavaScript does not show it: 1 was a float, 0.5 was a
+ * numpy scalar, a Uint8Array was a bytearray. `load` stores this beside the containers that it
+ * makes, and `save` then writes each unchanged value with its original type. A value that was
+ * replaced, or copied into another container, is written with the type that JavaScript shows.
+ *
+ * A slot describes one item of a container: its index and its kind, in one number.
  */
 
-/** What the native reader calls the kinds: 1 is a float, 2 and up are numpy scalars of dtype kind - 2. */
+/**
+ * The native reader's numbers for the kinds: 0 is the type that JavaScript shows, 1 is a float, 2
+ * and more are numpy scalars with the dtype number kind - 2.
+ */
 export const SLOT_FLOAT = 1;
 export const SLOT_NUMPY_SCALAR = 2;
 
-/** A slot is index * SLOT_KINDS + kind, in one number. */
+/** A slot is index * SLOT_KINDS + kind. */
 export const SLOT_KINDS = 32;
 
-/** Bits of `mark`, as in native/addon/marshal/values.h. */
+/** The bits of `mark`; native/addon/marshal/values.h has the same. */
 export const MARK = {
   frozenSet: 1,
   byteArray: 2,
@@ -21,7 +27,7 @@ export const MARK = {
   untyped: 32,
 } as const;
 
-/** Slots in the order of their indices, and the values that stood there. */
+/** Slots in ascending order of their indices, and the value that the array had at each. */
 interface ArraySlots {
   slots: Float64Array;
   values: unknown[];
@@ -47,14 +53,18 @@ function kindOf(slot: number): number {
   return slot % SLOT_KINDS;
 }
 
-/** Called by the native reader once `array` is filled. */
+/** Stores the slots of an array. The native reader calls it once `array` is filled. */
 export function rememberArray(array: unknown[], slots: Float64Array): void {
   const values = new Array<unknown>(slots.length);
   for (let i = 0; i < slots.length; i++) values[i] = array[indexOf(slots[i] as number)];
   arrays.set(array, { slots, values });
 }
 
-/** What is remembered of keys and values in a row becomes knowledge of the map that was made of them. */
+/**
+ * Stores the kinds of a map's keys and values.
+ *
+ * @param flat the array of keys and values in turn that the map was made from, with its slots
+ */
 export function rememberMap(map: Map<unknown, unknown>, flat: unknown[]): void {
   const known = arrays.get(flat);
   if (known === undefined) return;
@@ -64,13 +74,14 @@ export function rememberMap(map: Map<unknown, unknown>, flat: unknown[]): void {
     const isKey = index % 2 === 0;
     const key = flat[isKey ? index : index - 1];
     const value = flat[isKey ? index + 1 : index];
-    // A key may have come twice: then the later value counts.
+    // If `flat` has a key twice, the later value counts, as in the map.
     const keyKind = isKey ? kindOf(slot) : (entries.get(key)?.keyKind ?? 0);
     entries.set(key, { keyKind, valueKind: isKey ? 0 : kindOf(slot), value });
   }
   maps.set(map, entries);
 }
 
+/** Stores the kinds of a set's members. `items`: the array that the set was made from. */
 export function rememberSet(set: Set<unknown>, items: unknown[]): void {
   const known = arrays.get(items);
   if (known === undefined) return;
@@ -80,7 +91,7 @@ export function rememberSet(set: Set<unknown>, items: unknown[]): void {
   sets.set(set, new Map(members));
 }
 
-/** The pairs that `flat` was cut into. */
+/** Stores the kinds of pairs. `flat`: the array that was cut into the pairs. */
 export function rememberPairs(pairs: unknown[][], flat: unknown[]): void {
   for (const slot of arrays.get(flat)?.slots ?? []) {
     const index = indexOf(slot);
@@ -90,10 +101,12 @@ export function rememberPairs(pairs: unknown[][], flat: unknown[]): void {
   }
 }
 
+/** Stores the kind of an object's state. */
 export function rememberState(object: { state: unknown }, slot: number): void {
   states.set(object, { kind: kindOf(slot), value: object.state });
 }
 
+/** Adds bits of `MARK` to a value. */
 export function mark(target: object, bits: number): void {
   marks.set(target, (marks.get(target) ?? 0) | bits);
 }
@@ -118,7 +131,10 @@ export function markFloats(array: number[]): number[] {
   return array;
 }
 
-/** How the items of an array came, 0 for what shows; to be asked for ascending indices. */
+/**
+ * Returns a function that gives the kind of an array's item; 0 if nothing is known of it, or if the
+ * item was replaced. Callers must ask for ascending indices. Null: nothing is known of the array.
+ */
 export function arrayKinds(array: object): ((index: number, value: unknown) => number) | null {
   const known = arrays.get(array);
   if (known === undefined) return null;
@@ -132,11 +148,12 @@ export function arrayKinds(array: object): ((index: number, value: unknown) => n
   };
 }
 
-const NOTHING: [key: number, value: number] = [0, 0];
+const UNKNOWN_KINDS: [key: number, value: number] = [0, 0];
 
+/** @returns the kinds of a map's key and of its value; 0 if the value was replaced */
 export function mapKinds(map: object, key: unknown, value: unknown): [key: number, value: number] {
   const slot = maps.get(map)?.get(key);
-  if (slot === undefined) return NOTHING;
+  if (slot === undefined) return UNKNOWN_KINDS;
   return [slot.keyKind, Object.is(slot.value, value) ? slot.valueKind : 0];
 }
 

@@ -1,8 +1,8 @@
-/** How the elements of a tensor lie in JavaScript: the typed array of each dtype. */
+/** The typed array that holds the elements of each dtype. */
 import { show } from "../base/brief.js";
 import type { DType } from "./values.js";
 
-/** Array type, elements of it per element of the tensor, and whether numpy has the type. */
+/** The array's class, its elements per element of the tensor, and whether numpy has the dtype. */
 const LAYOUTS: Record<DType, [array: string, perElement: number, numpy: boolean]> = {
   bool: ["Uint8Array", 1, true],
   uint8: ["Uint8Array", 1, true],
@@ -33,10 +33,10 @@ export function isNumpyType(dtype: DType): boolean {
   return LAYOUTS[dtype][2];
 }
 
-/** What is wrong with a tensor's parts; null when they fit each other and can be saved. */
+/** @returns why these parts make no tensor that can be saved; null if there is no problem */
 export function checkTensorData(dtype: unknown, shape: unknown, data: unknown): string | null {
   if (typeof dtype !== "string" || !Object.hasOwn(LAYOUTS, dtype)) {
-    return `no tensor has the dtype ${show(dtype)}`;
+    return `unknown dtype ${show(dtype)}`;
   }
   const [array, perElement] = LAYOUTS[dtype as DType];
   const isShape =
@@ -44,7 +44,7 @@ export function checkTensorData(dtype: unknown, shape: unknown, data: unknown): 
     shape.length <= MAX_DIMENSIONS &&
     shape.every((size) => Number.isSafeInteger(size) && size >= 0);
   if (!isShape) return `a tensor's shape must be an array of whole numbers, got ${show(shape)}`;
-  // By tag, not by class: a Buffer is a Uint8Array, and arrays may come from another realm.
+  // The tag also fits a Buffer, and arrays of another realm; `instanceof` does not.
   if (Object.prototype.toString.call(data) !== `[object ${array}]`) {
     return `a tensor of ${dtype} holds its elements in a ${array}, got ${show(data)}`;
   }
@@ -54,7 +54,7 @@ export function checkTensorData(dtype: unknown, shape: unknown, data: unknown): 
     const why = length === 0 ? " (read without weights, or transferred to another thread?)" : "";
     return `a tensor of shape [${(shape as number[]).join(", ")}] has ${numel} elements of ${array}, got ${length}${why}`;
   }
-  // Others could change or shrink these while they are written.
+  // Another thread could change shared memory, and any code shrink this buffer, during the write.
   if (!(buffer instanceof ArrayBuffer)) return "shared memory can't be saved; copy it first";
   if ("resizable" in buffer && buffer.resizable) {
     return "a resizable ArrayBuffer can't be saved; copy it first";

@@ -1,6 +1,6 @@
 /**
- * The JavaScript side of what a torch.save file holds. Everything here is data: no class of the
- * file is ever constructed, no function of it called.
+ * The JavaScript values that stand for the content of a torch.save file. All of them are plain
+ * data: reading constructs no class and calls no function that the file names.
  */
 
 import { constants } from "node:buffer";
@@ -13,7 +13,7 @@ import {
   rememberState,
 } from "./provenance.js";
 
-/** Element types, by PyTorch's names without "torch." in front. */
+/** The element types. The names are PyTorch's without the prefix "torch.". */
 export type DType =
   | "bool"
   | "uint8"
@@ -37,7 +37,7 @@ export type DType =
   | "float8_e5m2fnuz"
   | "float8_e8m0fnu";
 
-/** What holds the elements of a tensor. */
+/** The arrays that hold the elements of a tensor; see `Tensor`. */
 export type TypedArray =
   | Int8Array
   | Uint8Array
@@ -51,17 +51,26 @@ export type TypedArray =
   | Float64Array;
 
 /**
- * A tensor: row-major and contiguous, whatever its strides were in the file.
+ * A tensor. Its elements are row-major and contiguous, whatever its strides in the file are.
  *
- * `data` has one element per entry for the types that JavaScript has. The others come as their
- * bits: float16, bfloat16 and complex32 as `Uint16Array`, 8-bit floats and bool as `Uint8Array`;
- * complex numbers are interleaved real and imaginary parts. Tensors that shared a storage in the
- * file share one `ArrayBuffer`. Read with `weights: false`, `data` is empty.
+ * `data` has one element per element of the tensor where JavaScript has an array of that type.
+ * Other types are held as their bits: float16, bfloat16 and complex32 in a `Uint16Array`, 8-bit
+ * floats and bool in a `Uint8Array`. A complex number takes two elements, its real and its
+ * imaginary part. Tensors that share a storage in the file share one `ArrayBuffer`. A tensor that
+ * is read with `weights: false` has empty `data`.
  *
- * The constructor checks nothing; what takes a tensor does.
+ * The constructor checks nothing. Functions that take a tensor check it.
+ *
+ * @example
+ * ```js
+ * const latents = new Tensor("float32", [2, 3], Float32Array.of(1, 2, 3, 4, 5, 6));
+ * const [rows, columns] = latents.shape;
+ * console.log(latents.data[1 * columns + 2]); // 6, the last element of the second row
+ * ```
  */
 export class Tensor {
   readonly dtype: DType;
+  /** The size of each dimension; [] for a scalar */
   readonly shape: number[];
   readonly data: TypedArray;
 
@@ -72,7 +81,17 @@ export class Tensor {
   }
 }
 
-/** A numpy array: a Tensor that remembers that it was one, and in which order it was stored. */
+/**
+ * A numpy array. `data` is row-major like that of any tensor. `fortranOrder` states the order of
+ * the elements in the file, so that `save` writes the same order.
+ *
+ * @example
+ * ```js
+ * const bounds = new NdArray("float64", [3], Float64Array.of(-1, 0, 1));
+ * await save({ bounds }, "bounds.pt");
+ * console.log((await load("bounds.pt")).get("bounds") instanceof NdArray); // true
+ * ```
+ */
 export class NdArray extends Tensor {
   readonly fortranOrder: boolean;
 
@@ -82,21 +101,49 @@ export class NdArray extends Tensor {
   }
 }
 
-/** A Python tuple. Methods that make new arrays (`map`, `slice`, …) make plain ones. */
+/**
+ * A Python tuple. Methods that return a new array (`map`, `slice`, …) return a plain `Array`.
+ *
+ * @example
+ * ```js
+ * const shape = Tuple.of(128, 94);
+ * await save({ shape }, "shape.pt"); // a plain Array would become a list
+ * console.log((await load("shape.pt")).get("shape") instanceof Tuple); // true
+ * ```
+ */
 export class Tuple<T = unknown> extends Array<T> {
-  /** Arrays made of a tuple are plain ones. */
+  /** The class of the arrays that `map`, `slice` and others return. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
 }
 
-/** A `collections.OrderedDict`, with the attributes that were set on it (`_metadata` of a state dict). */
+/**
+ * A Python `collections.OrderedDict` and the attributes that are set on it. A state dict is one,
+ * with the attribute `_metadata`.
+ *
+ * @example
+ * ```js
+ * const bias = new Tensor("float32", [2], Float32Array.of(0, 1));
+ * const stateDict = new OrderedDict([["bias", bias]]);
+ * stateDict.attributes = new Map([["_metadata", new OrderedDict()]]);
+ * await save(stateDict, "bias.pt");
+ * ```
+ */
 export class OrderedDict<K = unknown, V = unknown> extends Map<K, V> {
-  /** Name → value; null when it has none */
+  /** Name → value; null: no attributes */
   attributes: Map<unknown, unknown> | null = null;
 }
 
-/** A Python complex number. */
+/**
+ * A Python complex number.
+ *
+ * @example
+ * ```js
+ * const { re, im } = new Complex(0, 1);
+ * console.log(`${re} + ${im}i`); // 0 + 1i
+ * ```
+ */
 export class Complex {
   readonly re: number;
   readonly im: number;
@@ -107,7 +154,17 @@ export class Complex {
   }
 }
 
-/** A class or other global that the file refers to without calling it (`torch.float32`, `builtins.list`). */
+/**
+ * A class or another global that the file refers to without calling it, such as `torch.float32` or
+ * `builtins.list`.
+ *
+ * @example
+ * ```js
+ * await save({ dtype: new PyGlobal("torch", "float32") }, "settings.pt");
+ * const settings = await load("settings.pt");
+ * console.log(settings.get("dtype").name); // float32
+ * ```
+ */
 export class PyGlobal {
   readonly module: string;
   readonly name: string;
@@ -119,20 +176,30 @@ export class PyGlobal {
 }
 
 /**
- * An object of a class that is known by name only: the class, the arguments it was made with and
- * the state set on it afterwards. Never constructed.
+ * Describes a Python object: the name of its class, the arguments of its construction and the state
+ * set on it afterwards. The class itself is never loaded or called.
+ *
+ * @example
+ * ```js
+ * const checkpoint = await load("checkpoint.pt");
+ * for (const [setting, value] of checkpoint.get("training_config")) {
+ *   if (value instanceof PyObject) console.log(setting, value.name, value.args[0]);
+ * }
+ * ```
  */
 export class PyObject {
   readonly module: string;
   readonly name: string;
   args: unknown[];
-  /** true: by `cls.__new__(cls, *args)`; false: by calling the class */
+  /** true: Python makes the object with `cls.__new__(cls, *args)`; false: by calling the class */
   allocated = false;
+  /** Keyword arguments of the construction; null: none */
   kwargs: Map<unknown, unknown> | null = null;
+  /** The argument of `__setstate__`, or the `__dict__`; null: none */
   state: unknown;
-  /** Items appended to it, if it is a list of some kind. */
+  /** Items appended to the object, if its class derives from list */
   items: unknown[] = [];
-  /** Entries set on it, if it is a dict of some kind. */
+  /** Entries set on the object, if its class derives from dict */
   entries: [unknown, unknown][] = [];
 
   constructor(module: string, name: string, args: unknown[] = new Tuple(), state: unknown = null) {
@@ -144,11 +211,11 @@ export class PyObject {
 }
 
 /**
- * What the addons call to make values. Containers are made empty and filled later, because a
- * pickle may hold a container that contains itself.
+ * The functions that the addons call to make values. They make a container empty and fill it later,
+ * because a container in a pickle may contain itself.
  */
 export const factories = {
-  /** Larger tensors cannot be held: 4 GiB on Node 20, beyond any memory later. */
+  /** The bytes of the largest possible ArrayBuffer; a larger tensor is an error. */
   maxBufferBytes: constants.MAX_LENGTH,
   tensor: (dtype: DType, shape: number[], data: TypedArray): Tensor =>
     new Tensor(dtype, shape, data),
@@ -193,7 +260,7 @@ export const factories = {
     for (let i = 0; i < flat.length; i += 2) object.entries.push([flat[i], flat[i + 1]]);
     rememberPairs(object.entries, flat);
   },
-  /** How the values at some indices of an array came, or (index 0) the state of an object. */
+  /** Stores the kinds of some items of an array, or the kind of an object's state (index 0). */
   remember(target: unknown[] | PyObject, slots: Float64Array): void {
     if (target instanceof PyObject) rememberState(target, slots[0] as number);
     else rememberArray(target, slots);

@@ -50,19 +50,25 @@ const CLOSE_IDLE_MS = 100;
 const LAST_WORD_MS = 1000;
 
 /**
- * A Fastify plugin that serves models over HTTP:
- *
- * ```js
- * const app = Fastify();
- * app.register(sdaServer, { modelsDir: "./data/models" });
- * await app.listen({ port: 8080 });
- * ```
+ * A Fastify plugin that serves models over HTTP.
  *
  * All routes are in their own scopes, so hooks, headers, parsers and error handlers of the
  * application's other routes do not change. A route that the application already has at the path of
  * the page, `/metrics` or `/openapi.json` keeps that path. The last two are also under the prefix.
  *
  * @throws SdaError ERR_SDA_ARGUMENT (`details.option`); ERR_SDA_NOT_FOUND: the folder is missing
+ * @example
+ * ```js
+ * import Fastify from "fastify";
+ *
+ * const app = Fastify();
+ * await app.register(sdaServer, { modelsDir: "data/models" });
+ * const url = await app.listen({ port: 0 }); // any free port
+ * const response = await fetch(`${url}/api/models?query=drums`);
+ * const { models } = await response.json();
+ * console.log(models[0].name); // Kitchen Drums
+ * await app.close();
+ * ```
  */
 export const sdaServer: FastifyPluginAsync<SdaServerOptions> = fp(
   async (app: FastifyInstance, given: SdaServerOptions) => {

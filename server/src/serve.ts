@@ -37,6 +37,15 @@ const MAX_PARAM_LENGTH = 1000;
  *
  * @throws SdaError as `sdaServer`; the system's error (`code`: "EADDRINUSE", "EACCES", …) when the
  *   server cannot listen; `signal.reason`
+ * @example
+ * ```js
+ * const server = await serve({ modelsDir: "data/models" });
+ * console.log(`Open ${server.url}`);
+ * const response = await fetch(`${server.url}api/models`);
+ * const { total } = await response.json();
+ * console.log(total); // 2
+ * await server.close();
+ * ```
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { host = "127.0.0.1", port = 0, maxConnections = 10_000, signal, ...own } = options;

@@ -29,7 +29,7 @@ describe("checkOptions", () => {
   it("lists the known names when none is near", async () => {
     const error = await sdaError(() => checkOptions("options", { banana: 1 }, known));
     expect(error.details).toEqual({ option: "banana" });
-    expect(error.message).toContain("known are durationS, seed, spatial, sampleRate");
+    expect(error.message).toContain("known options: durationS, seed, spatial, sampleRate");
   });
 
   it("answers quickly for a key of megabytes", async () => {

@@ -89,9 +89,9 @@ it("sda bench without LibTorch measures reading, and says why it has no sound", 
 });
 
 it.each([
-  ["0", "It is not above 0"],
-  ["601", "It is not above 0"],
-  ["long", "It is not a number."],
+  ["0", "Expected a number above 0 and up to 600."],
+  ["601", "Expected a number above 0 and up to 600."],
+  ["long", "Expected a number."],
 ])("sda bench refuses --seconds %s", async (seconds, message) => {
   const { code, stderr } = await sda(["bench", model, "--seconds", seconds]);
   expect(code).toBe(2);

@@ -92,7 +92,7 @@ describe("sda inspect --all", () => {
   });
 
   it.each([
-    ["a file", () => fixture("models/tiny.sda"), "--all must be for a folder"],
+    ["a file", () => fixture("models/tiny.sda"), "--all must be used with a folder"],
     ["nothing", () => join(folder, "nowhere"), "can't be listed"],
   ])("of %s exits with 2", async (_, path, message) => {
     const { code, stderr } = await sda("--all", path());
@@ -107,7 +107,7 @@ describe("sda inspect", () => {
     writeFileSync(path, evil());
     const { code, stderr } = await sda(path);
     expect(code).toBe(0); // looking is no failure
-    expect(stderr).toMatch(/verdict +refused, it names posix\.system/);
+    expect(stderr).toMatch(/verdict +refused: the file refers to posix\.system/);
     expect(stderr).toContain("  posix.system  ← refused\n");
     const json = JSON.parse((await sda(path, "--json")).stdout);
     expect(json.assessment).toMatchObject({ verdict: "refused", refused: ["posix.system"] });
@@ -118,7 +118,7 @@ describe("sda inspect", () => {
     const { stderr } = await sda(path);
     expect(stderr).toMatch(/SLIDER +LABEL/);
     expect(stderr).toMatch(/TENSOR +DTYPE/);
-    expect(stderr).toMatch(/verdict +safe, it names plain data alone/);
+    expect(stderr).toMatch(/verdict +safe: the file refers only to plain data/);
     const json = JSON.parse((await sda(path, "--json")).stdout);
     expect(json.model.sliders[0]).toMatchObject({ minStep: -10 });
     expect(json.tensors.length).toBeGreaterThan(57);

@@ -124,11 +124,13 @@ describe("a model's name on the command line", () => {
     const { code, stderr } = (await info("pad")) as { code: number; stderr: string };
     expect(code).toBe(2);
     expect(stderr).toContain(
-      'error: "pad" may be any of 2 models; give an id or more of the name (ERR_SDA_ARGUMENT)\n',
+      'error: "pad" matches 2 models; give the id or more of the name (ERR_SDA_ARGUMENT)\n',
     );
     for (const id of ids) expect(stderr).toContain(id);
     await library("Twin", "Twin");
-    expect(((await info("Twin")) as { stderr: string }).stderr).toContain("any of 2 models");
+    expect(((await info("Twin")) as { stderr: string }).stderr).toContain(
+      '"Twin" matches 2 models',
+    );
   });
 
   it.each([
@@ -155,7 +157,7 @@ describe("sda model info", () => {
     );
     expect(stderr).toMatch(/spectrogram +[\d,]+ Hz, FFT \d+, hop \d+, \d+ mels/);
     expect(stderr).toMatch(
-      /SLIDER +LABEL +FOLLOWS +VARIANCE +RANGE +SAFE +WITH CARE\n +0 .* % +-10 to 10 /,
+      /SLIDER +LABEL +SUGGESTED +VARIANCE +RANGE +SAFE +WITH CARE\n +0 .* % +-10 to 10 /,
     );
   });
 
@@ -273,8 +275,8 @@ describe("sda model edit", () => {
     [["--name", " "], "name must be not blank"],
     [["--name", "x".repeat(201)], "at most 200 characters"],
     [["--tag", "a", "--no-tags"], "cannot be used with option"],
-    [["--label", "Attack"], "It is not INDEX:TEXT"],
-    [["--label", "-1:x"], "It is not INDEX:TEXT"],
+    [["--label", "Attack"], "Expected INDEX:TEXT"],
+    [["--label", "-1:x"], "Expected INDEX:TEXT"],
     [["--label", "3:x", "--name", "Beta"], "there is no slider 3: the model has sliders 0 to 2"],
   ])("refuses %j with 2, and changes nothing", async (args, message) => {
     const [id = ""] = await library("Alpha");
@@ -310,7 +312,7 @@ describe("sda model delete", () => {
     await library("Alpha");
     const { code, stderr } = await sda("delete", "alpha");
     expect(code).toBe(2);
-    expect(stderr).toContain("no terminal to ask on; --force deletes without asking");
+    expect(stderr).toContain("no terminal to ask on; use --force to delete without asking");
     expect(await namesIn()).toEqual(["Alpha"]);
   });
 

@@ -107,7 +107,7 @@ describe.skipIf(!engineBuilt || !linux)("sda generate where there is no room", (
   it.each(["-o /proc/nowhere", `-o "${demo}"`, `-o "${demo}/below"`])("refuses %s", (output) => {
     const { code, stderr } = shell(`$SDA generate "${demo}" -d 0.2 --device cpu ${output}`);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: the folder [^\n]* can't be made: [^\n]*\(ERR_SDA_IO\)\n$/);
+    expect(stderr).toMatch(/^error: the folder [^\n]* can't be created: [^\n]*\(ERR_SDA_IO\)\n$/);
   });
 });
 
@@ -161,7 +161,7 @@ describe.runIf(process.platform !== "win32")("sda in a pipe or a poor environmen
       `cp "${demo}" "${folder}/a.sda" && $SDA model repair --models-dir "${folder}" && yes | $SDA model delete "${folder}/a.sda" --models-dir "${folder}"`,
     );
     expect(copied.code).toBe(2);
-    expect(copied.stderr).toContain("no terminal to ask on; --force deletes");
+    expect(copied.stderr).toContain("no terminal to ask on; use --force to delete");
     expect(readdirSync(folder)).toContain("a.sda");
   });
 });

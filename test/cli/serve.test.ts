@@ -144,9 +144,9 @@ describe("sda serve", { timeout: 30_000 }, () => {
   });
 
   it.each([
-    [["--port", "65536"], "It is not 0 to 65535."],
-    [["--port", "-1"], "It is not 0 to 65535."],
-    [["--port", "http"], "It is not a number."],
+    [["--port", "65536"], "Expected 0 to 65535."],
+    [["--port", "-1"], "Expected 0 to 65535."],
+    [["--port", "http"], "Expected a number."],
     [["--token", ""], "the token is empty"],
     [["here"], "too many arguments"],
   ])("refuses %j", async (args, message) => {

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
+import { codeBlocks } from "./workplace.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const documents = [
@@ -13,10 +14,7 @@ const documents = [
   ),
 ];
 
-function blocks(document: string): string[] {
-  const text = readFileSync(join(root, document), "utf8");
-  return [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string);
-}
+const blocks = (document: string) => codeBlocks(readFileSync(join(root, document), "utf8"));
 
 /** What a block of the README takes from its surroundings. */
 const GIVEN = `

@@ -1,20 +1,18 @@
 /** The examples of doc/guide.md run as they are, with the built package. */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 import { fixture, readText, root } from "./tables.js";
+import { codeBlocks, workplace } from "./workplace.js";
 
 const guide = readText("doc/guide.md");
-const examples = [...guide.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string);
+const examples = codeBlocks(guide);
 const [encode, library] = examples as [string, string];
 
 function run(code: string, prepare: (folder: string) => void) {
-  const folder = temporaryFolder();
-  mkdirSync(join(folder, "node_modules"));
-  symlinkSync(root, join(folder, "node_modules/small-dataset-audio"), "dir");
+  const folder = workplace();
   prepare(folder);
   writeFileSync(join(folder, "code.mjs"), code);
   return spawnSync(process.execPath, ["code.mjs"], { cwd: folder, encoding: "utf8" });

@@ -1,27 +1,22 @@
 /** README's recipes run as they are, with the built packages, and README keeps its size. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 import { call, global, pickle, str } from "../support/pickle-builder.js";
 import { torchZip } from "../support/zip-builder.js";
 import { fixture, readText, root } from "./tables.js";
+import { codeBlocks, workplace } from "./workplace.js";
 
 const readme = readText("README.md");
-const recipes = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string);
+const recipes = codeBlocks(readme);
 const [play, plugin, read] = recipes as [string, string, string];
 const MODEL = "assets/models/synthetic-plucks.sda";
 
 /** A folder with the recipe as code.mjs, where it finds the packages. */
-function workplace(code: string): string {
-  const folder = temporaryFolder();
-  const modules = join(folder, "node_modules");
-  mkdirSync(modules);
-  symlinkSync(root, join(modules, "small-dataset-audio"), "dir");
-  symlinkSync(join(root, "server"), join(modules, "small-dataset-audio-server"), "dir");
-  symlinkSync(join(root, "node_modules/fastify"), join(modules, "fastify"), "dir");
+function recipeWorkplace(code: string): string {
+  const folder = workplace("small-dataset-audio-server", "fastify");
   writeFileSync(join(folder, "code.mjs"), code);
   return folder;
 }
@@ -55,7 +50,7 @@ const built = existsSync(join(root, "dist/index.js"));
 const serverBuilt = existsSync(join(root, "server/dist/index.js"));
 
 test.skipIf(!built || !engineBuilt)("the first recipe makes a sound", () => {
-  const folder = workplace(play);
+  const folder = recipeWorkplace(play);
   mkdirSync(join(folder, "assets/models"), { recursive: true });
   cpSync(join(root, MODEL), join(folder, MODEL));
   const ended = run(folder);
@@ -71,7 +66,7 @@ describe.skipIf(!built || !serverBuilt || !engineBuilt)("the second recipe", () 
   test("serves the page and its API", async () => {
     expect(plugin).toContain("port: 8080");
     const tell = "\nprocess.send(app.server.address().port);\n";
-    const folder = workplace(plugin.replace("port: 8080", "port: 0") + tell);
+    const folder = recipeWorkplace(plugin.replace("port: 8080", "port: 0") + tell);
     mkdirSync(join(folder, "data/models"), { recursive: true });
     cpSync(join(root, MODEL), join(folder, "data/models/plucks.sda"));
     child = spawn(process.execPath, ["code.mjs"], {
@@ -90,7 +85,7 @@ describe.skipIf(!built || !serverBuilt || !engineBuilt)("the second recipe", () 
 });
 
 test.skipIf(!built)("the third recipe reads a checkpoint, and refuses one that runs code", () => {
-  const folder = workplace(`${read}\nconsole.log([...checkpoint.keys()].join(" "));\n`);
+  const folder = recipeWorkplace(`${read}\nconsole.log([...checkpoint.keys()].join(" "));\n`);
   cpSync(fixture("checkpoints/tiny.pt"), join(folder, "model.pt"));
   const ended = run(folder);
   expect(ended).toMatchObject({ status: 0, stderr: "" });

@@ -1,36 +1,18 @@
 /** The ```js of the guides runs as it stands, from the built package, beside a model pads.sda. */
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 import { fixture, readText, root } from "./tables.js";
+import { codeBlocks, workplace } from "./workplace.js";
 
-function workplace(...packages: string[]): string {
-  const folder = temporaryFolder();
-  symlink(root, join(folder, "node_modules/small-dataset-audio"));
-  for (const name of packages) {
-    symlink(join(root, "node_modules", name), join(folder, "node_modules", name));
-  }
+function modelWorkplace(...packages: string[]): string {
+  const folder = workplace(...packages);
   cpSync(fixture("models/tiny.sda"), join(folder, "pads.sda"));
   return folder;
-}
-
-function symlink(target: string, path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  symlinkSync(target, path, "dir");
 }
 
 function runIn(folder: string, code: string) {
@@ -38,8 +20,7 @@ function runIn(folder: string, code: string) {
   return spawnSync(process.execPath, ["code.mjs"], { cwd: folder, encoding: "utf8" });
 }
 
-const blocks = (name: string) =>
-  [...readText(name).matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string);
+const blocks = (name: string) => codeBlocks(readText(name));
 
 const built = existsSync(join(root, "dist/index.js"));
 
@@ -56,13 +37,13 @@ describe.skipIf(!built || !engineBuilt)("serving.md", () => {
   test("has these snippets", () => expect(others).toEqual([]));
 
   test("a cache", () => {
-    const ended = runIn(workplace(), cache);
+    const ended = runIn(modelWorkplace(), cache);
     expect(ended).toMatchObject({ status: 0, stderr: "" });
     expect(ended.stdout).toMatch(/^(1\.\d+|2) 1 \d{5,}\n$/);
   });
 
   test("a stream into a file, and one that is left", { timeout: 60_000 }, () => {
-    const folder = workplace();
+    const folder = modelWorkplace();
     expect(runIn(folder, stream)).toMatchObject({ status: 0, stdout: "", stderr: "" });
     // 24 bits at 48 kHz, and as long as the model's chunks make it
     expect(statSync(join(folder, "pads.wav")).size / (3 * 48_000)).toBeGreaterThan(25);
@@ -78,7 +59,7 @@ import { Worker } from "node:worker_threads";
 new Worker(\`
 import("small-dataset-audio").then(({ configureEngine }) => console.log(JSON.stringify(configureEngine())));
 \`, { eval: true });`;
-    const ended = runIn(workplace(), limits + worker);
+    const ended = runIn(modelWorkplace(), limits + worker);
     expect(ended).toMatchObject({ status: 0, stderr: "" });
     expect(ended.stdout).toBe('4 32\n{"threads":4,"maxRequests":32}\n');
     const numbers = /`threads` is 1 to 64, .*`maxRequests` is 1 to 100,000/s;
@@ -92,7 +73,10 @@ const model = await loadModel("pads.sda");
 const sent = structuredClone(model);
 console.log(typeof sent.generate, typeof sent.dispose);
 model.dispose();`;
-    expect(runIn(workplace(), code)).toMatchObject({ status: 0, stdout: "undefined undefined\n" });
+    expect(runIn(modelWorkplace(), code)).toMatchObject({
+      status: 0,
+      stdout: "undefined undefined\n",
+    });
   });
 });
 
@@ -175,7 +159,7 @@ describe.skipIf(!built || !engineBuilt)("the recipes of serving.md", () => {
 describe.skipIf(!built)("migration.md", () => {
   test("reads a file, and metadata alone", () => {
     const codes = blocks("doc/migration.md");
-    const folder = workplace();
+    const folder = modelWorkplace();
     const outputs = codes.map((code) => {
       const ended = runIn(folder, code);
       expect(ended).toMatchObject({ status: 0, stderr: "" });
@@ -217,7 +201,7 @@ interface Recipe {
 
 /** Runs a recipe on a free port. */
 async function serve(code: string, ...packages: string[]): Promise<Recipe> {
-  const folder = workplace(...packages);
+  const folder = modelWorkplace(...packages);
   const changed = [
     [/maxBytes: 256 \* 2 \*\* 20/, "maxBytes: 0"],
     [/durationS: 30/, `durationS: ${DURATION_S}`],

@@ -101,10 +101,17 @@ describe("the addon and TypeScript agree on", () => {
   });
 });
 
-test("CMake and TypeScript accept the same versions of LibTorch", () => {
-  const definition = readFileSync(new URL("../../cmake/libtorch.cmake", import.meta.url), "utf8");
-  const versions = [...definition.matchAll(/^set\(SDA_LIBTORCH_(?:MIN|BELOW) ([\d.]+)\)/gm)];
-  expect(versions.map(([, version]) => version)).toEqual([...LIBTORCH_RANGE]);
+test("CMake takes the range of LibTorch's versions from TypeScript's source", () => {
+  const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+  const definition = read("cmake/libtorch.cmake");
+  expect(definition).toMatch(
+    /set\(range_source \$\{CMAKE_SOURCE_DIR\}\/lib\/native\/libtorch\.ts\)/,
+  );
+  expect(definition).toMatch(/set\(SDA_LIBTORCH_MIN \$\{CMAKE_MATCH_1\}\)/);
+  expect(definition).toMatch(/set\(SDA_LIBTORCH_BELOW \$\{CMAKE_MATCH_2\}\)/);
+  const [, pattern = ""] = /set\(range_pattern "(.*)"\)/.exec(definition) ?? [];
+  const line = new RegExp(pattern.replaceAll('\\"', '"').replaceAll("\\\\", "\\"), "m");
+  expect(line.exec(read("lib/native/libtorch.ts"))?.slice(1)).toEqual([...LIBTORCH_RANGE]);
 });
 
 describe("the index", () => {

@@ -84,14 +84,14 @@ describe.skipIf(!built)("the published package", () => {
     expect(evaluate(read)).toEqual({ value: "read" });
     const { code, message } = evaluate(load);
     expect(code).toBe("ERR_SDA_LIBTORCH");
-    expect(message).toMatch(/To get it: npm install \S+-libtorch-cpu-\S+@2\.\d+$/);
+    expect(message).toMatch(/To install it: npm install \S+-libtorch-cpu-\S+@2\.\d+$/);
   });
 
   test("a LibTorch package of another minor version: both are named, and the command for the right one", () => {
     packagedLibtorch("2.14.1");
     const { code, message } = evaluate(load);
     expect(code).toBe("ERR_SDA_LIBTORCH");
-    expect(message).toMatch(/is 2\.14\.1, the engine was built with 2\.13\.0/);
+    expect(message).toMatch(/is 2\.14\.1, but the engine was built with 2\.13\.0/);
     expect(message).toMatch(new RegExp(`npm install ${LIBTORCH_PACKAGE}@2\\.13$`));
   });
 
@@ -100,7 +100,7 @@ describe.skipIf(!built)("the published package", () => {
     const { code, message } = evaluate(read);
     expect(code).toBe("ERR_SDA_NATIVE");
     expect(message).toContain(
-      `sda_checkpoint is of version ${checkout.version}, this package is 9.2.0`,
+      `sda_checkpoint has version ${checkout.version}, but this package has 9.2.0`,
     );
     expect(message).toMatch(/npm install small-dataset-audio@9\.2\.0 --force$/);
   });
@@ -128,13 +128,13 @@ describe.skipIf(!built)("the published package", () => {
     const { message } = evaluate(
       `(process.env.SDA_CHECKPOINT_ADDON = ${JSON.stringify(old)}, ${read})`,
     );
-    expect(message).toContain("is of version unknown, this package is");
+    expect(message).toContain("has version unknown, but this package has");
   });
 
   test("no addon for this platform: the platforms that there are", () => {
     rmSync(prebuilds, { recursive: true });
     const { code, message } = evaluate(read);
     expect(code).toBe("ERR_SDA_NATIVE");
-    expect(message).toContain("Prebuilt are: linux-x64 (glibc)");
+    expect(message).toContain("Prebuilt addons exist for linux-x64 (glibc)");
   });
 });

@@ -107,7 +107,7 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
       await must(run(`${BIN} inspect ${MODEL} --json`));
       const sound = await run(`${BIN} generate ${MODEL} -d 1 -o out`);
       expect(sound.status).toBe(1);
-      expect(sound.stderr).toContain(`To get it: npm install ${LIBTORCH_PACKAGE}@2.13\n`);
+      expect(sound.stderr).toContain(`To install it: npm install ${LIBTORCH_PACKAGE}@2.13\n`);
       expect(
         await must(
           run(

@@ -22,14 +22,18 @@ import { stageServer } from "../../scripts/lib/stage.js";
 /** Everything in the checkout that a build of the checkout itself writes. */
 const OWN = ["build/Release", "build/CMakeCache.txt", "dist", "prebuilds", "server/dist"];
 
-/** Stands for node-gyp: checks the inputs of binding.gyp's action and runs it. */
+/**
+ * Stands for node-gyp: checks the inputs of binding.gyp's action and runs it. prebuildify puts Node's
+ * folder first in the PATH, so the CMake beside this file goes before it again.
+ */
 const NODE_GYP = `#!/usr/bin/env node
 const { accessSync, readFileSync } = require("node:fs");
 const { spawnSync } = require("node:child_process");
 const json = readFileSync("binding.gyp", "utf8").replace(/^#.*/gm, "");
 const [{ actions: [{ action: [command, ...args], inputs }] }] = JSON.parse(json).targets;
 for (const input of inputs) accessSync(input);
-process.exit(spawnSync(command, args, { stdio: "inherit" }).status ?? 1);
+const env = { ...process.env, PATH: __dirname + ":" + process.env.PATH };
+process.exit(spawnSync(command, args, { stdio: "inherit", env }).status ?? 1);
 `;
 
 /** Stands for CMake: notes how it is called, and leaves the files that a build leaves. */
@@ -58,9 +62,9 @@ describe.skipIf(process.platform === "win32")("a build aside", () => {
     folder = mkdtempSync(join(packageRoot, "out/test-aside-"));
     const built = join(folder, "built");
     mkdirSync(built);
+    withTools(() => buildAddons(built));
     buildLibrary(built);
     buildServer(built);
-    withTools(() => buildAddons(built));
     const log = readFileSync(join(folder, "log"), "utf8").trim();
     calls = log.split("\n").map((line) => JSON.parse(line));
   }, 600_000);
@@ -146,6 +150,7 @@ function withTools(f: () => void): void {
     SDA_LIBTORCH: libtorch,
     SDA_TEST_LOG: join(folder, "log"),
   };
+  write(join(bin, "package.json"), '{ "type": "commonjs" }');
   for (const library of libtorchLibraries(libtorch)) write(library, "");
   write(join(libtorch, "include/torch/headeronly/version.h"), "");
   write(join(libtorch, "build-version"), "2.13.0");

@@ -1,10 +1,10 @@
-/** Which files an index speaks of. */
+/** The files that an index has entries for. */
 import { normalize } from "node:path";
 import { ENTRY_NAMES } from "./entry.js";
 import type { IndexImage } from "./index-image.js";
 import { type PyDict, parsePythonJson } from "./python-json.js";
 
-/** Paths that have an entry, if only one that we can't make sense of; normalized. */
+/** The normalized paths of all entries, unreadable entries included. */
 export function entryFiles(image: IndexImage): Set<string> {
   const files = new Set<string>();
   for (const slot of image.models()) files.add(normalize(image.value(slot, "filePath")));

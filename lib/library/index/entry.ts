@@ -5,13 +5,13 @@ import type { Names } from "../../format/names.js";
 import { isInsideByName } from "./folder.js";
 import { type PyDict, type PyValue, pythonFloat, pythonString } from "./python-json.js";
 
-/** What the index says about one model. */
+/** One model, as the index describes it. */
 export interface ModelEntry {
-  /** UUID, and the entry's key */
+  /** A UUID, unless another program chose the id; the entry's key in the index */
   modelId: string;
   name: string;
   description: string;
-  /** Of the model's file, relative to the models folder */
+  /** Path of the model's file, relative to the models folder */
   filePath: string;
   fileSizeBytes: number;
   datasetName: string;
@@ -30,7 +30,10 @@ export interface ModelEntry {
   tags: string[];
 }
 
-/** `native/library/index_scanner.cc` has the same names in the same order. */
+/**
+ * The fields by their name in the index. `native/library/index_scanner.cc` has the same names in
+ * the same order.
+ */
 export const ENTRY_NAMES = {
   modelId: "model_id",
   name: "name",
@@ -95,17 +98,17 @@ function fits(kind: Kind, value: unknown): boolean {
   }
 }
 
-/** Frozen, because every search hands out the same object. */
+/** Freezes an entry, because every search returns the same object. */
 export function freezeEntry(entry: ModelEntry): ModelEntry {
   Object.freeze(entry.tags);
   return Object.freeze(entry);
 }
 
 /**
- * A copy of the caller's entry, in the order of the fields.
+ * Checks a caller's entry and returns a frozen copy with its fields in the index's order.
  *
- * @throws SdaError ERR_SDA_ARGUMENT: a field is missing, unknown or of another type, the id is empty, or the file's path
- *   leads out of the folder
+ * @throws SdaError ERR_SDA_ARGUMENT: a field is missing, unknown or of another type, the id is
+ *   empty, or `filePath` leads out of the folder
  */
 export function checkEntry(entry: unknown): ModelEntry {
   if (typeof entry !== "object" || entry === null) throw badArgument("entry", "an object", entry);
@@ -133,9 +136,14 @@ export function checkEntry(entry: unknown): ModelEntry {
   return freezeEntry(checked);
 }
 
-/** The entry of a parsed object, or what is wrong with it. Ints count as floats and whole floats as ints. */
+/**
+ * Makes an entry of a value in the index. An int is allowed where a float is expected, and a whole
+ * float where an int is expected.
+ *
+ * @returns a string if the value is no entry: what is wrong with it
+ */
 export function entryFromPython(value: PyValue): ModelEntry | string {
-  if (!(value instanceof Map)) return "it is not an object";
+  if (!(value instanceof Map)) return "not an object";
   const entry: Record<string, unknown> = {};
   for (const field of FIELDS) {
     const name = ENTRY_NAMES[field];
@@ -144,12 +152,12 @@ export function entryFromPython(value: PyValue): ModelEntry | string {
     const kind: Kind = KINDS[field];
     const plain =
       typeof found === "bigint" && (kind === "int" || kind === "float") ? Number(found) : found;
-    // Python's ints have any length: where the program has a larger one, what JavaScript has is near enough to show.
+    // Python's ints have any length. A double is close enough to a larger one for display.
     const isLarge = kind === "int" && typeof found === "bigint" && Number.isFinite(plain);
     if (!isLarge && !fits(kind, plain)) return `${name} is ${show(found)}, not ${EXPECTED[kind]}`;
     entry[field] = plain;
   }
-  if (value.size > FIELDS.length) return `it has the unknown field ${show(unknownField(value))}`;
+  if (value.size > FIELDS.length) return `unknown field ${show(unknownField(value))}`;
   return freezeEntry(entry as unknown as ModelEntry);
 }
 
@@ -158,14 +166,14 @@ function unknownField(value: PyDict): string | undefined {
   return [...value.keys()].find((key) => !known.has(key));
 }
 
-/** The entry of an object that has the right fields with the right types. */
+/** Makes an entry of an object whose fields and types are known to be right. */
 export function entryFromJson(value: Record<string, unknown>): ModelEntry {
   const entry: Record<string, unknown> = {};
   for (const field of FIELDS) entry[field] = value[ENTRY_NAMES[field]];
   return freezeEntry(entry as unknown as ModelEntry);
 }
 
-/** `"id": {…}`, as it stands in the index. */
+/** The text `"id": {…}` of an entry in the index. */
 export function entryText(entry: ModelEntry): string {
   const lines = FIELDS.map((field) => `      "${ENTRY_NAMES[field]}": ${valueText(field, entry)}`);
   return `${pythonString(entry.modelId)}: {\n${lines.join(",\n")}\n    }`;
@@ -181,7 +189,7 @@ function valueText(field: keyof ModelEntry, entry: ModelEntry): string {
   return `[\n${value.map((tag) => `        ${pythonString(tag)}`).join(",\n")}\n      ]`;
 }
 
-/** What the index says about a file with this metadata. */
+/** Makes the entry of a model file with this metadata. */
 export function entryFromMetadata(
   metadata: ModelMetadata,
   file: { modelId: string; filePath: string; fileSizeBytes: number },

@@ -1,4 +1,4 @@
-/** Names inside a models folder, and paths that stay inside it. */
+/** A models folder: the paths of its own files, and checks that other paths stay inside it. */
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { badArgument, toFilePath } from "../../base/check.js";
@@ -11,9 +11,9 @@ export const MODEL_SUFFIX = ".sda";
 export class ModelsFolder {
   readonly path: string;
   readonly index: string;
-  /** The index before the last change. */
+  /** A copy of the index before its last change. */
   readonly backup: string;
-  /** Held by whoever changes the index. It is empty, and stays. */
+  /** An empty file. A process that changes the index locks it; nobody deletes it. */
   readonly lock: string;
 
   private constructor(path: string) {
@@ -23,7 +23,10 @@ export class ModelsFolder {
     this.lock = join(path, ".model_library.lock");
   }
 
-  /** @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_ARGUMENT: it isn't one; ERR_SDA_IO */
+  /**
+   * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_ARGUMENT: the path is not a folder;
+   *   ERR_SDA_IO
+   */
   static async at(modelsDir: string | URL): Promise<ModelsFolder> {
     const path = resolve(toFilePath(modelsDir));
     try {
@@ -39,17 +42,19 @@ export class ModelsFolder {
   }
 
   /**
-   * Where an entry's file is, which may be missing.
+   * The absolute path of an entry's file. The file may be missing.
    *
-   * @throws SdaError ERR_SDA_UNSAFE: the path, or a symbolic link on its way, leads out of the folder
+   * @throws SdaError ERR_SDA_UNSAFE: the path, or a symbolic link in it, leads out of the folder
    */
   async resolve(filePath: string): Promise<string> {
-    const leavesFolder = (target: string) =>
-      new SdaError(
-        "ERR_SDA_UNSAFE",
-        `${JSON.stringify(filePath)} leads out of the models folder ${this.path}, to ${target}; it is not followed`,
-        { path: this.path, filePath, target },
-      );
+    const leavesFolder = (target: string) => {
+      const problem = `${JSON.stringify(filePath)} leads out of the models folder ${this.path}`;
+      return new SdaError("ERR_SDA_UNSAFE", `${problem} to ${target}: refused`, {
+        path: this.path,
+        filePath,
+        target,
+      });
+    };
     const path = resolve(this.path, filePath);
     if (!isInsideByName(filePath)) throw leavesFolder(path);
     const target = await existingPart(path);
@@ -75,7 +80,7 @@ function isInside(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
-/** Whether a path names something below the folder that it is relative to, going by its text alone. */
+/** Whether a relative path stays below its folder, judged by its text: links are not followed. */
 export function isInsideByName(filePath: string): boolean {
   if (filePath === "" || filePath.includes("\0") || /^[\\/]|^[A-Za-z]:[\\/]/.test(filePath))
     return false;

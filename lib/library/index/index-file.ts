@@ -1,4 +1,7 @@
-/** Reading the index: the native scanner where the file has the usual layout, a real parser otherwise. */
+/**
+ * Reads the index. The native scanner handles the layout that Python's `json.dump(indent=2)`
+ * writes; a JSON parser handles all other layouts.
+ */
 import { show } from "../../base/brief.js";
 import { SdaError } from "../../base/errors.js";
 import { callNative } from "../../native/call.js";
@@ -13,16 +16,16 @@ import {
   writePythonJson,
 } from "./python-json.js";
 
-/** Of the index: the newest that this code knows. */
+/** The newest version of the index that this code can read. */
 const INDEX_VERSION = 1;
 
 export interface ReadIndex {
   image: IndexImage;
-  /** Of the file, see `identityOf`. */
+  /** The file's identity, see `identityOf`. */
   identity: string;
 }
 
-/** The content is not an index. Whoever reads one decides what to do about it. */
+/** The file's content is not an index. The caller decides how to recover. */
 export class DamagedIndex extends Error {
   readonly path: string;
 
@@ -33,7 +36,8 @@ export class DamagedIndex extends Error {
 }
 
 /**
- * @throws DamagedIndex; SdaError ERR_SDA_NOT_FOUND, ERR_SDA_IO, ERR_SDA_LIMIT, or ERR_SDA_VERSION: newer than supported
+ * @throws DamagedIndex; SdaError ERR_SDA_NOT_FOUND, ERR_SDA_IO, ERR_SDA_LIMIT, ERR_SDA_VERSION
+ *   (newer than supported)
  */
 export async function readIndex(path: string): Promise<ReadIndex> {
   const addon = checkpointAddon();
@@ -52,7 +56,12 @@ export async function readIndex(path: string): Promise<ReadIndex> {
   }
 }
 
-/** Null when an entry that looked odd to the scanner is not JSON, which may be the layout's fault. */
+/**
+ * Makes an image of the scanner's layout. The scanner flags entries that it can't judge ("odd");
+ * they are parsed here.
+ *
+ * @returns null: an odd entry is not JSON, so the scanner may have misread the layout
+ */
 function usualImage(bytes: Buffer, layout: Uint32Array): IndexImage | null {
   const records: [number, EntryRecord][] = [];
   for (let at = LAYOUT.flags, slot = 0; at < layout.length; at += LAYOUT.stride, slot++) {
@@ -73,7 +82,7 @@ function usualImage(bytes: Buffer, layout: Uint32Array): IndexImage | null {
   return new IndexImage({ bytes, layout }, records);
 }
 
-/** Any JSON text that Python's `json.load` takes. Written again, it has the usual layout. */
+/** Makes an image of any JSON text that Python's `json.load` accepts. */
 function parseImage(bytes: Buffer, path: string): IndexImage {
   const parser = new PythonJsonParser(decode(bytes));
   const entries = new Map<string, EntryRecord>();
@@ -84,7 +93,7 @@ function parseImage(bytes: Buffer, path: string): IndexImage {
       others.set(key, parser.value(1));
       return;
     }
-    entries.clear(); // of keys that repeat, the last one counts
+    entries.clear(); // if a key repeats, its last value counts
     parser.space();
     parser.members((id, start) => {
       entries.set(id, readEntry(parser, id, start));
@@ -117,7 +126,10 @@ function checkVersion(version: PyValue | undefined, path: string): void {
   }
 }
 
-/** The value after a key. What we understand gets the text that Python would write, the rest keeps its own. */
+/**
+ * Reads the value after a key. A readable entry gets the text that Python would write; an
+ * unreadable one keeps its own text.
+ */
 function readEntry(parser: PythonJsonParser, id: string, start: number): EntryRecord {
   const value = parser.value(2);
   const entry = entryFromPython(value);

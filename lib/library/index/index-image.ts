@@ -1,9 +1,10 @@
 /**
- * An index in memory: the file's bytes, where its entries are in them, and what has changed since.
+ * An index in memory: the file's bytes, the position of each entry in them, and the changes since.
  *
- * Entries have slots, numbered in order of insertion. Most are nothing but a range of the bytes, cut out when somebody
- * asks; the others (new, replaced, or not written in the usual layout) have a record of their own. Writing the index
- * again is therefore a matter of a few large slices, however many entries there are.
+ * Entries have slots, numbered in order of insertion. Most slots are a range of the bytes, which is
+ * parsed on demand. Entries that are new, replaced or not in the usual layout have a record of
+ * their own. So a new index consists of a few large slices of the old one, for any number of
+ * entries.
  */
 import { badArgument } from "../../base/check.js";
 import {
@@ -16,21 +17,24 @@ import {
 } from "./entry.js";
 import { parsePythonJson } from "./python-json.js";
 
-/** `"id": {…}` and what it means; `entry` is null when we can't make a ModelEntry of it. */
+/** One entry that is not just a range of the file. */
 export interface EntryRecord {
   id: string;
+  /** `"id": {…}` */
   text: Buffer;
+  /** null: the text is not a valid ModelEntry */
   entry: ModelEntry | null;
-  /** What is wrong with it */
+  /** Why `entry` is null */
   problem?: string;
 }
 
-/** What the native scanner found in a file of the usual layout; see `native/library/index_scanner.h`. */
+/** A file in the usual layout, as the native scanner found it: `native/library/index_scanner.h`. */
 export interface IndexBase {
   bytes: Buffer;
   layout: Uint32Array;
 }
 
+/** Offsets in the numbers that the scanner gives for each entry, and the bits of its flags. */
 export const LAYOUT = {
   entryStart: 0,
   keyEnd: 1,
@@ -42,14 +46,15 @@ export const LAYOUT = {
   notFinite: 2,
 } as const;
 
-/** From the end of the field before, or of the key, to the value. */
+/** Length of the text between the previous value, or the entry's key, and each field's value. */
 const BEFORE = FIELDS.map((field, i) =>
   i === 0 ? `: {\n      "${ENTRY_NAMES[field]}": ` : `,\n      "${ENTRY_NAMES[field]}": `,
 ).map((text) => text.length);
 
 const EMPTY_BASE: IndexBase = { bytes: Buffer.alloc(0), layout: new Uint32Array(0) };
-/** Up to the first entry, and from the brace after the last one on. */
+/** The text before the first entry. */
 export const USUAL_HEAD = '{\n  "version": 1,\n  "models": {';
+/** The text after the closing brace of `models`. */
 export const USUAL_REST = "\n}";
 
 export class IndexImage {
@@ -65,7 +70,7 @@ export class IndexImage {
   #ids: Map<string, number> | undefined;
   readonly #changes: number[] = [];
 
-  /** `records` by slot; slots that the base doesn't have must follow its own without a gap. */
+  /** @param records by slot; slots beyond the base's must follow them without a gap */
   constructor(
     base: IndexBase = EMPTY_BASE,
     records: Iterable<[number, EntryRecord]> = [],
@@ -84,31 +89,32 @@ export class IndexImage {
     }
   }
 
-  /** Entries that are a model to us. */
+  /** The number of readable entries. */
   get count(): number {
     return this.#count;
   }
 
-  /** One more than the highest slot; some of them may be removed. */
+  /** The number of slots, removed ones included. */
   get slots(): number {
     return this.#slots;
   }
 
-  /** How much memory and work could be saved by starting again from the file. */
+  /** The number of records, removals and changes that a new image read from the file would lack. */
   get clutter(): number {
     return this.#records.size + this.#removed.size + this.#changes.length;
   }
 
-  /** The slots that hold a model, in order of insertion. */
+  /** The slots of all readable entries, in order of insertion. */
   *models(): Generator<number> {
     for (let slot = 0; slot < this.#slots; slot++) if (this.isModel(slot)) yield slot;
   }
 
+  /** Whether the slot holds a readable entry. */
   isModel(slot: number): boolean {
     return !this.#removed.has(slot) && this.#records.get(slot)?.entry !== null;
   }
 
-  /** Entries that we can't make sense of: they are never shown and never touched. */
+  /** The unreadable entries. They are never listed, and written back unchanged. */
   *unknown(): Generator<EntryRecord> {
     for (const [slot, record] of this.#records) {
       if (record.entry === null && !this.#removed.has(slot)) yield record;
@@ -119,7 +125,7 @@ export class IndexImage {
     return this.#idMap().get(id);
   }
 
-  /** The model with this id; null when there is none, or none that we can make sense of. */
+  /** The entry with this id; null if there is none or it is unreadable. */
   get(id: string): ModelEntry | null {
     const slot = this.slotOf(id);
     return slot !== undefined && this.isModel(slot) ? this.entry(slot) : null;
@@ -141,7 +147,7 @@ export class IndexImage {
     return made;
   }
 
-  /** One value of an entry, without making the whole entry where that can be avoided. */
+  /** One field of an entry. Parses only this field where possible. */
   value<K extends keyof ModelEntry>(slot: number, field: K): ModelEntry[K];
   value(slot: number, field: keyof ModelEntry): unknown {
     const made = this.#entries[slot] ?? this.#records.get(slot)?.entry;
@@ -160,11 +166,11 @@ export class IndexImage {
       case 0x66: // false
         return bytes[start] === 0x74;
       default:
-        return Number(bytes.toString("latin1", start, end)); // Number knows NaN and Infinity by these names
+        return Number(bytes.toString("latin1", start, end)); // parses NaN and Infinity, too
     }
   }
 
-  /** The bytes of the whole index with the changes in it, in few pieces. */
+  /** The bytes of the whole index, with the patch applied, in few pieces. */
   assemble(patch?: Patch): Buffer[] {
     const pieces = new Pieces(this.#head);
     const touched = new Set(this.#removed);
@@ -184,7 +190,7 @@ export class IndexImage {
     return pieces.finish(this.#rest);
   }
 
-  /** Takes the changes over. */
+  /** Applies the changes to this image. */
   apply(patch: Patch): void {
     for (const slot of patch.removed) {
       this.#ids?.delete(this.idOf(slot));
@@ -207,7 +213,7 @@ export class IndexImage {
     }
   }
 
-  /** The slots that changed, in this order, since the image was made. */
+  /** The slots that have changed since the image was made, in the order of the changes. */
   get changes(): readonly number[] {
     return this.#changes;
   }
@@ -244,7 +250,7 @@ export class IndexImage {
     const start = (layout[at + LAYOUT.keyEnd] as number) + 2;
     const text = bytes.toString("latin1", start, layout[at + LAYOUT.entryEnd]);
     if (((layout[at + LAYOUT.flags] as number) & LAYOUT.notFinite) === 0) {
-      return entryFromJson(JSON.parse(text)); // many times as fast
+      return entryFromJson(JSON.parse(text)); // many times faster than `parsePythonJson`
     }
     return entryFromPython(parsePythonJson(text)) as ModelEntry;
   }
@@ -255,7 +261,7 @@ function cutString(bytes: Buffer, start: number, end: number): string {
   return text.includes("\\") ? JSON.parse(`"${text}"`) : text;
 }
 
-/** Collects entries' texts with what stands between them, the small ones joined. */
+/** Collects the texts of entries with their separators, and joins small texts. */
 class Pieces {
   readonly #pieces: Buffer[] = [];
   #small: Buffer[];
@@ -288,11 +294,12 @@ class Pieces {
   }
 }
 
+/** Texts of up to this many bytes are joined. */
 const SMALL = 65_536;
 const FIRST = Buffer.from("\n    ");
 const SEPARATOR = Buffer.from(",\n    ");
 
-/** Changes of an image that are not made yet. */
+/** Changes of an image that are not applied yet. */
 export class Patch {
   readonly image: IndexImage;
   readonly removed = new Set<number>();
@@ -307,7 +314,7 @@ export class Patch {
     return this.removed.size + this.replaced.size + this.appended.size === 0;
   }
 
-  /** The entry as it is with these changes; null when there is none that we can make sense of. */
+  /** The entry with these changes applied; null if there is none or it is unreadable. */
   get(id: string): ModelEntry | null {
     const added = this.appended.get(id);
     if (added) return added.entry;
@@ -318,7 +325,7 @@ export class Patch {
     return this.image.isModel(slot) ? this.image.entry(slot) : null;
   }
 
-  /** Whether the key is taken, if only by an entry that we can't make sense of. */
+  /** Whether an entry has this id, readable or not. */
   has(id: string): boolean {
     if (this.appended.has(id)) return true;
     const slot = this.image.slotOf(id);
@@ -326,21 +333,19 @@ export class Patch {
   }
 
   /**
-   * Whether `add` may be called for this id. An entry that we can't make sense of is somebody's, and never overwritten.
+   * Checks that `add` may be called for this id. An unreadable entry belongs to another program, so
+   * it is never overwritten.
    *
-   * @throws SdaError ERR_SDA_ARGUMENT
+   * @throws SdaError ERR_SDA_ARGUMENT: an unreadable entry has the id
    */
   checkAdding(id: string): void {
     if (this.has(id) && this.get(id) === null) {
-      throw badArgument(
-        "entry.modelId",
-        "another id: an entry that this version can't read has it",
-        id,
-      );
+      const expected = "another id (the index has an unreadable entry with this id)";
+      throw badArgument("entry.modelId", expected, id);
     }
   }
 
-  /** As with a Python dict, an id that is there keeps its place. */
+  /** Adds or replaces an entry. A replaced entry keeps its place, as in a Python dict. */
   add(entry: ModelEntry, text: Buffer = Buffer.from(entryText(entry))): void {
     const record: EntryRecord = { id: entry.modelId, text, entry };
     const slot = this.image.slotOf(entry.modelId);
@@ -348,6 +353,7 @@ export class Patch {
     else this.replaced.set(slot, record);
   }
 
+  /** @returns false: there is no readable entry with this id */
   remove(id: string): boolean {
     if (this.get(id) === null) return false;
     if (this.appended.delete(id)) return true;

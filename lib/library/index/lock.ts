@@ -6,17 +6,21 @@ import { checkpointAddon } from "../../native/load.js";
 import type { LockHandle } from "../../native/types.js";
 import type { ModelsFolder } from "./folder.js";
 
-/** How long a change waits for others' changes of the same folder. */
+/** How long a change waits for the folder's lock by default. */
 export const LOCK_TIMEOUT_MS = 30_000;
 
-/** Between two tries, growing from the first to the second, with some chance, so that waiters don't march in step. */
+/**
+ * The pause between two attempts doubles from the first value to the second. It is randomized, so
+ * that waiting processes do not try at the same time.
+ */
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 20;
 
-/** How to wait for the folder's lock. */
+/** How to wait for the lock of a models folder. */
 export interface LockOptions {
-  /** How long to wait for another process that changes the same folder; default 30,000. */
+  /** How long to wait for other processes that change the folder, in ms; default 30,000. */
   lockTimeoutMs?: number;
+  /** Aborting rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -31,8 +35,9 @@ export function checkLockOptions({ lockTimeoutMs, signal }: LockOptions): void {
 }
 
 /**
- * Runs `work` while nobody else, in this process or another, holds the folder's lock. The kernel keeps the lock: it is
- * free again as soon as its holder ends, however that happens. Programs that don't ask for it are not held up.
+ * Runs `work` while it holds the folder's lock, which excludes other work in this process and in
+ * others. The kernel owns the lock and releases it when its process ends, even by a crash. The lock
+ * is advisory: it does not stop programs that do not take it.
  *
  * @throws SdaError ERR_SDA_LOCKED after the timeout, ERR_SDA_NOT_FOUND, ERR_SDA_IO; `signal.reason`
  */
@@ -55,16 +60,14 @@ async function acquire(path: string, timeoutMs: number, signal?: AbortSignal): P
   const deadline = performance.now() + timeoutMs;
   for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(2 * longest, LONGEST_PAUSE_MS)) {
     signal?.throwIfAborted();
-    // A try never waits in the kernel, so waiters hold no thread up.
+    // An attempt never waits in the kernel, so it does not block a thread.
     const lock = await callNative(addon, undefined, () => addon.tryLock(path));
     if (lock) return lock;
     const left = deadline - performance.now();
     if (left <= 0) {
-      throw new SdaError(
-        "ERR_SDA_LOCKED",
-        `Another program has been changing this library for ${timeoutMs / 1000} s (it holds ${path})`,
-        { path, timeoutMs },
-      );
+      const seconds = timeoutMs / 1000;
+      const problem = `Another program has held the library's lock ${path} for ${seconds} s`;
+      throw new SdaError("ERR_SDA_LOCKED", problem, { path, timeoutMs });
     }
     await pause(Math.min(left, longest * (0.5 + Math.random() / 2)), signal);
   }
@@ -74,7 +77,7 @@ async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   try {
     await sleep(ms, undefined, signal && { signal });
   } catch (error) {
-    signal?.throwIfAborted(); // with its own reason, which the timer hides
+    signal?.throwIfAborted(); // throws the signal's reason; `error` is the timer's AbortError
     throw error;
   }
 }

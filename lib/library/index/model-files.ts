@@ -6,11 +6,11 @@ import { readMetadata } from "../../format/read-metadata.js";
 import { entryFromMetadata, type ModelEntry } from "./entry.js";
 import { isInsideByName, MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
 
-/** Enough to keep the reader's threads and the disk busy. */
+/** Files read at the same time: enough to keep the reader's threads and the disk busy. */
 const AT_ONCE = 16;
 
 export interface ModelFile {
-  /** Its name in the folder */
+  /** The file's name in the folder */
   file: string;
   metadata: ModelMetadata;
   fileSizeBytes: number;
@@ -28,7 +28,7 @@ export interface ReadFilesOptions {
   onFile?: ((done: number, total: number, file: string, error?: Error) => void) | undefined;
 }
 
-/** The names of all model files of the folder, in the order of their characters. */
+/** The names of the folder's model files, sorted. Files in subfolders are not listed. */
 export async function modelFileNames(folder: ModelsFolder): Promise<string[]> {
   try {
     const names = await readdir(folder.path);
@@ -38,7 +38,11 @@ export async function modelFileNames(folder: ModelsFolder): Promise<string[]> {
   }
 }
 
-/** Reads the metadata of the folder's model files, several at a time; weights are never read. Ordered by file name. */
+/**
+ * Reads the metadata of the folder's model files, several at a time. Weights are not read.
+ *
+ * @returns both lists sorted by file name
+ */
 export async function readModelFiles(
   folder: ModelsFolder,
   { known, signal, onFile }: ReadFilesOptions = {},
@@ -64,8 +68,8 @@ export async function readModelFiles(
 }
 
 /**
- * The entry of a file. It has the file's own id, unless there is none or another model has it, as when somebody copies a
- * file: then it goes by the file's stem, with a number where that is taken as well.
+ * Makes the entry of a file. Its id is the id in the file. If that is empty or taken (a copy of a
+ * file has the id of the original), the id is the file's stem, with a number if that is taken too.
  */
 export function entryOfFile(
   { file, metadata, fileSizeBytes }: ModelFile,
@@ -82,7 +86,7 @@ async function readFile(folder: ModelsFolder, file: string): Promise<ModelFile> 
   const path = folder.join(file);
   try {
     if (!isInsideByName(file)) {
-      // On the system where the index is read next, it may be another path.
+      // A name such as "a\b.sda" is a path on Windows, where the index may be read next.
       const problem = `${JSON.stringify(file)} looks like a path that leads out of the folder`;
       throw new SdaError("ERR_SDA_UNSAFE", problem, { path });
     }
@@ -90,7 +94,7 @@ async function readFile(folder: ModelsFolder, file: string): Promise<ModelFile> 
     if (info.isSymbolicLink()) await folder.resolve(file); // throws if it leads out
     const { size } = info.isSymbolicLink() ? await stat(await realpath(path)) : info;
     const found = { file, metadata: await readMetadata(path), fileSizeBytes: size };
-    entryOfFile(found, () => false); // throws where no entry can be made of it
+    entryOfFile(found, () => false); // throws if the metadata makes no valid entry
     return found;
   } catch (error) {
     throw ioError(error, path, `${path} can't be read`);

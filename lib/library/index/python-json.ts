@@ -1,16 +1,17 @@
 /**
- * JSON as Python's `json` module reads and writes it. It differs from JavaScript's: NaN and the infinities are allowed,
- * ints and floats are two kinds, ints have any length, and floats have a text of their own ("1e-05", "1e+16", "0.0").
+ * JSON as Python's `json` module reads and writes it. It differs from JavaScript's JSON: NaN and
+ * the infinities are allowed, ints and floats are different types, ints have any length, and floats
+ * are written differently ("1e-05", "1e+16", "0.0").
  */
 
-/** An int is a bigint here and a float a number, so that each is written back as what it was. */
+/** An int is a bigint and a float is a number, so that each is written back with its own type. */
 export type PyValue = null | boolean | bigint | number | string | PyValue[] | PyDict;
-/** In order of insertion; of keys that repeat, the last value counts, in the first one's place. */
+/** In order of insertion. If a key repeats, its last value counts, in the first one's place. */
 export type PyDict = Map<string, PyValue>;
 
-/** Python refuses longer ones, too. */
+/** The limit of Python's `int()` as well. */
 const MAX_INT_DIGITS = 4300;
-/** Python stops at 1000 calls, of which its own program takes some. */
+/** Python's recursion limit is 1000 calls, of which the calling program uses some. */
 const MAX_DEPTH = 990;
 
 export class PythonJsonError extends Error {
@@ -30,7 +31,9 @@ export function parsePythonJson(text: string): PyValue {
   return value;
 }
 
-/** A recursive descent parser. Public, because the index's frame is taken apart with it. */
+/**
+ * A recursive descent parser. Exported, because `index-file.ts` parses the index member by member.
+ */
 export class PythonJsonParser {
   readonly text: string;
   position = 0;
@@ -49,7 +52,7 @@ export class PythonJsonParser {
 
   end(): void {
     this.space();
-    if (this.position < this.text.length) this.fail("the end");
+    if (this.position < this.text.length) this.fail("the end of the text");
   }
 
   /** Moves past `literal` if it comes next. */
@@ -61,7 +64,7 @@ export class PythonJsonParser {
 
   value(depth: number): PyValue {
     this.space();
-    if (depth > MAX_DEPTH) this.fail("less nesting");
+    if (depth > MAX_DEPTH) this.fail(`at most ${MAX_DEPTH} levels of nesting`);
     switch (this.text[this.position]) {
       case '"':
         return this.string();
@@ -84,7 +87,10 @@ export class PythonJsonParser {
     return this.number();
   }
 
-  /** Goes through an object. `member` is called after each colon, with where the key starts; it moves past the value. */
+  /**
+   * Parses an object. Calls `member` after each colon with the key and the position where the key
+   * starts; `member` must move past the value.
+   */
   members(member: (key: string, start: number) => void): void {
     if (!this.take("{")) this.fail("an object");
     this.space();
@@ -125,7 +131,8 @@ export class PythonJsonParser {
     }
     this.position++;
     try {
-      return JSON.parse(this.text.slice(start, this.position)); // strings are the same in both
+      // Python and JavaScript agree on strings.
+      return JSON.parse(this.text.slice(start, this.position));
     } catch {
       this.position = start;
       return this.fail("a valid string");
@@ -137,7 +144,9 @@ export class PythonJsonParser {
     const found = NUMBER.exec(this.text);
     if (!found) return this.fail("a value");
     const [literal, fraction] = found;
-    if (fraction === "" && literal.length > MAX_INT_DIGITS) this.fail("a shorter int");
+    if (fraction === "" && literal.length > MAX_INT_DIGITS) {
+      this.fail(`an int of at most ${MAX_INT_DIGITS} digits`);
+    }
     this.position += literal.length;
     return fraction === "" ? BigInt(literal) : Number(literal);
   }
@@ -145,7 +154,11 @@ export class PythonJsonParser {
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/y;
 
-/** The text of `json.dumps(value, indent=2)` at this depth of nesting; the first line is not indented. */
+/**
+ * Writes a value as `json.dumps(value, indent=2)` does.
+ *
+ * @param depth of nesting, which indents all lines but the first
+ */
 export function writePythonJson(value: PyValue, depth = 0): string {
   if (value === null) return "null";
   switch (typeof value) {
@@ -171,7 +184,7 @@ export function writePythonJson(value: PyValue, depth = 0): string {
   return `{${inner}${items.join(`,${inner}`)}${outer}}`;
 }
 
-// Printable ASCII without the quote and the backslash
+/** Printable ASCII without the quote and the backslash: characters that need no escape. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 const SHORT: Record<string, string> = {
   '"': '\\"',
@@ -183,7 +196,10 @@ const SHORT: Record<string, string> = {
   "\f": "\\f",
 };
 
-/** As with `ensure_ascii`: by UTF-16 unit, so that a lone surrogate is written as what it is. */
+/**
+ * Writes a string as Python does with `ensure_ascii`: each UTF-16 unit beyond ASCII is an escape. A
+ * lone surrogate therefore stays itself.
+ */
 export function pythonString(text: string): string {
   if (PLAIN.test(text)) return `"${text}"`;
   const escaped = text.replace(
@@ -194,8 +210,9 @@ export function pythonString(text: string): string {
 }
 
 /**
- * `float.__repr__`, spelled as `json` does it: both languages print the shortest digits that read back as the same
- * number, but Python switches to an exponent below 1e-4 and from 1e16 on, with two digits at least.
+ * Writes a float as Python's `json` does (`float.__repr__`). Python and JavaScript both print the
+ * fewest digits that read back as the same number. But Python uses an exponent below 1e-4 and from
+ * 1e16 on, and the exponent has two digits at least.
  */
 export function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return "NaN";
@@ -207,7 +224,7 @@ export function pythonFloat(value: number): string {
     const digits = String(Math.abs(exponent)).padStart(2, "0");
     return `${mantissa}e${exponent < 0 ? "-" : "+"}${digits}`;
   }
-  // JavaScript writes 1e-7 to 1e21 without an exponent.
+  // JavaScript writes numbers from 1e-6 to 1e21 without an exponent, so `text` has none here.
   const text = String(value);
   return text.includes(".") ? text : `${text}.0`;
 }

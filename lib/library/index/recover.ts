@@ -12,9 +12,12 @@ import { entryOfFile, readModelFiles } from "./model-files.js";
 import { replaceIndex } from "./write-index.js";
 
 /**
- * What to do when the index is damaged, or missing while there is a backup: it is replaced by the backup or, when that
- * is no good either, by a new one from the model files. Nothing is thrown away: damaged files stay under the name
- * "<name>.damaged-<time>". A process warning tells.
+ * Replaces an index that is damaged, or missing although there is a backup. The backup becomes the
+ * index; if the backup is damaged too, a new index is made from the model files. Damaged files are
+ * kept as "<name>.damaged-<time>". A process warning reports the recovery.
+ *
+ * @param locked whether the caller holds the folder's lock
+ * @returns the new index; a null identity means that there is no file
  */
 export async function recoverIndex(
   folder: ModelsFolder,
@@ -24,7 +27,7 @@ export async function recoverIndex(
   try {
     return await withLock(folder, {}, () => recover(folder, true));
   } catch (error) {
-    // A folder that can't be written to can still be read, also when its lock can be had.
+    // A read-only folder can be read, so its recovered index exists in memory only.
     if (isSdaError(error, "ERR_SDA_IO") && isReadOnly(error)) return recover(folder, false);
     throw error;
   }
@@ -35,7 +38,8 @@ async function recover(
   writable: boolean,
 ): Promise<{ image: IndexImage; identity: string | null }> {
   const index = await readUnlessDamaged(folder, folder.index);
-  if ("image" in index) return index; // somebody else has repaired it, or has been writing it in place
+  // Another process has repaired the index, or has finished writing it in place.
+  if ("image" in index) return index;
   const backup = await readUnlessDamaged(folder, folder.backup);
   const problem = index.problem ?? `${folder.index} is missing`;
   if ("image" in backup) {
@@ -44,8 +48,8 @@ async function recover(
       : await fileIdentity(folder.index);
     warn(
       "SDA_INDEX_RECOVERED",
-      `${problem}; its backup of the change before took its place`,
-      "Models saved since are found again by repairIndex().",
+      `${problem}; it has been restored from its backup, which lacks the latest changes`,
+      "repairIndex() adds models that were saved after the backup.",
     );
     return { image: backup.image, identity };
   }
@@ -56,9 +60,10 @@ async function recover(
   image.apply(patch);
   if (writable) await setAside(folder.backup);
   const identity = writable ? await replace(folder, image) : await fileIdentity(folder.index);
+  const backupProblem = backup.problem ?? "there is no backup";
   warn(
     "SDA_INDEX_RECOVERED",
-    `${problem}, and ${backup.problem ?? "there is no backup"}; a new one has been made from the ${image.count} model files`,
+    `${problem}, and ${backupProblem}; a new index lists the folder's ${image.count} model files`,
   );
   return { image, identity };
 }
@@ -68,7 +73,7 @@ async function replace(folder: ModelsFolder, image: IndexImage): Promise<string>
   return replaceIndex(folder, image.assemble());
 }
 
-/** Gives a damaged file a second name; the first one is about to be taken over. */
+/** Gives a damaged file a second name, because its first name is about to be replaced. */
 async function setAside(path: string): Promise<void> {
   const time = new Date().toISOString().replace(/[:.]/g, "-");
   for (let i = 0; ; i++) {
@@ -83,7 +88,7 @@ async function setAside(path: string): Promise<void> {
       if (errno !== "EPERM" && errno !== "ENOTSUP" && errno !== "EMLINK") {
         throw ioError(error, path, `${path} can't be set aside`);
       }
-      // A folder, or a file system without second names
+      // A folder, or a file system without hard links
       await rename(path, aside).catch((cause) => {
         throw ioError(cause, path, `${path} can't be set aside`);
       });
@@ -100,7 +105,7 @@ async function readUnlessDamaged(
     return await readIndex(path);
   } catch (error) {
     if (error instanceof DamagedIndex) return { problem: error.message };
-    // A folder, under that name: as good as damaged.
+    // A folder with the backup's name is treated as a damaged backup.
     if (path === folder.backup && isSdaError(error, "ERR_SDA_FORMAT")) {
       return { problem: error.message };
     }
@@ -111,6 +116,6 @@ async function readUnlessDamaged(
 
 function isReadOnly(error: SdaError): boolean {
   const errno = error.details?.["errno"];
-  const { EACCES, EROFS, EPERM } = constants.errno; // by number, from the native lock
+  const { EACCES, EROFS, EPERM } = constants.errno; // the native lock gives numbers
   return ["EACCES", "EROFS", "EPERM", EACCES, EROFS, EPERM].includes(errno as string | number);
 }

@@ -8,17 +8,18 @@ import { IndexImage, Patch } from "./index-image.js";
 import { LOCK_TIMEOUT_MS } from "./lock.js";
 import { writeIndex } from "./write-index.js";
 
-/** From here on, an image with many changes is replaced by a fresh one. */
+/** With this much clutter beyond its number of entries, an image is read again from the file. */
 const MAX_CLUTTER = 8192;
 
 const UNREAD = Symbol("unread");
 
-/** A folder's index on disk and in memory. */
+/** A folder's index, on disk and in memory. */
 export class IndexStore {
   readonly folder: ModelsFolder;
   #image = new IndexImage();
-  /** Of the file that the image was read from or written to; null: no file. */
+  /** Identity of the file that the image was read from or written to; null: no file. */
   #identity: string | null | typeof UNREAD = UNREAD;
+  /** Counts the changes of `#image`. */
   #generation = 0;
   readonly #warnedOf = new Set<string>();
 
@@ -31,10 +32,10 @@ export class IndexStore {
   }
 
   /**
-   * Reads the index if it is another than before. A damaged one is replaced, see `recoverIndex`; that takes the lock
-   * unless it is held already.
+   * Reads the index if the file has changed. A damaged index is replaced, see `recoverIndex`.
    *
-   * @returns whether it was read
+   * @param locked whether the caller holds the lock; a recovery takes it otherwise
+   * @returns whether the index was read
    * @throws SdaError ERR_SDA_VERSION, ERR_SDA_IO, ERR_SDA_LOCKED
    */
   async refresh(locked = false): Promise<boolean> {
@@ -43,7 +44,7 @@ export class IndexStore {
       const identity = await fileIdentity(this.folder.index);
       if (identity === this.#identity) return false;
       const found = await this.#readOrRecover(locked);
-      // While this was read, a change may have been made, which what was read may lack.
+      // A change was made during the read, so the result may lack it: read again.
       if (generation !== this.#generation) continue;
       this.#set(found.image, found.identity);
       this.#warnOfUnknown();
@@ -52,11 +53,13 @@ export class IndexStore {
   }
 
   /**
-   * Changes the index on disk and in memory. The lock must be held. `change` starts from what is on disk now, and is
-   * called again, with a new patch, if another program writes the index meanwhile. When it fails or the index can't be
+   * Changes the index on disk and in memory. The caller must hold the lock. `change` gets a patch
+   * of the index that is on disk now. If a program that takes no lock writes the index in the
+   * meantime, `change` is called again with a new patch. If `change` throws or the index can't be
    * written, nothing has changed.
    *
-   * @throws SdaError ERR_SDA_LOCKED: programs that take no lock have come between for as long as one waits for the lock
+   * @throws SdaError ERR_SDA_LOCKED: for `LOCK_TIMEOUT_MS`, other programs have written the index
+   *   during each attempt
    */
   async transact(change: (patch: Patch) => void | Promise<void>): Promise<void> {
     const deadline = performance.now() + LOCK_TIMEOUT_MS;
@@ -70,15 +73,15 @@ export class IndexStore {
       const identity = await writeIndex(this.folder, image.assemble(patch), expected);
       if (identity === null) {
         if (performance.now() < deadline) continue;
-        throw new SdaError(
-          "ERR_SDA_LOCKED",
-          `Another program has been changing ${this.folder.index} for ${LOCK_TIMEOUT_MS / 1000} s without a pause`,
-          { path: this.folder.index, timeoutMs: LOCK_TIMEOUT_MS },
-        );
+        const path = this.folder.index;
+        const seconds = LOCK_TIMEOUT_MS / 1000;
+        const problem = `Another program has kept changing ${path} for ${seconds} s`;
+        throw new SdaError("ERR_SDA_LOCKED", problem, { path, timeoutMs: LOCK_TIMEOUT_MS });
       }
       image.apply(patch);
       this.#set(image, identity);
-      if (image.clutter > MAX_CLUTTER + image.count) this.#identity = UNREAD; // the next one starts afresh
+      // The next refresh reads the file and makes a new image.
+      if (image.clutter > MAX_CLUTTER + image.count) this.#identity = UNREAD;
       return;
     }
   }
@@ -95,7 +98,7 @@ export class IndexStore {
     } catch (error) {
       const missing = isSdaError(error, "ERR_SDA_NOT_FOUND");
       if (!missing && !(error instanceof DamagedIndex)) throw error;
-      // The Python program starts with an empty index, too; without a backup there has been none.
+      // Without a backup, the folder never had an index. Start empty, as the Python program does.
       if (missing && (await fileIdentity(this.folder.backup)) === null) {
         return { image: new IndexImage(), identity: null };
       }
@@ -110,7 +113,7 @@ export class IndexStore {
       this.#warnedOf.add(id);
       warn(
         "SDA_ENTRY_SKIPPED",
-        `${this.folder.index}: the entry ${JSON.stringify(id)} is skipped, and kept as it is: ${problem}`,
+        `${this.folder.index}: skipped the entry ${JSON.stringify(id)}, which is kept: ${problem}`,
       );
     }
   }

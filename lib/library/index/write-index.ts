@@ -1,6 +1,6 @@
 /**
- * Puts a new index in the old one's place. At every moment, under the index's name is a whole index, old or new, and
- * under the backup's the one before it or the one before that.
+ * Replaces the index by a new one. At every moment, the index's name holds a complete index, the
+ * old or the new one. The backup's name holds the index before it, or the one before that.
  */
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, open, rename, stat, unlink } from "node:fs/promises";
@@ -12,21 +12,28 @@ import { checkpointAddon } from "../../native/load.js";
 import type { RenameOutcome } from "../../native/types.js";
 import type { ModelsFolder } from "./folder.js";
 
-/** Written under the folder's lock only, so whoever holds the lock may remove those that it finds. */
+/**
+ * Temporary files of the index. Only a lock holder writes them, so a lock holder may remove them.
+ */
 export const INDEX_TEMPORARY = /^\.model_library-\d+-[0-9a-f]+\.tmp$/;
 const TEMPORARY_SUFFIX = ".tmp";
 
-/** The kernel takes 2 GiB in one call, and writing back can start before all is handed over. */
+/**
+ * Bytes per write call. Linux takes less than 2 GiB per call, and with smaller calls it starts to
+ * write to the disk earlier.
+ */
 const WRITE_AT_MOST = 8 * 2 ** 20;
 
 /**
- * Writes the pieces as the new index. The lock must be held, which keeps this package's other writers away but not the
- * Python program, so:
+ * Writes the pieces as the new index. The caller must hold the lock. The lock keeps this package's
+ * other writers away, but not the Python program: `expected` detects its writes.
  *
- * @param expected the index that the new one was made from: its identity, or null for none
- * @returns the new index's identity; null when another one is there, with nothing changed
- * @throws SdaError ERR_SDA_IO, ERR_SDA_NOT_FOUND (the folder is gone): nothing has changed. Where a new index can be
- *   neither made to last nor taken back, it is there, and a process warning tells.
+ * If the new index can be neither synced nor taken back, it stays and a process warning reports it.
+ *
+ * @param expected identity of the index that the new one was made from; null: there was none
+ * @returns identity of the new index; null: the index on disk is not the expected one, and nothing
+ *   has changed
+ * @throws SdaError ERR_SDA_IO, ERR_SDA_NOT_FOUND (the folder is gone): nothing has changed
  */
 export async function writeIndex(
   folder: ModelsFolder,
@@ -34,7 +41,8 @@ export async function writeIndex(
   expected: string | null,
 ): Promise<string | null> {
   const temporary = temporaryPath(folder);
-  let left: string | null = null; // what is under the temporary name while nothing has gone right
+  // Identity of the file under the temporary name, until that file is in its place.
+  let left: string | null = null;
   try {
     const file = await open(temporary, "wx", 0o666);
     try {
@@ -51,28 +59,27 @@ export async function writeIndex(
       } catch (error) {
         const identity = identityOf(await file.stat({ bigint: true }));
         if (await placed.takeBack(identity)) throw error;
-        warn(
-          "SDA_NOT_SYNCED",
-          `${folder.index} has been changed, but a power failure may undo that: ${(error as Error).message}`,
-        );
+        const problem = `${folder.index} has been changed, but a power failure may undo the change`;
+        warn("SDA_NOT_SYNCED", `${problem}: ${(error as Error).message}`);
       }
       await placed.keepBackup().catch((error: Error) => {
         warn("SDA_CLEANUP_FAILED", `${folder.backup} can't be replaced: ${error.message}`);
       });
-      // By the handle: the name may already be another program's.
+      // By the handle, because another program may have replaced the file under the name.
       return identityOf(await file.stat({ bigint: true }));
     } finally {
-      await file.close().catch(() => {}); // it has been synced
+      await file.close().catch(() => {}); // the file is synced already
     }
   } catch (error) {
     throw ioError(error, folder.index, `${folder.index} can't be written`);
   } finally {
-    // Gone already if all went well. When a swap failed half way, it may be what another program has written.
+    // After success there is nothing to remove. After a swap that failed half-way, the temporary
+    // name may hold another program's index, which must stay.
     if (left === null || (await isStill(temporary, left))) await unlink(temporary).catch(() => {});
   }
 }
 
-/** As `writeIndex`, but what is there is not to become the backup: a damaged index. */
+/** As `writeIndex`, for a damaged index, which must not become the backup. */
 export async function replaceIndex(folder: ModelsFolder, pieces: Buffer[]): Promise<string> {
   const temporary = temporaryPath(folder);
   try {
@@ -97,7 +104,7 @@ export async function syncFolder(path: string): Promise<void> {
   try {
     await folder.sync();
   } catch (error) {
-    // Some file systems can't sync a folder. That the disk is at fault is another matter.
+    // Some file systems can't sync a folder. Every other error is a failure.
     if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "ENOTSUP") throw error;
   } finally {
     await folder.close();
@@ -126,20 +133,29 @@ async function writePieces(
   }
   if (expected !== null) {
     const { mode } = await stat(folder.index).catch(() => ({ mode: 0o666 & ~process.umask() }));
-    await file.chmod(mode & 0o777); // who may read the library stays as it was
+    await file.chmod(mode & 0o777); // the new index has the old one's permissions
   }
   await file.sync();
 }
 
-/** A new index under its name. */
+/** A new index that has replaced the old one. */
 interface Placed {
-  /** Undoes it, unless the name is another program's meanwhile or the disk refuses. @param ours the new index's identity */
+  /**
+   * Puts the old index back.
+   *
+   * @param ours identity of the new index
+   * @returns false: another program has replaced the new index, or the disk refuses
+   */
   takeBack(ours: string): Promise<boolean>;
-  /** The index that was there becomes the backup. */
+  /** Makes the old index the backup. */
   keepBackup(): Promise<void>;
 }
 
-/** @returns null: another index is there than the one expected, and stays */
+/**
+ * Moves the new index to its name.
+ *
+ * @returns null: the index on disk is not the expected one, and stays
+ */
 async function place(
   temporary: string,
   file: FileHandle,
@@ -160,7 +176,7 @@ async function place(
   const outcome = await exchange(temporary, index, expected, file);
   if (outcome === "taken" || outcome === "missing") return null;
   if (outcome === "done") {
-    // The temporary name now holds what was there.
+    // The temporary name now holds the old index.
     return {
       takeBack: (ours) =>
         exchange(temporary, index, ours).then(
@@ -170,7 +186,7 @@ async function place(
       keepBackup: () => rename(temporary, backup),
     };
   }
-  // Without an exchange, two names for the old index for a moment.
+  // The file system can't exchange two files. A second name keeps the old index.
   if ((await fileIdentity(index)) !== expected) return null;
   const second = `${temporary.slice(0, -TEMPORARY_SUFFIX.length)}0${TEMPORARY_SUFFIX}`;
   await link(index, second);
@@ -198,6 +214,7 @@ function succeeds(work: Promise<void>): Promise<boolean> {
   );
 }
 
+/** @returns false: the name is taken */
 async function linkIfFree(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);

@@ -9,12 +9,15 @@ interface Change {
   lockTimeoutMs: number | undefined;
 }
 
-/** Changes of one library's index, in order. Those that come while others wait or are written go together in one write. */
+/**
+ * Makes the changes of one library's index, in order. Changes that arrive while the queue waits for
+ * the lock, or writes, are written together.
+ */
 export class WriteQueue {
   readonly store: IndexStore;
   #waiting: Change[] = [];
   #isWriting = false;
-  /** Ends the wait for the lock when nobody is left who wants it. */
+  /** Ends the wait for the lock when every waiting change has been aborted. */
   #abandon: AbortController | undefined;
 
   constructor(store: IndexStore) {
@@ -22,8 +25,10 @@ export class WriteQueue {
   }
 
   /**
-   * `run` must not do anything but change the patch: it may be called more than once. What it throws rejects this change
-   * alone, so it must throw before it changes anything.
+   * Queues a change.
+   *
+   * @param run changes the patch and has no other effects, because it may be called more than once.
+   *   If it throws, only this change fails, so it must throw before it changes the patch
    */
   change<T>(run: (patch: Patch) => T, { lockTimeoutMs, signal }: LockOptions): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -49,7 +54,7 @@ export class WriteQueue {
       };
       const stop = () => {
         const place = this.#waiting.indexOf(change);
-        if (place === -1) return; // being written: too late
+        if (place === -1) return; // the change is being written and can't be stopped
         this.#waiting.splice(place, 1);
         change.reject(signal?.reason);
         if (this.#waiting.length === 0) this.#abandon?.abort();
@@ -62,7 +67,7 @@ export class WriteQueue {
 
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    // The changes of this turn of the event loop first, so that they are one batch.
+    // Wait for the other changes of this turn of the event loop: they join the batch.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       let batch: Change[] = [];
@@ -91,7 +96,7 @@ export class WriteQueue {
         }
       } catch (error) {
         if (batch.length === 0) {
-          // No lock: that goes for all who wait for it.
+          // The lock was not obtained, so all waiting changes fail.
           if (signal.aborted && this.#waiting.length > 0) continue;
           batch = this.#waiting;
           this.#waiting = [];

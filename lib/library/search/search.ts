@@ -7,25 +7,28 @@ import { TextIndex } from "./text-index.js";
 
 /** The order of a list. */
 export interface ListOptions {
-  /** Any field of an entry; default "saveDate". Another name gives the order of insertion. */
+  /** Any field of an entry; default "saveDate". An unknown name keeps the order of insertion. */
   sortBy?: keyof ModelEntry;
-  /** Default true: the latest first. Equal entries keep their order of insertion, reversed or not. */
+  /**
+   * Descending order; default true, which gives the newest first. Entries with equal values keep
+   * their order of insertion in both directions.
+   */
   reverse?: boolean;
 }
 
-/** What to look for, and the order of what is found. */
+/** The conditions of a search, and the order of its results. */
 export interface SearchOptions extends ListOptions {
-  /** Part of the name or of the description, in any case; "" matches all. */
+  /** Part of the name or of the description, in upper or lower case; "" matches all models. */
   query?: string;
-  /** The model has at least one of them, in any case; [] matches all. */
+  /** Models with at least one of these tags, in upper or lower case; [] matches all models. */
   tags?: string[];
 }
 
-/** Which part of what is found. */
+/** One page of the results. */
 export interface PageOptions {
-  /** How many come before it; default 0 */
+  /** The number of results before the page; default 0 */
   offset?: number;
-  /** How many there may be on it */
+  /** The largest number of results on the page */
   limit: number;
 }
 
@@ -37,7 +40,10 @@ const OPTIONS = optionNames<SearchOptions>({
 });
 const PAGE_OPTIONS = [...OPTIONS, ...optionNames<PageOptions>({ offset: true, limit: true })];
 
-/** @param isPage whether `offset` and `limit` are options as well */
+/**
+ * @param isPage whether `offset` and `limit` are allowed
+ * @throws SdaError ERR_SDA_ARGUMENT
+ */
 export function checkSearchOptions(options: SearchOptions, isPage = false): void {
   checkOptions("options", options, isPage ? PAGE_OPTIONS : OPTIONS);
   const { query, tags, reverse } = options;
@@ -48,13 +54,18 @@ export function checkSearchOptions(options: SearchOptions, isPage = false): void
   if (reverse !== undefined) checkBoolean("reverse", reverse);
 }
 
-/** Beyond this share of all models, walking through all in order beats sorting those found. */
+/**
+ * When more than this share of all models matches, filtering the sorted list of all models is
+ * faster than sorting the matches.
+ */
 const MANY = 1 / 16;
 
-/** Searches an image. What it needs to be fast is made on first use and kept up to date after that. */
+/**
+ * Searches an image. Its indexes of texts, tags and orders are built on first use, then updated.
+ */
 export class Search {
   readonly #image: IndexImage;
-  /** How many of the image's changes are in what was made */
+  /** The number of the image's changes that the indexes include */
   #seen: number;
   #texts: TextIndex | undefined;
   #tags: TagIndex | undefined;
@@ -69,7 +80,7 @@ export class Search {
     return Array.from(this.slots(options), (slot) => this.#image.entry(slot));
   }
 
-  /** Where those found are in the image, in order. */
+  /** The slots of all matches, in the requested order. */
   slots({
     query = "",
     tags = [],

@@ -6,14 +6,15 @@ type Key = string | number | boolean | readonly string[];
 type Compare = (a: Key, b: Key) => number;
 
 /**
- * The slots of all models in the order of one field: as Python's stable `sorted`, also when reversed, so equal keys
- * keep their order of insertion both ways. Changes are sorted in, which costs about as much as walking through the list.
+ * The slots of all models, sorted by one field. The order is that of Python's stable `sorted`, also
+ * with `reverse`: equal keys keep their order of insertion in both directions. An update sorts a
+ * nearly sorted list, which takes about as long as one pass through it.
  */
 export class SortIndex {
   readonly #field: keyof ModelEntry;
   readonly #reverse: boolean;
   readonly #keys: Key[] = [];
-  /** NaN compares with nothing, so only Python's own way through the list gives its order. */
+  /** With a NaN key, the order depends on the algorithm, so `#asPythonDoes` sorts. */
   #hasNaN = false;
   #compare: Compare;
   #order: number[] = [];
@@ -40,12 +41,12 @@ export class SortIndex {
     this.#ranks = undefined;
   }
 
-  /** All models' slots in order. */
+  /** The slots of all models, in order. */
   get order(): readonly number[] {
     return this.#order;
   }
 
-  /** Puts slots in order. */
+  /** Sorts the given slots. */
   sort(slots: Uint32Array): Uint32Array {
     this.#ranks ??= ranksOf(this.#order);
     const ranks = this.#ranks;
@@ -55,6 +56,7 @@ export class SortIndex {
       .map((rank) => this.#order[rank] as number);
   }
 
+  /** Picks the comparison that the keys seen so far need. */
   #notice(key: Key): void {
     if (typeof key === "number") {
       this.#hasNaN ||= Number.isNaN(key);
@@ -72,7 +74,10 @@ export class SortIndex {
     return order.sort((a, b) => sign * compare(keys[a] as Key, keys[b] as Key) || a - b);
   }
 
-  /** Both engines' sorts are Tim Peters', asking only whether one key is less than another. */
+  /**
+   * The order that Python's `sorted` gives when keys are NaN. Python and V8 both use Timsort, and
+   * Python compares with `<` only. So the same input and the same comparison give the same order.
+   */
   #asPythonDoes(order: number[]): number[] {
     const keys = this.#keys;
     if (this.#reverse) order.reverse();
@@ -85,6 +90,7 @@ function compareSimply(a: Key, b: Key): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Compares arrays of strings item by item, as Python compares lists. */
 function compareLists(a: Key, b: Key): number {
   const [x, y] = [a as readonly string[], b as readonly string[]];
   for (let i = 0; i < x.length && i < y.length; i++) {
@@ -94,6 +100,7 @@ function compareLists(a: Key, b: Key): number {
   return x.length - y.length;
 }
 
+/** The position of each slot in the order. */
 function ranksOf(order: readonly number[]): Uint32Array {
   const highest = order.reduce((most, slot) => Math.max(most, slot), -1);
   const ranks = new Uint32Array(highest + 1);

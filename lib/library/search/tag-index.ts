@@ -1,9 +1,11 @@
 import type { IndexImage } from "../index/index-image.js";
 import { lower } from "./text-order.js";
 
-/** Which models have a tag, in lower case. */
+/** Finds models by tag, in upper or lower case. */
 export class TagIndex {
+  /** The slots by lower-case tag. */
   readonly #slots = new Map<string, Set<number>>();
+  /** The lower-case tags by slot. */
   readonly #tags: (string[] | undefined)[] = [];
 
   constructor(image: IndexImage) {
@@ -23,7 +25,7 @@ export class TagIndex {
     }
   }
 
-  /** The models that have any of the tags. */
+  /** The slots of the models that have at least one of the tags. */
   having(tags: readonly string[]): Set<number> {
     const found = tags.map((tag) => this.#slots.get(lower(tag)) ?? NONE);
     if (found.length === 1) return found[0] as Set<number>;

@@ -3,9 +3,9 @@ import { checkpointAddon } from "../../native/load.js";
 import type { IndexImage } from "../index/index-image.js";
 import { lower } from "./text-order.js";
 
-/** After each of the texts; a query that has it in it is looked for text by text. */
+/** Ends each text, so that no match spans two texts. */
 const SEPARATOR = "\0";
-/** Half of a surrogate pair, which UTF-8 has no form for. */
+/** Half of a surrogate pair, which UTF-8 can't represent. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** A typed array that items can be appended to. */
@@ -38,17 +38,19 @@ class GrowingArray<T extends Uint8Array | Uint32Array> {
 }
 
 /**
- * Finds models by what their name or description contains. All names and descriptions lie one after the other in memory,
- * in lower case and UTF-8, because one search through all of it is many times as fast as many through short texts.
+ * Finds models by part of their name or description. All names and descriptions form one text, in
+ * lower case and UTF-8: one search through it is many times faster than a search per model.
  *
- * A slot whose texts change gets a new segment at the end; its old one stays and no longer counts.
+ * The texts of one slot are a segment. When they change, the slot gets a new segment at the end;
+ * the old segment stays and is ignored.
  */
 export class TextIndex {
   readonly #texts = new GrowingArray(Uint8Array);
-  /** Where each segment begins, and whose it is. */
+  /** Where each segment begins. */
   readonly #starts = new GrowingArray(Uint32Array);
+  /** The slot of each segment. */
   readonly #slots = new GrowingArray(Uint32Array);
-  /** By slot: its segment that counts, -1 for none. */
+  /** The current segment of each slot; -1 for none. */
   readonly #segments: number[] = [];
 
   constructor(image: IndexImage) {
@@ -76,7 +78,11 @@ export class TextIndex {
     });
   }
 
-  /** The slots that have the query, which is not empty, in their name or their description. */
+  /**
+   * The slots whose name or description contains the query.
+   *
+   * @param query not empty
+   */
   search(image: IndexImage, query: string): number[] {
     const sought = lower(query);
     if (sought.includes(SEPARATOR) || LONE_SURROGATE.test(sought)) return searchEach(image, sought);
@@ -94,6 +100,7 @@ export class TextIndex {
   }
 }
 
+/** Searches text by text, for a query that the joined text can't answer. */
 function searchEach(image: IndexImage, sought: string): number[] {
   return [...image.models()].filter((slot) =>
     [image.value(slot, "name"), image.value(slot, "description")].some((text) =>

@@ -1,14 +1,18 @@
-/** Order and case of text as Python has them. */
+/** Order and lower case of text, as in Python. */
 
 /**
- * `str.lower`. JavaScript's does the same: Unicode's full mapping, special cases ("İ", a final "Σ") included, whatever
- * the locale. They can differ only in letters newer than either's Unicode version.
+ * Python's `str.lower`. JavaScript's `toLowerCase` gives the same: Unicode's full case mapping with
+ * its special cases ("İ", a final "Σ"), in every locale. The two can differ only in letters that
+ * one of their Unicode versions lacks.
  */
 export function lower(text: string): string {
   return text.toLowerCase();
 }
 
-/** By code point. JavaScript's `<` goes by UTF-16 unit, which puts what lies above U+FFFF before U+E000 to U+FFFF. */
+/**
+ * Compares by code point, as Python does. JavaScript's `<` compares UTF-16 units, which sorts
+ * characters above U+FFFF before U+E000 to U+FFFF.
+ */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -20,12 +24,15 @@ export function compareText(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Moves surrogates above all other units. Where both texts have one, the first that differs decides rightly, too. */
+/**
+ * Ranks surrogates above all other units. Two surrogates compare as units, which gives the order of
+ * their code points.
+ */
 function rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
-/** Whether `<` alone can go wrong with it. */
+/** Whether the text has a character that `<` may sort differently. */
 export function needsCodePoints(text: string): boolean {
   return /[\ud800-\uffff]/.test(text);
 }

@@ -1,4 +1,4 @@
-/** Files from elsewhere as models of a library. */
+/** Adds model files and checkpoints from elsewhere to a library. */
 import { randomUUID } from "node:crypto";
 import { checkOptions, toFilePath } from "../../base/check.js";
 import { isSdaError } from "../../base/io-error.js";
@@ -22,22 +22,26 @@ import { publish, TAKEN_ID, takenId } from "./publish.js";
 const GOOD_ID = /^(?!\.{1,2}$)[\w.-]{1,200}$/;
 
 /**
- * Puts a copy of a model file (`.sda`) into a library: under a name of its own, made from the model's
- * name, and with an entry. The file is checked first, as `loadModel` does, every record's CRC-32
- * included; its content is copied value for value, unknown keys too, and the weights by the kernel
- * where it can. `hasAnalysis` and `nActiveComponents` follow the analysis. The model keeps its id when
- * the id is short and URL-safe and no model of the library has it; otherwise it gets a new one.
+ * Copies a model file (`.sda`) into a library and adds its entry. The copy gets an unused file
+ * name, made from the model's name. The file is checked first, as `loadModel` does, with every
+ * record's CRC-32. Its content is copied value for value, unknown keys included; the kernel copies
+ * the weights where it can. The metadata's `hasAnalysis` and `nActiveComponents` are set from the
+ * analysis. The model keeps its id if the id is short, URL-safe and new in the library; otherwise
+ * it gets a new one.
  *
  * @param path of the model file
- * @param modelsDir the library's folder; made if it is missing
- * @returns the new entry; the file is `filePath` in the folder
+ * @param modelsDir the library's folder; created if it is missing
+ * @returns the new entry; its `filePath` is relative to the folder
  * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a model file; a training checkpoint is
  *   not one), ERR_SDA_CORRUPT, ERR_SDA_UNSAFE, ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or
  *   `details.tensor`), ERR_SDA_LIMIT, ERR_SDA_ARGUMENT (`details.option`; also a `metadata.modelId`
- *   that the library has), ERR_SDA_IO, ERR_SDA_LOCKED; `signal.reason`. The library is unchanged then.
+ *   that the library has), ERR_SDA_IO, ERR_SDA_LOCKED; `signal.reason`. The library is unchanged
+ *   then.
  * @example
  * ```js
- * const entry = await addModelFile("downloads/pads.sda", "data/models");
+ * const metadata = { name: "Pads for the stage" };
+ * const entry = await addModelFile("data/models/pads.sda", "data/stage", { metadata });
+ * console.log(entry.modelId, entry.filePath);
  * ```
  */
 export async function addModelFile(
@@ -51,15 +55,20 @@ export async function addModelFile(
 }
 
 /**
- * Puts a model file or a training checkpoint into a library; its content tells which it is. A model
- * file is copied as by `addModelFile`, a checkpoint converted as by `saveModelFromCheckpoint`; no
- * model of the library is replaced. `ModelLibrary.import` does the same for a library that is open.
+ * Adds a model file or a training checkpoint to a library. Its content decides which of the two it
+ * is: a model file is copied as by `addModelFile`, a checkpoint is converted as by
+ * `saveModelFromCheckpoint`. The library's own models are never replaced. `ModelLibrary.import`
+ * does the same for an open library.
  *
- * @returns the new entry; the file is `filePath` in the folder
+ * @param path of the model file or checkpoint
+ * @param modelsDir the library's folder; created if it is missing
+ * @returns the new entry; its `filePath` is relative to the folder
  * @throws SdaError as `addModelFile`; ERR_SDA_FORMAT: the file is neither
  * @example
  * ```js
- * const entry = await importModel("checkpoint.pt", "data/models", { metadata: { name: "Pads" } });
+ * const metadata = { name: "Warm Pads", tags: ["warm"] };
+ * const entry = await importModel("checkpoint.pt", "data/models", { metadata });
+ * console.log(entry.modelId, entry.filePath);
  * ```
  */
 export async function importModel(
@@ -108,7 +117,7 @@ async function add(
   try {
     return await addAs(modelId, queue, opened, model, given, lock);
   } catch (error) {
-    // The id was taken meanwhile, or belongs to an entry that can't be read.
+    // Another process has taken the id since, or an unreadable entry has it.
     const isClash = isSdaError(error, "ERR_SDA_ARGUMENT") && error.details?.["option"] === TAKEN_ID;
     if (!isClash || given.modelId) throw error;
     return addAs(randomUUID(), queue, opened, model, given, lock);

@@ -1,4 +1,12 @@
-/** The longest texts, in UTF-16 code units, and the most tags that `updateModel` takes; files may hold more. */
+/**
+ * The limits of `updateModel`: lengths of texts in UTF-16 code units, and the number of tags. Files
+ * from elsewhere may exceed them.
+ * @example
+ * ```js
+ * const name = "Pads for the stage";
+ * console.log(name.length <= CHANGE_LIMITS.name); // true
+ * ```
+ */
 export const CHANGE_LIMITS = {
   name: 200,
   description: 10_000,

@@ -1,22 +1,22 @@
-/** What a person may change of a model, and how long it may be. */
+/** The changes that `updateModel` makes, and their checks. */
 import { badArgument } from "../../base/check.js";
 import { CHANGE_LIMITS } from "./change-limits.js";
 
 export { CHANGE_LIMITS };
 
-/** Changes of what a model says about itself; what is absent stays as it is. */
+/** Changes of a model's metadata and labels. An absent field stays as it is. */
 export interface ModelChanges {
   /** Not blank */
   name?: string;
   description?: string;
-  /** All of them: an empty array removes those that are there */
+  /** The complete new list of tags; an empty array removes all tags */
   tags?: string[];
-  /** In the sliders' order, one for each; only for a model with an analysis */
+  /** One label per slider, in the sliders' order; only for a model with an analysis */
   componentLabels?: string[];
 }
 
 /**
- * A copy of the changes.
+ * Checks the changes and returns a copy of them.
  *
  * @throws SdaError ERR_SDA_ARGUMENT (`details.option`)
  */
@@ -27,7 +27,7 @@ export function checkChanges(changes: unknown): ModelChanges {
   const checked: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(changes)) {
     if (!Object.hasOwn(CHECKS, key)) {
-      throw badArgument(key, "absent (it can't be changed)", value);
+      throw badArgument(key, `absent (only ${FIELDS} can be changed)`, value);
     }
     if (value !== undefined) checked[key] = CHECKS[key as keyof ModelChanges](key, value);
   }
@@ -50,9 +50,11 @@ const CHECKS: Record<keyof ModelChanges, Check> = {
     list(option, value).map((label) => text(option, label, CHANGE_LIMITS.componentLabel)),
 };
 
+const FIELDS = Object.keys(CHECKS).join(", ");
+
 function list(option: string, value: unknown): unknown[] {
   if (!Array.isArray(value)) throw badArgument(option, "an array of strings", value);
-  return Array.from(value); // holes become undefined, which is no string
+  return Array.from(value); // turns holes into undefined, which the caller refuses
 }
 
 function filledText(option: string, value: unknown, longest: number): string {
@@ -61,7 +63,7 @@ function filledText(option: string, value: unknown, longest: number): string {
   return filled;
 }
 
-/** Half of a surrogate pair can't be written as UTF-8, so Python could print no such text. */
+/** Refuses half of a surrogate pair: UTF-8 can't represent it, so Python can't print it. */
 function text(option: string, value: unknown, longest: number): string {
   if (typeof value !== "string") throw badArgument(option, "a string", value);
   if (value.length > longest) {

@@ -17,30 +17,34 @@ import { type OpenFile, useFile } from "./open-file.js";
 import { newOrOpenIndex, type Target } from "./open-index.js";
 import { type PublishOptions, publish } from "./publish.js";
 
-/** How to make a model of a file. */
+/** Options of importing a file. */
 export interface ImportOptions extends LockOptions {
-  /** Fields of the new model's metadata that differ from what the file says */
+  /** Fields of the new model's metadata that replace those of the file */
   metadata?: Partial<ModelMetadata>;
 }
 
 export const IMPORT_OPTIONS = ["metadata", ...LOCK_OPTIONS];
 
 /**
- * Makes a model file of a training checkpoint (`.pt`) and adds it to a library: the weights, the
- * configs and the analysis, value for value as the checkpoint has them, and none of the optimizer's
- * state. Epochs and losses go into the metadata unless given. Weights go from file to file, by the
- * kernel where it can; nothing of the checkpoint is executed. An entry with the same id is replaced.
+ * Converts a training checkpoint (`.pt`) to a model file and adds it to a library. The model file
+ * has the checkpoint's weights, configs and analysis, value for value, without the optimizer's
+ * state. The checkpoint's epoch and losses go into the metadata unless `metadata` gives them.
+ * Nothing in the checkpoint is executed; the kernel copies the weights where it can. An entry with
+ * the same id is replaced.
  *
- * The order `(path, metadata, modelsDir, options)` is accepted as well.
+ * The argument order `(path, metadata, modelsDir, options)` is accepted as well.
  *
+ * @param path of the checkpoint
+ * @param modelsDir the library's folder; created if it is missing
  * @returns the new file's path
- * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (no training checkpoint), ERR_SDA_CORRUPT,
+ * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a training checkpoint), ERR_SDA_CORRUPT,
  *   ERR_SDA_UNSAFE, ERR_SDA_VERSION, ERR_SDA_SCHEMA (`details.field` or `details.tensor`),
- *   ERR_SDA_ARGUMENT, ERR_SDA_IO, ERR_SDA_LOCKED; `signal.reason`
+ *   ERR_SDA_LIMIT, ERR_SDA_ARGUMENT, ERR_SDA_IO, ERR_SDA_LOCKED; `signal.reason`
  * @example
  * ```js
- * const metadata = { name: "Pads", tags: ["warm"] };
- * const path = await saveModelFromCheckpoint("checkpoint_epoch0200.pt", "data/models", { metadata });
+ * const metadata = { name: "Warm Pads", tags: ["warm"] };
+ * const path = await saveModelFromCheckpoint("checkpoint.pt", "data/models", { metadata });
+ * console.log(path);
  * ```
  */
 export async function saveModelFromCheckpoint(
@@ -73,7 +77,7 @@ export async function saveModelFromCheckpoint(
   return join(folder, filePath);
 }
 
-/** Makes a model of a checkpoint that is open, and puts it into a library. */
+/** Converts an open checkpoint to a model file and adds it to a library. */
 export async function convert(
   target: Target,
   { path: file, content, source }: OpenFile,
@@ -88,7 +92,7 @@ export async function convert(
   const spectrogram = new Carried("spectrogram_config", spectrogramDict({}));
   const analysis = new Carried("latent_analysis", null);
   const training = new Carried("training_config", new Map());
-  // What will be read from the new file, checked before anything is written.
+  // Check the content that the new file will have, before anything is written.
   const parsed = parseModel(
     new Map<string, unknown>([
       ["format", FORMAT],
@@ -140,7 +144,7 @@ function checkKind(content: unknown, path: string): Fields {
   return new Fields(dict, path, "");
 }
 
-/** The weights tell; the training config may be missing or out of date. */
+/** Takes the latent size from the weights: the training config may be missing or out of date. */
 function latentDimOf(checkpoint: Fields, path: string): number {
   const name = "decoder.fc.weight";
   const weight = (checkpoint.get("model_state_dict") as Map<unknown, unknown>).get(name);
@@ -154,7 +158,7 @@ function latentDimOf(checkpoint: Fields, path: string): number {
   return size;
 }
 
-/** Losses are None when there was nothing to validate on. */
+/** A loss is None if training had no validation data. */
 function trainingResults(checkpoint: Fields): Partial<ModelMetadata> {
   const loss = (key: string) =>
     (checkpoint.get(key) ?? null) === null ? 0 : checkpoint.float(key);

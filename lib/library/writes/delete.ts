@@ -11,13 +11,21 @@ import { hideFile } from "./leftovers.js";
 import { openIndex } from "./open-index.js";
 
 /**
- * Deletes a model: its file and its entry. A deletion that is interrupted is finished or undone, never half of each,
- * when the library is next opened or repaired. Libraries that are open see it after `refresh()`.
+ * Deletes a model: its file and its entry. If the deletion is interrupted, the next opening or
+ * repair of the library completes or undoes it. Open libraries see the deletion after `refresh()`.
  *
+ * @param modelsDir the library's folder
  * @returns false: there is no such model
- * @throws SdaError ERR_SDA_ARGUMENT: the id is not a string; ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_SCHEMA: it doesn't name an .sda
- *   file; ERR_SDA_FORMAT: it names a folder; ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_LOCKED; ERR_SDA_IO;
+ * @throws SdaError ERR_SDA_ARGUMENT: the id is not a string; ERR_SDA_UNSAFE: the entry's path leads
+ *   out of the folder; ERR_SDA_SCHEMA: the path does not end in .sda; ERR_SDA_FORMAT: the path is a
+ *   folder; ERR_SDA_NOT_FOUND: the models folder does not exist; ERR_SDA_LOCKED; ERR_SDA_IO;
  *   `signal.reason`. Nothing is deleted then.
+ * @example
+ * ```js
+ * const library = await ModelLibrary.open("data/models");
+ * const [{ modelId }] = library.search({ query: "Kitchen Drums" });
+ * console.log(await deleteModel(modelId, "data/models")); // true
+ * ```
  */
 export async function deleteModel(
   modelId: string,
@@ -40,7 +48,7 @@ export async function deleteFrom(
   checkId(modelId);
   checkOptions("options", options, LOCK_OPTIONS);
   checkLockOptions(options);
-  // First without the lock: that an id is unknown needs no writing, not even of a lock file.
+  // Look first without the lock: an unknown id must not create a lock file.
   await store.refresh();
   if (store.image.get(modelId) === null) return false;
   return withLock(store.folder, options, () => deleteLocked(store, modelId));
@@ -56,34 +64,34 @@ async function deleteLocked(store: IndexStore, modelId: string): Promise<boolean
       patch.remove(modelId);
     });
   } catch (error) {
-    await hidden?.restore().catch(() => {}); // the next open will, then
+    await hidden?.restore().catch(() => {}); // otherwise the next opening restores the file
     throw error;
   }
   try {
     await hidden?.remove();
   } catch (error) {
-    warn(
-      "SDA_CLEANUP_FAILED",
-      `${store.folder.path}: the file of the deleted model ${modelId} is still there: ${(error as Error).message}`,
-    );
+    const problem = `the file of the deleted model ${modelId} can't be removed`;
+    warn("SDA_CLEANUP_FAILED", `${store.folder.path}: ${problem}: ${(error as Error).message}`);
   }
   return true;
 }
 
+/** Hides an entry's file. @returns null: the file is missing */
 async function hide(folder: ModelsFolder, filePath: string) {
   const path = await folder.resolve(filePath);
-  // The index, its backup, somebody's notes: whatever an entry says, those are no models.
+  // A bad entry may name the index itself or somebody's notes.
   if (!filePath.endsWith(MODEL_SUFFIX)) {
-    const problem = `${JSON.stringify(filePath)} is not a model's file (${MODEL_SUFFIX}); it is not deleted`;
+    const name = JSON.stringify(filePath);
+    const problem = `${name} is not a model file (${MODEL_SUFFIX}), so it is not deleted`;
     throw new SdaError("ERR_SDA_SCHEMA", problem, { path, field: "file_path" });
   }
   try {
     if ((await lstat(path)).isDirectory()) {
-      throw new SdaError("ERR_SDA_FORMAT", `${path} is a folder, not a model's file`, { path });
+      throw new SdaError("ERR_SDA_FORMAT", `${path} is a folder, not a model file`, { path });
     }
     return await hideFile(folder, filePath);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return null; // the entry alone, then
+    if (errnoOf(error) === "ENOENT") return null; // only the entry is left to delete
     throw ioError(error, path, `${path} can't be deleted`);
   }
 }

@@ -1,4 +1,4 @@
-/** What killed writers leave in a models folder. */
+/** Finds and settles the files that an interrupted write leaves in a models folder. */
 import { randomBytes } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { lstat, mkdir, readdir, rename, rmdir, unlink } from "node:fs/promises";
@@ -16,23 +16,29 @@ import { INDEX_TEMPORARY } from "../index/write-index.js";
 import { DECIDED, settleRevision, UNDECIDED } from "./revision.js";
 
 /**
- * A folder that holds one model's file, under its path in the models folder, while the model is being deleted: the file
- * goes there first, then its entry goes from the index, then the file for good. So whenever that is interrupted, the
- * index tells whether the model was deleted.
+ * A folder that hides one model's file during its deletion; the file's name there is its encoded
+ * path. A deletion has three steps: move the file here, remove its entry from the index, delete the
+ * file. After an interruption, the index decides: if it has the entry, the file is moved back;
+ * otherwise the file is deleted.
  */
 const DELETED = /^\.sda-deleted-[0-9a-f]+$/;
 /** A model file under construction. */
 const MODEL_TEMPORARY = /^\.sda-.*\.tmp$/;
 const LEFTOVERS = [INDEX_TEMPORARY, DELETED, MODEL_TEMPORARY, UNDECIDED, DECIDED];
 
-// Links and folders under the names of files, and files under those of folders, are not ours.
+// A link or folder with the name of such a file, or a file with the name of such a folder, is from
+// another program and is left alone.
 const isIndexTemporary = (found: Dirent) => found.isFile() && INDEX_TEMPORARY.test(found.name);
 const isModelTemporary = (found: Dirent) => found.isFile() && MODEL_TEMPORARY.test(found.name);
 const isUndecided = (found: Dirent) => found.isFile() && UNDECIDED.test(found.name);
 const isDecided = (found: Dirent) => found.isFile() && DECIDED.test(found.name);
 const isDeletion = (found: Dirent) => found.isDirectory() && DELETED.test(found.name);
 
-/** Moves a file out of sight. @returns how to bring it back and how to remove it for good; null: there is no file */
+/**
+ * Hides a model's file in a folder of its own.
+ *
+ * @returns functions that move the file back and that delete it; null: there is no file
+ */
 export async function hideFile(
   folder: ModelsFolder,
   filePath: string,
@@ -44,7 +50,7 @@ export async function hideFile(
   try {
     await rename(path, hidden);
   } catch (error) {
-    await rmdir(hiding).catch(() => {}); // the next open will
+    await rmdir(hiding).catch(() => {}); // otherwise the next opening removes the folder
     if (errnoOf(error) === "ENOENT") return null;
     throw error;
   }
@@ -60,7 +66,7 @@ export async function hideFile(
   };
 }
 
-/** The paths of files that are hidden at the moment; normalized. */
+/** The normalized paths of all hidden files. */
 export async function hiddenFiles(folder: ModelsFolder): Promise<Set<string>> {
   const hidden = new Set<string>();
   for (const deletion of (await list(folder.path)).filter(isDeletion)) {
@@ -71,7 +77,7 @@ export async function hiddenFiles(folder: ModelsFolder): Promise<Set<string>> {
   return hidden;
 }
 
-/** Whether any are there; one look at the folder's names. */
+/** Whether the folder has leftovers. Without any, this only lists the folder's names. */
 export async function hasLeftovers(folder: ModelsFolder): Promise<boolean> {
   const names = await readdir(folder.path).catch((error) => {
     throw ioError(error, folder.path, `${folder.path} can't be listed`);
@@ -83,19 +89,19 @@ export async function hasLeftovers(folder: ModelsFolder): Promise<boolean> {
 }
 
 /**
- * Finishes or undoes what was interrupted, as the index says. Whoever is at work right now holds the lock, and then
- * nothing is done. What can't be settled stays, and a process warning tells.
+ * Completes or undoes interrupted writes; the index decides which. Does nothing if another process
+ * holds the lock. A process warning reports leftovers that can't be settled; they stay.
  */
 export async function settleLeftovers(store: IndexStore, lockTimeoutMs = 0): Promise<void> {
   try {
     await withLock(store.folder, { lockTimeoutMs }, () => settle(store));
   } catch (error) {
-    // In use, or read-only: some later time, then.
+    // The library is in use or read-only: a later opening settles the leftovers.
     if (!isSdaError(error, "ERR_SDA_LOCKED") && !isSdaError(error, "ERR_SDA_IO")) throw error;
   }
 }
 
-/** As `settleLeftovers`, for whoever holds the lock. */
+/** As `settleLeftovers`. The caller must hold the lock. */
 export async function settleLocked(store: IndexStore): Promise<void> {
   if (await hasLeftovers(store.folder)) await settle(store);
 }
@@ -103,11 +109,12 @@ export async function settleLocked(store: IndexStore): Promise<void> {
 async function settle(store: IndexStore): Promise<void> {
   const { folder } = store;
   const addon = checkpointAddon();
-  // Their writers don't hold the folder's lock but one on the file, and those that live are left alone.
+  // Model files under construction: each writer locks its own file, so the addon removes only the
+  // files of dead writers.
   await callNative(addon, undefined, () => addon.removeStaleTemps(folder.path));
   const problems: string[] = [];
   const all = await list(folder.path);
-  // A deletion that is undone brings a file back that an update may be waiting to replace.
+  // Updates come last: an undone deletion may bring back the file that a pending update replaces.
   for (const found of [...all.filter((f) => !isDecided(f)), ...all.filter(isDecided)]) {
     const path = folder.join(found.name);
     try {
@@ -121,7 +128,7 @@ async function settle(store: IndexStore): Promise<void> {
   if (problems.length > 0) {
     warn(
       "SDA_CLEANUP_FAILED",
-      `${folder.path}: what an interrupted change has left can't be cleaned up`,
+      `${folder.path}: the leftovers of an interrupted change can't be cleaned up`,
       problems.join("\n"),
     );
   }
@@ -150,9 +157,9 @@ async function settleHidden(store: IndexStore, hidden: string, found: Dirent): P
   const filePath = decodePath(found.name);
   const isModel = (found.isFile() || found.isSymbolicLink()) && filePath.endsWith(MODEL_SUFFIX);
   if (!isModel) {
-    throw new SdaError("ERR_SDA_FORMAT", "it is no model's file, and left alone", { path: hidden });
+    throw new SdaError("ERR_SDA_FORMAT", "not a model file; left alone", { path: hidden });
   }
-  const path = await store.folder.resolve(filePath); // throws if it leads out
+  const path = await store.folder.resolve(filePath); // throws if the path leads out of the folder
   const isKept = entryFiles(store.image).has(normalize(filePath));
   if (!isKept || !(await isFree(path))) return unlink(hidden);
   await mkdir(dirname(path), { recursive: true });
@@ -182,7 +189,7 @@ async function renameIfFree(from: string, to: string): Promise<void> {
   if (outcome === "unsupported") await rename(from, to);
 }
 
-/** As one name: with "/" and "\\" escaped, and a "%" where it would look like an escape. */
+/** Encodes a path as one file name: escapes "/" and "\\", and a "%" that looks like an escape. */
 function encodePath(filePath: string): string {
   return filePath.replace(/[/\\]|%(?=25|2F|5C)/g, encodeURIComponent);
 }

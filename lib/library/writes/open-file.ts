@@ -2,7 +2,7 @@ import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import type { SourceHandle } from "../../native/types.js";
 
-/** A file whose values can be carried over into a new one. */
+/** An open file whose values can be copied into a new file. */
 export interface OpenFile {
   path: string;
   /** The top-level dict, its tensors without data */
@@ -10,7 +10,7 @@ export interface OpenFile {
   source: SourceHandle;
 }
 
-/** Opens a file for as long as `f` takes. */
+/** Opens a file, calls `f` with it, and closes it when the promise of `f` settles. */
 export async function useFile<T>(
   path: string,
   signal: AbortSignal | undefined,

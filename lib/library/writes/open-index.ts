@@ -6,16 +6,16 @@ import { WriteQueue } from "../index/write-queue.js";
 import { hasLeftovers, settleLeftovers } from "./leftovers.js";
 
 /**
- * Gives the open index that a write goes to. A function, because a write checks its arguments and
- * its source file before it opens, or makes, a models folder.
+ * Opens the index that a write changes. It is a function, because a write checks its arguments and
+ * its source file before it opens or creates a models folder.
  */
 export type Target = () => Promise<WriteQueue>;
 
 /**
- * Reads the index of a folder, and finishes or undoes what an interrupted write left there.
+ * Reads the index of a folder, and completes or undoes interrupted writes.
  *
- * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_VERSION: an index newer than supported;
- *   ERR_SDA_IO
+ * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_VERSION: the index is newer than
+ *   supported; ERR_SDA_IO
  */
 export async function openIndex(modelsDir: string | URL): Promise<WriteQueue> {
   const folder = await ModelsFolder.at(modelsDir);
@@ -25,7 +25,7 @@ export async function openIndex(modelsDir: string | URL): Promise<WriteQueue> {
   return new WriteQueue(store);
 }
 
-/** The index of a folder that is made when it is missing. The path is checked at once. */
+/** As `openIndex`, but creates the folder if it is missing. Checks the path's type at once. */
 export function newOrOpenIndex(modelsDir: string | URL): Target {
   const path = toFilePath(modelsDir);
   return async () => {

@@ -1,4 +1,4 @@
-/** A new model file and its entry in the index. */
+/** Adds a new model file and its entry to a library. */
 import { unlink } from "node:fs/promises";
 import { basename } from "node:path";
 import { badArgument } from "../../base/check.js";
@@ -11,7 +11,7 @@ import { MODEL_SUFFIX } from "../index/folder.js";
 import type { LockOptions } from "../index/lock.js";
 import type { WriteQueue } from "../index/write-queue.js";
 
-/** The option that an error of `takenId` names */
+/** `details.option` of the error that `takenId` makes. */
 export const TAKEN_ID = "metadata.modelId";
 
 export function takenId(modelId: string): SdaError {
@@ -19,15 +19,15 @@ export function takenId(modelId: string): SdaError {
 }
 
 export interface PublishOptions extends LockOptions {
-  /** When an entry has the same id: "replace" takes its place, "refuse" throws `takenId` */
+  /** If an entry has the same id: "replace" replaces that entry, "refuse" throws `takenId` */
   existing: "replace" | "refuse";
 }
 
 /**
- * Writes the file under a name that is not taken, then its entry. When the entry can't be written,
- * the file is removed again.
+ * Writes the file under an unused name, then adds its entry. If the entry can't be written, the
+ * file is removed.
  *
- * @param write writes the file, synced, under a free name made of the target's stem
+ * @param write writes and syncs the file under an unused name made from the target's stem
  * @throws SdaError ERR_SDA_ARGUMENT (`takenId`), ERR_SDA_LOCKED, ERR_SDA_IO; `signal.reason`
  */
 export async function publish(
@@ -50,7 +50,7 @@ export async function publish(
     }, lock);
     return entry;
   } catch (error) {
-    await unlink(path).catch(() => {}); // repair would add it to the index
+    await unlink(path).catch(() => {}); // a repair would add the file to the index
     throw error;
   }
 }

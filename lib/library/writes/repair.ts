@@ -18,21 +18,21 @@ import { entryOfFile, readModelFiles } from "../index/model-files.js";
 import type { IndexStore } from "../index/store.js";
 import { hiddenFiles, settleLeftovers } from "./leftovers.js";
 
-/** How to repair, and whom to tell. */
+/** Options of `ModelLibrary.repairIndex`. */
 export interface RepairOptions extends LockOptions {
-  /** Called for each file that was read; `error` is there when it couldn't be. */
+  /** Called after each file that has no entry was read; `error` tells why it can't be read. */
   onProgress?: (done: number, total: number, file: string, error?: Error) => void;
 }
 
-/**
- * What a repair did: entries removed and added, and the files that could not be read.
- */
+/** The result of a repair. */
 export interface RepairResult {
-  /** Entries whose file is missing */
+  /** Number of removed entries: their file was missing */
   removed: number;
-  /** Files that had no entry */
+  /** Number of added entries: their file had none */
   added: number;
-  /** Names of files that can't be read, and paths of entries that lead out of the folder: all left alone. */
+  /**
+   * Names of files that can't be read, and entries' paths that lead out of the folder; left alone
+   */
   unreadable: string[];
 }
 
@@ -47,7 +47,8 @@ export async function repairIndex(
   const { folder } = store;
   await settleLeftovers(store, lockTimeoutMs);
   await store.refresh();
-  // Files are read without the lock, which others would wait for. What has changed meanwhile is looked at again below.
+  // Read the files without the lock, so that others need not wait. The changes that are made in the
+  // meantime are considered below, under the lock.
   const known = entryFiles(store.image);
   const { files, unreadable } = await readModelFiles(folder, { known, signal, onFile: onProgress });
 
@@ -68,16 +69,17 @@ export async function repairIndex(
     }),
   );
   if (problems.size > 0) {
+    const files = problems.size === 1 ? "1 file" : `${problems.size} files`;
     warn(
       "SDA_FILE_UNREADABLE",
-      `${folder.path}: ${problems.size} ${problems.size === 1 ? "file" : "files"} can't be read, and left alone`,
+      `${folder.path}: ${files} can't be read and stay as they are`,
       [...problems].map(([file, problem]) => `${file}: ${problem}`).join("\n"),
     );
   }
   return { removed, added, unreadable: [...problems.keys()] };
 }
 
-/** The names in the folder, and whether they are links. */
+/** The names in the folder; true for a symbolic link. */
 async function fileNames(folder: ModelsFolder): Promise<Map<string, boolean>> {
   try {
     const found = await readdir(folder.path, { withFileTypes: true });
@@ -87,6 +89,7 @@ async function fileNames(folder: ModelsFolder): Promise<Map<string, boolean>> {
   }
 }
 
+/** Removes the entries whose file is missing. @returns how many */
 async function removeStale(
   patch: Patch,
   folder: ModelsFolder,
@@ -101,12 +104,12 @@ async function removeStale(
     const isLink = names.get(filePath);
     if (isLink === false) continue;
     try {
-      // In a folder below, its name in another spelling, or a link that may lead nowhere
+      // A file in a subfolder, a different spelling of a name, or a link, which may be broken
       await stat(await folder.resolve(filePath));
     } catch (error) {
       if (hidden.has(normalize(filePath))) {
-        // An interrupted deletion that couldn't be undone now, but may be later.
-        problems.set(filePath, "it is hidden by a deletion that was interrupted");
+        // Undoing the deletion has failed, but may succeed later.
+        problems.set(filePath, "an interrupted deletion hides this file");
       } else if (isMissing(error)) {
         patch.remove(image.idOf(slot));
         removed++;
@@ -118,7 +121,7 @@ async function removeStale(
   return removed;
 }
 
-/** Of a path, or what a link leads to: that there is nothing, or no end. */
+/** Whether the error means that a path, or the target of its links, does not exist. */
 function isMissing(error: unknown): boolean {
   const errno = error instanceof SdaError ? error.details?.["errno"] : errnoOf(error);
   return errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP";

@@ -1,8 +1,13 @@
 /**
- * A model's file that is being replaced by one that differs in what it says about itself, together with its entry. Those
- * are two steps, so the index decides: the new file waits, under a name that tells which entry it belongs to, until the
- * index has that entry, and then takes the old one's place. Whenever that is interrupted, what waits is either what the
- * index speaks of, and takes its place later, or it is not, and goes.
+ * Replaces a model's file together with its entry, in four steps:
+ *
+ * 1. write the new file under an undecided name
+ * 2. rename it to a decided name, a digest of its new entry and of the old file
+ * 3. write the entry to the index
+ * 4. rename the new file over the old file
+ *
+ * After an interruption, a pending file is installed if the index has its entry; otherwise it is
+ * deleted. An undecided file is always deleted.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { chmod, realpath, rename, stat, unlink } from "node:fs/promises";
@@ -17,22 +22,26 @@ import type { ModelsFolder } from "../index/folder.js";
 import type { IndexStore } from "../index/store.js";
 import { syncFolder } from "../index/write-index.js";
 
-/** New files that no index speaks of yet; written under the folder's lock only. */
+/** A new file whose entry is not in the index. Only a holder of the folder's lock writes it. */
 export const UNDECIDED = /^\.sda-updating-[0-9a-f]+$/;
-/** Those that the index decides about. */
+/** A new file whose entry may be in the index: the index decides about it. */
 export const DECIDED = /^\.sda-updated-[0-9a-f]{64}$/;
 
-/** Writes the new file; `lib/model` knows how. */
+/** Writes the new file. */
 export type WriteFile = (target: SaveTarget) => Promise<{ bytes: number }>;
 
-/** The file of an entry, links followed. */
+/** The file of an entry. */
 export interface CurrentFile {
+  /** The real path: links are followed */
   path: string;
-  /** Changes with every change of it */
+  /** Differs after every change of the file, see `fileIdentity` */
   identity: string;
 }
 
-/** @throws SdaError ERR_SDA_NOT_FOUND: there is none; ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_IO */
+/**
+ * @throws SdaError ERR_SDA_NOT_FOUND: the file is missing; ERR_SDA_UNSAFE: the entry's path leads
+ *   out of the folder; ERR_SDA_IO
+ */
 export async function currentFile(folder: ModelsFolder, entry: ModelEntry): Promise<CurrentFile> {
   const path = await folder.resolve(entry.filePath);
   try {
@@ -46,7 +55,7 @@ export async function currentFile(folder: ModelsFolder, entry: ModelEntry): Prom
   throw new SdaError("ERR_SDA_NOT_FOUND", problem, { path });
 }
 
-/** A new file that has not taken the old one's place. The lock must be held as long as there is one. */
+/** A new file that has not replaced the old one yet. The caller must hold the lock all the time. */
 export class Revision {
   readonly #folder: ModelsFolder;
   readonly #old: CurrentFile;
@@ -60,7 +69,7 @@ export class Revision {
     this.bytes = bytes;
   }
 
-  /** Writes it, synced and with the old one's permissions. */
+  /** Writes and syncs the new file, with the old file's permissions. */
   static async write(folder: ModelsFolder, old: CurrentFile, write: WriteFile): Promise<Revision> {
     const waiting = folder.join(`.sda-updating-${randomBytes(6).toString("hex")}`);
     const { bytes } = await write({ path: waiting });
@@ -77,20 +86,21 @@ export class Revision {
   async #takeAfterOld(): Promise<void> {
     const [old, here] = await Promise.all([stat(this.#old.path), stat(this.#waiting)]);
     if (old.dev !== here.dev) {
-      // Found now, and not when the index has changed already.
+      // `rename` would fail only after the index has changed.
       const { path } = this.#old;
-      const problem = `${path} can't be replaced: it is on another file system than ${this.#folder.path}`;
+      const folder = this.#folder.path;
+      const problem = `${path} can't be replaced: it is on another file system than ${folder}`;
       throw new SdaError("ERR_SDA_IO", problem, { path });
     }
     if (old.mode !== here.mode) await chmod(this.#waiting, old.mode & 0o7777);
   }
 
-  /** Whether the old file is still what it was. */
+  /** Whether the old file is unchanged. */
   async isUpToDate(): Promise<boolean> {
     return (await fileIdentity(this.#old.path)) === this.#old.identity;
   }
 
-  /** From now on, an index that has this entry decides that the new file takes the old one's place. */
+  /** Ties the new file to an entry: once the index has the entry, the new file replaces the old. */
   async belongTo(entry: ModelEntry): Promise<void> {
     const decided = this.#folder.join(`.sda-updated-${digest(entry, this.#old.identity)}`);
     try {
@@ -102,18 +112,21 @@ export class Revision {
     }
   }
 
-  /** Takes the old file's place; whoever has that open keeps it. Without an error it is so for good, or a process warning tells. */
+  /**
+   * Replaces the old file, durably: if the folder can't be synced, a process warning reports it.
+   * Programs that have the old file open keep it.
+   */
   async place(): Promise<void> {
     await place(this.#waiting, this.#old.path);
   }
 
-  /** What can't be removed goes when the library is next opened. */
+  /** Deletes the new file. If this fails, the next opening of the library deletes it. */
   async discard(): Promise<void> {
     await unlink(this.#waiting).catch(() => {});
   }
 }
 
-/** Does with a file that was left waiting what the index says. The lock must be held. */
+/** Installs or deletes a pending file, as the index decides. The caller must hold the lock. */
 export async function settleRevision(store: IndexStore, waiting: string): Promise<void> {
   await store.refresh(true);
   const target = await replacedBy(store, waiting);
@@ -121,6 +134,9 @@ export async function settleRevision(store: IndexStore, waiting: string): Promis
   else await place(waiting, target);
 }
 
+/**
+ * The file that a pending file replaces; null: the index does not have the pending file's entry.
+ */
 async function replacedBy(store: IndexStore, waiting: string): Promise<string | null> {
   const { image, folder } = store;
   const { size } = await stat(waiting);
@@ -141,16 +157,15 @@ async function place(waiting: string, path: string): Promise<void> {
     throw ioError(error, path, `${path} can't be replaced`);
   }
   await syncFolder(dirname(path)).catch((error: Error) => {
-    warn(
-      "SDA_NOT_SYNCED",
-      `${path} has been changed, but a power failure may undo that: ${error.message}`,
-    );
+    const problem = `${path} has been changed, but a power failure may undo the change`;
+    warn("SDA_NOT_SYNCED", `${problem}: ${error.message}`);
   });
 }
 
 /**
- * Of what the entry says and of the file that is to be replaced: one that somebody has put there since is not ours to
- * replace. Of that, size and time of change only, which survive the copying of a folder.
+ * A digest of the new entry and of the old file, so that a file that another program has put there
+ * since is not replaced. Of the old file, only its size and time of modification count: both
+ * survive copying the folder.
  */
 function digest(entry: ModelEntry, identityOfOld: string): string {
   const [, , size, mtime] = identityOfOld.split(":");

@@ -11,40 +11,44 @@ import { checkLockOptions, LOCK_OPTIONS, type LockOptions } from "../index/lock.
 import { newOrOpenIndex, type Target } from "./open-index.js";
 import { publish } from "./publish.js";
 
-/** What goes into a new model file beside the weights, and how to wait for the library. */
+/** The content of a new model file other than its weights, and how to wait for the library. */
 export interface SaveOptions extends NewFileOptions, LockOptions {}
 
-/** `SaveOptions` with the folder beside them. */
+/** `SaveOptions` and the library's folder. */
 export interface SaveModelOptions extends SaveOptions {
-  /** Folder of the model library; made if it is missing */
+  /** The library's folder; created if it is missing */
   modelsDir: string | URL;
 }
 
-/** A model in memory, as `loadModel` gives it. */
+/** A `LoadedModel`. */
 export interface SavableModel {
   readonly device: string;
   readonly byteLength: number;
+  /** Frees the model. */
   dispose(): void;
 }
 
 const OPTIONS = ["metadata", "spectrogramConfig", "trainingConfig", "analysis", ...LOCK_OPTIONS];
 
 /**
- * Writes a new model file into a library and adds its entry to the library's index. The file gets a
- * name of its own, made from the model's name; it appears whole or not at all. What a loaded model's
- * file held is carried over value for value, in the file's own types; weights too. An entry with the
- * same id is replaced. `ModelLibrary.save` does the same for a library that is open.
+ * Writes a new model file into a library and adds its entry. The file gets an unused name, made
+ * from the model's name, and appears complete or not at all. The content of a loaded model's file,
+ * weights included, is copied value for value with the file's dtypes. An entry with the same id is
+ * replaced; its file stays. `ModelLibrary.save` does the same for an open library.
  *
  * @param source a `LoadedModel`, or weights
- * @param modelsDir the library's folder, made if it is missing; or all options with `modelsDir` among them
+ * @param modelsDir the library's folder, created if it is missing; or an object with `modelsDir`
+ *   and all options
  * @returns the new file's path
  * @throws SdaError ERR_SDA_ARGUMENT (`details.option` or `details.tensor`), ERR_SDA_SCHEMA (an
  *   analysis or config that does not fit), ERR_SDA_DISPOSED, ERR_SDA_IO, ERR_SDA_LOCKED;
- *   `signal.reason`: there is no new file then
+ *   `signal.reason`. There is no new file then.
  * @example
  * ```js
- * using model = await loadModel("data/models/pads.sda");
+ * const model = await loadModel("data/models/pads.sda");
  * const path = await saveModel(model, "data/models", { metadata: { name: "Pads, second take" } });
+ * console.log(path);
+ * model.dispose();
  * ```
  */
 export async function saveModel(

@@ -19,27 +19,39 @@ import {
 } from "../index/lock.js";
 import type { IndexStore } from "../index/store.js";
 import { checkChanges, type ModelChanges } from "./changes.js";
-
 import { settleLocked } from "./leftovers.js";
 import { type OpenFile, useFile } from "./open-file.js";
 import { openIndex } from "./open-index.js";
 import { currentFile, Revision, type WriteFile } from "./revision.js";
 
 /**
- * Changes what a model says about itself: in its file, under the same name, and in its entry. Everything else in the file
- * is carried over as it is there, the weights by the kernel where it can, unknown keys included. A field that isn't given
- * stays as it is in both, should they differ.
+ * Changes a model's name, description, tags or slider labels, in its file and in its entry. The
+ * file keeps its name. The rest of its content is copied as it is, unknown keys included; the
+ * kernel copies the weights where it can. A field that `changes` lacks stays as it is in the file
+ * and in the entry, even if the two differ.
  *
- * An update that is interrupted is finished or undone when the library is next opened, updated or repaired. The old file
- * is replaced, never changed: whoever has loaded it keeps what they loaded, and a `ModelCache` loads anew. Updates of one
- * library wait for each other, in this process and in others; libraries that are open see it after `refresh()`.
+ * A new file replaces the old one: programs that have loaded the old file keep it, and a
+ * `ModelCache` loads the new one at the next use. If the update is interrupted, the next opening,
+ * update or repair of the library completes or undoes it. Updates of one library wait for each
+ * other, in this process and in others. Open libraries see the update after `refresh()`.
  *
- * @returns the entry as it is now; without any difference, nothing is written
- * @throws SdaError ERR_SDA_NOT_FOUND: there is no such folder, no such model, or its file is missing (`details.path`);
- *   ERR_SDA_ARGUMENT (`details.option`): a field that can't be changed, a text that is blank, ill-formed or too long (see
- *   `CHANGE_LIMITS`), labels for a model without an analysis, or not one a slider; what is wrong with the file as
- *   `loadModel`; ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_LOCKED; ERR_SDA_IO; `signal.reason`.
- *   Nothing has changed then.
+ * The argument order `(modelId, modelsDir, changes, options)` is accepted as well.
+ *
+ * @param modelsDir the library's folder
+ * @returns the updated entry; if the changes make no difference, nothing is written
+ * @throws SdaError ERR_SDA_NOT_FOUND: the folder or the model does not exist, or the model's file
+ *   is missing (`details.path`); ERR_SDA_ARGUMENT (`details.option`): a field that can't be
+ *   changed, a text that is blank, ill-formed or too long (see `CHANGE_LIMITS`), labels for a model
+ *   without an analysis, or a number of labels that is not the number of sliders; errors of the
+ *   file as `loadModel`; ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_LOCKED;
+ *   ERR_SDA_IO; `signal.reason`. Nothing has changed then.
+ * @example
+ * ```js
+ * const library = await ModelLibrary.open("data/models");
+ * const [{ modelId }] = library.search({ query: "Kitchen Drums" });
+ * const entry = await updateModel(modelId, { tags: ["drums", "lo-fi"] }, "data/models");
+ * console.log(entry.tags);
+ * ```
  */
 export async function updateModel(
   modelId: string,
@@ -82,7 +94,7 @@ export async function updateIn(
 ): Promise<ModelEntry> {
   const wanted = checkUpdate(modelId, changes, options);
   const { folder } = store;
-  // First without the lock: what is refused or changes nothing needs no writing, not even of a lock file.
+  // Look first without the lock: an unknown id or empty changes must not create a lock file.
   await store.refresh();
   const entry = known(store.image.get(modelId), modelId, folder);
   if (Object.keys(wanted).length === 0) return entry;
@@ -92,13 +104,14 @@ export async function updateIn(
   });
 }
 
+/** @throws SdaError ERR_SDA_NOT_FOUND: there is no entry */
 function known(entry: ModelEntry | null, modelId: string, folder: ModelsFolder): ModelEntry {
   if (entry) return entry;
   const problem = `${folder.path} has no model with the id ${JSON.stringify(modelId)}`;
   throw new SdaError("ERR_SDA_NOT_FOUND", problem, { path: folder.path, modelId });
 }
 
-/** Again and again while programs that don't ask for the lock replace the file that was read. */
+/** Starts again when a program that takes no lock has changed the file that was read. */
 async function updateLocked(
   store: IndexStore,
   modelId: string,
@@ -118,14 +131,16 @@ async function updateLocked(
     const updated = await commit(store, entry, changes, revision, signal);
     if (updated) return updated;
   } while (performance.now() < deadline);
-  throw new SdaError(
-    "ERR_SDA_LOCKED",
-    `Another program has been changing the file of the model ${modelId} for ${LOCK_TIMEOUT_MS / 1000} s without a pause`,
-    { path: folder.path, timeoutMs: LOCK_TIMEOUT_MS },
-  );
+  const seconds = LOCK_TIMEOUT_MS / 1000;
+  const problem = `Another program has kept changing the file of model ${modelId} for ${seconds} s`;
+  throw new SdaError("ERR_SDA_LOCKED", problem, { path: folder.path, timeoutMs: LOCK_TIMEOUT_MS });
 }
 
-/** @returns null: the file is not the one any more that the revision was made from */
+/**
+ * Writes the entry and installs the new file.
+ *
+ * @returns null: the old file has changed since the new one was made from it
+ */
 async function commit(
   store: IndexStore,
   { modelId, filePath }: ModelEntry,
@@ -157,15 +172,13 @@ async function commit(
   return updated;
 }
 
-/** The index has the change, so it is made; the file follows. */
+/** The index has the update, so the update is made. The next opening installs the new file. */
 function warnOfOldFile({ folder }: IndexStore, error: Error): void {
-  warn(
-    "SDA_CLEANUP_FAILED",
-    `${folder.path}: a model's file is still the one before it was updated, until the library is opened again: ${error.message}`,
-  );
+  const problem = "an updated model's file is installed when the library is next opened";
+  warn("SDA_CLEANUP_FAILED", `${folder.path}: ${problem}: ${error.message}`);
 }
 
-/** @returns what writes the file with the changes; null when it says all that already */
+/** @returns a function that writes the changed file; null: the changes make no difference */
 function amendedFile(
   { path, content, source }: OpenFile,
   changes: ModelChanges,
@@ -179,7 +192,7 @@ function amendedFile(
     callNative(addon, signal, (cancel) => addon.save(plan, target, source, cancel));
 }
 
-/** The values of the top-level dict that are to be others. */
+/** The values that change in the file's top-level dict. */
 function amendments(model: ModelContent, changes: ModelChanges): Map<string, unknown> {
   const amended = new Map<string, unknown>();
   const { componentLabels, ...fields } = changes;
@@ -195,7 +208,10 @@ function amendments(model: ModelContent, changes: ModelChanges): Map<string, unk
   return amended;
 }
 
-/** Axes beyond the sliders, which nobody sees, may have labels too: those stay. */
+/**
+ * The labels of all axes: the given ones for the sliders, and the file's own for the axes after
+ * them, which have no slider.
+ */
 function allLabels({ analysis }: ModelContent, given: string[]): string[] {
   const option = "componentLabels";
   if (analysis === null) {
@@ -204,7 +220,7 @@ function allLabels({ analysis }: ModelContent, given: string[]): string[] {
   const { nActiveComponents, componentLabels, pcaComponents } = analysis;
   const most = pcaComponents.shape[0] as number;
   if (given.length < nActiveComponents || given.length > most) {
-    throw badArgument(option, `${nActiveComponents} labels, one a slider`, given);
+    throw badArgument(option, `${nActiveComponents} labels, one per slider`, given);
   }
   return [...given, ...componentLabels.slice(given.length)];
 }

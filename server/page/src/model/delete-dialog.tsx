@@ -1,23 +1,23 @@
 import { useSignal } from "@preact/signals";
-import { deleteModel } from "../api.js";
 import { notify } from "../notices.js";
 import { asProblem, type Problem } from "../problem.js";
 import { go, libraryAddress } from "../route.js";
 import { Dialog } from "../ui/dialog.js";
+import type { OpenModel } from "./load.js";
 
 interface DeleteDialogProps {
-  id: string;
+  model: OpenModel;
   name: string;
   onClose: () => void;
 }
 
-export function DeleteDialog({ id, name, onClose }: DeleteDialogProps) {
+export function DeleteDialog({ model, name, onClose }: DeleteDialogProps) {
   const problem = useSignal<Problem | null>(null);
   const busy = useSignal(false);
   const remove = async () => {
     busy.value = true;
     try {
-      await deleteModel(id);
+      await model.delete();
       notify(`Deleted ${name}`);
       go(libraryAddress());
     } catch (error) {

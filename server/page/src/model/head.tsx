@@ -58,7 +58,7 @@ function Actions({ model, name }: { model: OpenModel; name: string }) {
         </>
       )}
       {open.value === "edit" && <EditDialog model={model} onClose={show(null)} />}
-      {open.value === "delete" && <DeleteDialog id={model.id} name={name} onClose={show(null)} />}
+      {open.value === "delete" && <DeleteDialog model={model} name={name} onClose={show(null)} />}
     </div>
   );
 }

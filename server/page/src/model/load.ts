@@ -1,6 +1,6 @@
 /** One model's data from the server, kept up to date while its page is open. */
 import { type Signal, signal } from "@preact/signals";
-import { changeModel, getModel, getSliders, type Tagged } from "../api.js";
+import { changeModel, deleteModel, getModel, getSliders, type Tagged } from "../api.js";
 import { onLibraryChange } from "../events.js";
 import { notify } from "../notices.js";
 import { asProblem, isAbort, type Problem } from "../problem.js";
@@ -15,10 +15,12 @@ export class OpenModel {
   readonly #forget: () => void;
   #controller = new AbortController();
   #saving: Promise<void> = Promise.resolve();
+  #isDeleting = false;
 
   constructor(id: string) {
     this.id = id;
     this.#forget = onLibraryChange((change) => {
+      if (this.#isDeleting) return;
       if (change === null) return void this.fetch();
       if (change.removed.includes(id)) return void this.fetch();
       if (change.changed.includes(id) || change.added.includes(id)) void this.#fetchChange();
@@ -52,6 +54,17 @@ export class OpenModel {
     );
     this.detail.value = await saving;
     if (change.componentLabels) await this.fetch();
+  }
+
+  /** Deletes the model. Ignores the event of this change, which can arrive before the response. */
+  async delete(): Promise<void> {
+    this.#isDeleting = true;
+    try {
+      await deleteModel(this.id);
+    } catch (error) {
+      this.#isDeleting = false;
+      throw error;
+    }
   }
 
   dispose(): void {
