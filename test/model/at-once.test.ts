@@ -1,15 +1,16 @@
 /** Files in the kernel's caches are read on the caller's thread, and the event loop still turns. */
 import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { parseModel } from "../../lib/format/schema.js";
 import { loadModel, readMetadata } from "../../lib/index.js";
-import { checkpointAddon } from "../../lib/native/load.js";
+import { checkpointAddon, engineAddon } from "../../lib/native/load.js";
 import { load } from "../../lib/torch/index.js";
 import { corpus, corpusFile } from "../support/corpus.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
+import { turnsDuring } from "../support/turns.js";
 
 const folders = [fixture("models"), ...(corpus === null ? [] : [corpusFile("models")])];
 const models = folders.flatMap((folder) =>
@@ -18,21 +19,6 @@ const models = folders.flatMap((folder) =>
     .map((name) => join(folder, name)),
 );
 const model = models[0] as string;
-
-/** Counts the turns of the event loop during `work`. */
-async function turnsDuring(work: () => Promise<void>): Promise<number> {
-  let turns = 0;
-  let done = false;
-  const count = () => {
-    if (done) return;
-    turns++;
-    setImmediate(count);
-  };
-  setImmediate(count);
-  await work();
-  done = true;
-  return turns;
-}
 
 const METADATA = {
   verify: true,
@@ -74,6 +60,34 @@ describe("readAtOnce", () => {
   });
 });
 
+// On kernels and file systems that cannot tell whether a read would wait, readAtOnce always returns
+// undefined. Both outcomes are forced here, so that they are tested on every system.
+describe("readMetadata", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(models)(
+    "reads %s on another thread where reading at once is impossible",
+    async (path) => {
+      const addon = checkpointAddon();
+      const expected = parseModel(await load(path, { weights: false }), path).metadata;
+      const atOnce = vi.spyOn(addon, "readAtOnce").mockReturnValue(undefined);
+      const read = vi.spyOn(addon, "read");
+      expect(await readMetadata(path)).toEqual(expected);
+      expect([atOnce.mock.calls.length, read.mock.calls.length]).toEqual([1, 1]);
+    },
+  );
+
+  it("does not read a second time where reading at once succeeds", async () => {
+    const addon = checkpointAddon();
+    const expected = await readMetadata(model);
+    const content = await addon.read(model, { ...METADATA, only: [...METADATA.only] });
+    const atOnce = vi.spyOn(addon, "readAtOnce").mockReturnValue(content);
+    const read = vi.spyOn(addon, "read");
+    expect(await readMetadata(model)).toEqual(expected);
+    expect([atOnce.mock.calls.length, read.mock.calls.length]).toEqual([1, 0]);
+  });
+});
+
 describe.skipIf(!engineBuilt)("loadModel of a mapped file", () => {
   it.each(models)("understands %s as torch.load does", async (path) => {
     const expected = parseModel(await load(path, { weights: false }), path);
@@ -81,6 +95,18 @@ describe.skipIf(!engineBuilt)("loadModel of a mapped file", () => {
     expect(loaded.metadata).toEqual(expected.metadata);
     expect(loaded.trainingConfig).toEqual(expected.trainingConfig);
     expect(loaded.analysis).toEqual(expected.analysis);
+    await loaded.disposeAsync();
+  });
+
+  it("opens it on another thread where reading at once is impossible", async () => {
+    const addon = engineAddon();
+    const { metadata } = parseModel(await load(model, { weights: false }), model);
+    const atOnce = vi.spyOn(addon, "openAtOnce").mockReturnValue(undefined);
+    const open = vi.spyOn(addon, "open");
+    const loaded = await loadModel(model, { verify: false, device: "cpu" });
+    expect(loaded.metadata).toEqual(metadata);
+    expect([atOnce.mock.calls.length, open.mock.calls.length]).toEqual([1, 1]);
+    vi.restoreAllMocks();
     await loaded.disposeAsync();
   });
 
