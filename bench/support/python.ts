@@ -11,7 +11,7 @@ print(*[m for m in ${JSON.stringify(modules)} if u.find_spec(m) is None])`;
 
 export type FoundPython = { command: string } | { command: null; why: string };
 
-/** The first Python with all these modules: SDA_PYTHON only, if set, otherwise python3 or python. */
+/** The first Python with all these modules: only SDA_PYTHON if set, otherwise python3 or python. */
 export function findPython(
   env: NodeJS.ProcessEnv = process.env,
   modules: readonly string[] = MODULES,
