@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** A browser and servers in processes of their own, on what `npm run build` built: not a part of `npm test`. */
+/** Tests the output of `npm run build` with a browser and server processes. Not in `npm test`. */
 export default defineConfig({
   test: {
     include: ["server/test/e2e/*.e2e.ts"],

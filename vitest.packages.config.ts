@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Installs what `npm run pack` made on a system without a compiler: minutes, so not a part of `npm test`. */
+/** Installs the packages of `npm run pack` without a compiler. Too slow for `npm test`. */
 export default defineConfig({
   test: {
     include: ["test/packages/*.packages.ts"],

@@ -1,4 +1,5 @@
-// node server.mjs FOLDER PORT: GET /NAME.wav?seed=1&duration=10&sliders=0,5,-3 plays FOLDER/NAME.sda
+// node server.mjs FOLDER PORT
+// GET /NAME.wav?seed=1&duration=10&sliders=0,5,-3 plays FOLDER/NAME.sda
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";

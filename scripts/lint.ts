@@ -1,6 +1,6 @@
-// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ where it is
-// installed, the order of folders (dependency-cruiser), GitHub's workflows, the form of CHANGELOG.md,
-// and the length of lines in Markdown and comments.
+// tsx scripts/lint.ts [--write]: Biome for TypeScript and JSON, clang-format for C++ if it is
+// installed, the order of folders (dependency-cruiser), GitHub's workflows, the form of
+// CHANGELOG.md, and the length of lines in Markdown and comments.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** The examples run as they are, with the built package. README's first recipe is examples/play.mjs. */
+/** The examples run unchanged with the built package. README's first recipe is play.mjs. */
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -41,16 +41,19 @@ function run(folder: string, ...args: string[]) {
   return spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" });
 }
 
-test.skipIf(!engineBuilt || !existsSync(join(root, "dist/index.js")))("it plays", () => {
-  const folder = workplace();
-  mkdirSync(join(folder, "assets/models"), { recursive: true });
-  const model = "assets/models/synthetic-plucks.sda";
-  cpSync(join(root, model), join(folder, model));
-  const ended = run(folder, "play.mjs");
-  expect(ended).toMatchObject({ status: 0, stderr: "" });
-  expect(ended.stdout).toMatch(/^Synthetic Plucks 1\.\d+ s, /);
-  expect(statSync(join(folder, "moved.wav")).size).toBeGreaterThan(200_000);
-});
+test.skipIf(!engineBuilt || !existsSync(join(root, "dist/index.js")))(
+  "play.mjs writes a WAV file",
+  () => {
+    const folder = workplace();
+    mkdirSync(join(folder, "assets/models"), { recursive: true });
+    const model = "assets/models/synthetic-plucks.sda";
+    cpSync(join(root, model), join(folder, model));
+    const ended = run(folder, "play.mjs");
+    expect(ended).toMatchObject({ status: 0, stderr: "" });
+    expect(ended.stdout).toMatch(/^Synthetic Plucks 1\.\d+ s, /);
+    expect(statSync(join(folder, "moved.wav")).size).toBeGreaterThan(200_000);
+  },
+);
 
 const fixture = (name: string) => join(root, "test/fixtures", name);
 const built = existsSync(join(root, "dist/index.js"));
@@ -104,7 +107,7 @@ interface Described {
 }
 
 test.skipIf(!built)(
-  "to-safetensors.mjs keeps every tensor, bit for bit, and no half files",
+  "to-safetensors.mjs keeps every tensor bit for bit and leaves no partial files",
   async () => {
     const folder = workplace();
     const source = fixture("models/tiny.sda");
@@ -177,7 +180,8 @@ test.skipIf(!built)("to-safetensors.mjs: shared, strided, empty and scalar tenso
     expect(found?.shape, name).toEqual(shape);
     expect(found?.bytes, name).toEqual(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
   }
-  expect(written.get("transposed")?.bytes.readInt16LE(2)).toBe(4); // the second value of its first row
+  // The second value of the first row
+  expect(written.get("transposed")?.bytes.readInt16LE(2)).toBe(4);
   expect(written.get("empty_2d")).toMatchObject({ dtype: "F64", shape: [3, 0, 2] });
   expect(written.get("scalar")).toMatchObject({ dtype: "F64", shape: [] });
   // "offset", "same_storage" and "unit_dimensions" are views of one storage, each written whole.
@@ -189,7 +193,7 @@ test.skipIf(!built)("to-safetensors.mjs: shared, strided, empty and scalar tenso
 const BOOLS = new Tensor("bool", [3], Uint8Array.of(1, 0, 1));
 
 test.skipIf(!built)(
-  "to-safetensors.mjs: each dtype, and dtypes that the format lacks",
+  "to-safetensors.mjs: each dtype, and dtypes that safetensors lacks",
   async () => {
     const folder = workplace();
     const source = join(folder, "in.pt");

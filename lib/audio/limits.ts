@@ -14,7 +14,7 @@
 export const LIMITS = {
   /** Seconds of sound that one request makes. */
   durationS: { above: 0, max: 60 },
-  /** What a caller may pass as a seed: every whole number that a JavaScript number holds exactly. */
+  /** Seeds that a caller may pass: the non-negative safe integers of JavaScript. */
   seed: { min: 0, max: 2 ** 53 - 1 },
   /** What is drawn where the caller passes no seed: 32 bits, which are easy to read and to type. */
   drawnSeed: { min: 0, max: 2 ** 32 - 1 },

@@ -4,24 +4,6 @@ import { join } from "node:path";
 
 export const MAX_COLUMNS = 100;
 
-/** Files that still have long lines. Remove an entry once its files are clean; add none. */
-const NOT_YET = [
-  /^\.ci\//,
-  /^CHANGELOG\.md$/,
-  /^CMakeLists\.txt$/,
-  /^cmake\//,
-  /^doc\/serving\.md$/,
-  /^examples\/server\.mjs$/,
-  /^lib\//,
-  /^native\//,
-  /^scripts\/(?!python\/README|screenshot|lib\/(documents|line-length)\.)/,
-  /^server\/README\.md$/,
-  /^server\/src\//,
-  /^server\/test\/(?!e2e\/|page\/)/,
-  /^test\/(?!bench\/|docs\/readme|scripts\/(documents|line-length)\.)/,
-  /^vitest\./,
-];
-
 export interface LongLine {
   /** From 1 */
   line: number;
@@ -44,7 +26,7 @@ const LEFT_OUT = [/^test\/fixtures\//, /^bench\/results\//, /^assets\//, /^test\
  */
 export function lineLengthProblems(root: string, names: readonly string[]): string[] {
   return names
-    .filter((name) => isChecked(name) && !NOT_YET.some((pattern) => pattern.test(name)))
+    .filter(isChecked)
     .flatMap((name) =>
       longLines(name, readFileSync(join(root, name), "utf8")).map(
         ({ line, columns }) => `${name}:${line}: ${columns} columns`,

@@ -1,8 +1,11 @@
-"""Small `.sda` files for tests, and golden values of models in the layout of the Python program's own.
+"""Small `.sda` files for tests, and golden values of models.
 
-The tiny model has the architecture that every model has, some 800,000 weights, and yet its file holds 26 KB of
-them: each weight is a view whose strides overlap, and PyTorch saves only the storage that is behind it. All its
-weights are exact in bfloat16 and in float16, so that its variants differ in nothing but their types.
+The golden files have the layout of the Python program's golden files.
+
+The tiny model has the usual architecture with about 800,000 weights, but its file stores only 26 KB
+of weights. Each weight is a view with overlapping strides, and PyTorch saves only its storage. All
+weights are exact in bfloat16 and in float16, so the variants of the model differ only in their
+dtypes.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ SAVE_DATE = "2026-02-14T00:45:30.123456+00:00"
 CONV_STRIDES = (6, 4, 3, 1)
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The tiny model and its variants
 
 
@@ -41,7 +44,7 @@ def _exact(tensor: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _tiny_model() -> sda.ConvVAE:
-    """Random weights, with batch norms settled on random input so that activations stay in range."""
+    """Random weights. Batch norms are calibrated on random input to keep activations in range."""
     torch.manual_seed(TINY_SEED)
     model = sda.ConvVAE(TINY_LATENT_DIM, TINY_CONFIG, dropout=0.0)
     for module in model.modules():
@@ -49,7 +52,8 @@ def _tiny_model() -> sda.ConvVAE:
             shape = module.weight.shape
             is_linear = isinstance(module, nn.Linear)
             strides = CONV_STRIDES if not is_linear else (1, 700) if shape[0] > shape[1] else (7, 1)
-            length = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + 1
+            last = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+            length = last + 1
             values = _exact(torch.randn(length) * module.weight.std() * (3.0 if is_linear else 1.7))
             module.weight = nn.Parameter(values.as_strided(shape, strides))
             module.bias.copy_(_exact(module.bias))
@@ -69,7 +73,7 @@ def _tiny_model() -> sda.ConvVAE:
 
 
 def _cast(model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The state dict in a dtype, with the strides of its weights kept and the values checked to be the same."""
+    """The state dict in a dtype. Keeps the strides, and checks that no value changes."""
     state = model.state_dict()
     for name, tensor in state.items():
         if not tensor.is_floating_point():
@@ -101,7 +105,9 @@ def _tiny_metadata(name: str, number: int) -> dict[str, Any]:
 
 def _tiny_analysis(model: sda.ConvVAE) -> dict[str, Any]:
     spectrogram = sda.AudioSpectrogram(TINY_CONFIG)
-    latents = np.random.default_rng(TINY_SEED).normal(0.1, (1.5, 1.0, 0.5), size=(200, TINY_LATENT_DIM))
+    latents = np.random.default_rng(TINY_SEED).normal(
+        0.1, (1.5, 1.0, 0.5), size=(200, TINY_LATENT_DIM)
+    )
 
     @torch.no_grad()
     def render(z: np.ndarray) -> np.ndarray:
@@ -115,14 +121,19 @@ def _tiny_analysis(model: sda.ConvVAE) -> dict[str, Any]:
 
 
 def _old_analysis(analysis: dict[str, Any]) -> dict[str, Any]:
-    """Plain lists for arrays, and without the keys that old files lack."""
-    optional = ("component_labels", "suggested_labels", "n_steps", "feature_correlations", "latent_dim")
+    """The analysis as in old files: lists instead of arrays, without the optional keys."""
+    optional = (
+        "component_labels", "suggested_labels", "n_steps", "feature_correlations", "latent_dim"
+    )
     kept = {k: v for k, v in analysis.items() if k not in optional}
     return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in kept.items()}
 
 
 def write_tiny_models(folder: Path) -> None:
-    """`models/tiny*.sda`, `checkpoints/tiny.pt`, and `models/variants.json`, which says how they differ."""
+    """Write `models/tiny*.sda`, `checkpoints/tiny.pt` and `models/variants.json`.
+
+    variants.json states how the variants differ.
+    """
     models = folder / "models"
     models.mkdir(parents=True, exist_ok=True)
     model = _tiny_model()
@@ -159,7 +170,9 @@ def write_tiny_models(folder: Path) -> None:
 
     write("tiny", number=1)
     write(
-        "tiny-bfloat16", number=2, state_dict=_cast(model, torch.bfloat16), analysis=None, facts={"dtype": "bfloat16"}
+        "tiny-bfloat16", number=2, state_dict=_cast(model, torch.bfloat16), analysis=None, facts={
+            "dtype": "bfloat16"
+        }
     )
     write(
         "tiny-decoder-only",
@@ -179,12 +192,19 @@ def write_tiny_models(folder: Path) -> None:
 def _write_checkpoint(
     folder: Path, state: dict[str, Tensor], analysis: dict[str, Any], training: dict[str, Any]
 ) -> None:
-    """A training checkpoint; its optimizer's state is all zeros, expanded, and takes no room."""
+    """Write a training checkpoint.
+
+    The optimizer's state consists of expanded zeros, which need no space in the file.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     parameters = [t for n, t in state.items() if "running_" not in n and "num_batches" not in n]
     zero = torch.zeros(())
     moments = {
-        i: {"step": torch.tensor(3.0), "exp_avg": zero.expand(t.shape), "exp_avg_sq": zero.expand(t.shape)}
+        i: {
+            "step": torch.tensor(3.0),
+            "exp_avg": zero.expand(t.shape),
+            "exp_avg_sq": zero.expand(t.shape),
+        }
         for i, t in enumerate(parameters)
     }
     group = {
@@ -200,7 +220,9 @@ def _write_checkpoint(
         "step": 12,
         "model_state_dict": state,
         "optimizer_state_dict": {"state": moments, "param_groups": [group]},
-        "scheduler_state_dict": {"T_max": 3, "eta_min": 0.0, "base_lrs": [0.0005], "last_epoch": 3, "_step_count": 4},
+        "scheduler_state_dict": {
+            "T_max": 3, "eta_min": 0.0, "base_lrs": [0.0005], "last_epoch": 3, "_step_count": 4
+        },
         "train_loss": 2.5,
         "val_loss": 3,
         "kl_weight": 0.001,
@@ -216,9 +238,13 @@ def write_numpy1_model(folder: Path) -> None:
     """`models/tiny-numpy1.sda`: float64 arrays, and numpy scalars in metadata and correlations."""
     loaded = sda.load_sda(folder / "models/tiny.sda")
     assert loaded.analysis is not None
-    analysis = {k: v.astype(np.float64) if isinstance(v, np.ndarray) else v for k, v in loaded.analysis.items()}
+    analysis = {
+        k: v.astype(np.float64) if isinstance(v, np.ndarray) else v
+        for k, v in loaded.analysis.items()
+    }
     analysis["feature_correlations"] = {
-        name: [np.float64(x) for x in values] for name, values in analysis["feature_correlations"].items()
+        name: [np.float64(x) for x in values]
+        for name, values in analysis["feature_correlations"].items()
     }
     metadata = _tiny_metadata("Tiny Numpy1", 5)
     metadata |= {"final_train_loss": np.float32(1e-05), "training_epochs": np.int64(3)}
@@ -233,13 +259,13 @@ def write_numpy1_model(folder: Path) -> None:
     )
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Golden values
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which values to compute; they are kept short because their files lie in the repository."""
+    """Which values to compute. The values are short, because their files are in the repository."""
 
     latents: int
     inverse_frames: int
@@ -306,8 +332,11 @@ def write_golden(folder: Path, name: str, path: Path, plan: Plan) -> None:
     torch.manual_seed(7)
     waveform = spectrogram.mel_to_waveform(short_mel)
     _check_stability(name, spectrogram, short_mel, waveform)
-    generated = [_golden_case(loaded, case, settings, latents[1]["latent"], write) for case, settings in plan.cases]
-    # What is heard for `encode` is a sound that is there already, where one has a model's length.
+    generated = [
+        _golden_case(loaded, case, settings, latents[1]["latent"], write)
+        for case, settings in plan.cases
+    ]
+    # `encode` reuses a generated sound if the plan names one. Otherwise a sound is made for it.
     if plan.encode_case is None:
         torch.manual_seed(8)
         sound = write("in", spectrogram.mel_to_waveform(mel))
@@ -336,8 +365,12 @@ def write_golden(folder: Path, name: str, path: Path, plan: Plan) -> None:
         "training_config_preset": content["training_config"]["preset"].value,
         "training_config_learning_rate": content["training_config"]["learning_rate"],
         "mel_shape": list(loaded.config.mel_shape(loaded.config.sample_rate)),
-        "analysis": {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in analysis.items()},
-        "analysis_dtypes": {k: str(v.dtype) for k, v in analysis.items() if isinstance(v, np.ndarray)},
+        "analysis": {
+            k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in analysis.items()
+        },
+        "analysis_dtypes": {
+            k: str(v.dtype) for k, v in analysis.items() if isinstance(v, np.ndarray)
+        },
         "slider_info": infos,
         "slider_latents": latents,
         "decode": {"z": write("z", z), "mel": write("mel", mel)},
@@ -353,9 +386,13 @@ def write_golden(folder: Path, name: str, path: Path, plan: Plan) -> None:
             "logvar": write("logvar", logvar),
         },
         "generate": generated,
-        "randomize": [{"seed": seed, "positions": sda.randomize_sliders(analysis, seed)} for seed in plan.seeds],
+        "randomize": [
+            {"seed": seed, "positions": sda.randomize_sliders(analysis, seed)}
+            for seed in plan.seeds
+        ],
         "warning_zone": [
-            [sda.in_warning_zone(p, info) for p in range(info["min_step"], info["max_step"] + 1)] for info in infos
+            [sda.in_warning_zone(p, info) for p in range(info["min_step"], info["max_step"] + 1)]
+            for info in infos
         ],
     }
     text = json.dumps(golden, separators=(",", ":"), allow_nan=False).replace('],"', '],\n"')
@@ -389,32 +426,37 @@ def _golden_case(
         "sample_rate": request.sample_rate,
         "audio": write(f"gen-{case}", audio),
     }
-    # A finite SNR is this reference's own reading, nothing to hold others to.
+    # A finite SNR is this reference's own definition, so other implementations may differ.
     if not np.isfinite(quality["snr_db"]):
         entry["quality"] = quality | {"snr_db": _json_float(quality["snr_db"])}
     return entry
 
 
-def _check_stability(name: str, spectrogram: sda.AudioSpectrogram, mel: Tensor, waveform: Tensor) -> None:
-    """Griffin-Lim can amplify rounding; a golden sound must survive an error of 1e-6 in its spectrogram."""
+def _check_stability(
+    name: str, spectrogram: sda.AudioSpectrogram, mel: Tensor, waveform: Tensor
+) -> None:
+    """Check that an error of 1e-6 in the spectrogram hardly changes the golden sound.
+
+    Griffin-Lim can amplify rounding errors.
+    """
     noise = torch.randn(mel.shape, generator=torch.Generator().manual_seed(1))
     torch.manual_seed(7)
     other = spectrogram.mel_to_waveform(mel * (1 + 1e-6 * noise))
     correlation = float(np.corrcoef(waveform.numpy().ravel(), other.numpy().ravel())[0, 1])
-    print(f"{name}: correlation {correlation:.7f} after a disturbance of 1e-6")
+    print(f"{name}: correlation {correlation:.7f} after a relative error of 1e-6")
     if correlation < 0.9999:
         raise AssertionError(f"{name}: the golden waveform is too sensitive to be compared")
 
 
 def _json_float(value: Any) -> Any:
-    """Non-finite floats as the text that Python's `json` gives them."""
+    """The value; a non-finite float becomes the text that Python's `json` writes for it."""
     if isinstance(value, float) and not np.isfinite(value):
         return json.dumps(value)
     return value
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """With `..` where the model lies outside the fixtures."""
+    """The path relative to `folder`, with `..` if the path is outside `folder`."""
     path, folder = path.resolve(), folder.resolve()
     common = next(parent for parent in (folder, *folder.parents) if parent in path.parents)
     ups = len(folder.parts) - len(common.parts)

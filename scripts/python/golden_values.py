@@ -1,16 +1,18 @@
-"""Python values, as PyTorch gives them, described in plain JSON for tests that have no Python.
+"""Describes Python values from PyTorch in plain JSON, for tests that run without Python.
 
-`None`, booleans, ASCII-safe strings, small ints and finite floats stand for themselves. All else is an
-object with one telling key:
+`None`, booleans, strings, small ints and finite floats with a fraction are written as JSON values.
+Any other value is an object. Its key tells the kind of value:
 
-    {"int": "123…"}                      beyond 2**53
-    {"float": "nan" | "inf" | "-inf" | "-0.0" | "1.0"}   "1.0": a float without fraction, to tell it from an int
+    {"int": "123…"}                      2**53 or more, or -2**53 or less
+    {"float": "nan" | "inf" | "-inf" | "-0.0" | "1.0"}
+                                         "1.0" is a float without fraction; 1 is an int
     {"repeat": ["x", n]}                 a long string
     {"bytes": hex} {"bytearray": hex} {"complex": [re, im]}
     {"list": […]} {"tuple": […]} {"set": […]} {"frozenset": […]}       sets in sorted order
     {"dict": [[key, value], …]} {"OrderedDict": [[key, value], …], "attributes": {…}}
-    {"tensor": {dtype, shape, hex | sha256, …}}   bytes row-major, little-endian, conj and neg resolved
-    {"ndarray": {dtype, shape, hex}} {"scalar": {dtype, hex}}           likewise
+    {"tensor": {dtype, shape, hex | sha256, …}}
+                                         bytes row-major, little-endian, conj and neg resolved
+    {"ndarray": {dtype, shape, hex}} {"scalar": {dtype, hex}}           as for tensors
     {"enum": [module, name, value]} {"storage": {dtype, hex}}
     {"torch": text}                      torch.Size, torch.dtype, torch.device
     {"ref": n}                           the same object as the one described with "id": n
@@ -31,13 +33,13 @@ HEX_LIMIT = 512
 
 
 def tensor_bytes(tensor: torch.Tensor) -> bytes:
-    """Elements in row-major order, little-endian, with lazy conjugation and negation carried out."""
+    """Elements in row-major order, little-endian. Resolves lazy conjugation and negation."""
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     return plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
 
 
 def array_bytes(array: np.ndarray) -> bytes:
-    """The same for numpy."""
+    """Elements of a numpy array in row-major order, little-endian."""
     return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes(order="C")
 
 
@@ -60,7 +62,7 @@ def describe_tensor(tensor: torch.Tensor) -> dict[str, Any]:
 
 
 class Describer:
-    """Describes one value; objects met twice are described once and referred to afterwards."""
+    """Describes one value. Describes a shared object once; later uses refer to it."""
 
     def __init__(self, value: Any) -> None:
         self._seen: set[int] = set()
@@ -72,7 +74,8 @@ class Describer:
 
     def _children(self, value: Any) -> list[Any]:
         if isinstance(value, dict):
-            return [x for pair in value.items() for x in pair] + list(getattr(value, "__dict__", {}).values())
+            attributes = getattr(value, "__dict__", {}).values()
+            return [x for pair in value.items() for x in pair] + list(attributes)
         return list(value) if isinstance(value, (list, tuple, set, frozenset)) else []
 
     def _find_shared(self, value: Any) -> None:
@@ -109,7 +112,8 @@ class Describer:
             case None | bool():
                 return value
             case str():
-                return {"repeat": [value[0], len(value)]} if len(value) > 300 and set(value) == {value[0]} else value
+                repeats = len(value) > 300 and set(value) == {value[0]}
+                return {"repeat": [value[0], len(value)]} if repeats else value
             case int():
                 return value if abs(value) < 2**53 else {"int": str(value)}
             case float():
@@ -122,7 +126,7 @@ class Describer:
             case torch.Tensor():
                 return {"tensor": describe_tensor(value)}
             case torch.storage.TypedStorage() if value.dtype == torch.uint8:
-                # torch.load gives an untyped storage back as this.
+                # torch.load returns an untyped storage as a TypedStorage.
                 return self._plain(value._untyped_storage)
             case torch.UntypedStorage():
                 return {"storage": {"dtype": "uint8", **_content(bytes(value))}}
@@ -130,7 +134,11 @@ class Describer:
                 return {"torch": str(value)}
             case np.ndarray():
                 return {
-                    "ndarray": {"dtype": value.dtype.name, "shape": list(value.shape), **_content(array_bytes(value))}
+                    "ndarray": {
+                        "dtype": value.dtype.name,
+                        "shape": list(value.shape),
+                        **_content(array_bytes(value)),
+                    }
                 }
             case OrderedDict():
                 described: dict[str, Any] = {"OrderedDict": self._pairs(value)}

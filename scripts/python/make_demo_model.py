@@ -1,10 +1,10 @@
-"""Train the small 48 kHz model that comes with the package, on sounds synthesised here.
+"""Train the small 48 kHz model of the package on sounds that this script synthesises.
 
-    python scripts/python/make_demo_model.py [--output assets/models/synthetic-plucks.sda] [--epochs N]
+    python scripts/python/make_demo_model.py [--output FILE.sda] [--epochs N]
 
-The sounds (plucked strings, struck bars, drums and pads on a pentatonic scale) are made from formulas, so
-neither recordings nor anyone's rights are involved. Seeds are fixed and training runs on one CPU thread: the
-same PyTorch build gives the same file. A few minutes.
+The sounds are plucked strings, struck bars, drums and pads on a pentatonic scale. Formulas make all
+of them, so no recordings and no rights of others are involved. Seeds are fixed and training runs on
+one CPU thread, so the same PyTorch build writes the same file. Takes a few minutes.
 """
 
 from __future__ import annotations
@@ -35,49 +35,70 @@ MODEL_ID = "5da00000-0000-4000-8000-000000000001"
 DATE = "2026-02-14T00:00:00.000000+00:00"
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The sounds
 
 
-def _harmonics(hz: float, time_s: np.ndarray, brightness: float, decay: float, spread: float) -> np.ndarray:
-    """Partials that fall off with `brightness` and die away the faster the higher they are."""
+def _harmonics(
+    hz: float, time_s: np.ndarray, brightness: float, decay: float, spread: float
+) -> np.ndarray:
+    """Partials whose levels depend on `brightness`. Higher partials decay faster."""
     sound = np.zeros_like(time_s)
     for n in range(1, 25):
         partial_hz = hz * n * math.sqrt(1.0 + spread * n * n)
         if partial_hz > 0.42 * RATE:
             break
         level = n ** -(2.4 - 1.8 * brightness)
-        sound += level * np.exp(-time_s * (1.0 + 0.35 * n) / decay) * np.sin(2 * np.pi * partial_hz * time_s + n)
+        falling = np.exp(-time_s * (1.0 + 0.35 * n) / decay)
+        sound += level * falling * np.sin(2 * np.pi * partial_hz * time_s + n)
     return sound
 
 
-def pluck(hz: float, brightness: float, decay: float, noise: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+def pluck(
+    hz: float, brightness: float, decay: float, noise: np.ndarray, time_s: np.ndarray
+) -> np.ndarray:
     """A plucked string with a short scrape at its start."""
     scrape = 0.15 * brightness * noise * np.exp(-time_s * 160)
-    return np.minimum(time_s / 0.003, 1.0) * (_harmonics(hz, time_s, brightness, decay, 1e-4) + scrape)
+    return np.minimum(time_s / 0.003, 1.0) * (
+        _harmonics(hz, time_s, brightness, decay, 1e-4) + scrape
+    )
 
 
-def bar(hz: float, brightness: float, decay: float, noise: np.ndarray, time_s: np.ndarray) -> np.ndarray:
-    """A struck bar: the partials of a free beam, as a marimba's or a glockenspiel's."""
+def bar(
+    hz: float, brightness: float, decay: float, noise: np.ndarray, time_s: np.ndarray
+) -> np.ndarray:
+    """A struck bar, such as a marimba's: the partials of a free beam."""
     sound = 0.05 * brightness * noise * np.exp(-time_s * 300)
     for ratio, level in ((1.0, 1.0), (2.756, 0.7), (5.404, 0.45), (8.933, 0.25)):
         if ratio * hz < 0.42 * RATE:
             falling = np.exp(-time_s * (1.0 + 0.8 * ratio * (1.2 - brightness)) / decay)
-            sound = sound + level * brightness ** (ratio / 4) * falling * np.sin(2 * np.pi * ratio * hz * time_s)
+            sound = sound + level * brightness ** (ratio / 4) * falling * np.sin(
+                2 * np.pi * ratio * hz * time_s
+            )
     return np.minimum(time_s / 0.002, 1.0) * sound
 
 
-def drum(hz: float, brightness: float, decay: float, noise: np.ndarray, time_s: np.ndarray) -> np.ndarray:
-    """A skin whose pitch falls, with a rattle that grows with brightness."""
+def drum(
+    hz: float, brightness: float, decay: float, noise: np.ndarray, time_s: np.ndarray
+) -> np.ndarray:
+    """A drum skin with a falling pitch. Its rattle is louder at higher brightness."""
     pitch = hz * 0.5 * (1.0 + 1.5 * np.exp(-time_s * 30))
     skin = np.sin(2 * np.pi * np.cumsum(pitch) / RATE) * np.exp(-time_s * 4.0 / decay)
-    return np.minimum(time_s / 0.002, 1.0) * (skin + 0.8 * brightness * noise * np.exp(-time_s * 9.0 / decay))
+    return np.minimum(time_s / 0.002, 1.0) * (
+        skin + 0.8 * brightness * noise * np.exp(-time_s * 9.0 / decay)
+    )
 
 
-def pad(hz: float, brightness: float, decay: float, noise: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+def pad(
+    hz: float, brightness: float, decay: float, noise: np.ndarray, time_s: np.ndarray
+) -> np.ndarray:
     """A slow tone of two detuned voices."""
-    envelope = np.minimum(time_s / (0.15 + 0.2 * decay), 1.0) * np.minimum((1.0 - time_s) / 0.15, 1.0).clip(0)
-    voices = sum(_harmonics(hz * tuning, time_s, 0.7 * brightness, 50.0, 0.0) for tuning in (0.997, 1.003))
+    envelope = np.minimum(time_s / (0.15 + 0.2 * decay), 1.0) * np.minimum(
+        (1.0 - time_s) / 0.15, 1.0
+    ).clip(0)
+    voices = sum(
+        _harmonics(hz * tuning, time_s, 0.7 * brightness, 50.0, 0.0) for tuning in (0.997, 1.003)
+    )
     return envelope * (voices + 0.02 * brightness * noise)
 
 
@@ -85,7 +106,10 @@ INSTRUMENTS = (pluck, bar, drum, pad)
 
 
 def make_sounds(rng: np.random.Generator) -> np.ndarray:
-    """Every instrument on every note with a grid of brightness and decay, `[n, 1, 48000]`, one second each."""
+    """Sounds of one second each, `[n, 1, 48000]`.
+
+    One sound for each combination of instrument, note, brightness and decay.
+    """
     time_s = np.arange(RATE) / RATE
     grid = itertools.product(INSTRUMENTS, PENTATONIC, (0.1, 0.5, 0.9), (0.35, 1.0))
     sounds = []
@@ -93,14 +117,16 @@ def make_sounds(rng: np.random.Generator) -> np.ndarray:
         jitter = rng.uniform(-0.1, 0.1, size=2)
         noise = rng.standard_normal(RATE)
         hz = BASE_HZ * 2 ** (semitones / 12)
-        sounds.append(instrument(hz, float(brightness + jitter[0]), float(decay * (1 + jitter[1])), noise, time_s))
+        bright, long = float(brightness + jitter[0]), float(decay * (1 + jitter[1]))
+        sounds.append(instrument(hz, bright, long, noise, time_s))
     return np.stack(sounds).astype(np.float32)[:, None]
 
 
 def to_targets(sounds: np.ndarray, spectrogram: sda.AudioSpectrogram) -> tuple[np.ndarray, Tensor]:
-    """Level each sound so that its mel fits what the decoder's sigmoid can say, `(0, 1)`.
+    """Scale each sound so that its mel fits the range of the decoder's sigmoid, `(0, 1)`.
 
-    The loudest bins, up to `PEAK_POWER`, are cut at `PEAK_MEL`: that leaves quieter partials room.
+    The loudest bin gets the power `PEAK_POWER`. Mel values are then clipped at `PEAK_MEL`, so that
+    quieter partials use more of the range.
     """
     levelled, mels = [], []
     for sound in torch.from_numpy(sounds):
@@ -111,12 +137,12 @@ def to_targets(sounds: np.ndarray, spectrogram: sda.AudioSpectrogram) -> tuple[n
     return np.stack(levelled), torch.cat(mels)
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Training
 
 
 def _compress(mel: Tensor) -> Tensor:
-    """Roughly how loud a bin is heard; without it the loss would see the loudest partial only."""
+    """Approximate loudness of a bin. Without it, the loudest partial dominates the loss."""
     return (mel + 1e-5).pow(0.25)
 
 
@@ -125,7 +151,9 @@ def train(model: sda.ConvVAE, mels: Tensor, epochs: int, kl_weight: float) -> fl
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-4)
     batch = 24
     steps = math.ceil(len(mels) / batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=epochs * steps, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=3e-3, total_steps=epochs * steps, pct_start=0.15
+    )
     model.train()
     started = time.monotonic()
     mean_loss = math.nan
@@ -147,7 +175,8 @@ def train(model: sda.ConvVAE, mels: Tensor, epochs: int, kl_weight: float) -> fl
         if epoch % 5 == 0 or epoch == epochs - 1:
             seconds = time.monotonic() - started
             print(
-                f"epoch {epoch:3d}  loss {mean_loss:8.2f}  pixels {pixels:8.2f}  kl {kl:6.2f}  {seconds:5.0f} s",
+                f"epoch {epoch:3d}  loss {mean_loss:8.2f}  pixels {pixels:8.2f}  "
+                f"kl {kl:6.2f}  {seconds:5.0f} s",
                 flush=True,
             )
     model.eval()
@@ -156,7 +185,7 @@ def train(model: sda.ConvVAE, mels: Tensor, epochs: int, kl_weight: float) -> fl
 
 @torch.no_grad()
 def settle_batch_norm(model: sda.ConvVAE, mels: Tensor) -> None:
-    """Replace the running statistics, which lag behind, by the averages of the finished network."""
+    """Replace the running statistics by averages over the trained network."""
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -170,7 +199,7 @@ def settle_batch_norm(model: sda.ConvVAE, mels: Tensor) -> None:
         norm.momentum = momentum
 
 
-# In this order each feature names the first nameless axis that clearly moves it.
+# In this order, each feature labels the first unlabelled axis that clearly changes it.
 LABEL_OF_FEATURE = {
     "spectral_centroid": "Brightness",
     "spectral_flatness": "Noise",
@@ -181,7 +210,10 @@ LABEL_OF_FEATURE = {
 
 
 def name_components(analysis: dict[str, Any]) -> None:
-    """Give each axis a label of its own from what it changes; where nothing clear does, it stays "Axis n"."""
+    """Label each axis after a feature that it clearly changes.
+
+    An axis without such a feature keeps its label "Axis n".
+    """
     nameless = list(range(analysis["n_active_components"]))
     for feature, label in LABEL_OF_FEATURE.items():
         strength = analysis["feature_correlations"][feature]
@@ -191,13 +223,16 @@ def name_components(analysis: dict[str, Any]) -> None:
             nameless.remove(axis)
 
 
-# ---------------------------------------------------------------------------------------------------------
-# Listening without ears
+# --------------------------------------------------------------------------------------------------
+# Measurements of the written model's sound
 
 
 @torch.no_grad()
 def describe(path: Path, reference: sda.ConvVAE, mels: Tensor) -> bool:
-    """Print how the written file sounds along each slider; False when it is silent or hardly changes."""
+    """Print features of the sound along each slider.
+
+    Returns False if a sound is silent or the first slider hardly changes the sound.
+    """
     loaded = sda.load_sda(path)
     spectrogram = sda.AudioSpectrogram(loaded.config)
     mu, _ = reference.encoder(mels)
@@ -234,7 +269,9 @@ def describe(path: Path, reference: sda.ConvVAE, mels: Tensor) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     root = Path(__file__).resolve().parents[2]
     parser.add_argument("--output", type=Path, default=root / "assets/models/synthetic-plucks.sda")
     parser.add_argument("--epochs", type=int, default=90)
@@ -277,7 +314,12 @@ def main() -> int:
         config=config,
         analysis=analysis,
         training_config=sda.default_training_config(
-            LATENT_DIM, "balanced", batch_size=24, max_epochs=options.epochs, learning_rate=0.003, device="cpu"
+            LATENT_DIM,
+            "balanced",
+            batch_size=24,
+            max_epochs=options.epochs,
+            learning_rate=0.003,
+            device="cpu",
         ),
         metadata={
             "model_id": MODEL_ID,

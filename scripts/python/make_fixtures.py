@@ -1,18 +1,26 @@
 """Write the files and golden values in test/fixtures, with real PyTorch.
 
-    python scripts/python/make_fixtures.py            everything but the numpy 1 files
-    python scripts/python/make_fixtures.py --numpy1   only those; needs numpy < 2
+    python scripts/python/make_fixtures.py            all files except those of numpy 1
+    python scripts/python/make_fixtures.py --numpy1   the files of numpy 1; needs numpy < 2
 
-torch/           files of torch.save, one for each thing that a reader may meet; golden.json says what is in them
-models/          small `.sda` files, and checkpoints/ a training checkpoint
-golden/          values computed from the models, in the layout of the Python program's own golden files
-golden-numpy1.json, torch/numpy1-*.pt, models/tiny-numpy1.sda      likewise, by numpy 1
+torch/           files of torch.save, one for each feature of the format
+golden.json      describes the content of the files in torch/
+models/          small `.sda` files
+checkpoints/     a training checkpoint
+golden/          values computed from the models, in the layout of the Python program's golden files
+golden-numpy1.json, torch/numpy1-*.pt, models/tiny-numpy1.sda      the files of numpy 1
 
-Running it again with the same versions changes nothing but the legacy files, whose storage keys are memory
-addresses. An entry of golden.json has the file's content as "value" (see golden_values.py; "same_value_as" names
-a file that holds the same), or "refuse" with the error code that opening it must give ("any": some SdaError).
-"optional" marks content that a reader may refuse instead; "globals" is what the pickle names; "python_loads":
-false, what torch.load itself cannot read.
+A second run with the same versions changes only files in the legacy format, because their storage
+keys are memory addresses.
+
+Keys of an entry of golden.json:
+
+"value"          the file's content, described by golden_values.py
+"same_value_as"  the name of a file with the same content, instead of "value"
+"refuse"         the error code of opening the file; "any" is any SdaError
+"optional"       true: a reader may refuse the file
+"globals"        the globals that the pickle names
+"python_loads"   false: torch.load cannot read the file
 """
 
 from __future__ import annotations
@@ -44,18 +52,20 @@ from golden_values import describe
 ROOT = Path(__file__).resolve().parents[2]
 DTYPES = (
     "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 "
-    "complex32 complex64 complex128 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu"
+    "complex32 complex64 complex128 float8_e4m3fn float8_e5m2 float8_e4m3fnuz "
+    "float8_e5m2fnuz float8_e8m0fnu"
 ).split()
 NUMPY_TYPES = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
-)
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 "
+    "complex64 complex128"
+).split()
 NOT_A_FILE = "ERR_SDA_FORMAT"
 UNSAFE = "ERR_SDA_UNSAFE"
 ANY_CODE = "any"
 
 
 class _Inert(dict[Any, Any]):
-    """Stands for whatever a pickle names or builds, and lets everything be done to it."""
+    """Stands for any class or object of a pickle, and accepts any operation."""
 
     __hash__ = object.__hash__  # type: ignore[assignment]
 
@@ -67,9 +77,10 @@ class _Inert(dict[Any, Any]):
 
 
 def pickle_globals(path: Path) -> list[str]:
-    """Every `module name` in a file's pickle, as it is written there. Imports and calls nothing.
+    """Every `module name` in a file's pickle, as written there. Imports and calls nothing.
 
-    torch.load can't tell: it looks at the names of storage classes before its pickle module sees them.
+    torch.load cannot list them: it handles storage classes before its pickle module sees their
+    names.
     """
     found: set[str] = set()
 
@@ -82,7 +93,7 @@ def pickle_globals(path: Path) -> list[str]:
             return _Inert if pid[0] == "module" else _Inert()
 
     if zipfile.is_zipfile(path):
-        # Not zipfile, which minds the missing checksums of files saved without them.
+        # PyTorch's reader, because zipfile rejects files that were saved without checksums.
         stream = io.BytesIO(torch._C.PyTorchFileReader(str(path)).get_record("data.pkl"))
     else:
         stream = io.BytesIO(path.read_bytes())
@@ -93,7 +104,7 @@ def pickle_globals(path: Path) -> list[str]:
 
 
 class Fixtures:
-    """Writes files under one folder and collects what `golden.json` says about them."""
+    """Writes files under one folder and collects their entries for `golden.json`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -106,18 +117,29 @@ class Fixtures:
 
     def add(self, name: str, container: str, **facts: Any) -> None:
         size = self.path(name).stat().st_size
-        self.entries.append({"file": f"torch/{name}", "bytes": size, "container": container, **facts})
+        self.entries.append(
+            {"file": f"torch/{name}", "bytes": size, "container": container, **facts}
+        )
 
-    def save(self, name: str, value: Any, *, protocol: int = 2, legacy: bool = False, **facts: Any) -> None:
-        """Write with torch.save and note the content; check that torch.load gives it back."""
-        torch.save(value, self.path(name), pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
+    def save(
+        self, name: str, value: Any, *, protocol: int = 2, legacy: bool = False, **facts: Any
+    ) -> None:
+        """Write with torch.save and add an entry. Checks that torch.load returns the value."""
+        torch.save(
+            value,
+            self.path(name),
+            pickle_protocol=protocol,
+            _use_new_zipfile_serialization=not legacy,
+        )
         self.expect(name, value, "legacy" if legacy else "zip", protocol=protocol, **facts)
 
-    def expect(self, name: str, value: Any, container: str, *, python_loads: bool = True, **facts: Any) -> None:
+    def expect(
+        self, name: str, value: Any, container: str, *, python_loads: bool = True, **facts: Any
+    ) -> None:
         described = describe(value)
         if python_loads:
             if describe(torch.load(self.path(name), weights_only=False)) != described:
-                raise AssertionError(f"{name}: torch.load gives something else than was saved")
+                raise AssertionError(f"{name}: torch.load returns another value than was saved")
         else:
             facts["python_loads"] = False
         facts["globals"] = pickle_globals(self.path(name))
@@ -133,12 +155,12 @@ class Fixtures:
         self.add(name, container, refuse=code, why=why, **facts)
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Tensors
 
 
 def sample(dtype_name: str) -> torch.Tensor:
-    """Six values `[2, 3]` of a dtype, with its extremes where it has any."""
+    """Six values `[2, 3]` of a dtype, with its extreme values if it has any."""
     dtype = getattr(torch, dtype_name)
     if dtype_name == "bool":
         return torch.tensor([[True, False, True], [False, False, True]])
@@ -147,7 +169,8 @@ def sample(dtype_name: str) -> torch.Tensor:
         return torch.complex(parts, parts.flip(0)).to(dtype)
     if dtype.is_floating_point:
         if dtype_name.startswith("float8"):
-            return torch.tensor([[0x00, 0x01, 0x38], [0x7F, 0x80, 0xC3]], dtype=torch.uint8).view(dtype)
+            octets = [[0x00, 0x01, 0x38], [0x7F, 0x80, 0xC3]]
+            return torch.tensor(octets, dtype=torch.uint8).view(dtype)
         limits = torch.finfo(dtype)
         values = [[0.0, 1.5, float("-inf")], [float("nan"), limits.max, limits.tiny]]
         return torch.tensor(values, dtype=torch.float64).to(dtype)
@@ -160,18 +183,24 @@ def write_tensors(out: Fixtures) -> None:
     tensors = {name: sample(name) for name in DTYPES}
     out.save("dtypes.pt", tensors)
     v3_only = [name for name, tensor in tensors.items() if _needs_rebuild_v3(tensor)]
-    out.save("dtypes-legacy.pt", {k: v for k, v in tensors.items() if k not in v3_only}, legacy=True)
-    # torch.save writes these in the legacy format, torch.load of the same version fails on its own file.
-    out.save("dtypes-v3-legacy.pt", {k: tensors[k] for k in v3_only}, legacy=True, python_loads=False)
+    out.save(
+        "dtypes-legacy.pt", {k: v for k, v in tensors.items() if k not in v3_only}, legacy=True
+    )
+    # torch.save writes these dtypes in the legacy format, but torch.load cannot read the file.
+    out.save(
+        "dtypes-v3-legacy.pt", {k: tensors[k] for k in v3_only}, legacy=True, python_loads=False
+    )
     out.save("layouts.pt", layouts(shared=True))
     out.save("layouts-legacy.pt", layouts(shared=True), legacy=True)
     out.save("layouts-protocol5.pt", layouts(shared=True), protocol=5)
-    # torch.save refuses one storage under two types, hence two storages.
+    # torch.save refuses one storage with two dtypes, so "double" has its own storage.
     lazy = {"conj": sample("complex64").conj(), "neg": sample("complex64").conj().imag}
     out.save("conj-neg.pt", lazy | {"double": sample("complex128").conj()})
     out.save("conj-neg-legacy.pt", lazy, legacy=True)
     octets = torch.arange(5, dtype=torch.uint8)
-    out.save("untyped-storage.pt", {"storage": octets.untyped_storage(), "tensor": octets}, optional=True)
+    out.save(
+        "untyped-storage.pt", {"storage": octets.untyped_storage(), "tensor": octets}, optional=True
+    )
     out.save("bare-tensor.pt", torch.arange(6, dtype=torch.float32).reshape(2, 3))
     out.save("bare-list.pt", [torch.ones(2), 1, "two"])
     out.save(
@@ -188,11 +217,15 @@ def _needs_rebuild_v3(tensor: torch.Tensor) -> bool:
     buffer = io.BytesIO()
     torch.save(tensor, buffer)
     with zipfile.ZipFile(buffer) as archive:
-        return any(b"_rebuild_tensor_v3" in archive.read(n) for n in archive.namelist() if n.endswith("data.pkl"))
+        return any(
+            b"_rebuild_tensor_v3" in archive.read(n)
+            for n in archive.namelist()
+            if n.endswith("data.pkl")
+        )
 
 
 def layouts(*, shared: bool) -> dict[str, Any]:
-    """Tensors that differ in how they lie in their storages."""
+    """Tensors with different strides, offsets and storages."""
     base = torch.arange(24, dtype=torch.float32)
     grid = torch.arange(12, dtype=torch.int16).reshape(3, 4)
     five = torch.arange(2 * 3 * 2 * 2 * 3, dtype=torch.int32).reshape(2, 3, 2, 2, 3)
@@ -209,7 +242,9 @@ def layouts(*, shared: bool) -> dict[str, Any]:
         "empty_2d": torch.empty(3, 0, 2, dtype=torch.float64),
         "scalar": torch.tensor(2.5, dtype=torch.float64),
         "permuted_5d": five.permute(4, 0, 3, 1, 2),
-        "channels_last": torch.arange(24.0).reshape(1, 2, 3, 4).to(memory_format=torch.channels_last),
+        "channels_last": torch.arange(24.0).reshape(1, 2, 3, 4).to(
+            memory_format=torch.channels_last
+        ),
         "unit_dimensions": base[:3].reshape(1, 3, 1),
         "requires_grad": torch.tensor([1.0, 2.0], requires_grad=True),
         "parameter": nn.Parameter(torch.tensor([3.0, 4.0])),
@@ -218,12 +253,12 @@ def layouts(*, shared: bool) -> dict[str, Any]:
     } | ({"again": grid} if shared else {})
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Python values
 
 
 def containers() -> dict[str, Any]:
-    """One of everything that torch.save writes without tensors."""
+    """One value of each Python type that torch.save writes, and one tensor."""
     ordered = OrderedDict([("b", 1), ("a", 2)])
     ordered._metadata = OrderedDict([("", {"version": 1})])  # type: ignore[attr-defined]
     shared = ["shared"]
@@ -232,22 +267,37 @@ def containers() -> dict[str, Any]:
     recursive_dict: dict[str, Any] = {}
     recursive_dict["self"] = recursive_dict
     recursive_dict["list"] = [recursive_dict]
-    ints = [0, 1, -1, 255, 256, 65535, 65536, -128, -32769, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**53, 2**63 - 1]
+    ints = [0, 1, -1, 255, 256, 65535, 65536, -128, -32769, 2**31 - 1, 2**31, -(2**31)]
+    ints += [-(2**31) - 1, 2**53, 2**63 - 1]
     ints += [2**63, -(2**63), -(2**63) - 1, 2**64, 2**200, -(2**200), 2**2048 + 1]
     return {
         "none": None,
         "bools": [True, False],
         "ints": ints,
-        "floats": [0.0, -0.0, 1.5, 1e-310, 5e-324, 1.7976931348623157e308, float("nan"), float("inf"), float("-inf")],
+        "floats": [
+            0.0,
+            -0.0,
+            1.5,
+            1e-310,
+            5e-324,
+            1.7976931348623157e308,
+            float("nan"),
+            float("inf"),
+            float("-inf"),
+        ],
         "complex": [1 + 2j, complex(-0.0, float("inf"))],
-        "strings": ["", "ascii", "é ü ß", "雨", "🥁 emoji", "nul \x00 inside", 'line\nbreak \\ "quoted"'],
+        "strings": [
+            "", "ascii", "é ü ß", "雨", "🥁 emoji", "nul \x00 inside", 'line\nbreak \\ "quoted"'
+        ],
         "lone_surrogate": "lone \ud83d surrogate",
         "long_strings": ["x" * 255, "x" * 256, "é" * 300],
         "bytes": [b"", b"\x00\xff\x80abc", bytes(range(256)) * 2],
         "bytearray": bytearray(b"\x01\x02\xfe"),
         "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), ((), ((1,),))],
         "lists": [[], [1], [1, 2, 3]],
-        "dicts": [{}, {"a": 1}, {1: "int key", 2.5: "float key", (1, 2): "tuple key", None: "none key"}],
+        "dicts": [
+            {}, {"a": 1}, {1: "int key", 2.5: "float key", (1, 2): "tuple key", None: "none key"}
+        ],
         "ordered": ordered,
         "empty_ordered": OrderedDict(),
         "set": {3, 1, 2},
@@ -266,18 +316,27 @@ def write_containers(out: Fixtures) -> None:
     out.save("containers-legacy.pt", containers(), legacy=True)
     out.save("containers-legacy-protocol4.pt", containers(), legacy=True, protocol=4)
     # Python's pickler writes dicts and lists in batches of 1000.
-    out.save("batches.pt", {"dict": {i: i for i in range(1002)}, "list": [None] * 1001, "set": set()})
+    out.save(
+        "batches.pt", {"dict": {i: i for i in range(1002)}, "list": [None] * 1001, "set": set()}
+    )
     out.save("long-string.pt", "y" * 66_000, protocol=4)
     nested: list[Any] = []
     for _ in range(60):
         nested = [nested]
     out.save("nested.pt", nested)
     presets = sda.register_program_modules()
-    out.save("enum.pt", {"preset": presets("balanced"), "again": presets("balanced"), "other": presets("aggressive")})
+    out.save(
+        "enum.pt",
+        {
+            "preset": presets("balanced"),
+            "again": presets("balanced"),
+            "other": presets("aggressive"),
+        },
+    )
     out.save("enum-protocol4.pt", {"preset": presets("balanced")}, protocol=4)
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # numpy
 
 
@@ -292,7 +351,9 @@ def arrays() -> dict[str, Any]:
             limits = np.iinfo(dtype)
             values[name] = np.array([[0, 1, limits.min], [limits.max, limits.max // 3, 42]], dtype)
         elif dtype.kind == "f":
-            values[name] = np.array([[0.0, -1.5, np.inf], [np.nan, np.finfo(dtype).max, np.finfo(dtype).tiny]], dtype)
+            values[name] = np.array(
+                [[0.0, -1.5, np.inf], [np.nan, np.finfo(dtype).max, np.finfo(dtype).tiny]], dtype
+            )
         else:
             values[name] = np.array([[0, 1 + 2j, -0.5j], [3.25, 1e3 - 1e3j, 7]], dtype)
     grid = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -341,7 +402,7 @@ def write_arrays(out: Fixtures, prefix: str, refused_protocols: tuple[int, ...])
             )
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Containers
 
 
@@ -352,16 +413,21 @@ def write_zip_variants(out: Fixtures) -> None:
     out.save("no-crc.pt", value)
     torch.serialization.set_crc32_options(previous)
 
-    # torch.load leaves the storages of _rebuild_tensor_v3 unswapped; nobody can say what such a file means.
+    # torch.load does not swap the storages of _rebuild_tensor_v3: leave these dtypes out.
     wide = {name: sample(name) for name in DTYPES if getattr(torch, name).itemsize > 1}
-    big: dict[str, Any] = {name: tensor for name, tensor in wide.items() if not _needs_rebuild_v3(tensor)}
+    big: dict[str, Any] = {
+        name: tensor for name, tensor in wide.items() if not _needs_rebuild_v3(tensor)
+    }
     big["layouts"] = layouts(shared=True)
     write_big_endian(out.path("big-endian.pt"), big)
     out.expect("big-endian.pt", big, "zip", byteorder="big")
 
     source = io.BytesIO()
     torch.save(value, source)
-    for name, method in (("deflated.pt", zipfile.ZIP_DEFLATED), ("stored-rezip.pt", zipfile.ZIP_STORED)):
+    for name, method in (
+        ("deflated.pt", zipfile.ZIP_DEFLATED),
+        ("stored-rezip.pt", zipfile.ZIP_STORED),
+    ):
         with zipfile.ZipFile(source) as old, zipfile.ZipFile(out.path(name), "w", method) as new:
             for entry in old.namelist():
                 info = zipfile.ZipInfo(entry, (1980, 1, 1, 0, 0, 0))
@@ -384,11 +450,18 @@ def write_zip_variants(out: Fixtures) -> None:
     out.refuse("tar-format.pt", "none", NOT_A_FILE, "the tar format of PyTorch before 0.1.10")
 
 
-_COMPONENT_DTYPES = {torch.complex32: np.uint16, torch.complex64: np.uint32, torch.complex128: np.uint64}
+_COMPONENT_DTYPES = {
+    torch.complex32: np.uint16,
+    torch.complex64: np.uint32,
+    torch.complex128: np.uint64,
+}
 
 
 def write_big_endian(path: Path, value: Any) -> None:
-    """What torch.save writes on a big-endian machine: the same records, each storage's elements byte-swapped."""
+    """Write the file that torch.save writes on a big-endian machine.
+
+    It has the same records, with byte-swapped elements in each storage.
+    """
     source = io.BytesIO()
     torch.save(value, source)
     widths = _storage_widths(value)
@@ -401,13 +474,15 @@ def write_big_endian(path: Path, value: Any) -> None:
                 data = b"big"
             elif record.startswith("data/"):
                 data = np.frombuffer(data, np.dtype(f"u{widths.get(data, 1)}")).byteswap().tobytes()
-            if record not in ("version", ".data/serialization_id", ".format_version", ".storage_alignment"):
+            if record not in (
+                "version", ".data/serialization_id", ".format_version", ".storage_alignment"
+            ):
                 writer.write_record(record, data, len(data))
         writer.write_end_of_file()
 
 
 def _storage_widths(value: Any) -> dict[bytes, int]:
-    """Bytes of a storage → the width in which its elements are swapped."""
+    """Bytes of a storage → the width of the units that are byte-swapped."""
     widths: dict[bytes, int] = {}
     for tensor in _tensors(value):
         component = _COMPONENT_DTYPES.get(tensor.dtype)
@@ -427,7 +502,10 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 
 
 def write_tar(path: Path) -> None:
-    """The oldest format: a tar of `sys_info`, `storages`, `tensors` and `pickle`; one float tensor of two elements."""
+    """Write one float tensor of two elements in the oldest format.
+
+    The format is a tar of `sys_info`, `storages`, `tensors` and `pickle`.
+    """
 
     class TarPickler(pickle._Pickler):
         def persistent_id(self, obj: Any) -> Any:
@@ -436,12 +514,18 @@ def write_tar(path: Path) -> None:
     tensor = torch.tensor([1.0, 2.0])
     content = io.BytesIO()
     TarPickler(content, 2).dump({"a": tensor})
-    storages = pickle.dumps(1, 2) + pickle.dumps((5, "cpu", torch.FloatStorage), 2) + struct.pack("<q", 2)
+    storages = pickle.dumps(1, 2) + pickle.dumps((5, "cpu", torch.FloatStorage), 2)
+    storages += struct.pack("<q", 2)
     storages += tensor.numpy().tobytes() + pickle.dumps([], 2)
     tensors = pickle.dumps(1, 2) + pickle.dumps((7, 5, torch.FloatTensor), 2)
     tensors += struct.pack("<ii", 1, 0) + struct.pack("<qqq", 2, 1, 0)
     sys_info = pickle.dumps(
-        {"protocol_version": 1000, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}, 2
+        {
+            "protocol_version": 1000,
+            "little_endian": True,
+            "type_sizes": {"short": 2, "int": 4, "long": 4},
+        },
+        2,
     )
     with tarfile.open(path, "w:", format=tarfile.PAX_FORMAT) as tar:
         for name, data in (
@@ -459,9 +543,11 @@ def write_tar(path: Path) -> None:
 
 
 def write_foreign(out: Fixtures) -> None:
-    """Valid files whose pickles name things that a reader which executes nothing must refuse or keep inert."""
+    """Write valid files that a reader must refuse, because it runs no code of a pickle."""
     module = types.ModuleType("someones_project")
-    tiny_net = type("TinyNet", (nn.Module,), {"__module__": "someones_project", "forward": lambda self, x: x})
+    tiny_net = type(
+        "TinyNet", (nn.Module,), {"__module__": "someones_project", "forward": lambda self, x: x}
+    )
     module.TinyNet = tiny_net  # type: ignore[attr-defined]
     sys.modules["someones_project"] = module
     net = tiny_net()
@@ -483,29 +569,43 @@ def write_foreign(out: Fixtures) -> None:
         for name, tensor in quantized.items():
             torch.save({"a": tensor}, out.path(name))
             out.refuse(
-                name, "zip", ANY_CODE, "a kind of tensor without plain storage", globals=pickle_globals(out.path(name))
+                name,
+                "zip",
+                ANY_CODE,
+                "a kind of tensor without plain storage",
+                globals=pickle_globals(out.path(name)),
             )
         for name, legacy in (("module.pt", False), ("module-legacy.pt", True)):
-            # The legacy format keeps the classes' source and its path, which differs between machines.
-            source = lambda cls: ([f"class {cls.__name__}: ...\n"], 1, f"{cls.__name__}.py")  # noqa: E731
+            # The legacy format stores the path of class sources, which depends on the machine.
+            source = lambda cls: (  # noqa: E731
+                [f"class {cls.__name__}: ...\n"],
+                1,
+                f"{cls.__name__}.py",
+            )
             with mock.patch.object(torch.serialization, "get_source_lines_and_file", source):
                 torch.save(net, out.path(name), _use_new_zipfile_serialization=not legacy)
             facts = {"globals": pickle_globals(out.path(name)), "parameters": parameter_bytes}
             out.refuse(name, "legacy" if legacy else "zip", UNSAFE, "a whole nn.Module", **facts)
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def write_json(path: Path, entries: list[dict[str, Any]]) -> None:
-    """One line a file: small, and a change shows which file it concerns."""
+    """Write one line per file, so that a diff shows which files changed."""
     versions = {"torch": torch.__version__.split("+")[0], "numpy": np.__version__}
-    lines = ",\n".join(json.dumps(entry, allow_nan=False, separators=(",", ":")) for entry in entries)
-    path.write_text(f'{{"written_by": {json.dumps(versions)},\n"files": [\n{lines}\n]}}\n', encoding="ascii")
+    lines = ",\n".join(
+        json.dumps(entry, allow_nan=False, separators=(",", ":")) for entry in entries
+    )
+    path.write_text(
+        f'{{"written_by": {json.dumps(versions)},\n"files": [\n{lines}\n]}}\n', encoding="ascii"
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--numpy1", action="store_true", help="write only the files of numpy 1")
     parser.add_argument("--output", type=Path, default=ROOT / "test/fixtures")
     parser.add_argument("--demo", type=Path, default=ROOT / "assets/models/synthetic-plucks.sda")
@@ -516,7 +616,9 @@ def main() -> int:
     out = Fixtures(options.output)
     is_numpy1 = int(np.__version__.split(".")[0]) < 2
     if is_numpy1 != options.numpy1:
-        parser.error(f"this is numpy {np.__version__}: --numpy1 needs numpy 1, everything else numpy 2")
+        parser.error(
+            f"this is numpy {np.__version__}: --numpy1 needs numpy 1, all other files need numpy 2"
+        )
     if options.numpy1:
         write_arrays(out, "numpy1", (2,))
         golden_models.write_numpy1_model(options.output)
@@ -529,8 +631,12 @@ def main() -> int:
         write_foreign(out)
         write_json(options.output / "golden.json", out.entries)
         golden_models.write_tiny_models(options.output)
-        golden_models.write_golden(options.output, "tiny", options.output / "models/tiny.sda", golden_models.TINY_PLAN)
-        golden_models.write_golden(options.output, "synthetic-plucks", options.demo, golden_models.DEMO_PLAN)
+        golden_models.write_golden(
+            options.output, "tiny", options.output / "models/tiny.sda", golden_models.TINY_PLAN
+        )
+        golden_models.write_golden(
+            options.output, "synthetic-plucks", options.demo, golden_models.DEMO_PLAN
+        )
     files = [path for path in sorted(options.output.rglob("*")) if path.is_file()]
     for path in files:
         print(f"{path.stat().st_size:9,}  {path.relative_to(options.output)}")

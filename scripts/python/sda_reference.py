@@ -1,8 +1,9 @@
-"""Reference of the parts of Small DataSet Audio that the scripts beside this file need.
+"""Reference of the parts of Small DataSet Audio that the other scripts in this folder need.
 
-Plain PyTorch, numpy and scipy, no torchaudio: the ConvVAE, the spectrogram with its inverse, the latent
-analysis and its sliders, the generation pipeline, and `.sda` files read and written the way the Python
-program does it. Clarity comes before speed; this is what the fixtures are computed with.
+Needs PyTorch, numpy and scipy, but not torchaudio. Contains the ConvVAE, the spectrogram and its
+inverse, the latent analysis and its sliders, and the generation pipeline. Reads and writes `.sda`
+files as the Python program does. The fixtures are computed with it. Clarity matters more than
+speed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ ANALYSIS_VERSION = 1
 PEAK_LEVEL = 0.891
 LOW_PASS_HZ = 20_000
 OVERLAP_S = 0.05
-FEATURES = ("spectral_centroid", "rms_energy", "zero_crossing_rate", "spectral_rolloff", "spectral_flatness")
+FEATURES = (
+    "spectral_centroid", "rms_energy", "zero_crossing_rate", "spectral_rolloff", "spectral_flatness"
+)
 ANALYSIS_ARRAYS = (
     "pca_components",
     "pca_mean",
@@ -41,12 +44,15 @@ ANALYSIS_ARRAYS = (
 )
 
 
-# ---------------------------------------------------------------------------------------------------------
-# The Python program's Enum, under the name by which pickles know it
+# --------------------------------------------------------------------------------------------------
+# The Python program's Enum, under the name that pickles use
 
 
 def register_program_modules() -> type[enum.Enum]:
-    """Make `small_dataset_audio.training.config.OverfittingPreset` importable, for pickles that name it."""
+    """Make the Enum `OverfittingPreset` importable for pickles that name it.
+
+    Its module is `small_dataset_audio.training.config`.
+    """
     name = "small_dataset_audio.training.config"
     if name not in sys.modules:
         for parent in ("small_dataset_audio", "small_dataset_audio.training"):
@@ -64,7 +70,7 @@ def register_program_modules() -> type[enum.Enum]:
     return module.OverfittingPreset
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Spectrogram
 
 
@@ -85,7 +91,10 @@ class SpectrogramConfig:
 
 
 def mel_filter_bank(config: SpectrogramConfig) -> Tensor:
-    """HTK triangles without normalisation, `[n_fft/2+1, n_mels]` (as torchaudio's `melscale_fbanks`)."""
+    """HTK triangles without normalisation, `[n_fft/2+1, n_mels]`.
+
+    Equals torchaudio's `melscale_fbanks`.
+    """
 
     def hz_to_mel(hz: float) -> float:
         return 2595.0 * math.log10(1.0 + hz / 700.0)
@@ -134,13 +143,21 @@ class AudioSpectrogram:
         return torch.log1p(mel).unsqueeze(1)
 
     def mel_to_waveform(self, mel: Tensor) -> Tensor:
-        """Draws its initial phases from torch's global generator. Returns `[B, 1, (time-1)·hop_length]`."""
+        """Returns `[B, 1, (time-1)·hop_length]`.
+
+    Draws the initial phases from torch's global generator.
+    """
         linear = torch.expm1(mel[:, 0].clamp(min=0.0))
-        spectrum = torch.relu(torch.linalg.lstsq(self.filter_bank.T[None], linear, driver="gels").solution)
+        spectrum = torch.relu(
+            torch.linalg.lstsq(self.filter_bank.T[None], linear, driver="gels").solution
+        )
         return self._griffin_lim(spectrum.pow(1.0 / self.config.power)).unsqueeze(1)
 
     def _griffin_lim(self, magnitude: Tensor) -> Tensor:
-        """The fast variant of Perraudin, Balazs and Søndergaard (2013), step by step as torchaudio does it."""
+        """The fast variant of Perraudin, Balazs and Søndergaard (2013).
+
+    Has the same steps as torchaudio.
+    """
         momentum = self.griffin_lim_momentum / (1.0 + self.griffin_lim_momentum)
         angles = torch.rand(magnitude.shape, dtype=torch.complex64)
         previous = torch.zeros((), dtype=torch.complex64)
@@ -152,7 +169,7 @@ class AudioSpectrogram:
         return self._istft(magnitude * angles)
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Model
 
 
@@ -185,7 +202,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The mirror of `Encoder`, with a sigmoid at its end and cropped to the spectrogram's shape."""
+    """Mirrors `Encoder`. Ends with a sigmoid and crops to the spectrogram's shape."""
 
     def __init__(self, latent_dim: int, mel_shape: tuple[int, int], dropout: float) -> None:
         super().__init__()
@@ -199,7 +216,9 @@ class Decoder(nn.Module):
                 nn.ReLU(),
                 nn.Dropout2d(dropout),
             ]
-        layers += [nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1), nn.Sigmoid()]
+        layers += [
+            nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1), nn.Sigmoid()
+        ]
         self.deconvs = nn.Sequential(*layers)
         self.fc = nn.Linear(latent_dim, 256 * self.grid[0] * self.grid[1])
 
@@ -209,7 +228,7 @@ class Decoder(nn.Module):
 
 
 class ConvVAE(nn.Module):
-    """The Python program's model; its state dict carries exactly the names that `.sda` files hold."""
+    """The Python program's model. Its state dict has the names of `.sda` files."""
 
     def __init__(self, latent_dim: int, config: SpectrogramConfig, dropout: float = 0.2) -> None:
         super().__init__()
@@ -220,19 +239,19 @@ class ConvVAE(nn.Module):
         self.decoder = Decoder(latent_dim, mel_shape, dropout)
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`(reconstruction, mu, logvar)`; the latent vector is sampled, as for training."""
+        """Returns `(reconstruction, mu, logvar)`. Samples the latent vector, as training does."""
         mu, logvar = self.encoder(mel)
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
         return self.decoder(z), mu, logvar
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # `.sda` files
 
 
 @dataclass
 class LoadedModel:
-    """What one `.sda` file gives: a float32 model in eval mode, and the file's own dict."""
+    """A loaded `.sda` file: a float32 model in eval mode, and the file's dict."""
 
     model: ConvVAE
     config: SpectrogramConfig
@@ -248,13 +267,13 @@ class LoadedModel:
 
 
 def load_sda(path: str | Path) -> LoadedModel:
-    """Load a trusted file (this unpickles it) as the Python program does."""
+    """Load a file as the Python program does. Unpickles the file, so it must be trusted."""
     register_program_modules()
     content = torch.load(path, map_location="cpu", weights_only=False)
     if content.get("format") != SDA_FORMAT:
-        raise ValueError(f"{path}: no {SDA_FORMAT} file")
+        raise ValueError(f"{path}: not an {SDA_FORMAT} file")
     if content.get("version", 0) > SDA_VERSION:
-        raise ValueError(f"{path}: newer than supported")
+        raise ValueError(f"{path}: the version is newer than supported")
     config = SpectrogramConfig(**content["spectrogram_config"])
     model = ConvVAE(content.get("latent_dim", 64), config)
     state = content["model_state_dict"]
@@ -281,7 +300,7 @@ METADATA_DEFAULTS: dict[str, Any] = {
 
 
 def default_training_config(latent_dim: int, preset: str, **changes: Any) -> dict[str, Any]:
-    """The Python program's training settings, in its order, with the Enum that its files hold."""
+    """The Python program's training settings, in its order, with its Enum as the preset."""
     config: dict[str, Any] = {
         "latent_dim": latent_dim,
         "batch_size": 32,
@@ -324,15 +343,15 @@ def write_sda(
 ) -> int:
     """Write an `.sda` file as the Python program does, and return its size in bytes.
 
-    `state_dict` should come from `Module.state_dict()` (or `half_state_dict`), whose `_metadata` attribute
-    belongs in the file. Two calls with the same arguments write the same bytes.
+    `state_dict` should come from `Module.state_dict()` or `half_state_dict`, because the file needs
+    its `_metadata` attribute. Two calls with the same arguments write the same bytes.
     """
     unknown = set(metadata) - set(METADATA_DEFAULTS)
     if unknown:
         raise ValueError(f"unknown metadata: {sorted(unknown)}")
     full = METADATA_DEFAULTS | dict(metadata)
     if not full["model_id"] or not full["save_date"]:
-        raise ValueError("model_id and save_date must be given: a reproducible file can't invent them")
+        raise ValueError("model_id and save_date are required, so that the file is reproducible")
     uuid.UUID(full["model_id"])
     if analysis is not None:
         full |= {"has_analysis": True, "n_active_components": analysis["n_active_components"]}
@@ -351,7 +370,10 @@ def write_sda(
 
 
 def half_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """The state dict with its floating-point tensors as float16; counters stay int64, `_metadata` stays."""
+    """The state dict with its floating-point tensors as float16.
+
+    Keeps int64 counters and `_metadata`.
+    """
     state = model.state_dict()
     for name, tensor in state.items():
         if tensor.is_floating_point():
@@ -362,12 +384,12 @@ def half_state_dict(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Latent analysis and sliders
 
 
 def audio_features(waveform: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Five scalar descriptions of a mono sound."""
+    """Five scalar features of a mono sound."""
     power = np.abs(np.fft.rfft(waveform.astype(np.float64))) ** 2
     hz = np.fft.rfftfreq(len(waveform), 1 / sample_rate)
     total = power.sum() + 1e-20
@@ -376,7 +398,9 @@ def audio_features(waveform: np.ndarray, sample_rate: int) -> dict[str, float]:
         "spectral_centroid": float((hz * power).sum() / total),
         "rms_energy": float(np.sqrt(np.mean(waveform.astype(np.float64) ** 2))),
         "zero_crossing_rate": float(np.mean(np.abs(np.diff(np.signbit(waveform).astype(np.int8))))),
-        "spectral_rolloff": float(hz[np.searchsorted(np.cumsum(power), 0.85 * total).clip(0, len(hz) - 1)]),
+        "spectral_rolloff": float(
+            hz[np.searchsorted(np.cumsum(power), 0.85 * total).clip(0, len(hz) - 1)]
+        ),
         "spectral_flatness": float(np.exp(np.mean(np.log(smooth))) / np.mean(smooth)),
     }
 
@@ -391,13 +415,14 @@ def analyse_latents(
 ) -> dict[str, Any]:
     """PCA of encoded latents `[n, latent_dim]` → the `latent_analysis` dict of the file.
 
-    Components that explain at least `min_variance_ratio` are active. Safe is what 90 % of the data covers,
-    warning what 98 % covers. `render` turns a latent vector into a mono waveform: each axis is heard at
-    nine points of its safe range and correlated with `audio_features`, which gives the suggested labels.
+    Components that explain at least `min_variance_ratio` are active. The safe range covers the
+    middle 90 % of the data, the warning range the middle 98 %. `render` turns a latent vector into
+    a mono waveform. Each axis is rendered at nine points of its safe range. The correlations with
+    `audio_features` give the suggested labels.
     """
     mean = latents.mean(axis=0)
     _, singular, rows = np.linalg.svd(latents - mean, full_matrices=False)
-    # An SVD leaves the sign of each axis open; fix it so that another BLAS gives the same file.
+    # An SVD does not define the sign of an axis. Fix it, so that each BLAS gives the same file.
     rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]
     ratio = singular**2 / np.sum(singular**2)
     active = max(1, int(np.sum(ratio >= min_variance_ratio)))
@@ -414,8 +439,13 @@ def analyse_latents(
             values = [h[name] for h in heard]
             flat = np.std(values) < 1e-12
             correlations[name].append(0.0 if flat else float(np.corrcoef(points, values)[0, 1]))
-    best = [max(FEATURES, key=lambda name, a=axis: abs(correlations[name][a])) for axis in range(active)]
-    suggested = [name if abs(correlations[name][axis]) >= 0.5 else f"Axis {axis + 1}" for axis, name in enumerate(best)]
+    best = [
+        max(FEATURES, key=lambda name, a=axis: abs(correlations[name][a])) for axis in range(active)
+    ]
+    suggested = [
+        name if abs(correlations[name][axis]) >= 0.5 else f"Axis {axis + 1}"
+        for axis, name in enumerate(best)
+    ]
     return {
         "version": ANALYSIS_VERSION,
         "pca_components": components,
@@ -466,30 +496,34 @@ def sliders_to_latent(analysis: Mapping[str, Any], positions: Sequence[int]) -> 
     """The latent vector of slider positions, accumulated in float32 in the sliders' order."""
     z = np.asarray(analysis["pca_mean"], dtype=np.float32).copy()
     for i, position in enumerate(positions):
-        z += np.float32(position * analysis["step_size"][i]) * np.asarray(analysis["pca_components"][i], np.float32)
+        component = np.asarray(analysis["pca_components"][i], np.float32)
+        z += np.float32(position * analysis["step_size"][i]) * component
     return z
 
 
 def randomize_sliders(analysis: Mapping[str, Any], seed: int) -> list[int]:
     """Uniform positions within the safe range."""
     rng = np.random.default_rng(seed)
-    return [int(rng.integers(info["safe_min_step"], info["safe_max_step"] + 1)) for info in slider_info(analysis)]
+    return [
+        int(rng.integers(info["safe_min_step"], info["safe_max_step"] + 1))
+        for info in slider_info(analysis)
+    ]
 
 
 def in_warning_zone(position: int, info: Mapping[str, Any]) -> bool:
-    """Between the safe and the warning boundary, on either side."""
+    """Whether the position is between the safe and the warning boundary, on either side."""
     low = info["warning_min_step"] <= position < info["safe_min_step"]
     high = info["safe_max_step"] < position <= info["warning_max_step"]
     return low or high
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Generation
 
 
 @dataclass
 class GenerateConfig:
-    """What a request may say; the field names are those of the golden files."""
+    """Settings of a request, with the field names of the golden files."""
 
     duration_s: float
     seed: int
@@ -509,7 +543,7 @@ def render_latent(loaded: LoadedModel, spectrogram: AudioSpectrogram, z: Tensor)
 
 
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """Spherical interpolation of unnormalised vectors; linear where they are nearly parallel."""
+    """Spherical interpolation of unnormalised vectors; linear if they are nearly parallel."""
     cosine = torch.clamp(torch.dot(a / a.norm(), b / b.norm()), -1.0, 1.0)
     if abs(float(cosine)) > 0.9995:
         return (1.0 - t) * a + t * b
@@ -527,8 +561,13 @@ def crossfade(chunks: Sequence[np.ndarray], overlap: int) -> np.ndarray:
     return joined
 
 
-def _channel(loaded: LoadedModel, spectrogram: AudioSpectrogram, config: GenerateConfig, seed: int) -> np.ndarray:
-    """Chunks of one channel, joined and low-passed. Draws from torch's generator in the Python program's order."""
+def _channel(
+    loaded: LoadedModel, spectrogram: AudioSpectrogram, config: GenerateConfig, seed: int
+) -> np.ndarray:
+    """Chunks of one channel, joined and low-passed.
+
+    Draws from torch's generator in the Python program's order.
+    """
     rate = loaded.config.sample_rate
     latent_dim = loaded.model.latent_dim
     overlap = int(rate * OVERLAP_S)
@@ -559,10 +598,13 @@ def _channel(loaded: LoadedModel, spectrogram: AudioSpectrogram, config: Generat
 
 
 def low_pass(audio: np.ndarray, rate: int) -> np.ndarray:
-    """8th-order Butterworth at 20 kHz, forward and backward; nothing where that is no frequency of the sound."""
+    """8th-order Butterworth at 20 kHz, forward and backward.
+
+    Returns the sound unchanged if 20 kHz is not below half its sample rate.
+    """
     if rate / 2 <= LOW_PASS_HZ:
         return audio
-    # Here, because its import takes a second or two, which the timings of loading must not contain.
+    # Imported here, because the import takes seconds and must not count as loading time.
     import scipy.signal
 
     sections = scipy.signal.butter(8, LOW_PASS_HZ, btype="low", fs=rate, output="sos")
@@ -574,14 +616,14 @@ def _delayed(audio: np.ndarray, samples: int) -> np.ndarray:
 
 
 def mid_side(mono: np.ndarray, rate: int, width: float) -> np.ndarray:
-    """`[2, n]`: a 15 ms delayed copy at the right, the side signal scaled by `width`."""
+    """`[2, n]`: the right channel is delayed by 15 ms, the side signal is scaled by `width`."""
     right = _delayed(mono, int(0.015 * rate))
     mid, side = (mono + right) / 2, (mono - right) / 2 * np.float32(width)
     return np.stack([mid + side, mid - side])
 
 
 def depth_reflection(stereo: np.ndarray, rate: int, depth: float) -> np.ndarray:
-    """Add one early reflection to each channel; none below a depth of 0.01."""
+    """Add one early reflection to each channel if the depth is at least 0.01."""
     if depth < 0.01:
         return stereo
     delay, level = int(depth * 0.040 * rate), np.float32(depth * 0.15)
@@ -589,7 +631,7 @@ def depth_reflection(stereo: np.ndarray, rate: int, depth: float) -> np.ndarray:
 
 
 def resample(audio: np.ndarray, rate: int, target: int) -> np.ndarray:
-    """Windowed-sinc resampling (Hann, width 6, rolloff 0.99) along the last axis, as torchaudio's."""
+    """Windowed-sinc resampling as in torchaudio: Hann, width 6, rolloff 0.99, last axis."""
     if rate == target:
         return audio
     divisor = math.gcd(rate, target)
@@ -605,7 +647,8 @@ def resample(audio: np.ndarray, rate: int, target: int) -> np.ndarray:
     flat = torch.from_numpy(np.ascontiguousarray(audio, np.float32)).reshape(-1, audio.shape[-1])
     padded = F.pad(flat, (width, width + old))
     out = F.conv1d(padded[:, None], kernels.to(torch.float32), stride=old)
-    out = out.transpose(1, 2).reshape(flat.shape[0], -1)[:, : math.ceil(new * audio.shape[-1] / old)]
+    length = math.ceil(new * audio.shape[-1] / old)
+    out = out.transpose(1, 2).reshape(flat.shape[0], -1)[:, :length]
     return out.reshape(*audio.shape[:-1], -1).numpy()
 
 
@@ -617,8 +660,8 @@ def _longest_run(flags: np.ndarray) -> int:
 def quality_report(audio: np.ndarray, rate: int) -> dict[str, Any]:
     """SNR of 10 ms frames, clipping, and a traffic light.
 
-    The Python program's results are known only where all frames are signal (SNR infinite); a finite SNR is
-    taken here as the ratio of the mean powers of signal frames and of the others.
+    The Python program's results are known only if all frames are signal (infinite SNR). Here, a
+    finite SNR is the mean power of signal frames divided by the mean power of other frames.
     """
     mono = audio if audio.ndim == 1 else audio.mean(axis=0)
     frame = int(0.010 * rate)
@@ -641,7 +684,12 @@ def quality_report(audio: np.ndarray, rate: int) -> dict[str, Any]:
         "max_consecutive_clipped": longest,
         "has_clipping": bool(clipped.any()),
     }
-    rating = "red" if snr < 15 or percent > 0.1 else "yellow" if snr <= 30 or clipped.any() else "green"
+    if snr < 15 or percent > 0.1:
+        rating = "red"
+    elif snr <= 30 or clipped.any():
+        rating = "yellow"
+    else:
+        rating = "green"
     return {"snr_db": snr, "clipping": clipping, "rating": rating}
 
 
@@ -661,7 +709,9 @@ def generate(loaded: LoadedModel, config: GenerateConfig) -> np.ndarray:
     if peak > 0:
         audio = audio * np.float32(PEAK_LEVEL / peak)
     audio = resample(audio, rate, config.sample_rate)
-    return np.ascontiguousarray(audio[..., : int(config.duration_s * config.sample_rate)], dtype=np.float32)
+    return np.ascontiguousarray(
+        audio[..., : int(config.duration_s * config.sample_rate)], dtype=np.float32
+    )
 
 
 def generate_config_from_json(case: Mapping[str, Any]) -> GenerateConfig:

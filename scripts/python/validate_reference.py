@@ -1,8 +1,8 @@
-"""Check `sda_reference` against golden files that the Python program computed (or against our own).
+"""Check `sda_reference` against golden files of the Python program, or against our own.
 
     python scripts/python/validate_reference.py CORPUS [MODEL ...]
 
-CORPUS holds `models/` and `golden/`. Prints one line a check and exits 1 when one fails.
+CORPUS holds `models/` and `golden/`. Prints one line per check. Exits with 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Checks:
         self.report(what, got == wanted, "equal" if got == wanted else f"{got} instead of {wanted}")
 
     def close(self, what: str, got: np.ndarray, wanted: np.ndarray) -> None:
-        error = float(np.abs(got - wanted).max() / np.abs(wanted).max()) if got.shape == wanted.shape else np.inf
+        error = np.inf
+        if got.shape == wanted.shape:
+            error = float(np.abs(got - wanted).max() / np.abs(wanted).max())
         self.report(what, error <= MAX_RELATIVE, f"max relative error {error:.2e}")
 
     def sound(self, what: str, got: np.ndarray, wanted: np.ndarray) -> None:
@@ -65,7 +67,9 @@ def validate(corpus: Path, name: str) -> int:
 
     decode = golden["decode"]
     checks.close(
-        "decode", loaded.model.decoder(torch.from_numpy(read(corpus, decode["z"]))).numpy(), read(corpus, decode["mel"])
+        "decode",
+        loaded.model.decoder(torch.from_numpy(read(corpus, decode["z"]))).numpy(),
+        read(corpus, decode["mel"]),
     )
     inverse = golden["mel_to_waveform"]
     torch.manual_seed(inverse["torch_manual_seed"])
@@ -83,13 +87,20 @@ def validate(corpus: Path, name: str) -> int:
         checks.exact("slider_info", infos, golden["slider_info"])
         for row in golden["slider_latents"]:
             checks.exact(
-                "slider latent", sda.sliders_to_latent(loaded.analysis, row["positions"]).tolist(), row["latent"]
+                "slider latent",
+                sda.sliders_to_latent(loaded.analysis, row["positions"]).tolist(),
+                row["latent"],
             )
         for row in golden["randomize"]:
             checks.exact(
-                f"randomize {row['seed']}", sda.randomize_sliders(loaded.analysis, row["seed"]), row["positions"]
+                f"randomize {row['seed']}",
+                sda.randomize_sliders(loaded.analysis, row["seed"]),
+                row["positions"],
             )
-        zones = [[sda.in_warning_zone(p, i) for p in range(i["min_step"], i["max_step"] + 1)] for i in infos]
+        zones = [
+            [sda.in_warning_zone(p, i) for p in range(i["min_step"], i["max_step"] + 1)]
+            for i in infos
+        ]
         checks.exact("warning_zone", zones, golden["warning_zone"])
     for case in golden.get("generate", []):
         config = sda.generate_config_from_json(case["config"])
@@ -102,9 +113,13 @@ def validate(corpus: Path, name: str) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("models", nargs="*", default=["default", "small", "no-analysis", "decoder-only"])
+    parser.add_argument(
+        "models", nargs="*", default=["default", "small", "no-analysis", "decoder-only"]
+    )
     options = parser.parse_args()
     return 1 if sum(validate(options.corpus, name) for name in options.models) else 0
 

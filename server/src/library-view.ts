@@ -137,8 +137,8 @@ export class LibraryView {
   }
 
   /**
-   * Runs a write of the library, and tells of the change. The open library knows its own changes, so
-   * the next check of the disk finds none.
+   * Runs a write of the library and announces the change. The open library knows its own changes,
+   * so the next check of the disk finds none.
    *
    * @throws as `current`, and as the write
    */

@@ -32,7 +32,7 @@ describe.skipIf(!engineBuilt || devices > 0)("without a GPU", () => {
     },
   );
 
-  it("auto takes the CPU", async () => {
+  it("auto selects the CPU", async () => {
     using model = await loadModel(fixture("models/tiny.sda"), { device: "auto" });
     expect(model.device).toBe("cpu");
   });
@@ -50,7 +50,7 @@ describe.skipIf(devices === 0)("on a GPU", () => {
     gpu.dispose();
   });
 
-  it("is what auto takes, and an index beyond the last GPU is refused", async () => {
+  it("auto selects the GPU, and an index beyond the last GPU is refused", async () => {
     using model = await loadModel(bundled, { device: "auto" });
     expect(model.device).toBe("cuda:0");
     const beyond = `cuda:${devices}` as const;

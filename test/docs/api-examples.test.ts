@@ -17,7 +17,7 @@ const isServerThere = needs(serverBuilt, NO_SERVER);
 /** An example that uses one of these names needs the engine. */
 const ENGINE = ["ModelCache", "configureEngine", "loadModel", "resample"];
 
-/** What example-runner.mjs tells of an example. */
+/** The result of an example from example-runner.mjs. */
 interface Outcome {
   error: string | null;
   /** Line of code → the first text that it logged */
@@ -50,7 +50,7 @@ describe.each(modules.map((one) => [one.module, one] as const))("%s", (module, e
   });
 });
 
-test.skipIf(!packageBuilt)("the check sees errors, and output that is not as said", async () => {
+test.skipIf(!packageBuilt)("the check finds errors and wrong output", async () => {
   const codes = {
     throws: 'await readMetadata("missing.sda");\n',
     "logs something else": "console.log(1 + 1); // 3\n",
@@ -85,7 +85,7 @@ async function run(examples: Example[], module: string): Promise<Map<string, Out
   return new Map(lines.map((line, i) => [(examples[i] as Example).title, JSON.parse(line)]));
 }
 
-/** Makes what each example finds in its working directory. */
+/** Creates the files in the working directory of each example. */
 async function fill(folder: string): Promise<void> {
   const library = await ModelLibrary.open(join(folder, "data/models"), { create: true });
   const plucks = join(root, "assets/models/synthetic-plucks.sda");
@@ -117,12 +117,12 @@ function imports(code: string, module: string): string {
     .join("");
 }
 
-/** Those of the names that the code uses, other than as a property. */
+/** The known names that the code uses, except as a property. */
 function usedNames(code: string, known: readonly string[]): string[] {
   return known.filter((name) => new RegExp(`(?<![.\\w])${name}\\b`).test(code));
 }
 
-/** An example must run to its end, and log what a comment on the same line says. */
+/** An example must run to its end. Each line must log the text in its comment. */
 function check(code: string, outcome: Outcome | undefined): void {
   if (outcome === undefined) throw new Error("the process ended before this example did");
   if (outcome.error !== null) throw new Error(outcome.error);

@@ -1,4 +1,4 @@
-/** The ```js of the documents type-checks against the package's own declarations. */
+/** Blocks of ```js in the documents type-check against the package's declarations. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ const documents = [
 
 const blocks = (document: string) => codeBlocks(readFileSync(join(root, document), "utf8"));
 
-/** What a block of the README takes from its surroundings. */
+/** Declares the names that blocks of the README use without defining them. */
 const GIVEN = `
 declare const recording: Float32Array<ArrayBuffer>;
 declare const signal: AbortSignal;
@@ -30,7 +30,7 @@ function problems(sources: Map<string, string>): string[] {
     lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
     types: ["node"],
     strict: true,
-    // JavaScript declares no parameter's type.
+    // Parameters in JavaScript have no declared types.
     noImplicitAny: false,
     useUnknownInCatchVariables: false,
     noEmit: true,
@@ -50,12 +50,13 @@ function problems(sources: Map<string, string>): string[] {
   });
 }
 
-test("error codes, in documents and docstrings, are codes that there are", () => {
+test("error codes in documents and docstrings exist", () => {
   const declared = readFileSync(join(root, "lib/base/errors.ts"), "utf8");
   const codes = new Set(declared.match(/"ERR_SDA_[A-Z_]+"/g)?.map((code) => code.slice(1, -1)));
   expect(codes.size).toBe(14);
   const sources = readdirSync(join(root, "lib"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !name.startsWith("native")) // whose codes are partly its own
+    // lib/native has further codes of its own.
+    .filter((name) => name.endsWith(".ts") && !name.startsWith("native"))
     .map((name) => join("lib", name));
   for (const name of [...documents, ...sources]) {
     const text = readFileSync(join(root, name), "utf8");
@@ -68,7 +69,7 @@ test("error codes, in documents and docstrings, are codes that there are", () =>
   expect(said).toEqual([...codes]);
 });
 
-test("links between documents lead somewhere", () => {
+test("links between documents have targets", () => {
   const found = documents.flatMap((name) =>
     [...readFileSync(join(root, name), "utf8").matchAll(/\]\((?!\w+:|#)([^)#]+)/g)].map(
       ([, target]) => join(dirname(name), target as string),
@@ -79,11 +80,11 @@ test("links between documents lead somewhere", () => {
 });
 
 describe.skipIf(!existsSync(join(root, "dist/index.d.ts")))("code in the documents", () => {
-  test("uses the package as it is", { timeout: 60_000 }, () => {
+  test("type-checks against the package", { timeout: 60_000 }, () => {
     const sources = new Map<string, string>([[join(root, "given.d.ts"), GIVEN]]);
     for (const document of documents) {
       blocks(document).forEach((code, i) => {
-        // What JavaScript need not say of types is added. A module each, so that names don't meet.
+        // Adds types that JavaScript omits. Each block is a module, so that names do not clash.
         const typed = code
           .replace(
             'await load("pads.sda"); // a Map',

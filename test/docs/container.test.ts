@@ -1,4 +1,4 @@
-/** What doc/sda-format.md says of the containers and of pickles is what the code and real files say. */
+/** doc/sda-format.md describes containers and pickles as the code and real files have them. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -34,9 +34,9 @@ function enumerators(text: string): [string, number][] {
 describe("opcodes", () => {
   const known = new Map(enumerators(source("pickle/pickle_opcodes.h")));
 
-  test("those that the writer writes", () => {
+  test("the document lists the writer's opcodes", () => {
     const writer = source("pickle/pickle_writer.cc") + source("pickle/pickle_writer_tensors.cc");
-    // Not those of other enums, such as Kind::kNone.
+    // Members of other enums, such as Kind::kNone, are left out.
     const names = [...writer.matchAll(/(?<!::)\bk(\w+)/g)].map(([, name = ""]) =>
       name.toUpperCase(),
     );
@@ -45,7 +45,7 @@ describe("opcodes", () => {
     for (const { name, byte } of WRITTEN) expect(known.get(name.replaceAll("_", ""))).toBe(byte);
   });
 
-  test("those that the reader knows", () => {
+  test("the document lists the reader's opcodes", () => {
     const bytes = [...WRITTEN, ...READ, ...REFUSED].map(({ byte }) => byte);
     expect(bytes.sort()).toEqual([...known.values()].sort());
   });
@@ -92,7 +92,7 @@ test("numpy's dtypes", () => {
   expect(table("### numpy", "code").sort()).toEqual(rows.sort());
 });
 
-test("each global in the document is one that the reader knows", () => {
+test("the reader knows each global in the document", () => {
   const known = source("pickle/globals.cc");
   const said = table(GLOBALS).flatMap(([, how = ""]) => [
     ...how.matchAll(/`((?:torch|numpy|collections|_codecs|__builtin__)[\w.]* \w+)`/g),
@@ -135,7 +135,7 @@ test.each([
   ["end record", 22],
 ])("the fields of the %s", (start, size) => {
   const rows = table("## 1 Container", `${start}, field`);
-  const fixed = rows.filter(([, bytes = ""]) => !bytes.includes("n")); // of the padding
+  const fixed = rows.filter(([, bytes = ""]) => !bytes.includes("n")); // the row of the padding
   const numbers = fixed.flatMap(([, bytes = ""]) => bytes.match(/\d+/g) ?? []);
   expect(numbers.reduce((sum, bytes) => sum + Number(bytes), 0)).toBe(size);
   const signature = Buffer.from((rows[0]?.[2] ?? "").replaceAll(" ", ""), "hex");
@@ -221,7 +221,7 @@ print(torch.load(sys.argv[2]).tolist(), torch.load(sys.argv[2], mmap=True).tolis
 `;
 
 test.skipIf(!torchPython)(
-  "the least that PyTorch reads, this package reads",
+  "this package reads the smallest file that PyTorch reads",
   async () => {
     const path = join(temporaryFolder(), "least.pt");
     const given = ["-c", repack, fixture("torch/bare-tensor.pt"), path];

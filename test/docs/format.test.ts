@@ -1,4 +1,4 @@
-/** What doc/sda-format.md says of models, checkpoints and the index is what the code and real files say. */
+/** doc/sda-format.md describes models, checkpoints and the index as code and files have them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -53,7 +53,7 @@ test("the keys of a model, in order", async () => {
     expect(table("### Metadata").map(([key]) => key)).toEqual(keys("metadata"));
     expect(table("### Spectrogram").map(([key]) => key)).toEqual(keys("spectrogram_config"));
     const found = keys("latent_analysis");
-    // Files of older programs lack what is optional.
+    // Files of older programs lack optional keys.
     const said = table("### Analysis").filter(
       ([key = "", , missing]) => missing === "an error" || found.includes(key),
     );
@@ -73,10 +73,11 @@ describe("what a missing key means", () => {
 
   test("in the model", async () => {
     for (const [key = "", , missing = ""] of table("## 4 The model")) {
-      if (key === "model_state_dict") continue; // below
+      if (key === "model_state_dict") continue; // tested below
       const content = await tiny();
       content.delete(key);
-      if (key === "latent_dim") content.delete("latent_analysis"); // which has another
+      // The analysis would have another latent_dim than the default.
+      if (key === "latent_dim") content.delete("latent_analysis");
       if (missing === "an error" || missing === "not a model") {
         const code = missing === "an error" ? "ERR_SDA_SCHEMA" : "ERR_SDA_FORMAT";
         expect(() => parseModel(content, "x"), key).toThrow(expect.objectContaining({ code }));
@@ -171,7 +172,7 @@ test("the arrays of an analysis", async () => {
   }
 });
 
-/** Of an array or of lists. */
+/** Shape of an array or of nested lists. */
 function shapeOf(value: unknown): number[] {
   if (value instanceof NdArray) return value.shape;
   return Array.isArray(value) ? [value.length, ...shapeOf(value[0])] : [];
@@ -195,7 +196,7 @@ test("the defaults of the spectrogram", () => {
   expect(said).toEqual([...spectrogramDict({})].map(([key, value]) => [key, python(value)]));
 });
 
-/** The formulas of the document, computed. */
+/** Evaluates the formulas of the document. */
 function sizes(config: Dict, latentDim: number): Record<string, number> {
   const formulas = /```\n(frames = .*?)```/s.exec(readText("doc/sda-format.md"))?.[1] ?? "";
   const known: Record<string, number> = {
@@ -213,7 +214,7 @@ function sizes(config: Dict, latentDim: number): Record<string, number> {
   return known;
 }
 
-/** [name, shape] of every tensor, by the document. */
+/** [name, shape] of every tensor, from the document. */
 function weights(config: Dict, latentDim: number): [string, number[]][] {
   const { L, F } = sizes(config, latentDim);
   const shape = (text: string) =>
@@ -266,7 +267,7 @@ test("weights: names, shapes and order", async () => {
   }
 });
 
-test("weights of other settings are those that the code wants", () => {
+test("weights of other settings match the code", () => {
   const settings = [
     [
       new Map([
@@ -340,7 +341,7 @@ describe("the training checkpoint", () => {
     }
   });
 
-  test("what becomes of it, and of one that lacks a key", async () => {
+  test("its conversion, also without one of its keys", async () => {
     const folder = temporaryFolder();
     const path = join(folder, "less.pt");
     const full = await loadDict(checkpoint);
@@ -361,7 +362,7 @@ describe("the training checkpoint", () => {
       const model = await made.then(loadDict, (error) => error);
       if (!place) expect(model, key).toBeInstanceOf(Map);
       else if (missing !== "its defaults") expect(shown(find(model)), key).toEqual(number(missing));
-      // The weights don't fit the default settings, which the error tells.
+      // The weights do not fit the default settings, and the error says so.
       else
         expect(model, key).toMatchObject({
           code: "ERR_SDA_SCHEMA",
@@ -378,7 +379,7 @@ test("the fields of the index", () => {
   expect(table("## 7 The library").map(([key]) => key)).toEqual(Object.values(ENTRY_NAMES));
 });
 
-test("the names of what else lies in a folder", () => {
+test("the names of other files in a folder", () => {
   const written = [
     "native/checkpoint/io/writer_file.cc",
     "lib/library/writes/leftovers.ts",

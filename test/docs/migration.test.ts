@@ -1,4 +1,4 @@
-/** doc/migration.md names what there is. */
+/** The names and commands in doc/migration.md exist. */
 import { describe, expect, test } from "vitest";
 import { run } from "../../lib/cli/program.js";
 import * as main from "../../lib/index.js";
@@ -8,7 +8,7 @@ import { readTable, readText } from "./tables.js";
 
 const text = readText("doc/migration.md");
 
-/** [name, member or undefined, whether it is of /torch] of what a cell names. */
+/** [name, member or undefined, whether it is in /torch] of each name in a cell. */
 function namesIn(cell: string): [string, string | undefined, boolean][] {
   const codes = (cell.includes("`") ? cell : `\`${cell}\``).match(/`[^`]+`/g) ?? [];
   const isTorch = cell.includes("small-dataset-audio/torch");
@@ -28,7 +28,7 @@ function expectThere(cell: string): void {
   }
 }
 
-test("each of our names is there", () => {
+test("each name of this package exists", () => {
   const rows = readTable(text, "## Names");
   expect(rows.length).toBeGreaterThan(30);
   const ours = rows.map(([, cell = ""]) => cell).filter((cell) => cell !== "its value");
@@ -41,7 +41,7 @@ test("each of our names is there", () => {
   expectThere(alone);
 });
 
-test("each function of ours that takes a model, a file or a library is in it", () => {
+test("it lists each function that takes a model, a file or a library", () => {
   const missing = [...Object.entries(main), ...Object.entries(torch)]
     .filter(([name, value]) => typeof value === "function" && !text.includes(name))
     .map(([name]) => name);

@@ -1,4 +1,4 @@
-/** README's recipes run as they are, with the built packages, and README keeps its size. */
+/** README's recipes run unchanged with the built packages, and README stays short. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ test("README's screenshot has at most 200 KB", () => {
   expect(statSync(join(root, picture)).size).toBeLessThanOrEqual(200_000);
 });
 
-test("README's commands of a checkout are scripts of the package", () => {
+test("README's commands for a checkout are npm scripts", () => {
   const { scripts } = JSON.parse(readText("package.json"));
   const setUp = [...readme.matchAll(/^(\.\/\S+) && npm ci && npm (?:run )?(\w+)$/gm)];
   expect(setUp.map(([, script, command]) => [script, command])).toEqual([

@@ -1,4 +1,4 @@
-/** The ```js of the guides runs as it stands, from the built package, beside a model pads.sda. */
+/** Blocks of ```js in the guides run unchanged with the built package and a model pads.sda. */
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -42,10 +42,10 @@ describe.skipIf(!built || !engineBuilt)("serving.md", () => {
     expect(ended.stdout).toMatch(/^(1\.\d+|2) 1 \d{5,}\n$/);
   });
 
-  test("a stream into a file, and one that is left", { timeout: 60_000 }, () => {
+  test("a stream into a file, and an aborted stream", { timeout: 60_000 }, () => {
     const folder = modelWorkplace();
     expect(runIn(folder, stream)).toMatchObject({ status: 0, stdout: "", stderr: "" });
-    // 24 bits at 48 kHz, and as long as the model's chunks make it
+    // 24 bits at 48 kHz. The model's chunks determine the exact length.
     expect(statSync(join(folder, "pads.wav")).size / (3 * 48_000)).toBeGreaterThan(25);
     const leaving = stream.replace("const out =", 'left.abort(new Error("left"));\nconst out =');
     const ended = runIn(folder, leaving);
@@ -53,7 +53,7 @@ describe.skipIf(!built || !engineBuilt)("serving.md", () => {
     expect(ended.stderr).toContain("Error: left");
   });
 
-  test("limits, which worker threads share", () => {
+  test("worker threads share limits", () => {
     const worker = `
 import { Worker } from "node:worker_threads";
 new Worker(\`
@@ -170,7 +170,7 @@ describe.skipIf(!built)("migration.md", () => {
   });
 });
 
-/** Longer than in the document, so that the sound doesn't fit into the buffers of a socket. */
+/** Longer than in the document, so that the sound does not fit into a socket's buffers. */
 const DURATION_S = 60;
 
 /** Calls a route handler as Next.js does: a web `Request` in, a web `Response` out. */
@@ -194,7 +194,7 @@ interface Recipe {
   url: string;
   folder: string;
   ask(question: string): Promise<unknown>;
-  /** Waits until the cache, which keeps no idle model, has so many. */
+  /** Waits until the cache has this number of models. It keeps no idle model. */
   modelsInUse(count: number): Promise<void>;
   stop(): void;
 }

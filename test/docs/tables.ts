@@ -1,4 +1,4 @@
-/** The tables of a document, as data. */
+/** Reads the tables of a document. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,10 @@ export function readText(name: string): string {
   return readFileSync(join(root, name), "utf8");
 }
 
-/** The cells of the first table that begins with `start` after a heading, without the backticks around a cell. */
+/**
+ * The cells of the first table after a heading. The table must begin with `start`. Backticks around
+ * a cell are removed.
+ */
 export function readTable(text: string, heading: string, start = ""): string[][] {
   const section = text.slice(text.indexOf(`\n${heading}\n`) + 1);
   const tables = [...section.matchAll(/(?:^\|.*\n)+/gm)].map(([found]) => found);

@@ -1,4 +1,4 @@
-/** A writer made from doc/sda-format.md alone: the fields of its tables, the bytes of its opcodes, and no memo. */
+/** A writer made from doc/sda-format.md alone, with its fields and opcodes. It uses no memo. */
 import { crc32 } from "node:zlib";
 import { WRITTEN } from "./tables.js";
 
@@ -61,7 +61,7 @@ export function writeZip(folder: string, records: [string, Buffer][]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** What stands for itself in a pickle. */
+/** Values that a pickle holds without conversion. */
 export class Code {
   constructor(readonly bytes: Buffer) {}
 }

@@ -1,6 +1,7 @@
 /**
- * A reader made from doc/sda-format.md alone: its opcodes, arguments, dtypes and sizes are those of the document's tables. It
- * checks nothing, since it reads known files; what it makes is compared with what the package makes.
+ * A reader made from doc/sda-format.md alone. Its opcodes, arguments, dtypes and sizes come from
+ * the document's tables. It checks nothing, because it reads known files only. Tests compare its
+ * values with the package's values.
  */
 import { GLOBALS, type Opcode, READ, table, WRITTEN } from "./tables.js";
 
@@ -49,7 +50,7 @@ class Bytes {
 
 type Items = unknown[];
 
-/** Reads one pickle and stands behind its STOP then. */
+/** Reads one pickle. The position is then behind its STOP. */
 export class Pickle {
   at: number;
   readonly seen = new Set<Opcode>();
@@ -243,7 +244,7 @@ function put(items: Items, dict: unknown): void {
     (dict as Map<unknown, unknown>).set(items[i], items[i + 1]);
 }
 
-/** A tensor, whose storage's bytes may come after the pickle. */
+/** A tensor. The bytes of its storage may come after the pickle. */
 export class View {
   constructor(
     readonly storage: Storage,

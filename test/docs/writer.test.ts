@@ -22,7 +22,7 @@ import {
 } from "./third-party-writer.js";
 
 test.each(["torch/bare-tensor.pt", "models/tiny.sda", "torch/layouts.pt"])(
-  "%s's records, packed again, are the file that PyTorch wrote",
+  "%s: packing its records again gives the same file",
   (name) => {
     const file = readFileSync(fixture(name));
     const folder = file.toString("utf8", 30, file.indexOf("/"));
@@ -43,7 +43,7 @@ const CONFIG = new Map<string, Pickled>([
 /** ceil(16 / 16) · ceil((4000 // 256 + 1) / 16) = 1 */
 const FEATURES = 256;
 
-/** A model of zeros, but for the variances; only what the document asks for. */
+/** A model with the required fields only. Weights are zero except the variances. */
 function writeModel(): Buffer {
   const stored: Buffer[] = [];
   const weights = new Map<string, Pickled>();

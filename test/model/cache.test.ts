@@ -756,7 +756,7 @@ function watchCancelled(): CancelToken[] {
   return cancelled;
 }
 
-/** Random uses of copies of the sources, some copies far more often. Some uses fail or are aborted. */
+/** Uses copies of the sources at random, some far more often. Some uses fail or are aborted. */
 async function stress(sources: string[], maxBytes: number) {
   const folder = temporaryFolder();
   const files = Array.from({ length: MODELS }, (_, i) => {

@@ -430,8 +430,8 @@ function isTolerable(call: string, allFollowing: boolean): boolean {
 }
 
 /**
- * Whether the call comes after the update was committed. If it fails, the next opening puts the file
- * in place, or a power failure may undo the replacement.
+ * Whether the call comes after the commit of the update. If the call fails, the next opening puts
+ * the file in place, or a power failure may undo the replacement.
  */
 function isAfterUpdate({ call, isLast }: { call: string; isLast: boolean }, operation: string) {
   const places = operation === "update" && /^c rename crash_\d(_\d+)?\.sda$/.test(call);

@@ -1,4 +1,4 @@
-/** A process may end at any stage of a model's life: at once, with its own code, without a crash. */
+/** A process can exit at any stage of a model: at once, with its own code, without a crash. */
 import { describe, expect, test } from "vitest";
 import { engineBuilt } from "../support/native.js";
 import { bundledModel, runScript } from "./run.js";

@@ -1,4 +1,4 @@
-/** A server is killed while it takes an upload, saves, edits or deletes. Nothing is left half done. */
+/** A server is killed during an upload, save, edit or delete. No change is left half done. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, openAsBlob, readdirSync, readFileSync } from "node:fs";
@@ -70,7 +70,7 @@ class Served {
 }
 
 /**
- * Kills the server `afterMs` after a change was requested, or right after its answer if that is null.
+ * Kills the server `afterMs` after the request of a change, or after the answer if that is null.
  * @returns whether the change was acknowledged
  */
 async function killedDuring(

@@ -23,8 +23,8 @@ import { stageServer } from "../../scripts/lib/stage.js";
 const OWN = ["build/Release", "build/CMakeCache.txt", "dist", "prebuilds", "server/dist"];
 
 /**
- * Stands for node-gyp: checks the inputs of binding.gyp's action and runs it. prebuildify puts Node's
- * folder first in the PATH, so the CMake beside this file goes before it again.
+ * Replaces node-gyp: checks the inputs of binding.gyp's action and runs it. prebuildify puts Node's
+ * folder first in the PATH, so this script puts the CMake beside this file first again.
  */
 const NODE_GYP = `#!/usr/bin/env node
 const { accessSync, readFileSync } = require("node:fs");

@@ -1,5 +1,5 @@
-// Saves one large value. argv: path, MiB, kind of value. Prints in bytes by how much the peak of the
-// process's memory grew while it saved, or the code of the error.
+// Saves one large value. argv: path, MiB, kind of value. Prints the growth of the process's peak
+// memory during the save in bytes, or the code of the error.
 import { writeSync } from "node:fs";
 import { NdArray, save, Tensor } from "../../lib/torch/index.js";
 

@@ -1,7 +1,7 @@
 /**
- * The package's declarations in an application with the web's types (Next.js, Hono). Results go into
- * `Blob`, `Response` and `AudioBuffer` without a cast. `npm run typecheck` compiles this file; it is
- * never run.
+ * Uses the package's declarations in an application with the web's types (Next.js, Hono). Results
+ * go into `Blob`, `Response` and `AudioBuffer` without a cast. `npm run typecheck` compiles this
+ * file. It is never run.
  */
 import {
   type LoadedModel,
@@ -50,7 +50,7 @@ export async function inABrowser(model: LoadedModel, buffer: AudioBuffer): Promi
   });
 }
 
-/** Sound of one's own may be on any memory. */
+/** Sound from the application may use any kind of buffer. */
 export function shared(buffer: SharedArrayBuffer): Blob {
   const sound: Sound = { audio: [new Float32Array(buffer)], sampleRate: 48000 };
   return new Blob([toWav(sound)]);

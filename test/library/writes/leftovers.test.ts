@@ -1,4 +1,4 @@
-/** Opening a library completes or undoes interrupted changes, and succeeds whatever the folder has. */
+/** Opening a library completes or undoes interrupted changes, and always succeeds. */
 
 import { createHash } from "node:crypto";
 import {

@@ -405,7 +405,7 @@ test("a deleted model is not updated and does not reappear", async () => {
   expect(await entryNow()).toBeNull();
 });
 
-// In a server that edits all day, descriptors and disk space must not wait for the garbage collector.
+// A busy server must free descriptors and disk space without the garbage collector.
 test.skipIf(process.platform !== "linux")("no file stays open", async () => {
   const open = () =>
     readdirSync("/proc/self/fd").filter((descriptor) => {
