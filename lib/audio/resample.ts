@@ -1,4 +1,4 @@
-import { badArgument, checkInteger, checkSignal } from "../base/check.js";
+import { badArgument, checkInteger, checkOptions } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import { callNative } from "../native/call.js";
 import { engineAddon } from "../native/load.js";
@@ -40,8 +40,8 @@ export async function resample(
   }
   const from = checkInteger("fromRate", fromRate, 1, MAX_RATE);
   const to = checkInteger("toRate", toRate, 1, MAX_RATE);
+  checkOptions("options", options, ["signal"]);
   const { signal } = options;
-  checkSignal(signal);
   const samples = Math.ceil((waveform.length * to) / from);
   if (samples > MAX_SAMPLES) {
     const rates = `resampling from ${from} to ${to} Hz`;

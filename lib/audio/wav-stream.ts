@@ -1,6 +1,6 @@
 import { ReadableStream as WebStream } from "node:stream/web";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { badArgument } from "../base/check.js";
+import { badArgument, checkOptions, optionNames } from "../base/check.js";
 import type { Bytes } from "../values/arrays.js";
 import type { AudioFormat } from "./generation.js";
 import { PieceStream, type SoundStream } from "./sound-stream.js";
@@ -24,6 +24,13 @@ export interface WavFormat extends Omit<AudioFormat, "frames"> {
   /** 16 and 24 are integer PCM, 32 is float. Default 24 */
   bitDepth?: BitDepth | undefined;
 }
+
+const OPTIONS = optionNames<WavFormat>({
+  sampleRate: true,
+  channels: true,
+  frames: true,
+  bitDepth: true,
+});
 
 /** A WAV file in parts, made while it is read. */
 export interface WavStream extends AsyncIterableIterator<Bytes> {
@@ -86,6 +93,7 @@ export function wavStream(
   }
   const own = pieces.format;
   const merges = isObject(own) && (format === undefined || isObject(format));
+  if (merges) checkOptions("options", format, OPTIONS);
   return new PartStream(pieces, shapeOf(merges ? { ...own, ...format } : format));
 }
 

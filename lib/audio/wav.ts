@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { writeFileAtomically } from "../base/atomic-file.js";
-import { badArgument, checkSignal, toFilePath } from "../base/check.js";
+import { badArgument, checkOptions, optionNames, toFilePath } from "../base/check.js";
 import type { Bytes } from "../values/arrays.js";
 import type { Sound } from "./generation.js";
 import {
@@ -27,6 +27,9 @@ export interface WriteWavOptions extends ToWavOptions {
   signal?: AbortSignal;
 }
 
+const TO_WAV_OPTIONS = optionNames<ToWavOptions>({ bitDepth: true });
+const WRITE_OPTIONS = optionNames<WriteWavOptions>({ bitDepth: true, signal: true });
+
 /**
  * Encodes sound as a WAV file in memory. The bytes are those that `writeWav` writes.
  *
@@ -47,6 +50,7 @@ export interface WriteWavOptions extends ToWavOptions {
  * ```
  */
 export function toWav(sound: Sound, options: ToWavOptions = {}): Bytes {
+  checkOptions("options", options, TO_WAV_OPTIONS);
   const wav = new WavFile(sound, options);
   const bytes = new Uint8Array(wav.byteLength);
   let at = 0;
@@ -75,8 +79,8 @@ export async function writeWav(
   options: WriteWavOptions = {},
 ): Promise<void> {
   const file = toFilePath(path);
+  checkOptions("options", options, WRITE_OPTIONS);
   const { signal } = options;
-  checkSignal(signal);
   const wav = new WavFile(sound, options);
   await writeFileAtomically(file, async (handle) => {
     for (const part of wav.parts()) {

@@ -1,7 +1,15 @@
 import { resolve } from "node:path";
 import type { GenerateOptions } from "../audio/options.js";
 import type { SoundStream } from "../audio/sound-stream.js";
-import { badArgument, checkNumber, checkSignal, toFilePath } from "../base/check.js";
+import {
+  badArgument,
+  checkBoolean,
+  checkNumber,
+  checkOptions,
+  checkSignal,
+  optionNames,
+  toFilePath,
+} from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import { fileIdentity } from "../base/file-identity.js";
 import { checkDevice, type Device, loadModel } from "./load.js";
@@ -21,6 +29,8 @@ export interface ModelCacheOptions {
   /** Whether to check every record's CRC-32; default true, see `LoadModelOptions` */
   verify?: boolean;
 }
+
+const OPTIONS = optionNames<ModelCacheOptions>({ maxBytes: true, device: true, verify: true });
 
 /**
  * Keeps loaded models for a server. All users of a file share one model, which is loaded once. When
@@ -58,10 +68,11 @@ export class ModelCache implements Disposable, AsyncDisposable {
 
   /** @throws SdaError ERR_SDA_ARGUMENT */
   constructor(options: ModelCacheOptions = {}) {
+    checkOptions("options", options, OPTIONS);
     const { maxBytes = DEFAULT_MAX_BYTES, device = "auto", verify = true } = options;
     this.#maxBytes = checkNumber("maxBytes", maxBytes, 0, Infinity);
     checkDevice(device);
-    if (typeof verify !== "boolean") throw badArgument("verify", "true or false", verify);
+    checkBoolean("verify", verify);
     this.#loadOptions = { device, verify };
   }
 
@@ -94,6 +105,7 @@ export class ModelCache implements Disposable, AsyncDisposable {
   ): Promise<T> {
     const file = resolve(toFilePath(path));
     if (typeof f !== "function") throw badArgument("f", "a function", f);
+    checkOptions("options", options, ["signal"]);
     const { model, end } = await this.#lease(file, options.signal);
     try {
       return await f(model);

@@ -33,13 +33,18 @@ export function builtEngineIn(folder: string): string {
   return join(folder, "native/build/Release/sda_engine.node");
 }
 
-export function buildLibrary(folder: string): void {
+/** @param flags more flags for the TypeScript compiler */
+export function buildLibrary(folder: string, ...flags: string[]): void {
   const dist = startAfresh(folder, "dist");
-  run(process.execPath, [TSC, "-p", ".", "--outDir", dist], { cwd: packageRoot });
+  run(process.execPath, [TSC, "-p", ".", "--outDir", dist, ...flags], { cwd: packageRoot });
 }
 
-/** Needs the library in the same folder: the server compiles against its declarations. */
-export function buildServer(folder: string): void {
+/**
+ * Needs the library in the same folder: the server compiles against its declarations.
+ *
+ * @param flags more flags for the TypeScript compiler
+ */
+export function buildServer(folder: string, ...flags: string[]): void {
   const server = join(packageRoot, "server");
   const own = startAfresh(folder, "server");
   const dist = join(own, "dist");
@@ -54,7 +59,7 @@ export function buildServer(folder: string): void {
     include: [join(server, "src")],
   };
   writeFileSync(join(own, "tsconfig.json"), JSON.stringify(config));
-  run(process.execPath, [TSC, "-p", own], { cwd: packageRoot });
+  run(process.execPath, [TSC, "-p", own, ...flags], { cwd: packageRoot });
   const options = ["--outDir", join(dist, "page"), "--emptyOutDir", "--logLevel", "warn"];
   run(process.execPath, [VITE, "build", "page", ...options], { cwd: server });
 }

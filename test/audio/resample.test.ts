@@ -63,6 +63,8 @@ describe.skipIf(!engineBuilt)("resampling", () => {
     };
     expect(await option([0, 1], 1, 2)).toEqual(["ERR_SDA_ARGUMENT", "waveform"]);
     expect(await option(new Float64Array(2), 1, 2)).toEqual(["ERR_SDA_ARGUMENT", "waveform"]);
+    const unknown = await option(silence, 48_000, 44_100, { singal: null });
+    expect(unknown).toEqual(["ERR_SDA_ARGUMENT", "singal"]);
     for (const rate of [0, -1, 1.5, Number.NaN, 768_001, "48000", undefined]) {
       expect(await option(silence, rate, 48_000)).toEqual(["ERR_SDA_ARGUMENT", "fromRate"]);
       expect(await option(silence, 48_000, rate)).toEqual(["ERR_SDA_ARGUMENT", "toRate"]);

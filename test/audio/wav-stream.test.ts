@@ -235,6 +235,12 @@ describe("pieces with a format of their own", () => {
     expect(bytes.readUInt32LE(4)).toBe(0xffff_ffff);
   });
 
+  it("refuse an unknown option", async () => {
+    const error = await sdaError(() => wavStream(withFormat() as never, { bitdepth: 16 } as never));
+    expect(error).toMatchObject({ code: "ERR_SDA_ARGUMENT", details: { option: "bitdepth" } });
+    expect(error.details?.["nearest"]).toBe("bitDepth");
+  });
+
   it.each([null, 5, "format"])("refuse %s as options", async (options) => {
     const error = await sdaError(() => wavStream(withFormat(), options as never));
     expect(error.details?.["option"]).toBe("format");

@@ -163,6 +163,7 @@ describe("the file", () => {
     ["bitDepth", { bitDepth: 8 }, sound],
     ["bitDepth", { bitDepth: "24" }, sound],
     ["signal", { signal: true }, sound],
+    ["bitdepth", { bitdepth: 16 }, sound],
     ["audio", {}, { audio: [], sampleRate: 48000 }],
     ["audio", {}, { audio: [[0]], sampleRate: 48000 }],
     ["audio", {}, { audio: [new Float32Array(1), new Float32Array(2)], sampleRate: 48000 }],
@@ -174,6 +175,9 @@ describe("the file", () => {
     const error = await sdaError(() => writeWav(path, result as never, options as never));
     expect(error.code).toBe("ERR_SDA_ARGUMENT");
     expect(error.details?.["option"]).toBe(option);
+    const inMemory = await sdaError(() => toWav(result as never, options as never));
+    // `toWav` refuses each `signal` as an unknown option.
+    expect(inMemory.details?.["option"]).toBe(option);
   });
 
   it.each([

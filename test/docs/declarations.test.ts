@@ -58,6 +58,7 @@ test("compile by themselves, without skipLibCheck, and refuse the rest", {
       import * as torch from "small-dataset-audio/torch";
       export const model: Promise<all.LoadedModel> = all.loadModel("pads.sda");
       export const value: Promise<unknown> = torch.load("pads.sda");
+      export const saved = model.then((one) => all.saveModel(one, { modelsDir: "models" }));
     `,
     "bad.mts": `
       import { LoadedModel } from "small-dataset-audio";

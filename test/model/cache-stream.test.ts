@@ -227,6 +227,7 @@ describe.skipIf(!engineBuilt)("ModelCache.stream", () => {
       ["a bad option", "ERR_SDA_ARGUMENT", () => cache.stream(TINY, { durationS: -1 })],
       ["loudness peak", "ERR_SDA_ARGUMENT", () => cache.stream(TINY, { loudness: "peak" })],
       ["no options", "ERR_SDA_ARGUMENT", () => cache.stream(TINY, null as never)],
+      ["an unknown option", "ERR_SDA_ARGUMENT", () => cache.stream(TINY, { duration: 2 } as never)],
       ["a bad signal", "ERR_SDA_ARGUMENT", () => cache.stream(TINY, { signal: {} as never })],
       ["a bad path", "ERR_SDA_ARGUMENT", () => cache.stream("")],
       ["a missing file", "ERR_SDA_NOT_FOUND", () => cache.stream(join(TINY, "no"))],

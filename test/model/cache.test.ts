@@ -659,6 +659,8 @@ describe.skipIf(!engineBuilt)("ModelCache", () => {
     ["path", () => new ModelCache().use(new URL("https://example.org/a.sda"), itself)],
     ["f", () => new ModelCache().use(TINY, undefined as never)],
     ["signal", () => new ModelCache().use(TINY, itself, { signal: {} as never })],
+    ["maxbytes", () => new ModelCache({ maxbytes: 1 } as never)],
+    ["singal", () => new ModelCache().use(TINY, itself, { singal: null } as never)],
   ])("refuses a bad %s", async (option, call) => {
     const error = await sdaError(call);
     expect(error.code).toBe("ERR_SDA_ARGUMENT");
