@@ -13,7 +13,7 @@ export default defineConfig(({ mode }) => {
       // Vitest leaves one processor to itself, but it needs little of it.
       maxWorkers: availableParallelism(),
       globalSetup: "test/support/compiled.ts",
-      setupFiles: ["test/support/own-folder.ts"],
+      setupFiles: ["test/support/own-folder.ts", "test/support/typed-arrays.ts"],
       env: isFull ? { SDA_TEST_FULL: "1" } : {},
       coverage: {
         provider: "v8" as const,

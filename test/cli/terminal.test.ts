@@ -82,7 +82,7 @@ describe("sda model delete in a terminal", () => {
 
 describe.skipIf(!engineBuilt)("sda generate in a terminal", () => {
   it("shows a bar while it works, and only the results in the end", async () => {
-    const args = ["generate", demo, "-d", "60", "-n", "3", "-s", "1", "-o", folder];
+    const args = ["generate", demo, "-d", "25", "-n", "3", "-s", "1", "-o", folder];
     const terminal = sda([...args, "--device", "cpu"], { env: { SDA_ENGINE_THREADS: "1" } });
     expect(await terminal.exited).toBe(0);
     expect(terminal.raw).toMatch(/[1-3]\/3 making sound █+░* +\d+ %/);

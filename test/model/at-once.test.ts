@@ -24,7 +24,7 @@ const METADATA = {
   verify: true,
   weights: false,
   unknownGlobals: "reject",
-  only: ["metadata"],
+  only: ["format", "version", "metadata"],
 } as const;
 
 describe("readAtOnce", () => {

@@ -1,6 +1,7 @@
 /** Equal requests give equal samples, bit for bit, whatever the load and the number of threads. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { GenerateOptions } from "../../lib/index.js";
+import { count } from "../support/effort.js";
 import { generated, models, ofModel, withEngine } from "../support/engine.js";
 import { engineBuilt } from "../support/native.js";
 import { collect, expectSameBits, interleave, peakOf } from "../support/sound.js";
@@ -38,6 +39,9 @@ interface Sound {
   samples: Float32Array;
 }
 
+/** Requests that run beside the compared ones */
+const OTHERS = count({ quick: 12, full: 32 });
+
 describe.skipIf(!engineBuilt).each(models)("the same request to %s", (_, path) => {
   const model = ofModel(path);
   const alone: Sound[] = [];
@@ -65,9 +69,9 @@ describe.skipIf(!engineBuilt).each(models)("the same request to %s", (_, path) =
     expect(() => expectSameBits(other, samples)).toThrow("sample 0 is");
   });
 
-  it("gives the same among 32 others", async () => {
+  it(`gives the same among ${OTHERS} others`, async () => {
     const kinds = requests(model().model.latentDim);
-    const others = Array.from({ length: 32 }, (_, i) => {
+    const others = Array.from({ length: OTHERS }, (_, i) => {
       const { loudness, ...kind } = { ...kinds[i % kinds.length], seed: 100 + i };
       return i % 2 === 0 ? generate(kind) : stream(kind);
     });

@@ -6,14 +6,14 @@ import { bundledModel, runScript } from "./run.js";
 
 // A leak of each model would be 12 GB in 2,000 loads, one of each stopped request some 50 MB in 40.
 // Where the garbage collector frees models, some tens of MB wait for it at any time.
-const LOADS = count({ quick: 200, full: 2000 });
+const LOADS = count({ quick: 40, full: 2000 });
 const ALLOWED_GROWTH_MB: [what: string, times: number, allowed: number][] = [
   ["disposed of", LOADS, 32],
   ["forgotten", LOADS, 96],
   ["read as a plain torch file", LOADS, 32],
   ["failing to load", LOADS, 16],
-  ["stopping requests", count({ quick: 20, full: 40 }), 32],
-  ["leaving streams", count({ quick: 20, full: 60 }), 32],
+  ["stopping requests", count({ quick: 5, full: 40 }), 32],
+  ["leaving streams", count({ quick: 5, full: 60 }), 32],
 ];
 
 describe.skipIf(!engineBuilt)("memory does not grow by models", () => {

@@ -12,7 +12,7 @@ import { compiled } from "../support/compiled.js";
 import { count } from "../support/effort.js";
 import { temporaryFolder } from "../support/folder.js";
 
-const KILLS = count({ quick: 3, full: 8 }, "SDA_SERVER_KILLS");
+const KILLS = count({ quick: 2, full: 8 }, "SDA_SERVER_KILLS");
 const model = "test/fixtures/models/tiny.sda";
 const checkpoint = "test/fixtures/checkpoints/tiny.pt";
 const OWN_FILES = ["model_library.json", "model_library.json.bak", ".model_library.lock"];

@@ -1,4 +1,5 @@
-// Uses models in worker threads. argv: scenario, model. Prints "done" on success.
+// Uses models in worker threads. argv: scenario, model, how often (a share of 1). Prints "done" on
+// success.
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loadModel } from "../../lib/index.js";
@@ -80,6 +81,8 @@ function worker(path: string, then: Task["then"]): Worker {
   });
 }
 
+const often = (times: number) => Math.ceil(times * Number(process.argv[4]));
+
 const same = (a: Float32Array, b: Float32Array) =>
   a.length === b.length && a.every((value, i) => value === b[i]);
 
@@ -94,7 +97,7 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     await Promise.all(workers.map((one) => one.terminate()));
   },
   async "terminated while generating"(path) {
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < often(3); i++) {
       const one = worker(path, "generate on");
       await once(one, "message");
       await one.terminate();
@@ -102,7 +105,7 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     await decoded(path); // the addon still works in this thread
   },
   async "terminated while it reads a stream"(path) {
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < often(5); i++) {
       const one = worker(path, "read a stream");
       for (let piece = 0; piece < 2 * i + 1; piece++) await once(one, "message");
       await one.terminate();
@@ -110,7 +113,7 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     await decoded(path);
   },
   async "terminated while streams wait for their readers"(path) {
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < often(3); i++) {
       const one = worker(path, "leave streams unread");
       await once(one, "message");
       await new Promise((resolve) => setTimeout(resolve, 100 * i));
@@ -119,7 +122,7 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     await decoded(path);
   },
   async "terminated with streams and requests queued"(path) {
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < often(5); i++) {
       const one = worker(path, "queue streams");
       await once(one, "message");
       await one.terminate();
@@ -149,7 +152,7 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     await decoded(path);
   },
   async "terminated at random moments"(path) {
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < often(12); i++) {
       const one = worker(path, "generate on");
       await new Promise((resolve) => setTimeout(resolve, 60 * i));
       await one.terminate();
@@ -157,7 +160,7 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     await decoded(path);
   },
   async "terminated while native objects are made"(path) {
-    for (let i = 0; i < 25; i++) {
+    for (let i = 0; i < often(25); i++) {
       const one = worker(path, "make handles");
       await once(one, "message");
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
@@ -165,7 +168,7 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
     }
   },
   async "disposed of, then terminated, with work queued"(path) {
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < often(5); i++) {
       const one = worker(path, "queue");
       await once(one, "message");
       await one.terminate();

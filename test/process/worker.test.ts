@@ -1,7 +1,11 @@
 /** Models in worker threads: terminating one worker must not affect the others. */
 import { describe, expect, test } from "vitest";
+import { count } from "../support/effort.js";
 import { engineBuilt } from "../support/native.js";
 import { bundledModel, runScript } from "./run.js";
+
+/** How many of the repetitions are done */
+const SHARE = count({ quick: 0.3, full: 1 });
 
 describe.skipIf(!engineBuilt)("worker threads", () => {
   for (const scenario of [
@@ -19,7 +23,7 @@ describe.skipIf(!engineBuilt)("worker threads", () => {
     "a worker that exits by itself",
   ]) {
     test(scenario, async () => {
-      const ended = await runScript("worker-script.ts", [scenario, bundledModel]);
+      const ended = await runScript("worker-script.ts", [scenario, bundledModel, String(SHARE)]);
       expect(ended).toEqual({ code: 0, signal: null, stdout: "done\n", stderr: "" });
     });
   }

@@ -20,7 +20,7 @@ import { count } from "../support/effort.js";
 import { fixture, modelFixtures, readable } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
-import { runPython, torchPython } from "../support/python.js";
+import { runTorchPython, torchPython } from "../support/python.js";
 
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -32,10 +32,9 @@ interface Job {
   strides?: boolean;
 }
 
-function differences(jobs: Job[]): string[] {
-  return runPython([script("compare.py")], JSON.stringify(jobs))
-    .split("\n")
-    .filter(Boolean);
+async function differences(jobs: Job[]): Promise<string[]> {
+  const output = await runTorchPython([script("compare.py")], JSON.stringify(jobs));
+  return output.split("\n").filter(Boolean);
 }
 
 async function copies(files: string[]): Promise<Job[]> {
@@ -56,17 +55,17 @@ describe.skipIf(torchPython === null)("files that Node has read and written", ()
     );
     const jobs = await copies(files.map(({ file }) => fixture(file)));
     expect(jobs.length).toBeGreaterThan(20);
-    expect(differences(jobs)).toEqual([]);
+    expect(await differences(jobs)).toEqual([]);
   });
 
   it("hold what model files hold", async () => {
-    expect(differences(await copies(modelFixtures.map(fixture)))).toEqual([]);
+    expect(await differences(await copies(modelFixtures.map(fixture)))).toEqual([]);
   });
 
   it.skipIf(corpus === null)("hold what the corpus holds", async () => {
     const models = readdirSync(corpusFile("models")).map((name) => corpusFile("models", name));
     const checkpoint = corpusFile("checkpoints", "checkpoint_epoch0200.pt");
-    expect(differences(await copies([...models, checkpoint]))).toEqual([]);
+    expect(await differences(await copies([...models, checkpoint]))).toEqual([]);
   });
 });
 
@@ -76,7 +75,7 @@ describe.skipIf(torchPython === null)("values of Python that Node has read and w
 
   it("are unchanged: random values", async () => {
     const [here, there] = [temporaryFolder(), temporaryFolder()];
-    const output = runPython([script("describe.py"), here, String(SEED), String(COUNT)]);
+    const output = await runTorchPython([script("describe.py"), here, String(SEED), String(COUNT)]);
     const jobs: Job[] = [];
     for (const line of output.trim().split("\n")) {
       for (const name of JSON.parse(line).files as string[]) {
@@ -91,16 +90,16 @@ describe.skipIf(torchPython === null)("values of Python that Node has read and w
       }
     }
     expect(jobs.length).toBeGreaterThan(COUNT);
-    expect(differences(jobs)).toEqual([]);
+    expect(await differences(jobs)).toEqual([]);
   });
 
   it("are unchanged: numpy scalars with whole and with large numbers", async () => {
     const [original, copy] = ["original.pt", "copy.pt"].map((name) =>
       join(temporaryFolder(), name),
     ) as [string, string];
-    runPython([script("scalars.py"), original]);
+    await runTorchPython([script("scalars.py"), original]);
     await save(await load(original), copy);
-    expect(differences([{ name: "scalars", original, copy }])).toEqual([]);
+    expect(await differences([{ name: "scalars", original, copy }])).toEqual([]);
   });
 });
 
@@ -125,9 +124,9 @@ describe.skipIf(torchPython === null)("checkpoints that Node has converted", () 
         pairs.push([["train_loss"], ["metadata", "final_train_loss"]]);
         pairs.push([["val_loss"], ["metadata", "final_val_loss"]]);
       }
-      expect(differences([{ name: "converted", original, copy, pairs, strides: true }])).toEqual(
-        [],
-      );
+      expect(
+        await differences([{ name: "converted", original, copy, pairs, strides: true }]),
+      ).toEqual([]);
     },
   );
 });
@@ -192,17 +191,17 @@ describe.skipIf(torchPython === null)("models that Node has edited", () => {
       });
     }
     expect(jobs.length).toBeGreaterThanOrEqual(5);
-    expect(differences(jobs)).toEqual([]);
+    expect(await differences(jobs)).toEqual([]);
   });
 });
 
 describe.skipIf(torchPython === null)("a folder that Node has changed", () => {
   /** Python checks that index and files agree. @returns the entries that it finds */
-  const seen = (folder: string) =>
-    runPython([script("library.py"), folder])
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
+  async function seen(folder: string) {
+    const output = await runTorchPython([script("library.py"), folder]);
+    const lines = output.trim().split("\n");
+    return lines.map((line) => JSON.parse(line));
+  }
 
   it("is a library to Python: after saving, renaming, deleting and converting", async () => {
     const folder = temporaryFolder();
@@ -228,7 +227,7 @@ describe.skipIf(torchPython === null)("a folder that Node has changed", () => {
     const first = await saved("Küche", { tags: ["a", "🥁"], finalTrainLoss: 1, modelId: "first" });
     await saved("Küche", { datasetTotalDurationS: 60, modelId: "second" });
     const tensors = source.stateDict.size;
-    expect(seen(folder)).toEqual([
+    expect(await seen(folder)).toEqual([
       ["first", "Küche", "k_che.sda", [], tensors],
       ["second", "Küche", "k_che_1.sda", [], tensors],
     ]);
@@ -241,7 +240,7 @@ describe.skipIf(torchPython === null)("a folder that Node has changed", () => {
       { name: "Converted", modelId: "converted" },
       folder,
     );
-    const after = seen(folder);
+    const after = await seen(folder);
     expect(after.map((line) => line.slice(0, 3))).toEqual([
       ["second", "Küche", "k_che_1.sda"],
       ["renamed", "Kitchen", "kitchen.sda"],
@@ -252,7 +251,7 @@ describe.skipIf(torchPython === null)("a folder that Node has changed", () => {
     // The same with a new index, made from the files
     for (const name of ["model_library.json", "model_library.json.bak"]) rmSync(join(folder, name));
     await (await ModelLibrary.open(folder)).repairIndex();
-    expect(seen(folder).sort()).toEqual(after.sort());
+    expect((await seen(folder)).sort()).toEqual(after.sort());
   });
 
   it.skipIf(corpus === null || !engineBuilt)(
@@ -305,8 +304,8 @@ describe.skipIf(torchPython === null)("a folder that Node has changed", () => {
         }
       }
       expect(jobs.length).toBeGreaterThan(3);
-      expect(differences(jobs)).toEqual([]);
-      expect(seen(folder)).toHaveLength(jobs.length);
+      expect(await differences(jobs)).toEqual([]);
+      expect(await seen(folder)).toHaveLength(jobs.length);
     },
   );
 });
@@ -345,7 +344,7 @@ describe.skipIf(torchPython === null)("values of JavaScript in Python", () => {
       ]),
       path,
     );
-    expect(JSON.parse(runPython([script("show.py"), path]))).toEqual([
+    expect(JSON.parse(await runTorchPython([script("show.py"), path]))).toEqual([
       "'int' int 1",
       "'float' float 0.5",
       "'negative zero' float -0.0",
@@ -387,7 +386,7 @@ describe.skipIf(torchPython === null)("values of JavaScript in Python", () => {
     ]);
     state.attributes = new Map([["_metadata", new OrderedDict([["", new Map([["version", 1]])]])]]);
     await save(state, path);
-    expect(JSON.parse(runPython([script("show.py"), path, "--weights-only"]))).toEqual([
+    expect(JSON.parse(await runTorchPython([script("show.py"), path, "--weights-only"]))).toEqual([
       "'weight' Tensor tensor([[1., 2., 3.],\n        [4., 5., 6.]])",
       "'row' Tensor tensor([4., 5., 6.]) in weight",
       "'counter' Tensor tensor(7)",

@@ -1,16 +1,28 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { afterAll, afterEach, beforeEach } from "vitest";
 
-/** A new folder, which is removed after the test. */
+/** A new folder, which is removed after the test. Made outside of a test, it lasts for the file. */
 export function temporaryFolder(parent = tmpdir()): string {
   const folder = mkdtempSync(join(parent, "sda-test-"));
-  made.push(folder);
+  (isInTest ? ofTest : ofFile).push(folder);
   return folder;
 }
 
-const made: string[] = [];
-afterEach(() => {
-  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
+const ofTest: string[] = [];
+const ofFile: string[] = [];
+let isInTest = false;
+
+function removeAll(folders: string[]): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
+
+beforeEach(() => {
+  isInTest = true;
 });
+afterEach(() => {
+  isInTest = false;
+  removeAll(ofTest);
+});
+afterAll(() => removeAll(ofFile));

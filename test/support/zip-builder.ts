@@ -93,13 +93,15 @@ const DESCRIPTOR_FLAG = 8;
 
 /** A little-endian structure of [value, number of bytes] pairs. */
 export function struct(...fields: [number, 2 | 4 | 8][]): Buffer {
-  return Buffer.concat(
-    fields.map(([value, size]) => {
-      const out = Buffer.alloc(8);
-      out.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)));
-      return out.subarray(0, size);
-    }),
-  );
+  const out = Buffer.alloc(fields.reduce((sum, [, size]) => sum + size, 0));
+  let at = 0;
+  for (const [value, size] of fields) {
+    if (size === 2) out.writeUInt16LE(value & 0xffff, at);
+    else if (size === 4) out.writeUInt32LE(value >>> 0, at);
+    else out.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), at);
+    at += size;
+  }
+  return out;
 }
 
 export function descriptor(

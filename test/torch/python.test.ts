@@ -1,13 +1,11 @@
 /** Random values that torch.save writes during the test, compared with descriptions by Python. */
-import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { inspect, load } from "../../lib/torch/index.js";
 import { expectDescribed } from "../support/described.js";
 import { temporaryFolder } from "../support/folder.js";
-import { torchPython } from "../support/python.js";
+import { runTorchPython, torchPython } from "../support/python.js";
 
 const script = fileURLToPath(new URL("../python/describe.py", import.meta.url));
 const SEED = 20_260_214;
@@ -18,12 +16,8 @@ test.skipIf(torchPython === null)(
   async () => {
     const folder = temporaryFolder();
     const arguments_ = [script, folder, String(SEED), String(COUNT)];
-    const { stdout } = await promisify(execFile)(torchPython as string, arguments_, {
-      maxBuffer: 1 << 28,
-      // JSON escapes lone surrogates, but Python's output must not depend on the locale.
-      env: { ...process.env, PYTHONIOENCODING: "utf-8" },
-    });
-    const written = stdout.trim().split("\n");
+    const output = await runTorchPython(arguments_);
+    const written = output.trim().split("\n");
     expect(written).toHaveLength(COUNT);
     for (const line of written) {
       const { files, value } = JSON.parse(line);
