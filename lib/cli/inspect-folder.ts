@@ -9,7 +9,7 @@ import { Failed, type Io, writeJson } from "./io.js";
 import { withProgress } from "./progress.js";
 import { colors, plural, printable } from "./text.js";
 
-/** Usual suffixes of checkpoints. A file with another suffix is inspected if it starts like one. */
+/** Usual suffixes of checkpoints. A file with one is reported even if it is no checkpoint. */
 const EXTENSIONS = new Set([
   ".pt",
   ".pth",
@@ -28,10 +28,6 @@ const EXTENSIONS = new Set([
 const ZIP = Buffer.from("PK\x03\x04", "latin1");
 const PICKLE_PROTO = 0x80;
 const NEWEST_PROTOCOL = 5;
-/** First byte of a pickle of protocol 0 or 1, unless it holds only a number or a text. */
-const OLD_PICKLE = /^[(c}\]l]/;
-/** Last byte of every pickle. */
-const STOP = ".".charCodeAt(0);
 
 type Report = { path: string } & (
   | { verdict: Assessment["verdict"]; globals: string[]; refused: string[] }
@@ -53,7 +49,8 @@ export async function inspectFolder(
   await withProgress(io, "inspecting", async (update) => {
     for (const [i, path] of paths.entries()) {
       io.signal.throwIfAborted();
-      if (await isCandidate(path)) reports.push(await examine(path, io));
+      const report = await examine(path, io);
+      if (report) reports.push(report);
       else others++;
       update(i + 1, paths.length);
     }
@@ -95,38 +92,51 @@ function unreadable(path: string, { code, message }: SdaError): Report {
 }
 
 /**
- * Whether a file is inspected: because of its suffix, or because it starts like a zip or a pickle.
- * The suffix comes first, so that a broken link or an unreadable file with such a suffix is
- * reported.
+ * Judges a file by its content: `torch.load` looks at no suffix.
+ *
+ * @returns null for a file of another kind, which neither is a checkpoint nor claims to be one
  */
-async function isCandidate(path: string): Promise<boolean> {
-  if (EXTENSIONS.has(extname(path).toLowerCase())) return true;
-  try {
-    // Without O_NONBLOCK, opening a pipe would wait for a writer.
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const found = await file.stat();
-    if (!found.isFile() || found.size < 2) return false;
-    const { buffer } = await file.read(Buffer.alloc(ZIP.length), 0, ZIP.length, 0);
-    const [first, second = 0] = buffer;
-    if (buffer.equals(ZIP) || (first === PICKLE_PROTO && second <= NEWEST_PROTOCOL)) return true;
-    if (!OLD_PICKLE.test(buffer.toString("latin1"))) return false;
-    const { buffer: last } = await file.read(Buffer.alloc(1), 0, 1, found.size - 1);
-    return last[0] === STOP;
-  } catch {
-    return false;
-  }
-}
-
-async function examine(path: string, io: Io): Promise<Report> {
+async function examine(path: string, io: Io): Promise<Report | null> {
   const { inspect, assess } = await import("../torch/index.js");
+  if (!isCheckpointName(path) && !(await isRegularFile(path))) return null;
   try {
     const found = await inspect(path, { signal: io.signal });
     const { verdict, refused } = assess(found);
     return { path, verdict, globals: found.globals, refused };
   } catch (error) {
     if (!(error instanceof SdaError)) throw error;
+    if (error.code === "ERR_SDA_FORMAT") return await examineOther(path, error, io);
     return unreadable(path, error);
   }
+}
+
+/** Judges what is no torch file: Python may execute it all the same. */
+async function examineOther(path: string, error: SdaError, io: Io): Promise<Report | null> {
+  const { scanPickle } = await import("../torch/scan-pickle.js");
+  const { executes, globals } = await scanPickle(path, io.signal);
+  if (executes) return { path, verdict: "refused", globals, refused: globals };
+  const claims = isCheckpointName(path) || error.details?.["found"] === TAR;
+  return claims || (await startsLikeOne(path)) ? unreadable(path, error) : null;
+}
+
+/** What the reader calls a tar archive. PyTorch unpickles what it finds in one. */
+const TAR = "a tar archive";
+
+const isCheckpointName = (path: string) => EXTENSIONS.has(extname(path).toLowerCase());
+
+/** Also true of what can't be looked up, unless it is a broken link. */
+async function isRegularFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    (error) => error.code !== "ENOENT",
+  );
+}
+
+async function startsLikeOne(path: string): Promise<boolean> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const { buffer } = await file.read(Buffer.alloc(ZIP.length), 0, ZIP.length, 0);
+  const [first, second = 0] = buffer;
+  return buffer.equals(ZIP) || (first === PICKLE_PROTO && second <= NEWEST_PROTOCOL);
 }
 
 function text(reports: readonly Report[], others: number, io: Io): string {

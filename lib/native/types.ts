@@ -51,6 +51,12 @@ export interface InspectResult {
   tensors: { name: string; dtype: string; shape: number[]; bytes: number }[];
 }
 
+/** What Python would do with a file that is no archive: see lib/torch/scan-pickle.ts. */
+export interface PickleScan {
+  executes: boolean;
+  globals: string[];
+}
+
 /** See `VerifyResult` in lib/format/verify.ts. */
 export interface VerifyResult {
   ok: boolean;
@@ -137,6 +143,8 @@ export interface CheckpointAddon {
   readAtOnce(path: string, options: ReadOptions): unknown;
   /** See `inspect` in lib/torch/inspect.ts. */
   inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
+  /** See `scanPickle` in lib/torch/scan-pickle.ts. */
+  scanPickle(path: string, cancel?: CancelToken): Promise<PickleScan>;
   /** See `verifyFile` in lib/format/verify.ts. */
   verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
   /**

@@ -18,6 +18,7 @@
 #include "addon/save.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/pickle/globals.h"
+#include "checkpoint/pickle/scan_pickle.h"
 
 namespace sda::addon {
 namespace {
@@ -138,6 +139,25 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
   });
 }
 
+// scanPickle(path, cancel?)
+Napi::Value scan_pickle(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string path = string_argument(call[0], "path");
+    return Environment::of(call.Env())
+        .run(call.Env(), cancel_argument(call[1]), [path](const CancelToken& cancel) {
+          const PickleScan scan = sda::scan_pickle(File(path), &cancel);
+          return [scan](Napi::Env env) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result.Set("executes", scan.executes);
+            Napi::Array globals = Napi::Array::New(env, scan.globals.size());
+            for (std::uint32_t i = 0; i < scan.globals.size(); ++i) globals.Set(i, scan.globals[i]);
+            result.Set("globals", globals);
+            return result;
+          };
+        });
+  });
+}
+
 // verify(path, cancel?)
 Napi::Value verify(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
@@ -184,6 +204,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("read", Napi::Function::New(env, read));
   exports.Set("readAtOnce", Napi::Function::New(env, read_at_once));
   exports.Set("inspect", Napi::Function::New(env, inspect));
+  exports.Set("scanPickle", Napi::Function::New(env, scan_pickle));
   exports.Set("verify", Napi::Function::New(env, verify));
   exports.Set("readIndex", Napi::Function::New(env, read_index));
   exports.Set("tryLock", Napi::Function::New(env, try_lock));

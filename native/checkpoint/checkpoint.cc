@@ -5,7 +5,9 @@
 #include <cstring>
 #include <new>
 
+#include "checkpoint/ambiguity.h"
 #include "checkpoint/container/reader.h"
+#include "checkpoint/container/tar.h"
 #include "checkpoint/container/zip_format.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/pickle/construct.h"
@@ -43,6 +45,7 @@ constexpr Magic kOthers[] = {
 };
 
 std::string_view guess(std::string_view head) {
+  if (is_tar(head)) return "a tar archive";
   for (const Magic& magic : kOthers)
     if (head.size() >= magic.at + magic.bytes.size() &&
         head.substr(magic.at, magic.bytes.size()) == magic.bytes)
@@ -93,7 +96,7 @@ FileKind sniff(const File& file) {
     throw Error(ErrorCode::kFormat, "'" + file.path() + "' is empty")
         .with("path", file.path())
         .with("offset", std::int64_t{0});
-  std::array<char, 512> buffer;
+  std::array<char, kTarBlock> buffer;
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), buffer.size()));
   file.read_at(0, buffer.data(), size);
   const std::string_view head(buffer.data(), size);
@@ -106,10 +109,14 @@ FileKind sniff(const File& file) {
   constexpr std::size_t kMagicPickle = 25;
   if (head[0] == '\x80' &&
       (head.substr(0, kMagicPickle).find(kLegacyMagic) != std::string_view::npos ||
-       head.size() < kMagicPickle))
+       head.size() < kMagicPickle)) {
+    if (is_tar(head))
+      refuse_ambiguous(ambiguity::kTar,
+                       "'" + file.path() + "' is a legacy torch file and a tar archive", 0);
     return FileKind::kLegacy;
+  }
   std::string what(guess(head));
-  if (head[0] == '\x80') what = "a pickle, but not one of torch.save";
+  if (head[0] == '\x80' && !is_tar(head)) what = "a pickle, but not one of torch.save";
   throw Error(ErrorCode::kFormat,
               "'" + file.path() + "' is not a torch.save file; it looks like " + what)
       .with("path", file.path())

@@ -18,6 +18,8 @@ set(SDA_CHECKPOINT_SOURCES
   native/checkpoint/pickle/pickle_writer_tensors.cc
   native/checkpoint/state_dict.cc
   native/checkpoint/tensor/strided.cc
+  native/checkpoint/pickle/scan_pickle.cc
+  native/checkpoint/container/tar.cc
   native/checkpoint/pickle/utf8.cc
   native/checkpoint/pickle/value.cc
   native/checkpoint/container/verify_file.cc

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../lib/cli/program.js";
 import { fixture } from "../support/fixtures.js";
@@ -24,6 +24,9 @@ function evil(): Buffer {
   const call = Buffer.from("cposix\nsystem\nX\x04\0\0\0echo\x85R", "latin1");
   return Buffer.from(torchZip(pickle(call)).bytes);
 }
+
+/** The opcodes of that call with other arguments. */
+const call = (argument: string) => Buffer.from(`cposix\nsystem\n(${argument}tR.`, "latin1");
 
 describe("sda inspect --all", () => {
   it("gives each file's globals and verdict, and fails when one is not safe", async () => {
@@ -75,6 +78,56 @@ describe("sda inspect --all", () => {
     const { code, stdout } = await sda("--all", folder, "--json");
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject([{ path: join(folder, "notes") }]);
+  });
+
+  it("refuses what torch.load would execute, whatever its name and its end", async () => {
+    const files: [string, Buffer | string][] = [
+      ["trailing.txt", "cposix\nsystem\n(S'echo'\ntR.and more"],
+      ["unfinished.md", "cposix\nsystem\n(S'echo'\ntRHello"],
+      ["number.csv", "I1\n0cposix\nsystem\n(S'echo'\ntR."],
+      ["inst.log", "(S'echo'\niposix\nsystem\n"],
+      ["obj.json", "(cposix\nsystem\nS'echo'\no."],
+      ["text.bak", Buffer.concat([Buffer.from("\x8c\x01a0", "latin1"), call("S'echo'\n")])],
+      ["framed.dat", Buffer.concat([Buffer.from([0x95, 3, 0, 0, 0, 0, 0, 0, 0]), call("N")])],
+      ["import.npz", Buffer.from("\x80\x04\x8c\x05posix\x8c\x06system\x93NNNNNNNNN", "latin1")],
+      ["extension", Buffer.from("N0\x82\x01.", "latin1")],
+    ];
+    for (const [name, content] of files) writeFileSync(join(folder, name), content);
+    const { code, stdout } = await sda("--all", folder, "--json");
+    expect(code).toBe(1);
+    const reports = JSON.parse(stdout) as { path: string; verdict: string; globals: string[] }[];
+    expect(reports.map(({ path }) => basename(path))).toEqual(files.map(([name]) => name).sort());
+    expect(reports.every(({ verdict }) => verdict === "refused")).toBe(true);
+    const named = reports.filter(({ path }) => !/extension|framed/.test(path));
+    for (const { globals, path } of named) expect(globals, path).toEqual(["posix.system"]);
+  });
+
+  it("calls an archive that PyTorch would unpack by its kind", async () => {
+    const tar = Buffer.alloc(1536);
+    tar.write("storages");
+    const sum = 8 * 32 + tar.reduce((total, byte) => total + byte, 0);
+    tar.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    writeFileSync(join(folder, "backup"), tar);
+    const { code, stdout } = await sda("--all", folder, "--json");
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([{ verdict: "unreadable", code: "ERR_SDA_FORMAT" }]);
+    expect(stdout).toContain("a tar archive");
+  });
+
+  it("leaves other files alone, whatever letters they begin with", async () => {
+    const texts = ["cat\ndog\nbird\n", "changes\nnone\n", "import os\n", "(c) 2026\n", "N.B.\n"];
+    for (const [i, text] of [...texts, "I1\n.", "]."].entries())
+      writeFileSync(join(folder, `${i}.txt`), text);
+    for (const [i, head] of [
+      "RIFF\x24\0\0\0WAVEfmt ",
+      "\x89PNG\r\n\x1a\n",
+      "\x7fELF",
+      "",
+    ].entries())
+      writeFileSync(join(folder, `${i}.dat`), Buffer.from(head, "latin1"));
+    const { code, stderr } = await sda("--all", folder);
+    expect(code).toBe(0);
+    expect(stderr).toContain("0 files: 0 safe, 0 refused, 0 unreadable; 11 files of other kinds");
   });
 
   it.runIf(process.platform === "linux")("does not wait for a pipe, linked or not", async () => {

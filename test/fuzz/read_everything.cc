@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/pickle/scan_pickle.h"
 
 namespace sda::fuzz {
 namespace {
@@ -109,6 +110,7 @@ void read_everything(const std::string& path) {
   }
   if (loaded) require(mapped != nullptr, "a file that loads but cannot be mapped");
 
+  scan_pickle(File(path), nullptr);
   const FileReport report = verify_file(path, nullptr);
   if (loaded) require(report.problems.empty(), "a file that loads but fails verification");
   if (!described && !mapped && !loaded)

@@ -21,7 +21,7 @@ function rows(): string[][] {
 /** Strings that begin a test, a group or a row of a table of cases. They contain no escapes. */
 function titles(source: string): string[] {
   const places = [
-    /\b(?:test|describe)(?:\.\w+(?:\([^)]*\))?)*\(\s*"([^"\\\n]+)"/g,
+    /\b(?:test|it|describe)(?:\.\w+(?:\([^)]*\))?)*\(\s*"([^"\\\n]+)"/g,
     /\bname: "([^"\\\n]+)"/g,
     /\[\s*"([^"\\\n]+)",/g,
     /\]\)\(\s*"([^"\\\n]+)"/g,

@@ -27,6 +27,8 @@ export interface CentralFields {
   extra: Buffer;
   comment: Buffer;
   disk: number;
+  /** External attributes */
+  attributes: number;
   offset: number;
   nameSize: number;
 }
@@ -188,6 +190,7 @@ export function zip(entries: ZipEntry[], options: ZipOptions = {}): Archive {
       extra: Buffer.alloc(0),
       comment: Buffer.alloc(0),
       disk: 0,
+      attributes: 0,
       offset: records[i]?.header ?? 0,
       nameSize: Buffer.byteLength(entry.central?.name ?? entry.name),
       ...entry.central,
@@ -207,7 +210,7 @@ export function zip(entries: ZipEntry[], options: ZipOptions = {}): Archive {
         [central.comment.length, 2],
         [central.disk, 2],
         [0, 2],
-        [0, 4],
+        [central.attributes, 4],
         [central.offset, 4],
       ),
     );

@@ -440,7 +440,7 @@ describe("protocols and the machine", () => {
       join(str("third"), MEMOIZE),
       binget(0),
       longBinget(300),
-      longBinget(301),
+      binget(2), // MEMOIZE counts entries
       join(str("anew"), binput(0)),
       binget(0),
     );

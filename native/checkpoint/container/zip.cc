@@ -1,12 +1,15 @@
 #include "checkpoint/container/zip.h"
 
 #include <algorithm>
+#include <compare>
 #include <cstring>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <span>
+#include <tuple>
 
+#include "checkpoint/ambiguity.h"
 #include "checkpoint/container/zip_format.h"
 #include "checkpoint/limits.h"
 
@@ -76,6 +79,23 @@ std::optional<std::size_t> find_end(std::span<const std::byte> tail, std::size_t
   return std::nullopt;
 }
 
+// The offset in `tail` of the last signature that an end record could follow. PyTorch's zip library
+// (miniz) takes it for the end record, whatever the comment's length says.
+std::size_t last_end_signature(std::span<const std::byte> tail) {
+  std::size_t at = tail.size() - kEndSize;
+  while (load<std::uint32_t>(tail.data() + at) != kEndSignature) --at;
+  return at;
+}
+
+char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// The order in which miniz looks names up: it ignores the case of ASCII letters.
+std::strong_ordering compare_names(std::string_view a, std::string_view b) {
+  return std::lexicographical_compare_three_way(
+      a.begin(), a.end(), b.begin(), b.end(),
+      [](char x, char y) { return ascii_lower(x) <=> ascii_lower(y); });
+}
+
 }  // namespace
 
 ZipDirectory::ZipDirectory(const File& file) {
@@ -85,9 +105,10 @@ ZipDirectory::ZipDirectory(const File& file) {
 }
 
 ZipRecord* ZipDirectory::find(std::string_view name) noexcept {
-  const auto found = std::lower_bound(
-      by_name_.begin(), by_name_.end(), name,
-      [this](std::size_t i, std::string_view wanted) { return records_[i].name < wanted; });
+  const auto found = std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                                      [this](std::size_t i, std::string_view wanted) {
+                                        return compare_names(records_[i].name, wanted) < 0;
+                                      });
   return found == by_name_.end() || records_[*found].name != name ? nullptr : &records_[*found];
 }
 
@@ -107,6 +128,10 @@ void ZipDirectory::read_end(const File& file) {
          "a zip archive without an end record; the file is truncated");
 
   const std::size_t end = *found;
+  if (const std::size_t last = last_end_signature(tail); last != end)
+    refuse_ambiguous(ambiguity::kEndRecord,
+                     "the comment of the zip archive holds another end record",
+                     file_size - tail.size() + last);
   const std::byte* at = tail.data() + end;
   const std::uint64_t end_offset = file_size - tail.size() + end;
   std::uint32_t disks = load<std::uint16_t>(at + 4) | load<std::uint16_t>(at + 6);
@@ -202,6 +227,13 @@ void ZipDirectory::read_entries(const File& file) {
            "record '" + shown() + "' is stored with two different sizes");
     if (load<std::uint16_t>(entry + 34) != 0)
       fail(ErrorCode::kFormat, file.path(), entry_offset, "a zip archive in several parts");
+    // miniz extracts nothing for what it takes for a directory, and PyTorch then reads what was in
+    // that memory before.
+    const bool has_folder_name = full_name.ends_with('/');
+    if ((load<std::uint32_t>(entry + 38) & kDirectoryAttribute || has_folder_name) &&
+        !(has_folder_name && record.size == 0))
+      refuse_ambiguous(ambiguity::kDirectoryAttribute,
+                       "record '" + shown() + "' is marked as a directory", entry_offset);
     if (record.size > records_end_ || record.header_offset > records_end_ - record.size)
       fail(ErrorCode::kCorrupt, file.path(), entry_offset,
            "record '" + shown() + "' reaches past the end of the records");
@@ -242,14 +274,20 @@ void ZipDirectory::check_order(const File& file) {
   }
   by_name_.resize(records_.size());
   std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
-  std::sort(by_name_.begin(), by_name_.end(),
-            [this](std::size_t a, std::size_t b) { return records_[a].name < records_[b].name; });
-  const auto twice = std::adjacent_find(
-      by_name_.begin(), by_name_.end(),
-      [this](std::size_t a, std::size_t b) { return records_[a].name == records_[b].name; });
-  if (twice != by_name_.end())
-    fail(ErrorCode::kCorrupt, file.path(), records_[*twice].header_offset,
-         "two records are called '" + records_[*twice].name + "'");
+  std::sort(by_name_.begin(), by_name_.end(), [this](std::size_t a, std::size_t b) {
+    return compare_names(records_[a].name, records_[b].name) < 0;
+  });
+  const auto twice =
+      std::adjacent_find(by_name_.begin(), by_name_.end(), [this](std::size_t a, std::size_t b) {
+        return compare_names(records_[a].name, records_[b].name) == 0;
+      });
+  if (twice == by_name_.end()) return;
+  const auto& [first, second] = std::tie(records_[*twice], records_[*std::next(twice)]);
+  refuse_ambiguous(ambiguity::kRecordName,
+                   first.name == second.name ? "two records are called '" + first.name + "'"
+                                             : "the records '" + first.name + "' and '" +
+                                                   second.name + "' differ only in case",
+                   first.header_offset);
 }
 
 void check_local_header(ZipRecord& record, std::string_view top_folder, const std::string& path,

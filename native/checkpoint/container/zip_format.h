@@ -38,4 +38,7 @@ inline constexpr std::uint32_t kSeeZip64 = 0xFFFFFFFF;
 inline constexpr std::uint16_t kSeeZip64Count = 0xFFFF;
 inline constexpr std::uint16_t kZip64Extra = 1;
 
+// A bit of an entry's external attributes: MS-DOS's mark of a directory.
+inline constexpr std::uint32_t kDirectoryAttribute = 0x10;
+
 }  // namespace sda::zip_format

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "checkpoint/ambiguity.h"
 #include "checkpoint/error.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/pickle/globals.h"
@@ -36,7 +37,8 @@ PickleMachine::PickleMachine(std::string_view bytes, std::uint64_t file_offset, 
       arena_(arena),
       storages_(storages),
       settings_(settings),
-      constructor_(arena) {
+      constructor_(arena),
+      end_(bytes.size()) {
   // Enough for a small model's pickle, and harmless for a hostile one.
   constexpr std::size_t kUsualDepth = 64, kUsualMemo = 512;
   stack_.reserve(kUsualDepth);
@@ -44,17 +46,16 @@ PickleMachine::PickleMachine(std::string_view bytes, std::uint64_t file_offset, 
 }
 
 Value PickleMachine::run() {
-  std::size_t opcode_at = at_;
   try {
     for (std::uint32_t steps = 1; !stopped_; ++steps) {
       if (steps % kStepsBetweenLooks == 0 && settings_.cancel != nullptr)
         settings_.cancel->throw_if_cancelled();
-      opcode_at = at_;
+      opcode_at_ = at_;
       execute(take_number<std::uint8_t>());
     }
     return pop();
   } catch (Error& error) {
-    error.with("offset", static_cast<std::int64_t>(file_offset_ + opcode_at));
+    error.with("offset", static_cast<std::int64_t>(file_offset_ + opcode_at_));
     throw;
   }
 }
@@ -64,20 +65,48 @@ void PickleMachine::run_out() {
   corrupt("the pickle ends in the middle");
 }
 
+// CPython reads a frame into a buffer. When an opcode or its argument crosses the frame's end, it
+// drops the rest of the buffer. When STOP comes before that end, the next pickle begins behind the
+// frame. Which of this happens also depends on the file object and on the version.
+void PickleMachine::enter_frame(std::uint64_t size) {
+  if (in_frame_)
+    refuse_ambiguous(ambiguity::kFrame, "a pickle frame inside another one", file_offset_ + at_);
+  if (size > bytes_.size() - at_) {
+    ran_out_ = true;
+    corrupt("a frame that is longer than the pickle");
+  }
+  if (size == 0) return;
+  end_ = at_ + static_cast<std::size_t>(size);
+  in_frame_ = true;
+}
+
+void PickleMachine::leave_frame_or_run_out() {
+  if (!in_frame_) run_out();
+  if (at_ != end_ || at_ != opcode_at_)
+    refuse_ambiguous(ambiguity::kFrame, "a pickle frame that ends in the middle of an opcode",
+                     file_offset_ + end_);
+  end_ = bytes_.size();
+  in_frame_ = false;
+}
+
 std::string_view PickleMachine::take(std::uint64_t size) {
-  if (size > bytes_.size() - at_) [[unlikely]]
-    run_out();
+  while (size > end_ - at_) [[unlikely]] leave_frame_or_run_out();
   const std::string_view taken = bytes_.substr(at_, static_cast<std::size_t>(size));
   at_ += taken.size();
   return taken;
 }
 
 std::string_view PickleMachine::take_line() {
-  const std::size_t end = bytes_.find('\n', at_);
-  if (end == std::string_view::npos) run_out();
-  const std::string_view line = bytes_.substr(at_, end - at_);
-  at_ = end + 1;
-  return line;
+  for (;;) {
+    const std::size_t size = bytes_.substr(at_, end_ - at_).find('\n');
+    if (size == std::string_view::npos) {
+      leave_frame_or_run_out();
+      continue;
+    }
+    const std::string_view line = bytes_.substr(at_, size);
+    at_ += size + 1;
+    return line;
+  }
 }
 
 template <typename T>
@@ -131,23 +160,23 @@ Tuple* PickleMachine::pop_args() {
 // Marks a memo entry that has not been written.
 constexpr Object* kNotWritten = nullptr;
 
+bool is_written(const Value& entry) {
+  return entry.kind != Kind::kObject || entry.object != kNotWritten;
+}
+
 void PickleMachine::memoize(std::uint64_t index) {
   // Python numbers memo entries from 0 without gaps. A single huge index would only waste memory.
-  if (index > memo_writes_ + limits::kMemoSlack)
+  if (index > memo_entries_ + limits::kMemoSlack)
     throw Error(ErrorCode::kLimit, "memo index " + std::to_string(index) + " after " +
-                                       std::to_string(memo_writes_) + " memo entries");
+                                       std::to_string(memo_entries_) + " memo entries");
   const Value value = top();
-  while (memo_.size() < index) arena_.push(memo_, Value::of(kNotWritten));
-  if (memo_.size() == index)
-    arena_.push(memo_, value);
-  else
-    memo_[index] = value;
-  ++memo_writes_;
+  while (memo_.size() <= index) arena_.push(memo_, Value::of(kNotWritten));
+  if (!is_written(memo_[index])) ++memo_entries_;
+  memo_[index] = value;
 }
 
 void PickleMachine::recall(std::uint64_t index) {
-  if (index >= memo_.size() ||
-      (memo_[index].kind == Kind::kObject && memo_[index].object == kNotWritten))
+  if (index >= memo_.size() || !is_written(memo_[index]))
     corrupt("memo entry " + std::to_string(index) + " is read before it is written");
   push(memo_[index]);
 }
@@ -281,15 +310,12 @@ void PickleMachine::execute(std::uint8_t opcode) {
                     "pickle protocol " + std::to_string(protocol) + " is newer than supported (5)");
       return;
     }
-    case kFrame: {
-      const auto size = take_number<std::uint64_t>();
-      if (size > bytes_.size() - at_) {
-        ran_out_ = true;
-        corrupt("a frame that is longer than the pickle");
-      }
-      return;
-    }
+    case kFrame:
+      return enter_frame(take_number<std::uint64_t>());
     case kStop:
+      if (in_frame_ && at_ != end_)
+        refuse_ambiguous(ambiguity::kFrame, "a pickle that stops before its frame ends",
+                         file_offset_ + at_);
       stopped_ = true;
       return;
 
@@ -409,7 +435,7 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kLongBinPut:
       return memoize(take_number<std::uint32_t>());
     case kMemoize:
-      return memoize(memo_.size());
+      return memoize(memo_entries_);  // as in Python, which counts entries, not slots
     case kBinGet:
       return recall(take_number<std::uint8_t>());
     case kLongBinGet:

@@ -54,6 +54,7 @@ class PickleMachine {
   void execute(std::uint8_t opcode);
 
   std::string_view take(std::uint64_t size);
+  void leave_frame_or_run_out();
   [[noreturn]] void run_out();
   std::string_view take_line();
   template <typename T>
@@ -85,13 +86,18 @@ class PickleMachine {
   PickleSettings settings_;
   Constructor constructor_;
 
+  void enter_frame(std::uint64_t size);
+
   std::size_t at_ = 0;
+  std::size_t opcode_at_ = 0;
+  std::size_t end_;  // of the current frame, or of all bytes when no frame is open
+  bool in_frame_ = false;
   bool ran_out_ = false;
   bool stopped_ = false;
   std::vector<Value> stack_;
   std::vector<std::size_t> marks_;
   std::vector<Value> memo_;
-  std::uint64_t memo_writes_ = 0;
+  std::uint64_t memo_entries_ = 0;  // those of memo_ that have been written
 };
 
 }  // namespace sda

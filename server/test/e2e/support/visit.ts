@@ -11,7 +11,7 @@ import { recordSounds } from "./heard.js";
 export const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /** Timeout of each action on a page. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 
 interface Visit {
   page: Page;
