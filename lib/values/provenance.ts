@@ -27,9 +27,12 @@ export const MARK = {
   untyped: 32,
 } as const;
 
-/** Slots in ascending order of their indices, and the value that the array had at each. */
+/** Slots in ascending order of their indices */
+export type Slots = readonly number[] | Float64Array;
+
+/** The slots of an array, and the value that it had at each. */
 interface ArraySlots {
-  slots: Float64Array;
+  slots: Slots;
   values: unknown[];
 }
 
@@ -54,7 +57,7 @@ function kindOf(slot: number): number {
 }
 
 /** Stores the slots of an array. The native reader calls it once `array` is filled. */
-export function rememberArray(array: unknown[], slots: Float64Array): void {
+export function rememberArray(array: unknown[], slots: Slots): void {
   const values = new Array<unknown>(slots.length);
   for (let i = 0; i < slots.length; i++) values[i] = array[indexOf(slots[i] as number)];
   arrays.set(array, { slots, values });
@@ -97,7 +100,7 @@ export function rememberPairs(pairs: unknown[][], flat: unknown[]): void {
     const index = indexOf(slot);
     const pair = pairs[Math.floor(index / 2)] as unknown[];
     const others = arrays.get(pair)?.slots ?? [];
-    rememberArray(pair, Float64Array.of(...others, (index % 2) * SLOT_KINDS + kindOf(slot)));
+    rememberArray(pair, [...others, (index % 2) * SLOT_KINDS + kindOf(slot)]);
   }
 }
 

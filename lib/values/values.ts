@@ -11,6 +11,7 @@ import {
   rememberPairs,
   rememberSet,
   rememberState,
+  type Slots,
 } from "./provenance.js";
 
 /** The element types. The names are PyTorch's without the prefix "torch.". */
@@ -261,7 +262,7 @@ export const factories = {
     rememberPairs(object.entries, flat);
   },
   /** Stores the kinds of some items of an array, or the kind of an object's state (index 0). */
-  remember(target: unknown[] | PyObject, slots: Float64Array): void {
+  remember(target: unknown[] | PyObject, slots: Slots): void {
     if (target instanceof PyObject) rememberState(target, slots[0] as number);
     else rememberArray(target, slots);
   },

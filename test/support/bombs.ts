@@ -2,6 +2,7 @@
 
 import { legacy } from "./legacy-builder.js";
 import {
+  ADDITEMS,
   APPEND,
   APPENDS,
   BINPERSID,
@@ -30,6 +31,7 @@ import {
   POP,
   pickle,
   REDUCE,
+  SETITEM,
   SETITEMS,
   STACK_GLOBAL,
   STOP,
@@ -75,6 +77,36 @@ const remember = (index: number, code: Code): Code => join(code, binput(index), 
 
 const file = (code: Code, storages: Record<string, Buffer> = { "0": THREE_FLOATS }) =>
   torchZip(pickle(code), storages).bytes;
+
+/** Lists of so many of each value. The codes may use the memo that `costlyMemo` fills. */
+const costly = (count: number, values: Record<string, Code>): Bomb[] =>
+  Object.entries(values).map(([name, code]) => ({
+    name: `${count} ${name}`,
+    harmless: true,
+    make: () => file(join(costlyMemo(), listOf(count, code))),
+  }));
+
+const LONG_NAME = "n".repeat(1000);
+
+function costlyMemo(): Code {
+  const view = (shape: Code, stride: Code) =>
+    tuple(storage(3), int(0), shape, stride, FALSE, orderedDict);
+  const ones = tuple(...Array(64).fill(int(1)));
+  return join(
+    ...[
+      binfloat(1),
+      str("key"),
+      global("small_dataset_audio.x", "Y"),
+      global("collections", "OrderedDict"),
+      join(str(`small_dataset_audio.${LONG_NAME}`), str(LONG_NAME), STACK_GLOBAL),
+      global("torch._utils", "_rebuild_tensor_v2"),
+      view(ones, ones),
+      view(tuple(int(2)), tuple(int(0))),
+      str(`small_dataset_audio.${LONG_NAME}`),
+      str(LONG_NAME),
+    ].map((code, i) => remember(i, code)),
+  );
+}
 
 const MEGABYTE = 1 << 20;
 const ints = (...values: (number | bigint)[]) => tuple(...values.map(int));
@@ -473,6 +505,36 @@ export const bombs: Bomb[] = [
         ),
       ),
   },
+  // As many as fit into the budget, or more: values that take more in JavaScript than in C++.
+  ...costly(50_000, {
+    "lists of one float": join(EMPTY_LIST, binget(0), APPEND),
+    "tuples of one float": join(binget(0), TUPLE1),
+  }),
+  ...costly(20_000, {
+    "sets of one float": join(EMPTY_SET, MARK, binget(0), ADDITEMS),
+    "dicts of one float": join(EMPTY_DICT, binget(1), binget(0), SETITEM),
+    "dicts with a float as key": join(EMPTY_DICT, binget(0), NONE, SETITEM),
+  }),
+  ...costly(14_000, {
+    "OrderedDicts with a float as attribute": join(
+      ...[binget(3), EMPTY_TUPLE, REDUCE],
+      ...[EMPTY_DICT, binget(1), binget(0), SETITEM, BUILD],
+    ),
+    "objects with one entry": join(
+      ...[binget(2), EMPTY_TUPLE, REDUCE],
+      ...[binget(1), binget(0), SETITEM],
+    ),
+    "tensors of 64 dimensions": join(binget(5), binget(6), REDUCE),
+  }),
+  ...costly(3_000, {
+    "objects with ten entries": join(
+      ...[binget(2), EMPTY_TUPLE, REDUCE, MARK],
+      ...[times(10, join(binget(1), binget(0))), SETITEMS],
+    ),
+  }),
+  ...costly(28_000, { "expanded tensors": join(binget(5), binget(7), REDUCE) }),
+  ...costly(35_000, { "objects with a long name": join(binget(4), EMPTY_TUPLE, REDUCE) }),
+  ...costly(130_000, { "globals with a long name": join(binget(8), binget(9), STACK_GLOBAL) }),
   {
     name: "100,000 records",
     harmless: true,

@@ -1,5 +1,6 @@
 #include "addon/marshal/values.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -20,18 +21,35 @@ namespace {
 
 constexpr std::size_t kShortText = 24;
 
+// What values take in JavaScript because of their content, in bytes: measured on Node 20 with files
+// of one kind of value, and rounded up. Where a value takes more than some 5 ns a byte to make, the
+// time counts instead. test/support/bombs.ts has such files.
+namespace cost {
+constexpr std::uint64_t kSlots = 640;       // the first slot of an array
+constexpr std::uint64_t kSlot = 24;         // each slot
+constexpr std::uint64_t kKeyedSlots = 768;  // the first slot of a Map or Set, besides its array
+constexpr std::uint64_t kKeyedSlot = 256;   // each slot
+constexpr std::uint64_t kPair = 384;        // an entry of a PyObject
+constexpr std::uint64_t kPairSlots = 1024;  // an entry with slots
+constexpr std::uint64_t kDimension = 48;
+constexpr std::uint64_t kCopiedTensor = 1024;
+}  // namespace cost
+
 using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
 
+// Whether JavaScript shows another type of the value: a numpy scalar, or a float without fraction.
+// Only a float can be -0, so that one shows it.
+bool has_hidden_type(const Value& value) {
+  return value.numpy_dtype != 0 ||
+         (value.kind == Kind::kFloat && value.real == std::trunc(value.real) &&
+          std::fabs(value.real) <= static_cast<double>(kSafeInteger) &&
+          !(value.real == 0 && std::signbit(value.real)));
+}
+
 void note_slot(Slots& slots, std::size_t index, const Value& value) {
-  std::uint8_t kind = 0;
-  if (value.numpy_dtype != 0) {
-    kind = static_cast<std::uint8_t>(kSlotScalar + value.numpy_dtype - 1);
-  } else if (value.kind == Kind::kFloat && value.real == std::trunc(value.real) &&
-             std::fabs(value.real) <= static_cast<double>(kSafeInteger) &&
-             !(value.real == 0 && std::signbit(value.real))) {
-    kind = kSlotFloat;  // -0 is excluded: only a float can be -0, so it needs no note
-  }
-  if (kind != 0) slots.emplace_back(static_cast<std::uint32_t>(index), kind);
+  if (!has_hidden_type(value)) return;
+  const int kind = value.numpy_dtype != 0 ? kSlotScalar + value.numpy_dtype - 1 : kSlotFloat;
+  slots.emplace_back(static_cast<std::uint32_t>(index), static_cast<std::uint8_t>(kind));
 }
 
 }  // namespace
@@ -72,7 +90,16 @@ ValueConverter::ValueConverter(Napi::Env env, std::shared_ptr<const Document> do
   const auto& factories = Environment::of(env).factories;
   if (factories.IsEmpty()) throw Error(ErrorCode::kNative, "registerClasses has not been called");
   factories_ = factories.Value();
-  if (document_) made_.resize(document_->arena().object_count(), nullptr);
+  if (!document_) return;
+  made_.resize(document_->arena().object_count(), nullptr);
+  left_ = document_->arena().left();
+}
+
+void ValueConverter::charge(std::uint64_t bytes) {
+  if (bytes > left_)
+    throw Error(ErrorCode::kLimit,
+                "the values of the pickle take far more memory than the file has");
+  left_ -= bytes;
 }
 
 void ValueConverter::check(napi_status status) const {
@@ -112,6 +139,17 @@ napi_value ValueConverter::string(std::string_view text) {
     check(napi_create_string_utf8(env_, text.data(), text.size(), &result));
   }
   return result;
+}
+
+// Texts that several values name are converted once: a reference takes two bytes of pickle.
+napi_value ValueConverter::shared_string(std::string_view text) {
+  if (text.size() <= kShortText) return string(text);
+  const auto [known, is_new] = texts_.try_emplace(text.data(), nullptr);
+  if (is_new) {
+    charge(text.size());
+    known->second = string(text);
+  }
+  return known->second;
 }
 
 napi_value ValueConverter::convert(const Value& value, int depth) {
@@ -197,6 +235,7 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
       const napi_value set = keep(call("set", {}));
       if (static_cast<const Set&>(object).frozen) mark(set, kMarkFrozenSet);
       check(napi_create_array_with_length(env_, items.size(), &result));
+      charge_keyed(std::count_if(items.begin(), items.end(), has_hidden_type));
       call("fillSet", {set, make_array(items, result, depth)});
       return set;
     }
@@ -206,7 +245,7 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
     }
     case ObjectKind::kGlobal: {
       const auto& global = static_cast<const Global&>(object);
-      return keep(call("global", {string(global.module), string(global.name)}));
+      return keep(call("global", {shared_string(global.module), shared_string(global.name)}));
     }
     case ObjectKind::kPyObject:
       return make_object(static_cast<const PyObject&>(object), depth);
@@ -259,6 +298,7 @@ napi_value ValueConverter::make_map(const Dict& dict,
     note_slot(slots, i, value);
     check(napi_set_element(env_, flat, i++, convert(value, depth)));
   }
+  charge_keyed(static_cast<std::ptrdiff_t>(slots.size()));
   remember(flat, slots);
   call("fillMap", {map, flat, convert(dict.attributes, depth)});
   return map;
@@ -272,11 +312,14 @@ napi_value ValueConverter::make_compact(std::span<const std::pair<Value, Value>>
 }
 
 napi_value ValueConverter::make_object(const PyObject& object, int depth) {
-  const napi_value made = call("object", {string(object.cls->module), string(object.cls->name),
-                                          Napi::Boolean::New(env_, object.allocated)});
+  const napi_value made =
+      call("object", {shared_string(object.cls->module), shared_string(object.cls->name),
+                      Napi::Boolean::New(env_, object.allocated)});
   made_[object.id] = made;
   std::vector<Value> flat;
+  charge(object.entries.size() * cost::kPair);
   for (const auto& [key, value] : object.entries) {
+    if (has_hidden_type(key) || has_hidden_type(value)) charge(cost::kPairSlots);
     flat.push_back(key);
     flat.push_back(value);
   }
@@ -292,12 +335,32 @@ napi_value ValueConverter::make_object(const PyObject& object, int depth) {
   return made;
 }
 
+void ValueConverter::charge_keyed(std::ptrdiff_t slots) {
+  if (slots > 0 && purpose_ != Purpose::kReading)
+    charge(cost::kKeyedSlots + static_cast<std::uint64_t>(slots) * cost::kKeyedSlot);
+}
+
 void ValueConverter::remember(napi_value target, const Slots& slots) {
   if (slots.empty() || purpose_ == Purpose::kReading) return;
-  auto packed = Napi::Float64Array::New(env_, slots.size());
-  for (std::size_t i = 0; i < slots.size(); ++i)
-    packed.Data()[i] = static_cast<double>(slots[i].first) * kSlotKinds + slots[i].second;
-  call("remember", {target, packed});
+  charge(cost::kSlots + slots.size() * cost::kSlot);
+  const auto packed = [&](std::size_t i) {
+    return static_cast<double>(slots[i].first) * kSlotKinds + slots[i].second;
+  };
+  // A typed array takes several hundred bytes besides its elements.
+  constexpr std::size_t kFew = 16;
+  if (slots.size() <= kFew) {
+    napi_value few, number;
+    check(napi_create_array_with_length(env_, slots.size(), &few));
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      check(napi_create_double(env_, packed(i), &number));
+      check(napi_set_element(env_, few, static_cast<std::uint32_t>(i), number));
+    }
+    call("remember", {target, few});
+    return;
+  }
+  auto many = Napi::Float64Array::New(env_, slots.size());
+  for (std::size_t i = 0; i < slots.size(); ++i) many.Data()[i] = packed(i);
+  call("remember", {target, many});
 }
 
 napi_value ValueConverter::mark(napi_value target, std::uint32_t marks) {
@@ -307,6 +370,7 @@ napi_value ValueConverter::mark(napi_value target, std::uint32_t marks) {
 
 napi_value ValueConverter::shape_array(std::span<const std::int64_t> shape) {
   napi_value array, size;
+  charge(shape.size() * cost::kDimension);
   check(napi_create_array_with_length(env_, shape.size(), &array));
   for (std::size_t d = 0; d < shape.size(); ++d) {
     check(napi_create_double(env_, static_cast<double>(shape[d]), &size));
@@ -356,6 +420,7 @@ napi_value ValueConverter::make_tensor(const Tensor& tensor) {
   const std::size_t item = item_size(tensor.dtype);
   napi_value data;
   if (tensor.contiguous) {
+    charge(cost::kCopiedTensor);
     data = typed_array(tensor.dtype, tensor.contiguous.get(), numel * item, tensor.contiguous);
   } else if (numel == 0 || tensor.storage->data == nullptr) {
     data = typed_array(tensor.dtype, nullptr, 0, nullptr);

@@ -95,9 +95,15 @@ class ValueConverter {
   void remember(napi_value target,
                 const std::vector<std::pair<std::uint32_t, std::uint8_t>>& slots);
   napi_value mark(napi_value target, std::uint32_t marks);
+  // Charges what a value takes in JavaScript beyond javascript_cost() of its kind, because of its
+  // content, to what the pickle's budget has left. Throws kLimit when that is exceeded.
+  void charge(std::uint64_t bytes);
+  // The same for a Map or Set of which so many keys and values have slots.
+  void charge_keyed(std::ptrdiff_t slots);
   napi_value make_tensor(const Tensor& tensor);
   napi_value make_array(const NdArray& array);
   napi_value string(std::string_view text);
+  napi_value shared_string(std::string_view text);
   napi_value shape_array(std::span<const std::int64_t> shape);
   napi_value buffer_of(std::byte* data, std::uint64_t size,
                        const std::shared_ptr<const void>& owner);
@@ -112,6 +118,7 @@ class ValueConverter {
   Napi::Object factories_;
   std::vector<std::pair<const char*, napi_value>> functions_;  // those looked up so far
   std::vector<napi_value> made_;                               // indexed by object id
+  std::uint64_t left_ = ~std::uint64_t{0};                     // of the document's budget
   std::unordered_map<const std::byte*, napi_value> buffers_;
   // By address in the pickle, so that one object of the file becomes one JavaScript value.
   std::unordered_map<const char*, napi_value> texts_, bytes_, byte_arrays_;

@@ -224,7 +224,7 @@ struct NdArray : Object {
 constexpr std::size_t javascript_cost(ObjectKind kind) {
   switch (kind) {
     case ObjectKind::kPyObject:
-      return 768;
+      return 896;
     case ObjectKind::kDict:
     case ObjectKind::kSet:
     case ObjectKind::kTensor:
@@ -278,6 +278,9 @@ class Arena final : private Memory {
       overspent();
     used_ += bytes;
   }
+
+  // What charge() would still accept.
+  std::uint64_t left() const noexcept { return budget_ - used_; }
 
   // The memory resource for containers that die before the arena.
   Memory* memory() noexcept { return this; }
