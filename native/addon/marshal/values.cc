@@ -25,12 +25,12 @@ constexpr std::size_t kShortText = 24;
 // of one kind of value, and rounded up. Where a value takes more than some 5 ns a byte to make, the
 // time counts instead. test/support/bombs.ts has such files.
 namespace cost {
-constexpr std::uint64_t kSlots = 640;       // the first slot of an array
+constexpr std::uint64_t kSlots = 896;       // the first slot of an array
 constexpr std::uint64_t kSlot = 24;         // each slot
 constexpr std::uint64_t kKeyedSlots = 768;  // the first slot of a Map or Set, besides its array
 constexpr std::uint64_t kKeyedSlot = 256;   // each slot
-constexpr std::uint64_t kPair = 384;        // an entry of a PyObject
-constexpr std::uint64_t kPairSlots = 1024;  // an entry with slots
+constexpr std::uint64_t kPair = 512;        // an entry of a PyObject
+constexpr std::uint64_t kPairSlots = 1280;  // an entry with slots
 constexpr std::uint64_t kDimension = 48;
 constexpr std::uint64_t kCopiedTensor = 1024;
 }  // namespace cost

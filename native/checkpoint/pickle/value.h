@@ -224,7 +224,7 @@ struct NdArray : Object {
 constexpr std::size_t javascript_cost(ObjectKind kind) {
   switch (kind) {
     case ObjectKind::kPyObject:
-      return 896;
+      return 1152;
     case ObjectKind::kDict:
     case ObjectKind::kSet:
     case ObjectKind::kTensor:
