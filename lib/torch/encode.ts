@@ -103,6 +103,8 @@ class Encoder {
   readonly #made = new Map<object, number>();
   /** The keys that lead to the current value */
   readonly #path: unknown[] = [];
+  /** Tuples that are known to be hashable: a key may hold one tuple many times */
+  readonly #hashables = new Set<Tuple>();
 
   encode(value: unknown): SavePlan {
     this.#value(value, 0);
@@ -350,7 +352,8 @@ class Encoder {
       (value instanceof Uint8Array && (marksOf(value) & MARK.byteArray) !== 0) ||
       (typeof value === "object" && value !== null && isPlain(value));
     if (unhashable) throw this.#refuse(`${show(value)} can't be ${as} in Python`);
-    if (!(value instanceof Tuple) || depth > MAX_DEPTH) return;
+    if (!(value instanceof Tuple) || depth > MAX_DEPTH || this.#hashables.has(value)) return;
+    this.#hashables.add(value);
     for (const item of value) this.#hashable(item, as, depth + 1);
   }
 

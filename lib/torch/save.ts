@@ -27,8 +27,9 @@ export interface SaveOptions {
  * number is also lost if the number is the whole file. Tensors that share memory share it in the
  * file; each tensor is written row-major.
  *
- * The bytes of tensors and `Uint8Array`s are read during the write: do not change or transfer them
- * until the promise has settled. All other values may change as soon as the call has returned.
+ * The bytes of large tensors are read during the write: do not change them until the promise has
+ * settled. If their buffer is transferred meanwhile, the promise rejects with ERR_SDA_ARGUMENT. All
+ * other values may change as soon as the call has returned.
  *
  * @throws SdaError ERR_SDA_ARGUMENT: a value that cannot be saved (`details.at` is the path to it);
  *   ERR_SDA_UNSAFE: a class or function that is not of Python, PyTorch, numpy or the program;
@@ -49,6 +50,7 @@ export async function save(
   const file = toFilePath(path);
   const { signal } = options;
   checkOptions("options", options, ["signal"]);
+  signal?.throwIfAborted();
   const plan = encode(value);
   const addon = checkpointAddon();
   await callNative(addon, signal, (cancel) => addon.save(plan, { path: file }, undefined, cancel));

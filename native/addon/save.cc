@@ -70,21 +70,6 @@ Saved write(const Value& root, const Target& target, const WriteOptions& options
   return {target.path, out.position()};
 }
 
-// Keeps the plan and the memory of its typed arrays alive until the file is written.
-class Keeper {
- public:
-  Keeper(napi_env env, napi_value plan) : env_(env) {
-    if (napi_create_reference(env, plan, 1, &reference_) != napi_ok)
-      throw Error(ErrorCode::kNative, "cannot keep a JavaScript value");
-  }
-  // On the environment's thread. If the environment ends first, the reference ends with it.
-  void release() { napi_delete_reference(env_, std::exchange(reference_, nullptr)); }
-
- private:
-  napi_env env_;
-  napi_ref reference_ = nullptr;
-};
-
 }  // namespace
 
 Napi::Value start_save(const Napi::CallbackInfo& call, SaveSource source) {
@@ -93,21 +78,25 @@ Napi::Value start_save(const Napi::CallbackInfo& call, SaveSource source) {
   const Target target = target_argument(object_argument(call[1], "target"));
   const auto arena = std::make_shared<Arena>(kUnlimited, kUnlimited);
   const Dict* carried = source.document ? source.document->root().as<Dict>() : nullptr;
-  const Value root = ValueBuilder(call.Env(), plan, carried, *arena).build();
+  const auto memory = std::make_shared<SavedMemory>(call.Env());
+  const Value root = ValueBuilder(call.Env(), plan, carried, *arena, *memory).build();
   const bool numpy2 = source.document &&
                       (source.document->globals().contains("numpy._core.multiarray._reconstruct") ||
                        source.document->globals().contains("numpy._core.multiarray.scalar") ||
                        source.document->globals().contains("numpy._core.numeric._frombuffer"));
-  const auto keeper = std::make_shared<Keeper>(call.Env(), plan);
   return Environment::of(call.Env())
       .run(
           call.Env(), cancel_argument(call[3]),
-          [root, target, arena, source = std::move(source),
+          [root, target, arena, memory, source = std::move(source),
            numpy2](const CancelToken& cancel) -> Finish {
             WriteOptions options;
             options.style.numpy2_names = numpy2;
             options.source = source.file.get();
             options.cancel = &cancel;
+            if (memory->has_guarded())
+              options.access = [&](const void* data, const std::function<void()>& f) {
+                memory->access(data, f, cancel);
+              };
             const Saved saved = write(root, target, options);
             return [saved](Napi::Env env) -> Napi::Value {
               Napi::Object result = Napi::Object::New(env);
@@ -116,7 +105,7 @@ Napi::Value start_save(const Napi::CallbackInfo& call, SaveSource source) {
               return result;
             };
           },
-          [keeper] { keeper->release(); });
+          [memory] { memory->release(); });
 }
 
 Napi::Value save(const Napi::CallbackInfo& info) {

@@ -6,6 +6,7 @@ set(SDA_ADDON_COMMON_SOURCES
   native/addon/marshal/external_buffer.cc
   native/addon/marshal/from_js.cc
   native/addon/save.cc
+  native/addon/marshal/saved_memory.cc
   native/addon/thread_pool.cc
   native/addon/marshal/values.cc
 )

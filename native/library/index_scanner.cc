@@ -4,6 +4,8 @@
 #include <limits>
 #include <unordered_set>
 
+#include "checkpoint/secret_hash.h"
+
 namespace sda::library {
 namespace {
 
@@ -196,7 +198,7 @@ std::optional<IndexLayout> scan_index(std::string_view text, const CancelToken& 
 
   constexpr std::size_t kUsualBytesPerEntry = 500;
   layout.reserve(text.size() / kUsualBytesPerEntry * kStride);
-  std::unordered_set<std::string_view> keys;
+  std::unordered_set<std::string_view, SecretHash> keys;
   keys.reserve(text.size() / kUsualBytesPerEntry);
   do {
     cancel.throw_if_cancelled();

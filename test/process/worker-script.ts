@@ -1,9 +1,12 @@
 // Uses models in worker threads. argv: scenario, model, how often (a share of 1). Prints "done" on
 // success.
 import { once } from "node:events";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isMainThread, parentPort, threadId, Worker, workerData } from "node:worker_threads";
 import { loadModel } from "../../lib/index.js";
-import { inspect } from "../../lib/torch/index.js";
+import { inspect, load, save, Tensor } from "../../lib/torch/index.js";
 
 interface Task {
   path: string;
@@ -17,7 +20,15 @@ interface Task {
     | "exit"
     | "stay"
     | "queue"
+    | "save"
     | "make handles";
+}
+
+/** For the files that workers save */
+const folder = mkdtempSync(join(tmpdir(), "sda-worker-"));
+
+function ownMemory(): Tensor {
+  return new Tensor("float32", [16 << 20], new Float32Array(16 << 20));
 }
 
 async function decoded(path: string): Promise<Float32Array> {
@@ -41,6 +52,14 @@ async function work({ path, then }: Task): Promise<void> {
     // Each call with a signal makes a native object.
     parentPort?.postMessage("making");
     for (;;) await inspect(path, { signal: new AbortController().signal });
+  }
+  if (then === "save") {
+    // The reader's own buffers, mapped and in memory, and one that only JavaScript owns
+    const values = [await load(path, { verify: false }), await load(path), ownMemory()];
+    for (const value of values)
+      for (let i = 0; i < 2; i++) void save(value, join(folder, `${threadId}-${i}.pt`));
+    parentPort?.postMessage("saving");
+    await new Promise((later) => setTimeout(later, 1000));
   }
   const model = await loadModel(path);
   if (then === "queue") {
@@ -164,6 +183,14 @@ const scenarios: Record<string, (path: string) => Promise<void>> = {
       const one = worker(path, "make handles");
       await once(one, "message");
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+      await one.terminate();
+    }
+  },
+  async "terminated while it saves"(path) {
+    for (let i = 0; i < often(25); i++) {
+      const one = worker(path, "save");
+      await once(one, "message");
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
       await one.terminate();
     }
   },

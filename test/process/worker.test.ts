@@ -18,6 +18,7 @@ describe.skipIf(!engineBuilt)("worker threads", () => {
     "terminated with a model loaded",
     "terminated at random moments",
     "terminated while native objects are made",
+    "terminated while it saves",
     "disposed of, then terminated, with work queued",
     "the process exits while a worker's work is queued",
     "a worker that exits by itself",

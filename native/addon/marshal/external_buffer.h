@@ -14,4 +14,8 @@ namespace sda::addon {
 napi_value external_buffer(Napi::Env env, void* data, std::size_t size,
                            std::shared_ptr<const void> owner);
 
+// What keeps the memory of such a buffer alive, by the buffer's first byte. Null for any other
+// memory. From any thread.
+std::shared_ptr<const void> owner_of_buffer(const void* data);
+
 }  // namespace sda::addon

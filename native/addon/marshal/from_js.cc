@@ -1,6 +1,7 @@
 #include "addon/marshal/from_js.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <string>
 
@@ -74,7 +75,12 @@ std::size_t bytes_per_element(napi_typedarray_type type) {
   }
 }
 
-// A pointer without ownership: the plan keeps the memory alive.
+// Bytes of typed arrays that are copied at once, on the environment's thread: of each, and of all
+// together. Others are read piece by piece.
+constexpr std::uint64_t kCopied = std::uint64_t{1} << 20;
+constexpr std::uint64_t kCopiedInAll = std::uint64_t{8} << 20;
+
+// A pointer without ownership: the arena or the saved memory keeps the bytes alive.
 std::shared_ptr<std::byte> borrowed(std::byte* data) {
   return {data, [](std::byte*) {}};
 }
@@ -82,8 +88,8 @@ std::shared_ptr<std::byte> borrowed(std::byte* data) {
 }  // namespace
 
 ValueBuilder::ValueBuilder(Napi::Env env, const Napi::Object& plan, const Dict* carried,
-                           Arena& arena)
-    : env_(env), carried_(carried), arena_(arena) {
+                           Arena& arena, SavedMemory& memory)
+    : env_(env), carried_(carried), arena_(arena), saved_(memory) {
   const Napi::Value codes = plan.Get("codes"), numbers = plan.Get("numbers");
   const Napi::Value values = plan.Get("values");
   const auto is = [](const Napi::Value& array, napi_typedarray_type type) {
@@ -196,7 +202,8 @@ void ValueBuilder::execute(std::uint32_t what) {
       const Memory bytes = memory();
       if (bytes.size > std::numeric_limits<std::uint32_t>::max())
         throw Error(ErrorCode::kLimit, "bytes of more than 4 GiB");
-      const std::string_view raw(reinterpret_cast<const char*>(bytes.data), bytes.size);
+      const std::string_view raw(
+          reinterpret_cast<const char*>(readable(bytes.data, bytes.size, bytes)), bytes.size);
       return stack_.push_back(Value::bytes(raw, what == kBytes ? Kind::kBytes : Kind::kByteArray));
     }
     case kComplex: {
@@ -385,6 +392,18 @@ ValueBuilder::Memory ValueBuilder::memory() {
   return found;
 }
 
+std::byte* ValueBuilder::readable(std::byte* data, std::uint64_t size, const Memory& memory) {
+  if (size == 0 || saved_.keep(memory.buffer_data)) return data;
+  if (size > kCopied || size > kCopiedInAll - copied_) {
+    saved_.guard(memory.buffer, memory.buffer_data, memory.buffer_size);
+    return data;
+  }
+  copied_ += size;
+  char* const copy = arena_.allocate(static_cast<std::size_t>(size));
+  std::memcpy(copy, data, static_cast<std::size_t>(size));
+  return reinterpret_cast<std::byte*>(copy);
+}
+
 void ValueBuilder::push_tensor() {
   auto* tensor = arena_.make<Tensor>();
   const Memory found = memory();
@@ -402,7 +421,7 @@ void ValueBuilder::push_tensor() {
     tensor->strides[d] = stride;
     stride *= std::max<std::int64_t>(tensor->shape[d], 1);
   }
-  Placed placed{tensor, found.data, found.data, found.data + found.size};
+  Placed placed{tensor, found.data, found.data, found.data + found.size, found};
   bool loaded = false;
   if (found.size > 0 &&
       napi_check_object_type_tag(env_, found.buffer, &kStorageBufferTag, &loaded) == napi_ok &&
@@ -423,7 +442,7 @@ void ValueBuilder::push_array() {
   const std::size_t item = item_size(array->dtype);
   array->byte_size = checked_numel(array->shape, item) * item;
   if (array->byte_size != found.size) broken("an array's data does not fit its shape");
-  array->data = borrowed(found.data);
+  array->data = borrowed(readable(found.data, found.size, found));
   array->built = true;
   push_new(array);
 }
@@ -433,8 +452,8 @@ void ValueBuilder::push_storage() {
   const Memory found = memory();
   const DType type = dtype();
   if (code() == 0) storage->dtype = type;
-  storage->data = found.data;
   storage->byte_size = found.size;
+  storage->data = readable(found.data, found.size, found);
   push_new(storage);
 }
 
@@ -454,7 +473,6 @@ void ValueBuilder::place_tensors() {
 
 void ValueBuilder::place(std::vector<Placed>::iterator first, std::vector<Placed>::iterator last) {
   auto* storage = arena_.make<Storage>();
-  storage->data = first->begin;
   std::byte* end = first->begin;
   for (auto placed = first; placed != last; ++placed) end = std::max(end, placed->end);
   storage->byte_size = static_cast<std::uint64_t>(end - first->begin);
@@ -463,7 +481,7 @@ void ValueBuilder::place(std::vector<Placed>::iterator first, std::vector<Placed
   for (auto placed = first; placed != last; ++placed) {
     Tensor& tensor = *placed->tensor;
     const std::size_t item = item_size(tensor.dtype);
-    const auto offset = static_cast<std::uint64_t>(placed->data - storage->data);
+    const auto offset = static_cast<std::uint64_t>(placed->data - first->begin);
     typed = typed && tensor.dtype == dtype;
     tensor.storage = storage;
     tensor.offset = offset / item;
@@ -472,10 +490,11 @@ void ValueBuilder::place(std::vector<Placed>::iterator first, std::vector<Placed
     // part), so the tensor gets a storage of its own.
     tensor.storage = arena_.make<Storage>();
     tensor.storage->dtype = tensor.dtype;
-    tensor.storage->data = placed->data;
     tensor.storage->byte_size = tensor.numel() * item;
+    tensor.storage->data = readable(placed->data, tensor.storage->byte_size, placed->memory);
     tensor.offset = 0;
   }
+  storage->data = readable(first->begin, storage->byte_size, first->memory);
   if (typed) storage->dtype = dtype;
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "addon/marshal/saved_memory.h"
 #include "checkpoint/pickle/value.h"
 
 namespace sda::addon {
@@ -18,7 +19,9 @@ namespace sda::addon {
 class ValueBuilder {
  public:
   // `carried` is the dict that the plan may take entries from, or null. `arena` owns the values.
-  ValueBuilder(Napi::Env env, const Napi::Object& plan, const Dict* carried, Arena& arena);
+  // `memory` keeps the bytes of typed arrays that the values refer to, or guards them.
+  ValueBuilder(Napi::Env env, const Napi::Object& plan, const Dict* carried, Arena& arena,
+               SavedMemory& memory);
 
   // The value of the whole plan. Throws kArgument for a malformed plan.
   Value build();
@@ -53,6 +56,9 @@ class ValueBuilder {
     std::size_t buffer_size;
   };
   Memory memory();
+  // Where the job reads `size` bytes at `data` in the buffer of `memory`: there, if the buffer is
+  // kept or guarded, or in a copy.
+  std::byte* readable(std::byte* data, std::uint64_t size, const Memory& memory);
 
   // A tensor, its data, and the range of bytes that must be saved with it.
   struct Placed {
@@ -60,12 +66,15 @@ class ValueBuilder {
     std::byte* data;
     std::byte* begin;
     std::byte* end;
+    Memory memory;
   };
   void place(std::vector<Placed>::iterator first, std::vector<Placed>::iterator last);
 
   Napi::Env env_;
   const Dict* carried_;
   Arena& arena_;
+  SavedMemory& saved_;
+  std::uint64_t copied_ = 0;
   Napi::Uint32Array codes_;
   Napi::Float64Array numbers_;
   Napi::Array values_;

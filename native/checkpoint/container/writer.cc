@@ -1,6 +1,8 @@
 #include "checkpoint/container/writer.h"
 
 #include <algorithm>
+#include <cstring>
+#include <vector>
 
 #include "checkpoint/container/zip_writer.h"
 #include "checkpoint/io/copy_range.h"
@@ -31,10 +33,19 @@ void write_storage(const Storage& storage, ZipWriter& zip, OutputFile& out,
     zip.set_crc(options.source->copy(storage, out, options.cancel));
     return;
   }
+  std::vector<std::byte> copy;
   for (std::uint64_t at = 0; at < storage.byte_size; at += kPiece) {
     if (options.cancel != nullptr) options.cancel->throw_if_cancelled();
-    zip.write(storage.data + at,
-              static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, storage.byte_size - at)));
+    const auto size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, storage.byte_size - at));
+    const std::byte* piece = storage.data + at;
+    if (options.access) {
+      // Only the copy may be made in access(): the file may take long.
+      copy.resize(size);
+      options.access(piece, [&] { std::memcpy(copy.data(), piece, size); });
+      piece = copy.data();
+    }
+    zip.write(piece, size);
   }
 }
 
@@ -89,10 +100,11 @@ void write_checkpoint(const Value& root, std::string_view top_folder, OutputFile
   ZipWriter zip(out, top_folder);
   std::vector<const Storage*> storages;
   {
-    const PickleContent pickle = write_pickle(root, options.style);
+    const PickleContent pickle = write_pickle(root, options.style, options.cancel, options.access);
     storages = pickle.storages;
     zip.begin("data.pkl", pickle.size());
-    pickle.for_each([&](std::string_view piece) { zip.write(piece.data(), piece.size()); });
+    pickle.for_each([&](std::string_view piece) { zip.write(piece.data(), piece.size()); },
+                    options.access);
     zip.end();
   }
   zip.add(".format_version", kFormatVersion);

@@ -37,6 +37,7 @@ struct WriteOptions {
   PickleStyle style;
   const SourceFile* source = nullptr;  // where storages without data come from; not owned
   const CancelToken* cancel = nullptr;
+  Access access;  // how the bytes of storages, arrays and bytes objects are read
 };
 
 // Writes the whole archive; `top_folder` is the file's name without its extension.

@@ -1,8 +1,9 @@
 #include "checkpoint/pickle/pickle_content.h"
 
 #include <algorithm>
-#include <cstring>
-#include <memory>
+#include <functional>
+#include <string>
+#include <vector>
 
 #include "checkpoint/error.h"
 
@@ -13,79 +14,105 @@ constexpr std::size_t kSlice = std::size_t{1} << 18;
 // Texts up to this size are copied: a reference would take as much memory.
 constexpr std::size_t kCopied = 256;
 
-template <typename Take>
-void write_latin1(std::string_view raw, Take&& take) {
-  char buffer[4096];
-  std::size_t used = 0;
+// Appends the UTF-8 text whose characters are the bytes of `raw`.
+void append_latin1(std::string& text, std::string_view raw) {
+  const std::size_t before = text.size();
+  text.resize(before + 2 * raw.size());
+  char* to = text.data() + before;
   for (const char c : raw) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x80) {
-      buffer[used++] = c;
+      *to++ = c;
     } else {
-      buffer[used++] = static_cast<char>(0xC0 | (byte >> 6));
-      buffer[used++] = static_cast<char>(0x80 | (byte & 0x3F));
-    }
-    if (used + 2 > sizeof buffer) {
-      take(std::string_view(buffer, used));
-      used = 0;
+      *to++ = static_cast<char>(0xC0 | (byte >> 6));
+      *to++ = static_cast<char>(0x80 | (byte & 0x3F));
     }
   }
-  take(std::string_view(buffer, used));
+  text.resize(static_cast<std::size_t>(to - text.data()));
 }
 
-// Passes the array's bytes to `take` in slices, with the first axis varying fastest.
-template <typename Take>
-void for_each_column_slice(const NdArray& array, Take&& take) {
-  const std::size_t item = item_size(array.dtype);
-  const std::size_t dimensions = array.shape.size();
-  std::vector<std::uint64_t> strides(dimensions);
-  std::uint64_t stride = item;
-  for (std::size_t d = dimensions; d-- > 0;) {
-    strides[d] = stride;
-    stride *= static_cast<std::uint64_t>(array.shape[d]);
-  }
-  std::vector<std::int64_t> index(dimensions);
-  const std::unique_ptr<char[]> slice(new char[kSlice]);
-  std::size_t used = 0;
-  const std::byte* column = array.data.get();
-  for (std::uint64_t left = array.byte_size / item; left > 0;) {
-    const std::byte* from = column;
-    for (std::int64_t i = 0; i < array.shape[0]; ++i, from += strides[0]) {
-      if (used + item > kSlice) {
-        take(std::string_view(slice.get(), used));
-        used = 0;
-      }
-      std::memcpy(slice.get() + used, from, item);
-      used += item;
-    }
-    left -= static_cast<std::uint64_t>(array.shape[0]);
-    for (std::size_t d = 1; d < dimensions; ++d) {
-      column += strides[d];
-      if (++index[d] < array.shape[d]) break;
-      column -= strides[d] * static_cast<std::uint64_t>(array.shape[d]);
-      index[d] = 0;
-    }
-  }
-  take(std::string_view(slice.get(), used));
+void with(const Access& access, const void* data, const std::function<void()>& f) {
+  if (access)
+    access(data, f);
+  else
+    f();
 }
+
+// The bytes of an array in slices, with the first axis varying fastest.
+class ColumnSlices {
+ public:
+  explicit ColumnSlices(const NdArray& array)
+      : array_(array),
+        item_(item_size(array.dtype)),
+        strides_(array.shape.size()),
+        index_(array.shape.size()),
+        column_(array.data.get()),
+        left_(array.byte_size / item_) {
+    std::uint64_t stride = item_;
+    for (std::size_t d = strides_.size(); d-- > 0;) {
+      strides_[d] = stride;
+      stride *= static_cast<std::uint64_t>(array.shape[d]);
+    }
+  }
+
+  bool is_at_end() const { return left_ == 0; }
+
+  // Appends the text of the next slice.
+  void append(std::string& text) {
+    for (std::size_t used = 0; used + item_ <= kSlice && left_ > 0; used += item_, --left_) {
+      const std::byte* from = column_ + static_cast<std::uint64_t>(row_) * strides_[0];
+      append_latin1(text, {reinterpret_cast<const char*>(from), item_});
+      if (++row_ == array_.shape[0]) next_column();
+    }
+  }
+
+ private:
+  void next_column() {
+    row_ = 0;
+    for (std::size_t d = 1; d < strides_.size(); ++d) {
+      column_ += strides_[d];
+      if (++index_[d] < array_.shape[d]) return;
+      column_ -= strides_[d] * static_cast<std::uint64_t>(array_.shape[d]);
+      index_[d] = 0;
+    }
+  }
+
+  const NdArray& array_;
+  const std::size_t item_;
+  std::vector<std::uint64_t> strides_;
+  std::vector<std::int64_t> index_;
+  const std::byte* column_;
+  std::int64_t row_ = 0;
+  std::uint64_t left_;  // items
+};
 
 }  // namespace
 
-std::uint64_t latin1_text_size(std::string_view raw) noexcept {
-  const auto high = std::count_if(
-      raw.begin(), raw.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
-  return raw.size() + static_cast<std::uint64_t>(high);
+std::uint64_t latin1_text_size(std::string_view raw, const Access& access) {
+  std::uint64_t size = raw.size();
+  for (; !raw.empty(); raw.remove_prefix(std::min(kSlice, raw.size()))) {
+    with(access, raw.data(), [&] {
+      const std::string_view slice = raw.substr(0, kSlice);
+      size += static_cast<std::uint64_t>(std::count_if(slice.begin(), slice.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0x80) != 0;
+      }));
+    });
+  }
+  return size;
 }
 
 void PickleContent::append_text(std::string_view raw, std::uint64_t text_size,
                                 const NdArray* columns) {
-  if (raw.size() <= kCopied && columns == nullptr)
-    return write_latin1(raw, [this](std::string_view piece) { bytes.append(piece); });
+  if (raw.size() <= kCopied && columns == nullptr) {
+    std::string text;
+    append_latin1(text, raw);
+    return bytes.append(text);
+  }
   texts_.push_back({bytes.size(), raw, text_size, columns});
   text_size_ += text_size;
 }
 
-void PickleContent::for_each(const TakePiece& take) const {
+void PickleContent::for_each(const TakePiece& take, const Access& access) const {
   auto next = texts_.begin();
   std::uint64_t at = 0;
   bytes.for_each([&](std::string_view piece) {
@@ -95,28 +122,37 @@ void PickleContent::for_each(const TakePiece& take) const {
       take(piece.substr(0, part));
       piece.remove_prefix(part);
       at += part;
-      write(*next++, take);
+      write(*next++, take, access);
     }
     take(piece);
     at += piece.size();
   });
 }
 
-void PickleContent::write(const Text& text, const TakePiece& take) {
+void PickleContent::write(const Text& text, const TakePiece& take, const Access& access) {
   std::uint64_t size = 0;
   const auto changed = [] {
     return Error(ErrorCode::kArgument, "bytes or a numpy array changed while they were saved");
   };
-  const auto checked = [&](std::string_view piece) {
-    size += piece.size();
+  std::string slice;
+  const auto take_slice = [&] {
+    size += slice.size();
     if (size > text.size) throw changed();
-    take(piece);
+    take(slice);
+    slice.clear();
   };
-  if (text.columns == nullptr)
-    write_latin1(text.raw, checked);
-  else
-    for_each_column_slice(*text.columns,
-                          [&](std::string_view slice) { write_latin1(slice, checked); });
+  if (text.columns == nullptr) {
+    for (std::string_view raw = text.raw; !raw.empty();
+         raw.remove_prefix(std::min(kSlice, raw.size()))) {
+      with(access, raw.data(), [&] { append_latin1(slice, raw.substr(0, kSlice)); });
+      take_slice();
+    }
+  } else {
+    for (ColumnSlices slices(*text.columns); !slices.is_at_end();) {
+      with(access, text.columns->data.get(), [&] { slices.append(slice); });
+      take_slice();
+    }
+  }
   if (size != text.size) throw changed();
 }
 

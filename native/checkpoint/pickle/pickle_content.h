@@ -14,8 +14,12 @@ namespace sda {
 
 using TakePiece = std::function<void(std::string_view)>;
 
+// Calls a function that reads a little memory at an address, where and when it may be read, or
+// throws. Null: memory may always be read.
+using Access = std::function<void(const void*, const std::function<void()>&)>;
+
 // The size of the UTF-8 text whose characters U+0000…U+00FF are the bytes of `raw`.
-std::uint64_t latin1_text_size(std::string_view raw) noexcept;
+std::uint64_t latin1_text_size(std::string_view raw, const Access& access = nullptr);
 
 struct PickleContent {
   ByteChunks bytes;
@@ -29,7 +33,7 @@ struct PickleContent {
 
   // Calls `take` with each piece in order. Throws kArgument when bytes have changed since they were
   // appended.
-  void for_each(const TakePiece& take) const;
+  void for_each(const TakePiece& take, const Access& access = nullptr) const;
 
  private:
   struct Text {
@@ -38,7 +42,7 @@ struct PickleContent {
     std::uint64_t size;
     const NdArray* columns;
   };
-  static void write(const Text& text, const TakePiece& take);
+  static void write(const Text& text, const TakePiece& take, const Access& access);
 
   std::vector<Text> texts_;
   std::uint64_t text_size_ = 0;

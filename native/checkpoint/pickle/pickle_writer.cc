@@ -18,6 +18,9 @@ namespace {
 // How many items Python's pickler puts between one MARK and its APPENDS or SETITEMS.
 constexpr std::size_t kBatch = 1000;
 
+// Values between two checks of the cancel token.
+constexpr std::uint32_t kStepsBetweenLooks = 4096;
+
 // A name becomes a line of text in the pickle, so a line break in it would begin another opcode.
 bool is_dotted_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -28,10 +31,11 @@ bool is_dotted_name(std::string_view name) {
 
 }  // namespace
 
-PickleContent write_pickle(const Value& root, const PickleStyle& style) {
+PickleContent write_pickle(const Value& root, const PickleStyle& style, const CancelToken* cancel,
+                           const Access& access) {
   std::unordered_set<const Storage*> untyped;
   for (;;) {
-    PickleWriter writer(style, untyped);
+    PickleWriter writer(style, untyped, cancel, access);
     writer.write(root);
     if (!writer.must_repeat()) return writer.take();
   }
@@ -66,6 +70,7 @@ void PickleWriter::get(std::uint32_t index) {
 }
 
 void PickleWriter::save(const Value& value) {
+  if (++steps_ % kStepsBetweenLooks == 0 && cancel_ != nullptr) cancel_->throw_if_cancelled();
   if (value.numpy_dtype != 0) return save_numpy_scalar(value);
   switch (value.kind) {
     case Kind::kNone:
@@ -329,7 +334,7 @@ void PickleWriter::new_bytes(std::string_view raw, const NdArray* columns) {
     return opcode(kReduce);
   }
   // Protocol 2 has no bytes. They become text with one character for each byte.
-  const std::uint64_t encoded = latin1_text_size(raw);
+  const std::uint64_t encoded = latin1_text_size(raw, access_);
   if (encoded > std::numeric_limits<std::uint32_t>::max())
     throw Error(ErrorCode::kLimit, "bytes or a numpy array of " + std::to_string(raw.size()) +
                                        " bytes: pickle protocol 2 holds at most 4 GiB of text");

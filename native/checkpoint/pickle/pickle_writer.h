@@ -10,8 +10,10 @@
 #include <unordered_set>
 #include <vector>
 
+#include "checkpoint/cancel.h"
 #include "checkpoint/pickle/pickle_content.h"
 #include "checkpoint/pickle/value.h"
+#include "checkpoint/secret_hash.h"
 
 namespace sda {
 
@@ -24,12 +26,14 @@ struct PickleStyle {
 // Throws kUnsafe for a global or object that the reader would refuse, kArgument for a dtype that
 // numpy lacks, and kLimit for a value that does not fit protocol 2 or nests too deeply. The content
 // refers to the memory of `root`, which must outlive it.
-PickleContent write_pickle(const Value& root, const PickleStyle& style);
+PickleContent write_pickle(const Value& root, const PickleStyle& style,
+                           const CancelToken* cancel = nullptr, const Access& access = nullptr);
 
 class PickleWriter {
  public:
-  PickleWriter(const PickleStyle& style, std::unordered_set<const Storage*>& untyped)
-      : style_(style), untyped_(untyped) {}
+  PickleWriter(const PickleStyle& style, std::unordered_set<const Storage*>& untyped,
+               const CancelToken* cancel, const Access& access)
+      : style_(style), untyped_(untyped), cancel_(cancel), access_(access) {}
 
   void write(const Value& root);
   PickleContent take() { return std::move(content_); }
@@ -95,14 +99,17 @@ class PickleWriter {
 
   const PickleStyle style_;
   std::unordered_set<const Storage*>& untyped_;
+  const CancelToken* cancel_;
+  const Access& access_;
+  std::uint32_t steps_ = 0;
   bool must_repeat_ = false;
   PickleContent content_;
   std::uint32_t memo_size_ = 0;
   int depth_ = 0;
   std::unordered_map<const Object*, std::uint32_t> objects_;
-  std::unordered_map<std::string_view, std::uint32_t> texts_;
+  std::unordered_map<std::string_view, std::uint32_t, SecretHash> texts_;
   std::unordered_map<BytesKey, std::uint32_t, HashBytesKey> bytes_;
-  std::unordered_map<std::string, std::uint32_t> globals_;
+  std::unordered_map<std::string, std::uint32_t, SecretHash> globals_;
   std::unordered_map<int, std::uint32_t> numpy_dtypes_;
   std::unordered_map<const Storage*, std::size_t> keys_;
 };
