@@ -13,7 +13,7 @@ export interface Sound {
 export interface GenerationResult extends Sound {
   audio: Floats[];
   channels: number;
-  /** Seconds: samples / sampleRate, which may be a little less than the requested duration */
+  /** Seconds: samples / sampleRate; with "crossfade" less than `durationS` asks for */
   durationS: number;
   /** The seed in use. The same seed gives the same sound again. */
   seed: number;

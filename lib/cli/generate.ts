@@ -66,7 +66,8 @@ export function addGenerateCommand(program: Command, io: Io): void {
     .argument("<ref>", "id, name, part of a name, or path of an .sda file")
     .option(
       "-d, --duration <seconds>",
-      `length of the sound, up to ${LIMITS.durationS.max} (default: 1)`,
+      `length of the sound, up to ${LIMITS.durationS.max} (default: 1); ` +
+        "overlaps shorten it: 9.47 for 10, 56.57 for 60",
       parseNumber,
     )
     .option(

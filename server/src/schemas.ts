@@ -167,7 +167,9 @@ export const GenerateBody = object(
       Type.Number({
         exclusiveMinimum: durationS.above,
         maximum: durationS.max,
-        description: "Length in seconds; default 1",
+        description:
+          "Length in seconds; default 1. With crossfade, overlaps make the sound shorter: " +
+          "9.47 s for 10 and 56.57 s for 60",
       }),
     ),
     seed: optional(
