@@ -57,10 +57,11 @@ export interface SdaServerOptions {
   limits?: Partial<ServerLimits>;
   authorize?: Authorize;
   /**
-   * Token that writing requires, as `Authorization: Bearer …`. Without a token, only connections to
-   * a loopback address may write
+   * Token that writing requires, as `Authorization: Bearer …`. Without a token and without
+   * `authorize`, nobody may write. `false` lets all connections to a loopback address write: unsafe
+   * behind a reverse proxy, which makes such a connection for each of its clients
    */
-  token?: string;
+  token?: string | false;
   /** Origins whose pages may use the API, such as "https://studio.example"; true: all origins */
   cors?: readonly string[] | true;
   /**
@@ -90,7 +91,7 @@ export interface ResolvedOptions {
   base: string;
   limits: ServerLimits;
   authorize: Authorize | undefined;
-  token: string | undefined;
+  token: string | false | undefined;
   cors: readonly string[] | true;
   allowedHosts: readonly string[] | true;
   page: boolean;
@@ -128,8 +129,8 @@ export function defaultLimits(): ServerLimits {
 export function resolveOptions(options: SdaServerOptions): ResolvedOptions {
   const { modelsDir, token, authorize, cors = [], allowedHosts = [] } = options;
   const prefix = checkPrefix(options.prefix ?? "/api");
-  if (token !== undefined && (typeof token !== "string" || token.length === 0)) {
-    throw refuse("token", "a string that is not empty");
+  if (token !== undefined && token !== false && (typeof token !== "string" || token === "")) {
+    throw refuse("token", "a string that is not empty, or false");
   }
   if (authorize !== undefined && typeof authorize !== "function") {
     throw refuse("authorize", "a function");

@@ -76,6 +76,12 @@ export const sdaServer: FastifyPluginAsync<SdaServerOptions> = fp(
       throw refuse("prefix", "the whole path: register the plugin in a scope without a prefix");
     }
     const options = resolveOptions(given);
+    if (options.token === undefined && options.authorize === undefined) {
+      app.log.warn(
+        "small-dataset-audio-server has neither `token` nor `authorize`: it refuses all changes " +
+          "of models",
+      );
+    }
     const service = await Service.open(options);
     closeWith(app, service);
     await app.register(async (scope) => {

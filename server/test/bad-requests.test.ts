@@ -20,7 +20,7 @@ const AT_ONCE = 6;
 const START = `
   const { serve } = await import(process.argv[1]);
   const [modelsDir, uploadDir] = process.argv.slice(2);
-  const { url } = await serve({ modelsDir, uploadDir, device: "cpu", port: 0 });
+  const { url } = await serve({ modelsDir, uploadDir, device: "cpu", token: false, port: 0 });
   console.log(url);`;
 
 async function serverProcess(modelsDir: string, uploadDir: string) {
