@@ -31,7 +31,10 @@ export interface ServerLimits {
   maxModelBytes: number;
   /** Open event streams; default 1000 */
   maxEventClients: number;
-  /** Time for running work to finish when the server closes; default 10,000 */
+  /**
+   * Time for the server to close; default 10,000. In the last second of it, work that is still
+   * running is stopped
+   */
   shutdownTimeoutMs: number;
 }
 
@@ -104,7 +107,7 @@ export interface ResolvedOptions {
 const MIB = 2 ** 20;
 
 /** The longest delay of a timer in Node. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export function defaultLimits(): ServerLimits {
   return {
