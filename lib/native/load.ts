@@ -3,12 +3,14 @@
  * LibTorch, and the engine, which needs LibTorch opened first. Each worker thread has its own
  * instance of this module and loads the addons for itself, as Node-API requires.
  */
+
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { SdaError } from "../base/errors.js";
+import { isError } from "../base/realm.js";
 import { readCompact } from "../values/compact.js";
 import { factories } from "../values/values.js";
 import {
@@ -198,5 +200,5 @@ function advice(name: AddonName): string {
 }
 
 function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }
