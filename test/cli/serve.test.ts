@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,6 +25,7 @@ import { keepingIo } from "../support/io.js";
 /** Answers each request, after a while, with the options that it was started with. */
 const STAND_IN = `
 import { createServer } from "node:http";
+import "stand-in-dependency";
 export async function serve({ signal, ...options }) {
   if (options.port === 1) throw new Error("port 1 is taken");
   const server = createServer((_, response) => {
@@ -52,10 +54,21 @@ let library: string;
 beforeAll(() => {
   library = mkdtempSync(join(packageRoot, "build/test-serve-"));
   cpSync(compiled("lib"), library, { recursive: true });
-  const folder = join(library, "node_modules/small-dataset-audio-server");
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "package.json"), '{ "type": "module", "exports": "./index.js" }');
-  writeFileSync(join(folder, "index.js"), STAND_IN);
+  // As pnpm installs it: behind a link, with its own packages beside the target of the link.
+  const store = join(library, "node_modules/.pnpm/server@1/node_modules");
+  const folder = join(store, "small-dataset-audio-server");
+  for (const [name, code] of [
+    ["small-dataset-audio-server", STAND_IN],
+    ["stand-in-dependency", "export const needed = true;"],
+  ] as const) {
+    mkdirSync(join(store, name), { recursive: true });
+    writeFileSync(
+      join(store, name, "package.json"),
+      '{ "type": "module", "exports": "./index.js" }',
+    );
+    writeFileSync(join(store, name, "index.js"), code);
+  }
+  symlinkSync(folder, join(library, "node_modules/small-dataset-audio-server"), "junction");
 });
 afterAll(() => rmSync(library, { recursive: true, force: true }));
 
