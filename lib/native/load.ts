@@ -127,7 +127,9 @@ export function probeEngine(): Promise<{ ok: boolean; message: string }> {
   const args = ["-e", script, "--", addonFile("sda_checkpoint"), parts.file];
   args.push(...libtorchLibraries(parts.libtorch.path));
   return new Promise((done) => {
-    execFile(process.execPath, args, { timeout: PROBE_TIMEOUT_MS }, (error, stdout, stderr) => {
+    // Not in the working folder, which may have been deleted.
+    const options = { timeout: PROBE_TIMEOUT_MS, cwd: packageRoot };
+    execFile(process.execPath, args, options, (error, stdout, stderr) => {
       if (!error) return done({ ok: true, message: stdout.trim() });
       const how = error.signal ? `ended by ${error.signal}` : `exit ${error.code}`;
       const why = stderr.split("\n").find((line) => /^\w*Error\b/.test(line)) ?? stderr.trim();
