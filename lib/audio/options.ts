@@ -9,6 +9,7 @@ import {
   seedOrRandom,
 } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
+import { isFloat32Array } from "../base/realm.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { slidersToLatent } from "../latent/sliders.js";
 import type { NativeGenerateOptions } from "../native/types.js";
@@ -194,7 +195,7 @@ function resolveLatent(
     return slidersToLatent(model.analysis, sliders);
   }
   if (latent !== undefined) {
-    if (!(latent instanceof Float32Array) || latent.length !== model.latentDim) {
+    if (!isFloat32Array(latent) || latent.length !== model.latentDim) {
       throw badArgument("latent", `a Float32Array of ${model.latentDim}`, describe(latent));
     }
     if (!latent.every(Number.isFinite)) throw badArgument("latent", "finite", "NaN or infinity");
@@ -203,5 +204,5 @@ function resolveLatent(
 }
 
 function describe(latent: unknown): unknown {
-  return latent instanceof Float32Array ? `a Float32Array of ${latent.length}` : latent;
+  return isFloat32Array(latent) ? `a Float32Array of ${latent.length}` : latent;
 }

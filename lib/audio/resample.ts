@@ -1,5 +1,6 @@
 import { badArgument, checkInteger, checkOptions } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
+import { isFloat32Array } from "../base/realm.js";
 import { callNative } from "../native/call.js";
 import { engineAddon } from "../native/load.js";
 import type { Floats } from "../values/arrays.js";
@@ -35,7 +36,7 @@ export async function resample(
   toRate: number,
   options: { signal?: AbortSignal } = {},
 ): Promise<Floats> {
-  if (!(waveform instanceof Float32Array)) {
+  if (!isFloat32Array(waveform)) {
     throw badArgument("waveform", "a Float32Array", waveform);
   }
   const from = checkInteger("fromRate", fromRate, 1, MAX_RATE);

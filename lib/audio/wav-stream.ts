@@ -1,6 +1,7 @@
 import { ReadableStream as WebStream } from "node:stream/web";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { badArgument, checkOptions, optionNames } from "../base/check.js";
+import { isFloat32Array } from "../base/realm.js";
 import type { Bytes } from "../values/arrays.js";
 import type { AudioFormat } from "./generation.js";
 import { PieceStream, type SoundStream } from "./sound-stream.js";
@@ -207,7 +208,7 @@ async function* partsOf(
   let samples = 0;
   let begun = false;
   for await (const piece of encoded ?? pieces) {
-    const isSamples = piece instanceof Float32Array;
+    const isSamples = isFloat32Array(piece);
     if (!isSamples && encoded === null) throw badArgument("pieces", "Float32Arrays", piece);
     const until = samples + (isSamples ? piece.length : piece.length / (bits / 8));
     if (until > most) throw badArgument("pieces", expected, until / channels);

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { writeFileAtomically } from "../base/atomic-file.js";
 import { badArgument, checkOptions, optionNames, toFilePath } from "../base/check.js";
+import { isFloat32Array } from "../base/realm.js";
 import type { Bytes } from "../values/arrays.js";
 import type { Sound } from "./generation.js";
 import {
@@ -134,7 +135,7 @@ function checkAudio(audio: unknown): Channels {
   if (!Array.isArray(audio) || audio.length === 0) {
     throw badArgument("audio", "an array of channels", audio);
   }
-  if (!audio.every((c) => c instanceof Float32Array && c.length === audio[0].length)) {
+  if (!audio.every((c) => isFloat32Array(c) && c.length === audio[0].length)) {
     throw badArgument("audio", "Float32Arrays of one length, one a channel", audio);
   }
   return audio as unknown as Channels;

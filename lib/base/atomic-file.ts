@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SdaError } from "./errors.js";
+import { isError } from "./realm.js";
 
 /**
  * Writes a file atomically: after a failure or a crash, `path` holds either its old content or all
@@ -53,7 +54,7 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 function asIoError(error: unknown, path: string): unknown {
-  if (!(error instanceof Error && "syscall" in error)) return error;
+  if (!(isError(error) && "syscall" in error)) return error;
   const { code, syscall } = error as NodeJS.ErrnoException;
   const missing = code === "ENOENT" || code === "ENOTDIR";
   return new SdaError(

@@ -1,9 +1,11 @@
 /** Checks the caller's arguments. Every failure is ERR_SDA_ARGUMENT with `details.option`. */
+
 import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import leven from "leven";
 import { brief, show } from "./brief.js";
 import { SdaError } from "./errors.js";
+import { isAbortSignal, isUrl } from "./realm.js";
 
 /** Only this many characters of an unknown key are compared, since `leven` takes quadratic time. */
 const LONGEST_NAME = 64;
@@ -102,7 +104,7 @@ export function checkCallback(option: string, value: unknown): void {
 }
 
 export function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw badArgument("signal", "an AbortSignal", signal);
   }
 }
@@ -121,7 +123,7 @@ export interface SeedLimits {
 
 /** @returns the path of a file that is given as a string or as a `file:` URL */
 export function toFilePath(path: string | URL): string {
-  if (path instanceof URL) {
+  if (isUrl(path)) {
     if (path.protocol !== "file:") throw badArgument("path", "a file: URL", path.href);
     try {
       return fileURLToPath(path);

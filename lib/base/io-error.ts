@@ -1,12 +1,11 @@
 import { SdaError, type SdaErrorCode } from "./errors.js";
+import { isError } from "./realm.js";
 
 /**
  * @returns the system's error code, such as "ENOENT"; undefined for other errors than system errors
  */
 export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && "syscall" in error
-    ? (error as NodeJS.ErrnoException).code
-    : undefined;
+  return isError(error) && "syscall" in error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { CommanderError } from "commander";
 import { SdaError, type SdaErrorCode } from "../base/errors.js";
+import { isError } from "../base/realm.js";
 import type { Output } from "./output.js";
 import { printableLines } from "./text.js";
 
@@ -63,7 +64,7 @@ export function reportError(error: unknown, io: Io, debug: boolean): number {
     const [first, ...more] = text.split("\n");
     io.stderr.write(`error: ${[`${first} (${error.code})`, ...more].join("\n")}\n`);
   } else {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = isError(error) ? error.message : String(error);
     io.stderr.write(`error: ${printableLines(text)}\n`);
   }
   if (error instanceof Stopped) return error.exitCode;

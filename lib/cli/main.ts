@@ -58,7 +58,10 @@ function output(stream: NodeJS.WriteStream & { fd: number }): Output {
 
 function isFile(descriptor: number): boolean {
   try {
-    return fstatSync(descriptor).isFile();
+    // With numbers instead of bigints, Node 20 keeps the kind of this file in memory that a later
+    // `realpathSync` reads: it then takes a symbolic link for a pipe, and imports through the links
+    // of pnpm fail.
+    return fstatSync(descriptor, { bigint: true }).isFile();
   } catch {
     return false; // the descriptor is closed
   }

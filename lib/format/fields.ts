@@ -1,5 +1,6 @@
 import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
+import { isMap } from "../base/realm.js";
 
 /**
  * Reads typed values from one dict of a file. For a missing key, a method returns the fallback, or
@@ -19,7 +20,7 @@ export class Fields {
    * @param name the dict's field name in error messages; "" for the top-level dict
    */
   constructor(value: unknown, file: string, name: string) {
-    if (!(value instanceof Map)) throw schemaError(file, name, "a dict", value);
+    if (!isMap(value)) throw schemaError(file, name, "a dict", value);
     this.#dict = value;
     this.#file = file;
     this.#name = name;

@@ -1,5 +1,6 @@
 import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
+import { isMap } from "../base/realm.js";
 import { Fields, toNumber } from "./fields.js";
 
 /** The value of "format" in every model file. */
@@ -14,10 +15,9 @@ export const FORMAT_VERSION = 1;
  * @throws SdaError ERR_SDA_FORMAT, ERR_SDA_VERSION, ERR_SDA_SCHEMA
  */
 export function parseHeader(content: unknown, path: string): Fields {
-  const format = content instanceof Map ? content.get("format") : undefined;
-  if (!(content instanceof Map) || format !== FORMAT) {
-    const found =
-      content instanceof Map ? `its format is ${show(format)}` : "its content is not a dict";
+  const format = isMap(content) ? content.get("format") : undefined;
+  if (!isMap(content) || format !== FORMAT) {
+    const found = isMap(content) ? `its format is ${show(format)}` : "its content is not a dict";
     throw new SdaError("ERR_SDA_FORMAT", `${path} is not a model file: ${found}`, {
       path,
       field: "format",

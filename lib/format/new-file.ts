@@ -1,6 +1,8 @@
 /** Makes the content of a new model file from a model in memory or from weights. */
+
 import { badArgument, checkInteger } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
+import { isMap } from "../base/realm.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { Carried } from "../torch/encode.js";
 import { OrderedDict, type Tensor } from "../values/values.js";
@@ -81,7 +83,7 @@ function fromModel(model: ModelSource, options: NewFileOptions): NewFile {
 }
 
 function fromTensors(source: ModelWeights, options: NewFileOptions): NewFile {
-  if (!(source?.stateDict instanceof Map)) {
+  if (!isMap(source?.stateDict)) {
     throw badArgument("source", "a LoadedModel or { stateDict: Map, latentDim }", source);
   }
   const latentDim = checkInteger("latentDim", source.latentDim, 1, MAX_LATENT_DIM);

@@ -1,3 +1,4 @@
+import { isMap } from "../base/realm.js";
 import { PyObject, Tuple } from "../values/values.js";
 import type { Fields } from "./fields.js";
 
@@ -10,8 +11,8 @@ import type { Fields } from "./fields.js";
  */
 export function parseTrainingConfig(top: Fields, key: string): Record<string, unknown> {
   const value = top.get(key);
-  const plain = value instanceof Map ? toPlain(value, new Map()) : undefined;
-  if (plain === undefined || plain instanceof Map) throw top.error(key, "a dict with str keys");
+  const plain = isMap(value) ? toPlain(value, new Map()) : undefined;
+  if (plain === undefined || isMap(plain)) throw top.error(key, "a dict with str keys");
   return plain as Record<string, unknown>;
 }
 
@@ -19,7 +20,7 @@ function toPlain(value: unknown, done: Map<unknown, unknown>): unknown {
   const known = done.get(value);
   if (known !== undefined) return known;
   if (value instanceof PyObject) return isEnumMember(value) ? value.args[0] : value;
-  if (value instanceof Map) {
+  if (isMap(value)) {
     const named = [...value.keys()].every((key) => typeof key === "string");
     if (!named) {
       const copy = new Map<unknown, unknown>();
@@ -29,7 +30,7 @@ function toPlain(value: unknown, done: Map<unknown, unknown>): unknown {
     }
     const copy: Record<string, unknown> = {};
     done.set(value, copy);
-    for (const [key, item] of value) setOwn(copy, key, toPlain(item, done));
+    for (const [key, item] of value) setOwn(copy, key as string, toPlain(item, done));
     return copy;
   }
   if (Array.isArray(value)) {

@@ -1,4 +1,5 @@
 import { badArgument, type SeedLimits, seedOrRandom } from "../base/check.js";
+import { isFloat32Array } from "../base/realm.js";
 import type { Floats } from "../values/arrays.js";
 import type { Tensor } from "../values/values.js";
 import type { AnalysisResult } from "./analysis.js";
@@ -90,7 +91,7 @@ const MAX_STEPS = 100;
  */
 export function latentToSliders(analysis: AnalysisResult, latent: Float32Array): number[] {
   const { latentDim, nActiveComponents: count } = analysis;
-  if (!(latent instanceof Float32Array) || latent.length !== latentDim) {
+  if (!isFloat32Array(latent) || latent.length !== latentDim) {
     throw badArgument("latent", `a Float32Array of ${latentDim}`, latent);
   }
   if (!latent.every(Number.isFinite)) throw badArgument("latent", "finite", "NaN or infinity");

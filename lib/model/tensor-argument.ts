@@ -1,5 +1,6 @@
 import { show } from "../base/brief.js";
 import { badArgument } from "../base/check.js";
+import { isFloat32Array } from "../base/realm.js";
 import type { FloatTensor } from "../native/types.js";
 import type { Tensor } from "../values/values.js";
 
@@ -23,7 +24,7 @@ export function checkTensor(
   const expected = `a float32 Tensor of shape ${wanted}`;
   const { dtype, shape, data } = (tensor ?? {}) as Partial<Tensor>;
   if (!Array.isArray(shape) || data === undefined) throw badArgument(option, expected, tensor);
-  if (dtype !== "float32" || !(data instanceof Float32Array)) {
+  if (dtype !== "float32" || !isFloat32Array(data)) {
     throw badArgument(option, `${expected} with its data in a Float32Array`, `a ${dtype} Tensor`);
   }
   const fits =

@@ -1,5 +1,7 @@
 /** Calls the addons. Turns native errors into SdaError, and an AbortSignal into a CancelToken. */
+
 import { SdaError, type SdaErrorCode } from "../base/errors.js";
+import { anySignal, isError, ownArrays } from "../base/realm.js";
 import type { CancelToken } from "./types.js";
 
 /** The code of the error that a cancelled native call rejects with. */
@@ -36,7 +38,7 @@ export async function callNativeUnder<T>(
   start: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await start();
+    return ownArrays(await start());
   } catch (error) {
     if (signal?.aborted && (error as { code?: unknown }).code === ABORTED) throw signal.reason;
     throw toSdaError(error);
@@ -58,7 +60,7 @@ export function stoppingProgress(
   if (onProgress === undefined) return { signal, onProgress };
   const stopped = new AbortController();
   return {
-    signal: signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal,
+    signal: signal ? anySignal(signal, stopped) : stopped.signal,
     onProgress(done, total) {
       try {
         onProgress(done, total);
@@ -72,14 +74,14 @@ export function stoppingProgress(
 /** Runs a synchronous native call. Throws SdaError for an error of the addon. */
 export function callNativeSync<T>(f: () => T): T {
   try {
-    return f();
+    return ownArrays(f());
   } catch (error) {
     throw toSdaError(error);
   }
 }
 
 function toSdaError(error: unknown): unknown {
-  if (error instanceof SdaError || !(error instanceof Error)) return error;
+  if (error instanceof SdaError || !isError(error)) return error;
   const { code, details } = error as { code?: unknown; details?: Record<string, unknown> };
   if (typeof code !== "string" || !code.startsWith("ERR_SDA_")) return error;
   return new SdaError(code as SdaErrorCode, error.message, details);

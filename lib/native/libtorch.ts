@@ -5,9 +5,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { SdaError } from "../base/errors.js";
+import { downloadFolder } from "../base/user-folders.js";
 import { packageRoot } from "./package-root.js";
 
 /** The version that a checkout fetches and that the published packages are built with. */
@@ -75,12 +75,20 @@ export function libtorchLibraries(path: string): string[] {
   return ["c10", "torch_cpu"].map((name) => join(path, "lib", libraryFile(name)));
 }
 
-/** The folder for downloads. All checkouts of this user share it. */
+const NO_HOME = "this user has no home folder; set HOME or XDG_CACHE_HOME";
+
+/**
+ * The folder for downloads. All checkouts of this user share it.
+ *
+ * @throws SdaError ERR_SDA_NOT_FOUND: the user has no home folder
+ */
 export function cacheFolder(): string {
-  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "small-dataset-audio");
+  const folder = downloadFolder();
+  if (folder === undefined) throw new SdaError("ERR_SDA_NOT_FOUND", NO_HOME);
+  return folder;
 }
 
-/** The folder for a LibTorch that a checkout fetches. */
+/** The folder for a LibTorch that a checkout fetches. @throws as `cacheFolder` */
 export function cachedLibtorch(version: string): string {
   return join(cacheFolder(), `libtorch-${version}-cpu-${PLATFORM}`);
 }
@@ -165,7 +173,7 @@ function* candidates({ builtFrom }: LibtorchQuery): Generator<Candidate> {
 
   if (builtFrom) yield { source: "build", place: builtFrom, path: builtFrom };
 
-  for (const path of cachedFolders()) yield { source: "cache", place: path, path };
+  yield* cachedCandidates();
 
   // Python comes last: it is the only place that needs a child process.
   for (const python of pythonCommands())
@@ -186,17 +194,24 @@ function packagedLibtorch(): string | undefined {
  * The cache folders of LibTorch: first that of the pinned version, then those of other versions.
  * The first is listed even if it is missing, so that an error message names it.
  */
-function cachedFolders(): string[] {
+function* cachedCandidates(): Generator<Candidate> {
+  if (downloadFolder() === undefined) {
+    yield { source: "cache", place: "~/.cache", problem: NO_HOME };
+    return;
+  }
+  const folder = cacheFolder();
   const pinned = cachedLibtorch(LIBTORCH_PINNED);
   let names: string[] = [];
   try {
-    names = readdirSync(cacheFolder()).filter(
+    names = readdirSync(folder).filter(
       (n) => /^libtorch-\d/.test(n) && n.endsWith(`-cpu-${PLATFORM}`),
     );
   } catch {
     // There is no cache folder yet.
   }
-  return [...new Set([pinned, ...names.sort().map((n) => join(cacheFolder(), n))])];
+  for (const path of new Set([pinned, ...names.sort().map((n) => join(folder, n))])) {
+    yield { source: "cache", place: path, path };
+  }
 }
 
 /** SDA_PYTHON if it is set; otherwise the platform's usual commands. */

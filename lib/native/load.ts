@@ -3,12 +3,14 @@
  * LibTorch, and the engine, which needs LibTorch opened first. Each worker thread has its own
  * instance of this module and loads the addons for itself, as Node-API requires.
  */
+
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { SdaError } from "../base/errors.js";
+import { isError } from "../base/realm.js";
 import { readCompact } from "../values/compact.js";
 import { factories } from "../values/values.js";
 import {
@@ -125,7 +127,9 @@ export function probeEngine(): Promise<{ ok: boolean; message: string }> {
   const args = ["-e", script, "--", addonFile("sda_checkpoint"), parts.file];
   args.push(...libtorchLibraries(parts.libtorch.path));
   return new Promise((done) => {
-    execFile(process.execPath, args, { timeout: PROBE_TIMEOUT_MS }, (error, stdout, stderr) => {
+    // Not in the working folder, which may have been deleted.
+    const options = { timeout: PROBE_TIMEOUT_MS, cwd: packageRoot };
+    execFile(process.execPath, args, options, (error, stdout, stderr) => {
       if (!error) return done({ ok: true, message: stdout.trim() });
       const how = error.signal ? `ended by ${error.signal}` : `exit ${error.code}`;
       const why = stderr.split("\n").find((line) => /^\w*Error\b/.test(line)) ?? stderr.trim();
@@ -198,5 +202,5 @@ function advice(name: AddonName): string {
 }
 
 function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }

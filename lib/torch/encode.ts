@@ -3,8 +3,10 @@
  * machine: a list of codes, and two lists with the numbers and the values that the codes take in
  * order. A value that cannot be saved is refused here; the error gives the path of keys to it.
  */
+
 import { show } from "../base/brief.js";
 import { SdaError } from "../base/errors.js";
+import { isMap, isSet, isUint8Array } from "../base/realm.js";
 import type { SavePlan } from "../native/types.js";
 import {
   arrayKinds,
@@ -153,10 +155,10 @@ class Encoder {
       throw new SdaError("ERR_SDA_LIMIT", `containers nested deeper than ${MAX_DEPTH}`);
     }
     if (value instanceof Tensor) this.#tensor(value);
-    else if (value instanceof Map) this.#map(value);
+    else if (isMap(value)) this.#map(value);
     else if (Array.isArray(value)) this.#array(value);
-    else if (value instanceof Uint8Array) this.#bytes(value);
-    else if (value instanceof Set) this.#set(value);
+    else if (isUint8Array(value)) this.#bytes(value);
+    else if (isSet(value)) this.#set(value);
     else if (value instanceof Complex) {
       this.#codes.push(Code.Complex);
       this.#numbers.push(value.re, value.im);
@@ -233,8 +235,7 @@ class Encoder {
     }
     this.#codes.push(Code.Fill, map.size * 2);
     if (!ordered || map.attributes === null) return;
-    if (!(map.attributes instanceof Map))
-      throw this.#refuse("an OrderedDict's attributes must be a Map");
+    if (!isMap(map.attributes)) throw this.#refuse("an OrderedDict's attributes must be a Map");
     this.#at("attributes", map.attributes, 0);
     this.#codes.push(Code.Attributes);
   }
@@ -313,7 +314,7 @@ class Encoder {
       this.#codes.push(Code.Ref, known);
     }
     this.#path.pop();
-    if (object.kwargs !== null && !(object.kwargs instanceof Map)) {
+    if (object.kwargs !== null && !isMap(object.kwargs)) {
       throw this.#refuse("a PyObject's kwargs must be a Map or null");
     }
     this.#at("kwargs", object.kwargs, 0);
@@ -346,10 +347,10 @@ class Encoder {
     const list = Array.isArray(value) && !(value instanceof Tuple);
     const unhashable =
       list ||
-      value instanceof Map ||
+      isMap(value) ||
       value instanceof NdArray ||
-      (value instanceof Set && !(marksOf(value) & MARK.frozenSet)) ||
-      (value instanceof Uint8Array && (marksOf(value) & MARK.byteArray) !== 0) ||
+      (isSet(value) && !(marksOf(value) & MARK.frozenSet)) ||
+      (isUint8Array(value) && (marksOf(value) & MARK.byteArray) !== 0) ||
       (typeof value === "object" && value !== null && isPlain(value));
     if (unhashable) throw this.#refuse(`${show(value)} can't be ${as} in Python`);
     if (!(value instanceof Tuple) || depth > MAX_DEPTH || this.#hashables.has(value)) return;

@@ -1,5 +1,7 @@
 /** The typed array that holds the elements of each dtype. */
+
 import { show } from "../base/brief.js";
+import { isArrayBuffer } from "../base/realm.js";
 import type { DType } from "./values.js";
 
 /** The array's class, its elements per element of the tensor, and whether numpy has the dtype. */
@@ -55,7 +57,7 @@ export function checkTensorData(dtype: unknown, shape: unknown, data: unknown): 
     return `a tensor of shape [${(shape as number[]).join(", ")}] has ${numel} elements of ${array}, got ${length}${why}`;
   }
   // Another thread could change shared memory, and any code shrink this buffer, during the write.
-  if (!(buffer instanceof ArrayBuffer)) return "shared memory can't be saved; copy it first";
+  if (!isArrayBuffer(buffer)) return "shared memory can't be saved; copy it first";
   if ("resizable" in buffer && buffer.resizable) {
     return "a resizable ArrayBuffer can't be saved; copy it first";
   }

@@ -4,6 +4,7 @@
  */
 
 import { constants } from "node:buffer";
+import { ownArrays } from "../base/realm.js";
 import {
   mark,
   rememberArray,
@@ -219,9 +220,9 @@ export const factories = {
   /** The bytes of the largest possible ArrayBuffer; a larger tensor is an error. */
   maxBufferBytes: constants.MAX_LENGTH,
   tensor: (dtype: DType, shape: number[], data: TypedArray): Tensor =>
-    new Tensor(dtype, shape, data),
+    new Tensor(dtype, shape, ownArrays(data)),
   ndArray: (dtype: DType, shape: number[], data: TypedArray, fortranOrder: boolean): NdArray =>
-    new NdArray(dtype, shape, data, fortranOrder),
+    new NdArray(dtype, shape, ownArrays(data), fortranOrder),
   complex: (re: number, im: number): Complex => new Complex(re, im),
   global: (module: string, name: string): PyGlobal => new PyGlobal(module, name),
   object(module: string, name: string, allocated: boolean): PyObject {

@@ -1,4 +1,6 @@
 /** Hooks that all routes of the server share. */
+import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { PROBLEM_TYPE, type Problem, toProblem } from "./problem.js";
 import { ClientLeft } from "./request-signal.js";
@@ -63,23 +65,28 @@ export function answerErrors(scope: FastifyInstance): void {
 }
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
-  if (!request.raw.complete && hasBody(request)) reply.raw.once("finish", () => linger(request));
+  const text = JSON.stringify(problem);
+  const isSending = hasBody(request) && !request.raw.complete && !request.raw.readableEnded;
   return reply
     .code(problem.status)
     .headers({ "cache-control": "no-store", ...problem.headers })
+    .headers(isSending ? { "content-length": Buffer.byteLength(text) } : {})
     .type(PROBLEM_TYPE)
-    .send(JSON.stringify(problem));
+    .send(isSending ? Readable.from(lingering(text, request)) : text);
 }
 
 /**
- * Discards the rest of a refused request body for a short time. If the connection closed at once,
- * a client that is still sending would lose the response.
+ * A response that ends after the rest of a refused request body is read and discarded, for a short
+ * time. If the connection closed at once, as `Connection: close` asks, a client that is still
+ * sending would lose the response.
  */
-function linger({ raw }: FastifyRequest): void {
-  if (raw.complete) return;
+async function* lingering(text: string, { raw }: FastifyRequest): AsyncGenerator<string> {
+  yield text;
   const timer = setTimeout(() => raw.destroy(), LINGER_MS).unref();
-  raw.once("close", () => clearTimeout(timer));
+  const read = finished(raw, { writable: false }).catch(() => {}); // the client may have left
   raw.resume();
+  await read;
+  clearTimeout(timer);
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {

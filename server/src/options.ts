@@ -31,7 +31,10 @@ export interface ServerLimits {
   maxModelBytes: number;
   /** Open event streams; default 1000 */
   maxEventClients: number;
-  /** Time for running work to finish when the server closes; default 10,000 */
+  /**
+   * Time for the server to close; default 10,000. In the last second of it, work that is still
+   * running is stopped
+   */
   shutdownTimeoutMs: number;
 }
 
@@ -57,10 +60,11 @@ export interface SdaServerOptions {
   limits?: Partial<ServerLimits>;
   authorize?: Authorize;
   /**
-   * Token that writing requires, as `Authorization: Bearer …`. Without a token, only connections to
-   * a loopback address may write
+   * Token that writing requires, as `Authorization: Bearer …`. Without a token and without
+   * `authorize`, nobody may write. `false` lets all connections to a loopback address write: unsafe
+   * behind a reverse proxy, which makes such a connection for each of its clients
    */
-  token?: string;
+  token?: string | false;
   /** Origins whose pages may use the API, such as "https://studio.example"; true: all origins */
   cors?: readonly string[] | true;
   /**
@@ -90,7 +94,7 @@ export interface ResolvedOptions {
   base: string;
   limits: ServerLimits;
   authorize: Authorize | undefined;
-  token: string | undefined;
+  token: string | false | undefined;
   cors: readonly string[] | true;
   allowedHosts: readonly string[] | true;
   page: boolean;
@@ -103,7 +107,7 @@ export interface ResolvedOptions {
 const MIB = 2 ** 20;
 
 /** The longest delay of a timer in Node. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export function defaultLimits(): ServerLimits {
   return {
@@ -128,8 +132,8 @@ export function defaultLimits(): ServerLimits {
 export function resolveOptions(options: SdaServerOptions): ResolvedOptions {
   const { modelsDir, token, authorize, cors = [], allowedHosts = [] } = options;
   const prefix = checkPrefix(options.prefix ?? "/api");
-  if (token !== undefined && (typeof token !== "string" || token.length === 0)) {
-    throw refuse("token", "a string that is not empty");
+  if (token !== undefined && token !== false && (typeof token !== "string" || token === "")) {
+    throw refuse("token", "a string that is not empty, or false");
   }
   if (authorize !== undefined && typeof authorize !== "function") {
     throw refuse("authorize", "a function");

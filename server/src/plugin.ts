@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
 import swagger from "@fastify/swagger";
@@ -6,7 +8,7 @@ import fp from "fastify-plugin";
 import { sendJson } from "./etag.js";
 import { apiHeaders } from "./headers.js";
 import { answerErrors, guard, identifyRequests } from "./hooks.js";
-import { refuse, resolveOptions, type SdaServerOptions } from "./options.js";
+import { MAX_TIMEOUT_MS, refuse, resolveOptions, type SdaServerOptions } from "./options.js";
 import { pageFolder, servePage } from "./page.js";
 import { Problem } from "./problem.js";
 import type { Api } from "./routes/api.js";
@@ -48,6 +50,10 @@ const METHODS: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
 const CLOSE_IDLE_MS = 100;
 /** Time for clients of stopped work to read their error before all connections close. */
 const LAST_WORD_MS = 1000;
+/** The same as a part of `shutdownTimeoutMs`, where that is short. */
+const LAST_WORD_SHARE = 0.2;
+const FASTIFY_PLUGIN_TIMEOUT_MS = 10_000;
+const HOOK_SHARE = 0.8;
 
 /**
  * A Fastify plugin that serves models over HTTP.
@@ -76,6 +82,12 @@ export const sdaServer: FastifyPluginAsync<SdaServerOptions> = fp(
       throw refuse("prefix", "the whole path: register the plugin in a scope without a prefix");
     }
     const options = resolveOptions(given);
+    if (options.token === undefined && options.authorize === undefined) {
+      app.log.warn(
+        "small-dataset-audio-server has neither `token` nor `authorize`: it refuses all changes " +
+          "of models",
+      );
+    }
     const service = await Service.open(options);
     closeWith(app, service);
     await app.register(async (scope) => {
@@ -224,35 +236,47 @@ function corsOptions(origins: readonly string[] | true) {
 
 /**
  * Lets running work finish when the application closes. Event streams never end by themselves, so
- * they end first. Work that is still running after `shutdownTimeoutMs` is stopped.
+ * they end first. Whatever clients do, all is closed after `shutdownTimeoutMs`.
  */
 function closeWith(app: FastifyInstance, service: Service): void {
+  const { shutdownTimeoutMs } = service.options.limits;
+  const lastWordMs = Math.min(LAST_WORD_MS, shutdownTimeoutMs * LAST_WORD_SHARE);
+  // Also knows the connections of HTTP/2 sessions, and those that have sent no whole request yet.
+  app.server.on("connection", (socket: Socket) => service.requests.connected(socket));
   let deadline: NodeJS.Timeout | undefined;
   let closingIdle: NodeJS.Timeout | undefined;
+  let over: () => void = () => {};
+  const timeIsOver = new Promise<void>((done) => {
+    over = done;
+  });
   app.addHook("preClose", async () => {
     service.drain();
-    const { shutdownTimeoutMs } = service.options.limits;
-    let over: () => void = () => {};
-    const timeIsOver = new Promise<void>((done) => {
-      over = done;
-    });
     deadline = setTimeout(() => {
       service.requests.stopAll();
       // Clients get time to read the error. Clients that neither send nor read would stay for ever.
       deadline = setTimeout(() => {
+        service.requests.disconnectAll();
         over();
-        app.server.closeAllConnections?.();
-      }, LAST_WORD_MS);
-    }, shutdownTimeoutMs);
+      }, lastWordMs);
+    }, shutdownTimeoutMs - lastWordMs);
     // Node closes idle connections only once. A connection that becomes idle later would stay open
     // for its keep-alive time. Node counts a connection as idle even while the end of a response is
-    // still being sent, so the interval starts after all responses are sent.
-    await Promise.race([service.requests.allSent(), timeIsOver]);
-    closingIdle = setInterval(() => app.server.closeIdleConnections?.(), CLOSE_IDLE_MS).unref();
+    // still being sent, so this waits until all responses are sent.
+    const sent = service.requests.allSent().then(() => {
+      closingIdle = setInterval(() => app.server.closeIdleConnections?.(), CLOSE_IDLE_MS).unref();
+    });
+    await Promise.race([sent, timeIsOver, sleep(hookTimeMs(app), undefined, { ref: false })]);
   });
   app.addHook("onClose", async () => {
+    // Sound that ignores its abort must not delay the application.
+    await Promise.race([service.close(), timeIsOver]);
     clearTimeout(deadline);
     clearInterval(closingIdle);
-    await service.close();
   });
+}
+
+/** Fastify fails the whole closing when one hook takes longer than `pluginTimeout`; 0: never. */
+function hookTimeMs({ initialConfig }: FastifyInstance): number {
+  const { pluginTimeout = FASTIFY_PLUGIN_TIMEOUT_MS } = initialConfig;
+  return pluginTimeout > 0 ? pluginTimeout * HOOK_SHARE : MAX_TIMEOUT_MS;
 }

@@ -1,15 +1,9 @@
-/**
- * Multipart forms. The parser is used directly, because @fastify/multipart was tried and cannot be
- * registered again in an application that has registered it (FST_ERR_DEC_ALREADY_PRESENT).
- */
+/** Forms with a model file. */
 import { randomUUID } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { unlink } from "node:fs/promises";
+import { type FileHandle, open, unlink } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
+import { type PartHead, type PartReader, readParts } from "./form-parser.js";
 import { badRequest, Problem } from "./problem.js";
 
 export interface Received {
@@ -22,10 +16,12 @@ export interface Received {
 
 const MAX_FIELDS = 110;
 const MAX_FIELD_BYTES = 64 * 1024;
+/** Parts that are no field of the form are skipped, up to these bytes. */
+const MAX_SKIPPED_BYTES = 1024 * 1024;
 
 /**
- * Reads a form with one file from a request and streams the file to disk. When that fails, the
- * file is removed.
+ * Reads a form with one file from a request and writes the file to disk. When that fails, the file
+ * is removed.
  *
  * @throws Problem 400, 413; the signal's reason; the file system's error
  */
@@ -35,79 +31,86 @@ export async function receiveForm(
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<Received> {
-  const path = join(folder, `${randomUUID()}.tmp`);
+  const form = new FormReader(join(folder, `${randomUUID()}.tmp`), maxBytes);
   try {
-    return await receiveTo(path, request, maxBytes, signal);
+    await readParts(request, request.headers["content-type"] ?? "", form, signal);
+    await form.close();
+    return form.received();
   } catch (error) {
-    await unlink(path).catch(() => {}); // the file may not have been created yet
+    await form.close().catch(() => {});
+    await unlink(form.path).catch(() => {}); // the file may not have been created yet
     throw error;
   }
 }
 
-async function receiveTo(
-  path: string,
-  request: IncomingMessage,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Received> {
-  const fields = new Map<string, string[]>();
-  const failed = new AbortController();
-  const stop = AbortSignal.any([signal, failed.signal]);
-  const fail = (error: unknown) => failed.abort(error);
-  let fileName: string | undefined;
-  let saved: Promise<void> = Promise.resolve();
+class FormReader implements PartReader {
+  readonly path: string;
+  readonly #maxBytes: number;
+  readonly #fields = new Map<string, string[]>();
+  #fieldCount = 0;
+  #part: PartHead = { name: undefined, fileName: undefined };
+  #text: Buffer[] = [];
+  /** Bytes of the current part; of all skipped parts together */
+  #size = 0;
+  #skipped = 0;
+  #fileName: string | undefined;
+  #file: FileHandle | undefined;
 
-  const form = parserOf(request, maxBytes);
-  form.on("field", (name, value, nameTruncated, valueTruncated) => {
-    if (nameTruncated || valueTruncated) fail(badRequest(shown(name), "A field is too long."));
-    else fields.set(name, [...(fields.get(name) ?? []), value]);
-  });
-  form.on("fieldsLimit", () => fail(badRequest("tags", "The form has too many fields.")));
-  form.on("filesLimit", () => fail(badRequest("file", "Send one file at a time.")));
-  form.on("file", (name: string, stream: BusboyFileStream, given: string | undefined) => {
-    if (name !== "file") fail(badRequest(shown(name), "The file must be in the field `file`."));
-    fileName = given ?? "";
-    stream.once("limit", () => fail(tooLarge(maxBytes)));
-    const target = createWriteStream(path, { flags: "wx", mode: 0o600 });
-    saved = pipeline(stream, target, { signal: stop });
-    saved.catch((error) => fail(problemOf(error)));
-  });
-  try {
-    // A failed pipeline destroys its streams. The PassThrough protects the request, which must stay
-    // open for the response.
-    await pipeline(request.pipe(new PassThrough()), form, { signal: stop });
-    await saved;
-    stop.throwIfAborted();
-  } catch (error) {
-    fail(problemOf(error)); // ignored when `stop` is aborted already
-    await saved.catch(() => {});
-    throw stop.reason;
+  constructor(path: string, maxBytes: number) {
+    this.path = path;
+    this.#maxBytes = maxBytes;
   }
-  if (fileName === undefined) throw badRequest("file", "The form has no file.");
-  return { path, fileName, fields };
-}
 
-/** An error of a system call is the server's. Any other error means that the form is damaged. */
-function problemOf(cause: unknown): unknown {
-  if ((cause as NodeJS.ErrnoException).syscall !== undefined) return cause;
-  return new Problem(400, "ERR_FORM", "The form is damaged or incomplete.", { cause });
-}
+  async begin(part: PartHead): Promise<void> {
+    this.#part = part;
+    this.#size = 0;
+    this.#text = [];
+    if (part.name === undefined) return;
+    if (part.fileName === undefined) {
+      this.#fieldCount++;
+      if (this.#fieldCount > MAX_FIELDS) throw badRequest("tags", "The form has too many fields.");
+      return;
+    }
+    if (part.name !== "file") {
+      throw badRequest(shown(part.name), "The file must be in the field `file`.");
+    }
+    if (this.#fileName !== undefined) throw badRequest("file", "Send one file at a time.");
+    this.#fileName = part.fileName;
+    this.#file = await open(this.path, "wx", 0o600);
+  }
 
-function parserOf(request: IncomingMessage, maxBytes: number): BusboyInstance {
-  try {
-    return new Busboy({
-      headers: { ...request.headers, "content-type": request.headers["content-type"] ?? "" },
-      limits: {
-        fields: MAX_FIELDS,
-        fieldSize: MAX_FIELD_BYTES,
-        files: 1,
-        fileSize: maxBytes,
-        headerPairs: 20,
-      },
-    });
-  } catch (cause) {
-    const detail = "The form's Content-Type has no usable boundary.";
-    throw new Problem(400, "ERR_FORM", detail, { cause });
+  async data(bytes: Buffer): Promise<void> {
+    const { name, fileName } = this.#part;
+    this.#size += bytes.length;
+    if (name === undefined) {
+      this.#skipped += bytes.length;
+      if (this.#skipped > MAX_SKIPPED_BYTES) throw tooLarge(this.#maxBytes);
+    } else if (fileName === undefined) {
+      if (this.#size > MAX_FIELD_BYTES) throw badRequest(shown(name), "A field is too long.");
+      this.#text.push(bytes);
+    } else {
+      if (this.#size > this.#maxBytes) throw tooLarge(this.#maxBytes);
+      await this.#file?.writeFile(bytes);
+    }
+  }
+
+  end(): void {
+    const { name, fileName } = this.#part;
+    if (name === undefined || fileName !== undefined) return;
+    const value = Buffer.concat(this.#text).toString("utf8");
+    this.#fields.set(name, [...(this.#fields.get(name) ?? []), value]);
+  }
+
+  /** Closes the file. Idempotent. */
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
+  received(): Received {
+    if (this.#fileName === undefined) throw badRequest("file", "The form has no file.");
+    return { path: this.path, fileName: this.#fileName, fields: this.#fields };
   }
 }
 

@@ -22,12 +22,26 @@ export class ClientLeft extends Error {}
 /** Abort signals of requests: the client disconnects, a timeout ends, or the server closes. */
 export class Requests {
   readonly #live = new Set<AbortController>();
+  readonly #sockets = new Set<Socket>();
   /** Responses of which a part has not been handed to the system yet. */
   readonly #responses = new Map<ServerResponse, Promise<void>>();
+
+  /** Keeps track of a connection until it closes. */
+  connected(socket: Socket): void {
+    if (socket.destroyed || this.#sockets.has(socket)) return;
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  /** Closes all connections, whatever their clients do. */
+  disconnectAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
 
   /** Keeps track of a response until it is sent or its connection has closed. */
   follow(request: FastifyRequest, { raw }: FastifyReply): void {
     const { socket } = request.raw;
+    this.connected(socket); // for "localhost", Fastify has a second server, which has no events here
     const sent = new Promise<void>((done) => {
       const end = () => {
         socket.off("close", end);

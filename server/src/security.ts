@@ -18,12 +18,25 @@ export async function checkAccess(
 ): Promise<void> {
   checkConnected(request);
   checkHost(request, rules);
-  if (request.method !== "GET" && request.method !== "HEAD") checkOrigin(request, rules);
+  const isChange = request.method !== "GET" && request.method !== "HEAD";
+  if (isChange && !isSafeFromAnyPage(request, action, rules)) checkOrigin(request, rules);
   const decided = await rules.authorize?.(request, action);
   checkConnected(request);
   if (decided === true) return;
   if (decided === false) throw new Problem(403, "ERR_FORBIDDEN", "This request is not allowed.");
   if (action === "write") checkToken(request, rules);
+}
+
+/**
+ * Whether a page of another site cannot make this request, or gains nothing by it. Then `Origin` is
+ * not checked: a proxy may have replaced `Host`, and a page of this server would be refused.
+ */
+function isSafeFromAnyPage(request: FastifyRequest, action: Action, rules: Rules): boolean {
+  if (action === "generate") return asksFirst(request);
+  // Only a page that knows the token can send it. Where the token alone decides, a request without
+  // it gets 401, so that the page asks for the token.
+  const isTokenAlone = typeof rules.token === "string" && rules.authorize === undefined;
+  return hasToken(request, rules) || (action === "write" && isTokenAlone);
 }
 
 /** Whether a request like this one may change the library. */
@@ -46,7 +59,22 @@ function checkHost(request: FastifyRequest, { allowedHosts }: Rules): void {
   if (allowedHosts === true || !isLoopback(request)) return;
   const name = (hostOf(request) ?? "").replace(/:\d+$/, "").toLowerCase();
   if (OWN_NAMES.test(name) || allowedHosts.includes(name)) return;
-  throw new Problem(403, "ERR_HOST", "The name in Host is not allowed (see allowedHosts).");
+  const detail =
+    "The name in Host is not allowed. Start the server with this name in allowedHosts " +
+    "(sda serve --allowed-host), or let the proxy send the server's own address as Host.";
+  throw new Problem(403, "ERR_HOST", detail);
+}
+
+/** The types of a body that a page may send to another site without asking that site first. */
+const SIMPLE_TYPES = /^(text\/plain|multipart\/form-data|application\/x-www-form-urlencoded)\b/i;
+
+/**
+ * Whether a page of another site could only make this request after a CORS preflight, which this
+ * server refuses.
+ */
+function asksFirst({ headers }: FastifyRequest): boolean {
+  const type = headers["content-type"]?.trim() ?? "";
+  return type !== "" && !SIMPLE_TYPES.test(type);
 }
 
 /** Browsers send `Origin` with every request other than GET and HEAD that a page makes. */
@@ -58,7 +86,8 @@ function checkOrigin(request: FastifyRequest, { cors }: Rules): void {
   throw new Problem(
     403,
     "ERR_ORIGIN",
-    "Pages of other sites may not make this request (see cors).",
+    "Pages of other sites may not make this request (see cors). Behind a proxy, this page needs " +
+      "the token, or a proxy that passes Host on.",
   );
 }
 
@@ -68,20 +97,33 @@ function hostOf({ headers }: FastifyRequest): string | undefined {
   return typeof authority === "string" ? authority : headers.host;
 }
 
-function checkToken(request: FastifyRequest, { token }: Rules): void {
-  if (token === undefined) {
+/**
+ * No property of a request tells a stranger behind a plain reverse proxy from a local client, so
+ * writing needs a token unless `token` is false.
+ */
+function checkToken(request: FastifyRequest, rules: Rules): void {
+  const { token } = rules;
+  if (token === false) {
     if (isLocal(request)) return;
-    throw new Problem(
-      403,
-      "ERR_NO_TOKEN",
-      "Without a token, only clients on the server's own machine may write.",
-    );
+    throw noToken("Without a token, only clients on the server's own machine may write.");
   }
-  const [, given] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "") ?? [];
-  if (given !== undefined && sameText(given, token)) return;
+  if (token === undefined) {
+    throw noToken("This server changes no models: it was started without a token (see token).");
+  }
+  if (hasToken(request, rules)) return;
   throw new Problem(401, "ERR_TOKEN", "This request requires the server's token.", {
     headers: { "www-authenticate": 'Bearer realm="small-dataset-audio"' },
   });
+}
+
+function noToken(detail: string): Problem {
+  return new Problem(403, "ERR_NO_TOKEN", detail);
+}
+
+function hasToken(request: FastifyRequest, { token }: Rules): boolean {
+  if (typeof token !== "string") return false;
+  const [, given] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "") ?? [];
+  return given !== undefined && sameText(given, token);
 }
 
 /** Compares in constant time, so that the time does not reveal a correct beginning. */
@@ -90,7 +132,10 @@ function sameText(a: string, b: string): boolean {
   return timingSafeEqual(hash(a), hash(b));
 }
 
-/** A proxy on this machine connects over loopback for any client; its headers reveal it. */
+/**
+ * A proxy on this machine connects over loopback for any client. Its headers reveal it, but many
+ * proxies send none.
+ */
 function isLocal(request: FastifyRequest): boolean {
   const { headers } = request;
   return isLoopback(request) && !headers.forwarded && !headers["x-forwarded-for"];

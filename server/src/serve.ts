@@ -65,11 +65,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }
   let closed: Promise<void> | undefined;
   const close = () => {
-    signal?.removeEventListener("abort", close);
+    signal?.removeEventListener("abort", closeOnAbort);
     closed ??= app.close().then(() => {});
     return closed;
   };
-  signal?.addEventListener("abort", close, { once: true });
+  const closeOnAbort = () => void close().catch(() => {}); // nobody waits for this promise
+  signal?.addEventListener("abort", closeOnAbort, { once: true });
   if (signal?.aborted) {
     await close();
     signal.throwIfAborted();
@@ -89,6 +90,8 @@ function checkListening(host: unknown, port: unknown, maxConnections: unknown): 
 
 function createApp(uploadTimeoutMs = 600_000): FastifyInstance {
   const app = Fastify({
+    // Opening a large library and finishing work may take longer than Fastify's 10 seconds.
+    pluginTimeout: 0,
     // While the server closes, the plugin refuses new work itself.
     return503OnClosing: false,
     forceCloseConnections: "idle",

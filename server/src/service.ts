@@ -120,7 +120,11 @@ export class Service {
     this.requests.stopAll();
     this.library.close();
     this.metrics.close();
-    this.uploadFolder.remove();
+    try {
+      this.uploadFolder.remove();
+    } catch {
+      // The next server removes it.
+    }
     await this.cache.disposeAsync();
   }
 }

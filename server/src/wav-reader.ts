@@ -30,6 +30,8 @@ const MAX_CHUNKS = 1000;
 const PCM = 1;
 const IEEE_FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
+/** The 32-bit size of a chunk whose size is elsewhere, or unknown. */
+const UNKNOWN_SIZE = 0xffff_ffff;
 /** Samples that are read before the event loop gets a turn. */
 const READ_AT_ONCE = 2 ** 16;
 
@@ -54,6 +56,8 @@ interface Format {
   channels: number;
   sampleRate: number;
   bits: number;
+  /** Bytes of a frame */
+  blockBytes: number;
 }
 
 /**
@@ -66,6 +70,7 @@ export async function readWav(bytes: Buffer, limits: WavLimits = WAV_LIMITS): Pr
   const format = readFormat(fmt);
   const read = checkFormat(format, limits);
   const { channels, sampleRate, bits } = format;
+  checkBlocks(format);
   const sampleBytes = bits / 8;
   const frames = Math.floor(data.length / (channels * sampleBytes));
   if (frames === 0) throw damaged("contains no samples");
@@ -84,23 +89,52 @@ export async function readWav(bytes: Buffer, limits: WavLimits = WAV_LIMITS): Pr
   return { samples, sampleRate };
 }
 
+/** @returns the format chunk, and the samples, which end with the file at the latest */
 function findChunks(bytes: Buffer): { fmt: Buffer; data: Buffer } {
-  if (bytes.toString("latin1", 0, 4) !== "RIFF" || bytes.toString("latin1", 8, 12) !== "WAVE") {
-    throw new Problem(415, "ERR_SDA_FORMAT", "This is not a WAV file.");
-  }
+  const kind = bytes.toString("latin1", 0, 4);
+  const isWav = (kind === "RIFF" || kind === "RF64") && bytes.toString("latin1", 8, 12) === "WAVE";
+  if (!isWav) throw new Problem(415, "ERR_SDA_FORMAT", "This is not a WAV file.");
   let fmt: Buffer | undefined;
+  let longDataSize: number | undefined;
   let at = 12;
   for (let count = 0; at + 8 <= bytes.length; count++) {
     if (count === MAX_CHUNKS) throw damaged("has too many chunks");
-    const id = bytes.toString("latin1", at, at + 4);
-    const size = bytes.readUInt32LE(at + 4);
+    const { id, size } = chunkAt(bytes, at);
     const chunk = bytes.subarray(at + 8, at + 8 + size);
-    // Streamed and truncated WAV files state no valid size: read to the end of the file.
-    if (id === "data" && fmt) return { fmt, data: chunk };
+    if (id === "data" && fmt) {
+      const isLong = size === UNKNOWN_SIZE && longDataSize !== undefined;
+      return { fmt, data: samplesAt(bytes, at + 8, isLong ? (longDataSize as number) : size) };
+    }
     if (id === "fmt ") fmt = chunk;
+    // RF64 (EBU Tech 3306) states sizes of more than 32 bits here.
+    if (id === "ds64" && kind === "RF64" && chunk.length >= 16) {
+      longDataSize = Number(chunk.readBigUInt64LE(8));
+    }
     at += 8 + size + (size % 2);
   }
   throw damaged(fmt ? "contains no samples" : "has no valid format chunk");
+}
+
+function chunkAt(bytes: Buffer, at: number): { id: string; size: number } {
+  return { id: bytes.toString("latin1", at, at + 4), size: bytes.readUInt32LE(at + 4) };
+}
+
+/** Streamed and truncated files state no valid size: their samples end with the file. */
+function samplesAt(bytes: Buffer, start: number, size: number): Buffer {
+  const isStreamed = size === 0 && !isChunks(bytes, start);
+  return bytes.subarray(start, isStreamed ? bytes.length : start + size);
+}
+
+/** Whether all bytes from `at` on are whole chunks, so that no samples are among them. */
+function isChunks(bytes: Buffer, start: number): boolean {
+  let at = start;
+  for (let count = 0; at + 8 <= bytes.length && count < MAX_CHUNKS; count++) {
+    const { id, size } = chunkAt(bytes, at);
+    if (!/^[\x20-\x7e]{4}$/.test(id)) return false;
+    at += 8 + size + (size % 2);
+  }
+  // The last chunk may lack its padding byte.
+  return at === bytes.length || at === bytes.length + 1;
 }
 
 function readFormat(fmt: Buffer): Format {
@@ -113,7 +147,14 @@ function readFormat(fmt: Buffer): Format {
     channels: fmt.readUInt16LE(2),
     sampleRate: fmt.readUInt32LE(4),
     bits: fmt.readUInt16LE(14),
+    blockBytes: fmt.readUInt16LE(12),
   };
+}
+
+/** 24 bits in blocks for 32, for example, could be read in two ways. 0 states nothing. */
+function checkBlocks({ channels, bits, blockBytes }: Format): void {
+  if (blockBytes === 0 || blockBytes === (channels * bits) / 8) return;
+  throw damaged(`contradicts itself: ${channels} × ${bits} bits are not ${blockBytes} bytes`);
 }
 
 function checkFormat({ kind, channels, sampleRate, bits }: Format, limits: WavLimits): ReadSample {

@@ -22,6 +22,7 @@ import {
   checkProblem,
   checkpoint,
   form,
+  metric,
   modelsFolder,
   PLUCKS_ID,
   plucks,
@@ -357,6 +358,57 @@ describe("POST /api/models", () => {
       payload.subarray(payload.indexOf("\r\n") + 2),
     ]);
     expect(await status(twice, two["content-type"])).toBe(400);
+  });
+
+  const part = (disposition: string, content: string) =>
+    `--x\r\ncontent-disposition: ${disposition}\r\n\r\n${content}\r\n`;
+
+  test.each([
+    ["a file in another field", part('form-data; name="other"; filename="a"', "abc")],
+    ["a file without a field", part('form-data; filename="a"', "abc")],
+    ["a part of another kind", part("attachment", "y".repeat(60_000))],
+    ["a text", part('form-data; name="name"', "abc")],
+  ])("a form that ends in %s is answered, complete or truncated", async (_, last) => {
+    const server = await running();
+    const whole = `${part('form-data; name="description"', "abc")}${last}--x--\r\n`;
+    for (const missing of [6, 8, 0]) {
+      const socket = await rawConnection(server.url);
+      socket.write(uploadHead("multipart/form-data; boundary=x", whole.length));
+      socket.write(whole.slice(0, whole.length - missing));
+      if (missing > 0) await readAll(socket.end());
+      else expect(String(await once(socket, "data"))).toMatch(/^HTTP\/1\.1 400 /);
+    }
+    expect((await fetch(`${server.url}api/health`)).status).toBe(200);
+    expect(await metric(server.url, "sda_uploads")).toBe(0);
+  });
+
+  test("a part of another kind is skipped, wherever it is", async () => {
+    const app = await application({ modelsDir: modelsFolder({}) });
+    const other = part("attachment", "y".repeat(60_000)).replaceAll(
+      "--x",
+      "------sda-test-boundary",
+    );
+    const { headers, payload } = form(bytesOf(tiny));
+    const end = payload.lastIndexOf("------sda-test-boundary--");
+    const forms = [
+      [Buffer.from(other), payload],
+      [payload.subarray(0, end), Buffer.from(other), payload.subarray(end)],
+    ];
+    for (const parts of forms) {
+      const request = { headers, payload: Buffer.concat(parts) };
+      const response = await app.inject({ method: "POST", url: "/api/models", ...request });
+      expect(response.statusCode).toBe(201);
+    }
+  });
+
+  test.each([
+    ["in UTF-8", "ピアノ.pt", "ピアノ"],
+    ["with quotes as browsers send them", "a %22b%22.pt", 'a "b"'],
+    ["with quotes as curl sends them", 'a \\"b\\".pt', 'a "b"'],
+  ])("a file name %s is read", async (_, sent, name) => {
+    const app = await application({ modelsDir: modelsFolder({}) });
+    const response = await upload(app, bytesOf(checkpoint), [], sent);
+    expect(response.json()).toMatchObject({ name });
   });
 
   test("a too large upload is 413, with and without Content-Length", async () => {

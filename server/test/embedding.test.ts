@@ -114,7 +114,7 @@ test("the application's body parsers neither stop the plugin nor read its bodies
     { parseAs: "buffer", bodyLimit: 5 },
     (_request, _body, done) => done(null, "theirs"),
   );
-  await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }) });
+  await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }), token: false });
   app.post("/theirs", async (request) => request.body);
 
   const added = await upload(app, bytesOf(tiny));
@@ -139,7 +139,7 @@ test.each([{}, { attachFieldsToBody: true }])(
   async (options) => {
     const app = host();
     await app.register(multipart, options);
-    await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }) });
+    await app.register(sdaServer, { modelsDir: modelsFolder({ plucks }), token: false });
     app.post("/theirs", async (request) => {
       if (!request.body) return (await request.file())?.fieldname;
       return Object.keys(request.body);

@@ -7,8 +7,11 @@ import {
   wavStream,
 } from "small-dataset-audio";
 import { afterAll, describe, expect, test } from "vitest";
+import { count } from "../../test/support/effort.js";
 import { engineBuilt } from "../../test/support/native.js";
+import { Problem } from "../src/problem.js";
 import { readWav, WAV_LIMITS } from "../src/wav-reader.js";
+import { randomOf } from "./bad-requests.js";
 import {
   application,
   checkProblem,
@@ -189,7 +192,10 @@ describe("the WAV reader", () => {
     data?: Buffer;
     dataSize?: number;
     before?: Buffer;
+    after?: Buffer;
     extension?: Buffer;
+    kind?: string;
+    blockBytes?: number;
   }
   function build({
     format = 1,
@@ -199,7 +205,10 @@ describe("the WAV reader", () => {
     data = Buffer.alloc(16),
     dataSize = data.length,
     before = Buffer.alloc(0),
+    after = Buffer.alloc(0),
     extension = Buffer.alloc(0),
+    kind = "RIFF",
+    blockBytes = 0,
   }: Head = {}): Buffer {
     const fmt = Buffer.alloc(24);
     fmt.write("fmt ", 0, "latin1");
@@ -207,17 +216,19 @@ describe("the WAV reader", () => {
     fmt.writeUInt16LE(format, 8);
     fmt.writeUInt16LE(channels, 10);
     fmt.writeUInt32LE(rate, 12);
+    fmt.writeUInt16LE(blockBytes, 20);
     fmt.writeUInt16LE(bits, 22);
     const head = Buffer.alloc(8);
     head.write("data", 0, "latin1");
     head.writeUInt32LE(dataSize, 4);
     return Buffer.concat([
-      Buffer.from("RIFF\0\0\0\0WAVE", "latin1"),
+      Buffer.from(`${kind}\0\0\0\0WAVE`, "latin1"),
       before,
       fmt,
       extension,
       head,
       data,
+      after,
     ]);
   }
   const samples = async (head: Head) => Array.from((await readWav(build(head))).samples);
@@ -260,6 +271,50 @@ describe("the WAV reader", () => {
     expect(await samples({ data, dataSize: 1000 })).toEqual([0.5, -0.5]);
   });
 
+  const list = Buffer.from("LIST\x04\0\0\0abcd", "latin1");
+
+  test("a data chunk of size 0 ends with the file, unless chunks follow", async () => {
+    const data = Buffer.from([0, 0x40, 0, 0xc0, 0, 0, 0, 0, 0, 0x40]);
+    expect(await samples({ data, dataSize: 0 })).toEqual([0.5, -0.5, 0, 0, 0.5]);
+    const empty = build({ data: Buffer.alloc(0), after: list });
+    await expect(readWav(empty)).rejects.toMatchObject({ status: 400 });
+  });
+
+  test("RF64 states the size of its samples in ds64", async () => {
+    const data = Buffer.from([0, 0x40, 0, 0xc0]);
+    const ds64 = Buffer.alloc(36);
+    ds64.write("ds64");
+    ds64.writeUInt32LE(28, 4);
+    const rf64 = { kind: "RF64", data, before: ds64, after: list };
+    ds64.writeBigUInt64LE(4n, 16);
+    expect(await samples({ ...rf64, dataSize: 0xffff_ffff })).toEqual([0.5, -0.5]);
+    expect(await samples({ ...rf64, dataSize: 4 })).toEqual([0.5, -0.5]);
+    ds64.writeBigUInt64LE(2n ** 63n, 16);
+    expect(await samples({ ...rf64, after: list.subarray(0, 0), dataSize: 0xffff_ffff })).toEqual([
+      0.5, -0.5,
+    ]);
+  });
+
+  test("random bytes are read or refused", async () => {
+    const random = randomOf(7);
+    const whole = build({ data: Buffer.alloc(200, 0x40), after: list });
+    for (let n = 0; n < count({ quick: 2000, full: 200_000 }); n++) {
+      const bytes = Buffer.from(whole.subarray(0, 12 + Math.floor(random() * whole.length)));
+      for (let flips = 1 + Math.floor(random() * 6); flips > 0; flips--) {
+        const values = [0, 1, 3, 8, 24, 32, 0xfe, 0xff, Math.floor(random() * 256)];
+        bytes[Math.floor(random() * bytes.length)] = values[Math.floor(random() * 9)] as number;
+      }
+      try {
+        const { samples: read, sampleRate } = await readWav(bytes);
+        expect(read.length).toBeLessThanOrEqual(bytes.length);
+        expect(read.every(Number.isFinite)).toBe(true);
+        expect(sampleRate).toBeGreaterThanOrEqual(8000);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Problem);
+      }
+    }
+  }, 600_000);
+
   const chunk = (size: number, count = 1) => {
     const one = Buffer.alloc(8 + Math.min(size, 1000));
     one.write("junk", 0, "latin1");
@@ -272,6 +327,8 @@ describe("the WAV reader", () => {
     ["65,535 channels", { channels: 65_535, data: Buffer.alloc(200_000) }, 400],
     ["a rate of 0", { rate: 0 }, 400],
     ["a rate of 1 GHz", { rate: 1e9 }, 400],
+    ["24 bits in blocks of 4 bytes", { bits: 24, blockBytes: 4, data: Buffer.alloc(24) }, 400],
+    ["two channels in blocks of one", { channels: 2, blockBytes: 2 }, 400],
     ["no bits", { bits: 0 }, 415],
     ["12 bits", { bits: 12 }, 415],
     ["64-bit integers", { bits: 64 }, 415],

@@ -1,11 +1,13 @@
 /** Many, slow and disconnecting clients, and a closing server. */
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import Fastify from "fastify";
 import { describe, expect, test } from "vitest";
 import { count } from "../../test/support/effort.js";
 import { engineBuilt } from "../../test/support/native.js";
-import type { RunningServer } from "../src/index.js";
+import { type RunningServer, sdaServer } from "../src/index.js";
 import { WorkQueue } from "../src/work.js";
 import {
   afterTest,
@@ -296,6 +298,48 @@ describe.skipIf(!engineBuilt)("closing", () => {
     await server.close();
     slow.resume();
     await closed;
+  });
+
+  /** Clients that neither read nor send any more. */
+  async function stuckClients(server: RunningServer): Promise<void> {
+    await slowClient(server, 1);
+    const upload = await rawConnection(server.url);
+    upload.write(uploadHead("multipart/form-data; boundary=x", 1_000_000));
+    upload.write('--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nabc');
+    const encoding = await rawConnection(server.url);
+    encoding.write(
+      `POST /api/models/${PLUCKS_ID}/encode HTTP/1.1\r\nHost: localhost\r\n` +
+        "Content-Type: audio/wav\r\nContent-Length: 1000\r\n\r\nRIFF",
+    );
+    (await rawConnection(server.url)).write("GET / HTTP/1.1\r\nHost: loc");
+    await until(async () => (await metric(server.url, "sda_uploads")) === 2);
+  }
+
+  test.each(["127.0.0.1", "localhost"])(
+    "at %s, ends in time, whatever clients do",
+    async (host) => {
+      const uploadDir = modelsFolder({});
+      const server = await running({ host, uploadDir, limits: { shutdownTimeoutMs: 2000 } });
+      await stuckClients(server);
+      const begin = performance.now();
+      await server.close();
+      const elapsed = performance.now() - begin;
+      expect(elapsed).toBeGreaterThan(1000);
+      expect(elapsed).toBeLessThan(3000);
+      expect(readdirSync(uploadDir)).toEqual([]);
+    },
+  );
+
+  test("rejects nothing into an application whose hooks have less time", async () => {
+    const app = Fastify({ pluginTimeout: 1000 });
+    const modelsDir = modelsFolder();
+    const limits = { shutdownTimeoutMs: 3000 };
+    await app.register(sdaServer, { modelsDir, token: false, device: "cpu", limits });
+    const url = `${await app.listen({ port: 0, host: "127.0.0.1" })}/`;
+    await stuckClients({ url, close: async () => {} });
+    const begin = performance.now();
+    await app.close();
+    expect(performance.now() - begin).toBeLessThan(4000);
   });
 
   test("finishes a running upload", async () => {

@@ -232,7 +232,9 @@ describe("GET /api/models/:id/file", () => {
     expect(response.headers).toMatchObject({
       "content-type": "application/octet-stream",
       "content-length": String(response.rawPayload.length),
-      "content-disposition": 'attachment; filename="a_b_u_Set-Cookie_x.sda"',
+      "content-disposition":
+        'attachment; filename="a_b_u_Set-Cookie_x.sda"; ' +
+        "filename*=UTF-8''a_b_%C3%BC_Set-Cookie_x.sda",
       "accept-ranges": "bytes",
     });
   });

@@ -1,12 +1,16 @@
 import { request as httpRequest } from "node:http";
 import { networkInterfaces } from "node:os";
+import Fastify from "fastify";
 import { describe, expect, test } from "vitest";
-import type { ServeOptions } from "../src/index.js";
+import { engineBuilt } from "../../test/support/native.js";
+import { type ServeOptions, sdaServer } from "../src/index.js";
 import {
+  afterTest,
   application,
   bytesOf,
   checkProblem,
   form,
+  modelsFolder,
   PLUCKS_ID,
   problemOf,
   running,
@@ -124,7 +128,41 @@ describe("the token", () => {
   const at = (server: { url: string }, host: string) =>
     `http://${host}:${new URL(server.url).port}/`;
 
-  test.skipIf(!outside)("without a token, only this machine may write", async () => {
+  test("without one and without authorize, nobody may write, and a warning says so", async () => {
+    const lines: string[] = [];
+    const app = Fastify({ logger: { stream: { write: (line) => void lines.push(line) } } });
+    afterTest(() => app.close());
+    await app.register(sdaServer, { modelsDir: modelsFolder(), device: "cpu" });
+    for (const request of writes) {
+      const { status, code, detail } = await problemOf(app, request);
+      expect([status, code]).toEqual([403, "ERR_NO_TOKEN"]);
+      expect(detail).toContain("without a token");
+    }
+    expect((await app.inject("/api/session")).json()).toMatchObject({
+      writable: false,
+      tokenRequired: false,
+    });
+    expect((await app.inject("/api/models")).json().total).toBe(2);
+    const json = { method: "POST", url: `${url}/generate`, payload: { durationS: 0.1 } } as const;
+    expect((await app.inject(json)).statusCode).toBe(engineBuilt ? 200 : 503);
+    const warnings = lines.filter((line) => JSON.parse(line).level === 40);
+    expect(warnings.join()).toContain("neither `token` nor `authorize`");
+    expect(warnings.length).toBe(1);
+  });
+
+  test("no warning appears when the application decides", async () => {
+    for (const options of [{ token: "a" }, { token: false }, { authorize: () => true }] as const) {
+      const lines: string[] = [];
+      const logger = { level: "warn", stream: { write: (line: string) => void lines.push(line) } };
+      const app = Fastify({ logger });
+      afterTest(() => app.close());
+      await app.register(sdaServer, { modelsDir: modelsFolder(), device: "cpu", ...options });
+      await app.ready();
+      expect(lines).toEqual([]);
+    }
+  });
+
+  test.skipIf(!outside)("with token: false, only this machine may write", async () => {
     const server = await listen({});
     const change = {
       method: "PATCH",
@@ -213,6 +251,20 @@ describe("pages of other sites", () => {
     }
     const sound = { method: "POST", url: `${url}/generate`, headers: { origin } } as const;
     expect((await problemOf(app, sound)).status).toBe(403);
+    // A page can send JSON to another site only after a preflight, which is refused.
+    const json = { ...sound.headers, "content-type": "application/json" };
+    const made = await app.inject({ ...sound, headers: json, payload: '{"durationS":0.1}' });
+    expect(made.statusCode).toBe(engineBuilt ? 200 : 503);
+    expect(made.headers["access-control-allow-origin"]).toBeUndefined();
+    const plain = { ...sound.headers, "content-type": "text/plain" };
+    expect((await problemOf(app, { ...sound, headers: plain, payload: "{}" })).status).toBe(403);
+    const preflight = await app.inject({
+      method: "OPTIONS",
+      url: sound.url,
+      headers: { origin, "access-control-request-method": "POST" },
+    });
+    expect(preflight.statusCode).not.toBe(204);
+    expect(preflight.headers["access-control-allow-origin"]).toBeUndefined();
     const read = await app.inject({ url: "/api/models", headers: { origin } });
     expect(read.headers["access-control-allow-origin"]).toBeUndefined();
   });
@@ -221,6 +273,23 @@ describe("pages of other sites", () => {
     const app = await application();
     const headers = { origin: "http://localhost:8080", host: "localhost:8080" };
     expect((await app.inject({ ...patch, headers })).statusCode).toBe(200);
+  });
+
+  test("a page with the token may: a proxy may have replaced Host", async () => {
+    const app = await application({ token: "right" });
+    const headers = { origin: "https://studio.example", host: "127.0.0.1:8080" };
+    const status = async (authorization: string) =>
+      (await app.inject({ ...patch, headers: { ...headers, authorization } })).statusCode;
+    expect([await status("Bearer right"), await status("Bearer wrong")]).toEqual([200, 401]);
+    // Another site's page cannot read the answer, and a browser asks before it sends the request.
+    const asked = { method: "OPTIONS", url, headers } as const;
+    expect((await app.inject(asked)).headers["access-control-allow-origin"]).toBeUndefined();
+  });
+
+  test("where authorize decides as well, a page of another site may not", async () => {
+    const app = await application({ token: "right", authorize: () => true });
+    const headers = { origin: "https://evil.example", host: "127.0.0.1:8080" };
+    expect((await problemOf(app, { ...patch, headers })).status).toBe(403);
   });
 
   test("pages of configured origins may, and can read the API's headers", async () => {

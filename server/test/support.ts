@@ -41,7 +41,7 @@ export function modelsFolder(files: Record<string, string> = { plucks, tiny }): 
   return folder;
 }
 
-/** An application that has only the plugin. */
+/** An application that has only the plugin. Local clients may write, unless `token` is given. */
 export async function application(
   options: Partial<SdaServerOptions> = {},
 ): Promise<FastifyInstance> {
@@ -50,6 +50,7 @@ export async function application(
   await app.register(sdaServer, {
     modelsDir: options.modelsDir ?? modelsFolder(),
     device: "cpu",
+    token: false,
     ...options,
   });
   return app;
@@ -59,6 +60,7 @@ export async function running(options: Partial<ServeOptions> = {}): Promise<Runn
   const server = await serve({
     modelsDir: options.modelsDir ?? modelsFolder(),
     device: "cpu",
+    token: false,
     ...options,
   });
   afterTest(() => server.close());

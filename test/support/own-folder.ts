@@ -11,6 +11,8 @@ import { afterAll } from "vitest";
 const folder = mkdtempSync(join(realpathSync(tmpdir()), "sda-"));
 chmodSync(folder, 0o755); // some tests start processes of another user
 for (const name of ["TMPDIR", "TEMP", "TMP"]) process.env[name] = folder;
+// `sda serve` keeps its token here.
+for (const name of ["XDG_CONFIG_HOME", "APPDATA"]) process.env[name] = join(folder, "config");
 
 // Hooks run in reverse order, so this one comes after those of the file.
 afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));

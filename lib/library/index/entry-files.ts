@@ -1,5 +1,7 @@
 /** The files that an index has entries for. */
+
 import { normalize } from "node:path";
+import { isMap } from "../../base/realm.js";
 import { ENTRY_NAMES } from "./entry.js";
 import type { IndexImage } from "./index-image.js";
 import { type PyDict, parsePythonJson } from "./python-json.js";
@@ -11,7 +13,7 @@ export function entryFiles(image: IndexImage): Set<string> {
   for (const { text } of image.unknown()) {
     // `"id": {…}` in braces is an object of one member.
     const [value] = (parsePythonJson(`{${text}}`) as PyDict).values();
-    const filePath = value instanceof Map ? value.get(ENTRY_NAMES.filePath) : undefined;
+    const filePath = isMap(value) ? value.get(ENTRY_NAMES.filePath) : undefined;
     if (typeof filePath === "string") files.add(normalize(filePath));
   }
   return files;

@@ -1,5 +1,6 @@
 import { show } from "../../base/brief.js";
 import { badArgument } from "../../base/check.js";
+import { isMap } from "../../base/realm.js";
 import type { ModelMetadata } from "../../format/metadata.js";
 import type { Names } from "../../format/names.js";
 import { isInsideByName } from "./folder.js";
@@ -143,7 +144,7 @@ export function checkEntry(entry: unknown): ModelEntry {
  * @returns a string if the value is no entry: what is wrong with it
  */
 export function entryFromPython(value: PyValue): ModelEntry | string {
-  if (!(value instanceof Map)) return "not an object";
+  if (!isMap(value)) return "not an object";
   const entry: Record<string, unknown> = {};
   for (const field of FIELDS) {
     const name = ENTRY_NAMES[field];

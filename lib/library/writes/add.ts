@@ -1,7 +1,9 @@
 /** Adds model files and checkpoints from elsewhere to a library. */
+
 import { randomUUID } from "node:crypto";
 import { checkOptions, toFilePath } from "../../base/check.js";
 import { isSdaError } from "../../base/io-error.js";
+import { isMap } from "../../base/realm.js";
 import { changedMetadata, checkMetadata } from "../../format/file-content.js";
 import { FORMAT, parseHeader } from "../../format/header.js";
 import type { ModelMetadata } from "../../format/metadata.js";
@@ -88,7 +90,7 @@ export async function importInto(
   const { given, lock } = checkImport(options);
   return useFile(toFilePath(path), lock.signal, (opened) => {
     const { content } = opened;
-    const isModel = content instanceof Map && content.get("format") === FORMAT;
+    const isModel = isMap(content) && content.get("format") === FORMAT;
     return isModel
       ? add(target, opened, given, lock)
       : convert(target, opened, given, { ...lock, existing: "refuse" });
@@ -129,7 +131,7 @@ function checkModel({ content, path }: OpenFile): ModelContent {
   const model = parseModel(content, path);
   const top = parseHeader(content, path);
   const tensors = top.get("model_state_dict");
-  if (!(tensors instanceof Map)) throw top.error("model_state_dict", "a dict");
+  if (!isMap(tensors)) throw top.error("model_state_dict", "a dict");
   checkFileStateDict(tensors, model.latentDim, model.spectrogramConfig, path);
   return model;
 }

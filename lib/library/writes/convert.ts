@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { checkOptions, toFilePath } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
+import { isMap, isUrl } from "../../base/realm.js";
 import { Fields } from "../../format/fields.js";
 import { completeMetadata, fileContent, spectrogramDict } from "../../format/file-content.js";
 import { checkVersion, FORMAT } from "../../format/header.js";
@@ -62,7 +63,7 @@ export async function saveModelFromCheckpoint(
   path: string | URL,
   ...rest: [unknown, unknown?, unknown?]
 ): Promise<string> {
-  const isOldOrder = typeof rest[0] === "object" && !(rest[0] instanceof URL);
+  const isOldOrder = typeof rest[0] === "object" && !isUrl(rest[0]);
   const [modelsDir, options] = isOldOrder
     ? [rest[1], { ...(rest[2] as LockOptions), metadata: rest[0] }]
     : [rest[0], rest[1] ?? {}];
@@ -133,9 +134,9 @@ export async function convert(
 }
 
 function checkKind(content: unknown, path: string): Fields {
-  const dict = content instanceof Map ? content : new Map<unknown, unknown>();
+  const dict = isMap(content) ? content : new Map<unknown, unknown>();
   const isModel = dict.get("format") === FORMAT;
-  if (isModel || !(dict.get("model_state_dict") instanceof Map) || !dict.has("epoch")) {
+  if (isModel || !isMap(dict.get("model_state_dict")) || !dict.has("epoch")) {
     const found = isModel ? "it is a model file already" : "it has no model_state_dict or no epoch";
     throw new SdaError("ERR_SDA_FORMAT", `${path} is not a training checkpoint: ${found}`, {
       path,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { checkOptions, toFilePath } from "../../base/check.js";
+import { isUrl } from "../../base/realm.js";
 import { modelSourceOf } from "../../format/model-source.js";
 import { type ModelWeights, type NewFileOptions, newFile } from "../../format/new-file.js";
 import { callNative } from "../../native/call.js";
@@ -66,7 +67,7 @@ function withFolder(
   modelsDir: string | URL | SaveModelOptions,
   options: SaveOptions,
 ): SaveModelOptions {
-  const isPath = typeof modelsDir !== "object" || modelsDir === null || modelsDir instanceof URL;
+  const isPath = typeof modelsDir !== "object" || modelsDir === null || isUrl(modelsDir);
   return isPath ? { ...options, modelsDir } : modelsDir;
 }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { badArgument, checkOptions } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
+import { isUrl } from "../../base/realm.js";
 import { warn } from "../../base/warnings.js";
 import { changedMetadata } from "../../format/file-content.js";
 import { ANALYSIS_NAMES } from "../../format/names.js";
@@ -71,7 +72,7 @@ export async function updateModel(
   second: unknown,
   options: LockOptions = {},
 ): Promise<ModelEntry> {
-  const isOldOrder = typeof first === "string" || first instanceof URL;
+  const isOldOrder = typeof first === "string" || isUrl(first);
   const [changes, modelsDir] = isOldOrder ? [second, first] : [first, second];
   checkUpdate(modelId, changes, options);
   const { store } = await openIndex(modelsDir as string | URL);

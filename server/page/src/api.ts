@@ -18,10 +18,14 @@ import type {
   TagCount,
 } from "./types.js";
 
-/** The API's base path, which the server writes into the page. */
-export const base = (
-  document.querySelector<HTMLMetaElement>('meta[name="sda-api"]')?.content ?? "/api"
-).replace(/\/$/, "");
+/** The API's path on the server, which the server writes into the page. */
+const prefix = document.querySelector<HTMLMetaElement>('meta[name="sda-api"]')?.content ?? "/api";
+
+/**
+ * The API's address. It is beside the page. A proxy may serve both under another path than the
+ * server, so only the last segment of the server's path is used.
+ */
+export const base = new URL(prefix.slice(prefix.lastIndexOf("/") + 1), document.baseURI).href;
 
 /** A value and its ETag. A later change sends the ETag, so that the server detects conflicts. */
 export interface Tagged<T> {
@@ -109,6 +113,11 @@ export async function getSound(
 ): Promise<ArrayBuffer> {
   const path = `/sounds/${encodeURIComponent(soundId)}?bitDepth=${bitDepth}`;
   return (await request(path, signal ? { signal } : {})).arrayBuffer();
+}
+
+/** The mel spectrogram of a finished sound as a picture. */
+export function melUrl({ soundId }: SoundResult): string {
+  return `${base}/sounds/${encodeURIComponent(soundId)}/mel.png`;
 }
 
 export function encode(id: string, wav: Blob, signal: AbortSignal): Promise<Encoding> {

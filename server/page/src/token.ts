@@ -1,7 +1,11 @@
-/** The token for changing the library. Kept until the tab closes, never part of a URL. */
+/**
+ * The token for changing the library. Kept until the tab closes. `sda serve` prints an address with
+ * the token in its fragment, which browsers do not send; the page removes it from the address.
+ */
 import { signal } from "@preact/signals";
 
 const KEY = "sda-token";
+const IN_ADDRESS = /^#token=(.+)$/;
 
 export const token = signal(sessionStorage.getItem(KEY) ?? "");
 /** Whether the token dialog is open. */
@@ -15,12 +19,27 @@ export function askForToken(): Promise<boolean> {
   return new Promise((resolve) => answered.push(resolve));
 }
 
-export function answerToken(value: string | null): void {
-  if (value !== null) {
-    token.value = value;
-    if (value === "") sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, value);
+/** Takes a token from the page's address. @returns whether there was one */
+export function takeTokenFromAddress(): boolean {
+  const given = IN_ADDRESS.exec(location.hash)?.[1];
+  if (given === undefined) return false;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  try {
+    keep(decodeURIComponent(given));
+  } catch {
+    keep(given); // it has a "%" of its own
   }
+  return true;
+}
+
+function keep(value: string): void {
+  token.value = value;
+  if (value === "") sessionStorage.removeItem(KEY);
+  else sessionStorage.setItem(KEY, value);
+}
+
+export function answerToken(value: string | null): void {
+  if (value !== null) keep(value);
   asking.value = false;
   const waiting = answered;
   answered = [];

@@ -12,7 +12,7 @@ import {
   wavBytes,
   wavStream,
 } from "small-dataset-audio";
-import { fileName } from "../file-name.js";
+import { attachment } from "../file-name.js";
 import { identityOf, type ModelPlace } from "../model-facts.js";
 import { paced } from "../paced.js";
 import { badRequest, Problem } from "../problem.js";
@@ -156,11 +156,10 @@ function sendHeaders(
   const length = isWav
     ? wavBytes({ sampleRate, channels, frames, bitDepth })
     : frames * channels * Float32Array.BYTES_PER_ELEMENT;
-  const name = fileName(`${file.entry.name}_${options.seed}`, isWav ? "wav" : "f32");
   reply.headers({
     "content-type": isWav ? "audio/wav" : "application/octet-stream",
     "content-length": length,
-    "content-disposition": `attachment; filename="${name}"`,
+    "content-disposition": attachment(`${file.entry.name}_${options.seed}`, isWav ? "wav" : "f32"),
     "cache-control": "no-store",
     "x-seed": options.seed,
     "x-sample-rate": sampleRate,

@@ -54,7 +54,7 @@ export function healthRoutes(api: Api, service: Service): void {
       const { maxUploadBytes, maxDurationS } = options.limits;
       return reply.header("cache-control", "no-store").send({
         writable: await mayWrite(request, options),
-        tokenRequired: options.token !== undefined,
+        tokenRequired: typeof options.token === "string",
         maxUploadBytes,
         maxDurationS,
         version: VERSION,

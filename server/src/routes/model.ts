@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { checkIfMatch, etagOf, notModified, sendJson } from "../etag.js";
-import { fileName } from "../file-name.js";
+import { attachment } from "../file-name.js";
 import { OneAtATime } from "../one-at-a-time.js";
 import { badRequest, notFound } from "../problem.js";
 import { sendContent } from "../ranges.js";
@@ -129,7 +129,7 @@ export function modelRoutes(api: Api, service: Service): void {
       const { entry, path } = await find(request.params.id);
       const handle = await open(path, "r");
       try {
-        return await sendFile(request, reply, handle, fileName(entry.name, "sda"));
+        return await sendFile(request, reply, handle, attachment(entry.name, "sda"));
       } catch (error) {
         await handle.close();
         throw error;
@@ -143,11 +143,11 @@ async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   handle: FileHandle,
-  name: string,
+  disposition: string,
 ): Promise<FastifyReply> {
   const { dev, ino, size, mtimeNs } = await handle.stat({ bigint: true });
   let opened = false;
-  reply.header("content-disposition", `attachment; filename="${name}"`);
+  reply.header("content-disposition", disposition);
   const sent = sendContent(request, reply, {
     type: "application/octet-stream",
     size: Number(size),

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { melUrl } from "../api.js";
 import { count, hertz, seconds } from "../format.js";
 import type { Made } from "../sound/made.js";
 import { qualityInWords } from "../sound/quality.js";
@@ -53,7 +54,7 @@ function Picture({ desk, made }: { desk: Desk; made: Made }) {
       {melFailed.value !== soundId && (
         <img
           class="mel"
-          src={mel.url}
+          src={melUrl(made.result)}
           width={mel.width}
           height={mel.height}
           alt="Mel spectrogram: time to the right, pitch upwards, brighter is louder"

@@ -12,8 +12,8 @@ export function TokenDialog() {
     <Dialog title="Token" onClose={() => answerToken(null)}>
       <form onSubmit={submit}>
         <p>
-          Adding, changing and deleting models on this server needs a token. Ask the server's
-          administrator for it. The token is kept until this tab is closed.
+          Adding, changing and deleting models on this server needs a token. <code>sda serve</code>{" "}
+          prints it when it starts. The token is kept until this tab is closed.
         </p>
         <label class="field">
           Token
