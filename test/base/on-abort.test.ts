@@ -1,8 +1,9 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it, vi } from "vitest";
 import { onAbort, pause } from "../../lib/base/on-abort.js";
-import { ModelLibrary, readMetadata, verifyFile } from "../../lib/index.js";
+import { ModelLibrary, verifyFile } from "../../lib/index.js";
 import { stoppingProgress } from "../../lib/native/call.js";
+import { load as loadTorch } from "../../lib/torch/index.js";
 import { entry } from "../library/support.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -53,7 +54,7 @@ describe("a signal that many calls share", () => {
     const library = await ModelLibrary.open(temporaryFolder());
     await Promise.all(
       Array.from({ length: 30 }, (_, i) => [
-        readMetadata(path, { signal }),
+        loadTorch(path, { signal }),
         verifyFile(path, { signal, onProgress: () => {} }),
         library.addEntry(entry(i + 1), { signal }),
       ]).flat(),

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileIdentity } from "../../base/file-identity.js";
-import { errnoOf } from "../../base/io-error.js";
+import { errnoOf, ioError } from "../../base/io-error.js";
 
 /** The coarsest times of any file system: those of FAT. */
 const COARSEST_TICK_MS = 2000;
@@ -75,20 +75,23 @@ async function contentIs(path: string, pieces: readonly Uint8Array[]): Promise<b
       }
     }
     return (await file.read(buffer, 0, 1, position)).bytesRead === 0;
-  } catch {
-    return false; // reading the whole index tells the error
+  } catch (error) {
+    throw ioError(error, path, `${path} can't be read`);
   } finally {
     await file.close().catch(() => {});
   }
 }
 
-/** @returns null: the file can't be opened */
+/** @returns null: there is no file */
 async function openIndex(path: string): Promise<FileHandle | null> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
-      if (errnoOf(error) !== "EAGAIN" || attempt === ATTEMPTS) return null;
+      if (errnoOf(error) === "ENOENT") return null;
+      if (errnoOf(error) !== "EAGAIN" || attempt === ATTEMPTS) {
+        throw ioError(error, path, `${path} can't be read`);
+      }
     }
     await sleep(PAUSE_MS);
   }

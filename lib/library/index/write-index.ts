@@ -153,7 +153,7 @@ async function setPermissions(
   await keepOwner(file, old ?? place);
   const own = await file.stat();
   const mode = old?.mode ?? own.mode | sharedBits(own, place);
-  if ((mode & 0o777) !== (own.mode & 0o777)) await file.chmod(mode & 0o777);
+  await file.chmod(mode & 0o777);
 }
 
 /** The folder's permission to write, as permissions to read and write a file in it. */
@@ -211,7 +211,7 @@ async function place(
         ),
       keepBackup: () => rename(temporary, backup),
     };
-    return (await isUntouched(placed, temporary, file, folder, expected)) ? placed : null;
+    return (await wasUntouched(placed, temporary, file, folder, expected)) ? placed : null;
   }
   // The file system can't exchange two files. A second name keeps the old index.
   if ((await fileIdentity(index)) !== expected.identity) return null;
@@ -227,7 +227,7 @@ async function place(
     takeBack: async (ours) => (await isStill(index, ours)) && succeeds(rename(second, index)),
     keepBackup: () => rename(second, backup),
   };
-  return (await isUntouched(placed, second, file, folder, expected)) ? placed : null;
+  return (await wasUntouched(placed, second, file, folder, expected)) ? placed : null;
 }
 
 /**
@@ -238,15 +238,23 @@ async function place(
  * @param old the path that the old index has now
  * @throws SdaError ERR_SDA_IO: the old index can't be put back; it stays at `old`
  */
-async function isUntouched(
+async function wasUntouched(
   placed: Placed,
   old: string,
   file: FileHandle,
   folder: ModelsFolder,
   expected: SeenIndex,
 ): Promise<boolean> {
-  if (await expected.isContentOf(old)) return true;
-  if (await placed.takeBack(identityOf(await file.stat({ bigint: true })))) return false;
+  let failure: unknown;
+  const isUntouched = await expected.isContentOf(old).catch((error) => {
+    failure = error;
+    return false;
+  });
+  if (isUntouched) return true;
+  if (await placed.takeBack(identityOf(await file.stat({ bigint: true })))) {
+    if (failure !== undefined) throw failure;
+    return false;
+  }
   const problem = `${folder.index} was changed by two other programs at the same time`;
   throw new SdaError("ERR_SDA_IO", `${problem}; the older of their files is ${old}`, { path: old });
 }

@@ -152,7 +152,7 @@ describe.each(["file", "none"] as const)("lock: %j", (lock) => {
     put(folder, "a.sda", model());
     const library = await ModelLibrary.open(folder, { lock });
     expect(await library.repairIndex()).toMatchObject({ added: 1 });
-    const [{ modelId }] = library.listAll() as [{ modelId: string }];
+    const modelId = library.listAll()[0]?.modelId as string;
     const changed = await updateModel(modelId, { name: "New" }, folder, { lock });
     expect(changed.name).toBe("New");
     expect(await deleteModel(modelId, folder, { lock })).toBe(true);
