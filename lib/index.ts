@@ -36,7 +36,8 @@ export {
   type SliderInfo,
 } from "./latent/sliders.js";
 export type { ModelEntry } from "./library/index/entry.js";
-export type { LockOptions } from "./library/index/lock.js";
+export type { FolderOptions, LockOptions } from "./library/index/lock.js";
+export type { LockKind } from "./library/index/lock-kind.js";
 export { ModelLibrary, type OpenOptions } from "./library/model-library.js";
 export type { ListOptions, PageOptions, SearchOptions } from "./library/search/search.js";
 export { addModelFile, importModel } from "./library/writes/add.js";

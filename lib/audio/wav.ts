@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { writeFileAtomically } from "../base/atomic-file.js";
-import { badArgument, checkOptions, optionNames, toFilePath } from "../base/check.js";
+import { badArgument, checkBoolean, checkOptions, optionNames, toFilePath } from "../base/check.js";
+import { writeOutput } from "../base/output-file.js";
 import { isFloat32Array } from "../base/realm.js";
 import type { Bytes } from "../values/arrays.js";
 import type { Sound } from "./generation.js";
@@ -26,10 +26,16 @@ export interface ToWavOptions {
 export interface WriteWavOptions extends ToWavOptions {
   /** Aborting rejects with the signal's reason and leaves no file */
   signal?: AbortSignal;
+  /** false: an existing file is refused with ERR_SDA_IO (`details.errno` "EEXIST"); default true */
+  overwrite?: boolean;
 }
 
 const TO_WAV_OPTIONS = optionNames<ToWavOptions>({ bitDepth: true });
-const WRITE_OPTIONS = optionNames<WriteWavOptions>({ bitDepth: true, signal: true });
+const WRITE_OPTIONS = optionNames<WriteWavOptions>({
+  bitDepth: true,
+  signal: true,
+  overwrite: true,
+});
 
 /**
  * Encodes sound as a WAV file in memory. The bytes are those that `writeWav` writes.
@@ -64,10 +70,12 @@ export function toWav(sound: Sound, options: ToWavOptions = {}): Bytes {
 
 /**
  * Writes sound as a WAV file, encoded as `toWav` does it. The file appears under its name only when
- * it is complete: a process killed half-way leaves the old file, if there was one.
+ * it is complete: a process killed half-way leaves the old file, if there was one. A file that is
+ * replaced keeps its mode, and a symbolic link stays and leads to the new file. A character device
+ * or a pipe, such as `/dev/stdout`, gets the bytes as they come.
  *
  * @throws SdaError ERR_SDA_ARGUMENT (also for samples that are not finite), ERR_SDA_NOT_FOUND (no
- *   such folder), ERR_SDA_IO
+ *   such folder), ERR_SDA_IO (also for a path that is a folder, a block device or a socket)
  * @example
  * ```js
  * const tone = Float32Array.from({ length: 48_000 }, (_, i) => Math.sin(i / 10));
@@ -81,16 +89,21 @@ export async function writeWav(
 ): Promise<void> {
   const file = toFilePath(path);
   checkOptions("options", options, WRITE_OPTIONS);
-  const { signal } = options;
+  const { signal, overwrite = true } = options;
+  checkBoolean("overwrite", overwrite);
   const wav = new WavFile(sound, options);
-  await writeFileAtomically(file, async (handle) => {
-    for (const part of wav.parts()) {
+  await writeOutput(
+    file,
+    async (append) => {
+      for (const part of wav.parts()) {
+        signal?.throwIfAborted();
+        await append(part);
+        await nextTurn();
+      }
       signal?.throwIfAborted();
-      await handle.writeFile(part);
-      await nextTurn();
-    }
-    signal?.throwIfAborted();
-  });
+    },
+    { signal, overwrite },
+  );
 }
 
 /** The encoder of `toWav` and `writeWav`. */

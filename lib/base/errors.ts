@@ -38,6 +38,9 @@ export type SdaErrorCode =
   | "ERR_SDA_LOCKED"
   | "ERR_SDA_IO";
 
+/** The same in every copy of this package and in every realm. */
+const BRAND = Symbol.for("small-dataset-audio.SdaError");
+
 /**
  * The error class of this package. An aborted call rejects with the signal's reason instead, and an
  * error that a callback throws is passed on unchanged.
@@ -67,7 +70,19 @@ export class SdaError extends Error {
     options?: ErrorOptions,
   ) {
     super(message, options);
+    Object.defineProperty(this, BRAND, { value: true });
     this.code = code;
     if (details !== undefined) this.details = brief(details, DETAIL_LIMITS) as typeof details;
   }
 }
+
+/**
+ * `instanceof SdaError` recognises errors of another copy of this package in the same process, too.
+ * A subclass recognises its own instances only.
+ */
+Object.defineProperty(SdaError, Symbol.hasInstance, {
+  value(this: unknown, value: unknown): boolean {
+    if (this !== SdaError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === "object" && value !== null && BRAND in value;
+  },
+});

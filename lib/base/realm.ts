@@ -28,15 +28,6 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   return typeof aborted === "boolean" && [addEventListener, throwIfAborted].every(isFunction);
 }
 
-/** A signal that aborts with any of these. `AbortSignal.any` accepts only signals of Node. */
-export function anySignal(first: AbortSignal, second: AbortController): AbortSignal {
-  const isOfNode: boolean = first instanceof AbortSignal;
-  if (isOfNode) return AbortSignal.any([first, second.signal]);
-  if (first.aborted) second.abort(first.reason);
-  else first.addEventListener("abort", () => second.abort(first.reason), { once: true });
-  return second.signal;
-}
-
 const ARRAYS = {
   Int8Array,
   Uint8Array,

@@ -10,7 +10,7 @@ import {
 } from "../audio/options.js";
 import { BIT_DEPTHS, type BitDepth } from "../audio/wav-format.js";
 import { badArgument, seedOrRandom } from "../base/check.js";
-import { fileStem } from "../base/file-stem.js";
+import { soundStem } from "../base/file-stem.js";
 import { makeFolder } from "../base/make-folder.js";
 import type { Device } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
@@ -27,6 +27,7 @@ import {
 } from "./options.js";
 import { withProgress } from "./progress.js";
 import { resolveModel } from "./refs.js";
+import { writeSoundFile } from "./sound-file.js";
 import { printable } from "./text.js";
 
 const EXAMPLES = `
@@ -39,7 +40,8 @@ Examples:
   sda generate kitchen.sda --spatial-mode stereo --width 0.8 --json
 
 Each file is named after the model and the seed, for example kitchen_42.wav. Beside it,
-kitchen_42.json lists the settings of the sound. Existing files with these names are replaced.`;
+kitchen_42.json lists the settings of the sound. Files of the same model and seed are replaced; if
+another sound has the name, the new one becomes kitchen_42_2.wav.`;
 
 interface Settings {
   modelsDir: string;
@@ -131,7 +133,9 @@ async function generate(ref: string, settings: Settings, io: Io): Promise<void> 
     );
     const written = await write(result, loaded, options, settings, io);
     const also = "plot" in written ? ` (and ${written.plot})` : "";
-    io.stderr.write(`${label}${printable(`${written.path}${also}`)}: ${describe(result)}\n`);
+    const how = written.replaced ? " (replaced)" : "";
+    const names = printable(`${written.path}${also}`);
+    io.stderr.write(`${label}${names}${how}: ${describe(result)}\n`);
     files.push(written);
   }
   if (settings.json) {
@@ -148,14 +152,13 @@ async function write(
   { outputDir, bitDepth, plot }: Settings,
   { signal }: Io,
 ) {
-  const { writeWav } = await import("../audio/wav.js");
   const { writeSidecar } = await import("../model/sidecar.js");
-  const stem = join(outputDir, `${fileStem(loaded.metadata.name)}_${result.seed}`);
+  const wanted = join(outputDir, `${soundStem(loaded.metadata.name)}_${result.seed}`);
+  const { stem, replaced } = await writeSoundFile(wanted, result, loaded, { bitDepth, signal });
   const path = `${stem}.wav`;
-  await writeWav(path, result, { bitDepth, signal });
   const sidecar = await writeSidecar(path, result, loaded, { options, bitDepth });
   const { audio: _, ...facts } = result;
-  const report = { path, ...facts, bitDepth, sidecar };
+  const report = { path, ...facts, bitDepth, sidecar, ...(replaced && { replaced }) };
   if (!plot) return report;
   const { writePlot } = await import("./plot.js");
   await writePlot(`${stem}.svg`, result, loaded);

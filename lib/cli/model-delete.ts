@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { SdaError } from "../base/errors.js";
+import type { LockKind } from "../library/index/lock-kind.js";
 import { confirm } from "./ask.js";
 import { Failed, type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption } from "./options.js";
+import { addCommonOptions, addLockOption, addModelsDirOption } from "./options.js";
 import { findEntry } from "./refs.js";
 import { bytesText, printable } from "./text.js";
 
@@ -13,6 +14,7 @@ Examples:
 
 interface Settings {
   modelsDir: string;
+  lock: LockKind;
   force?: boolean;
   json?: boolean;
 }
@@ -27,12 +29,13 @@ export function addDeleteCommand(parent: Command, io: Io): void {
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: Settings) => remove(ref, settings, io));
   addModelsDirOption(command);
+  addLockOption(command);
   addCommonOptions(command);
 }
 
 async function remove(ref: string, settings: Settings, io: Io): Promise<void> {
   const { ModelLibrary } = await import("../library/model-library.js");
-  const library = await ModelLibrary.open(settings.modelsDir);
+  const library = await ModelLibrary.open(settings.modelsDir, { lock: settings.lock });
   const entry = await findEntry(ref, library);
   const what = `${printable(entry.name)} (${entry.modelId}, ${bytesText(entry.fileSizeBytes)})`;
   if (!settings.force) {

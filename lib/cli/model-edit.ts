@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SdaError } from "../base/errors.js";
+import type { LockKind } from "../library/index/lock-kind.js";
 import type { ModelLibrary } from "../library/model-library.js";
 import type { ModelChanges } from "../library/writes/changes.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption, collect } from "./options.js";
+import { addCommonOptions, addLockOption, addModelsDirOption, collect } from "./options.js";
 import { findEntry } from "./refs.js";
 import { printable } from "./text.js";
 
@@ -20,6 +21,7 @@ type Label = readonly [index: number, text: string];
 
 interface Settings {
   modelsDir: string;
+  lock: LockKind;
   name?: string;
   description?: string;
   tag?: string[];
@@ -45,6 +47,7 @@ export function addEditCommand(parent: Command, io: Io): void {
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: Settings) => edit(ref, settings, io));
   addModelsDirOption(command);
+  addLockOption(command);
   addCommonOptions(command);
 }
 
@@ -57,7 +60,7 @@ function parseLabel(text: string, before: Label[] = []): Label[] {
 
 async function edit(ref: string, settings: Settings, io: Io): Promise<void> {
   const { ModelLibrary } = await import("../library/model-library.js");
-  const library = await ModelLibrary.open(settings.modelsDir);
+  const library = await ModelLibrary.open(settings.modelsDir, { lock: settings.lock });
   const { modelId } = await findEntry(ref, library);
   const { name, description, tag, tags, label } = settings;
   const changes: ModelChanges = {

@@ -1,7 +1,8 @@
 import { join, parse } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
+import type { LockKind } from "../library/index/lock-kind.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption, collect } from "./options.js";
+import { addCommonOptions, addLockOption, addModelsDirOption, collect } from "./options.js";
 import { printable } from "./text.js";
 
 const EXAMPLES = `
@@ -14,6 +15,7 @@ The imported file itself does not change. Its content decides if it is a checkpo
 
 interface Settings {
   modelsDir: string;
+  lock: LockKind;
   name?: string;
   description?: string;
   tag?: string[];
@@ -41,6 +43,7 @@ export function addImportCommand(parent: Command, io: Io): void {
     .addHelpText("after", EXAMPLES)
     .action((file: string, settings: Settings) => importFile(file, settings, io));
   addModelsDirOption(command);
+  addLockOption(command);
   addCommonOptions(command);
 }
 
@@ -54,7 +57,7 @@ async function importFile(file: string, settings: Settings, io: Io): Promise<voi
     import("../library/model-library.js"),
     import("../format/read-metadata.js"),
   ]);
-  const { description, tag: tags, datasetName } = settings;
+  const { description, tag: tags, datasetName, lock } = settings;
   const name = settings.name ?? ((await isModel(file)) ? undefined : parse(file).name);
   const metadata = {
     ...(name !== undefined && { name }),
@@ -62,7 +65,7 @@ async function importFile(file: string, settings: Settings, io: Io): Promise<voi
     ...(tags && { tags }),
     ...(datasetName !== undefined && { datasetName }),
   };
-  const library = await ModelLibrary.open(settings.modelsDir, { create: true });
+  const library = await ModelLibrary.open(settings.modelsDir, { create: true, lock });
   const { filePath } = await library.import(file, { metadata, signal: io.signal });
   const path = join(settings.modelsDir, filePath);
   const saved = await readMetadata(path);

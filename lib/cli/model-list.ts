@@ -1,7 +1,14 @@
 import { type Command, Option } from "commander";
 import type { ModelEntry } from "../library/index/entry.js";
+import type { LockKind } from "../library/index/lock-kind.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption, collect, parseCount } from "./options.js";
+import {
+  addCommonOptions,
+  addLockOption,
+  addModelsDirOption,
+  collect,
+  parseCount,
+} from "./options.js";
 import { bytesText, colors, dateText, plural, printable, table, tableWidth } from "./text.js";
 
 const EXAMPLES = `
@@ -32,6 +39,7 @@ const SHOWN = [
 
 interface Settings {
   modelsDir: string;
+  lock: LockKind;
   query?: string;
   tag?: string[];
   sort: keyof typeof ORDERS;
@@ -57,12 +65,13 @@ export function addListCommand(parent: Command, io: Io): void {
     .addHelpText("after", EXAMPLES)
     .action((settings: Settings) => list(settings, io));
   addModelsDirOption(command);
+  addLockOption(command);
   addCommonOptions(command);
 }
 
 async function list(settings: Settings, io: Io): Promise<void> {
   const { ModelLibrary } = await import("../library/model-library.js");
-  const library = await ModelLibrary.open(settings.modelsDir);
+  const library = await ModelLibrary.open(settings.modelsDir, { lock: settings.lock });
   const [sortBy, descending] = ORDERS[settings.sort];
   const options = {
     sortBy,

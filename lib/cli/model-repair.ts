@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import type { LockKind } from "../library/index/lock-kind.js";
 import { Failed, type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption } from "./options.js";
+import { addCommonOptions, addLockOption, addModelsDirOption } from "./options.js";
 import { withProgress } from "./progress.js";
 import { plural, printable } from "./text.js";
 
@@ -11,6 +12,12 @@ Examples:
 
 If files can't be read, the exit code is 1; all other files are handled.`;
 
+interface Settings {
+  modelsDir: string;
+  lock: LockKind;
+  json?: boolean;
+}
+
 export function addRepairCommand(parent: Command, io: Io): void {
   const command = parent
     .command("repair")
@@ -20,14 +27,15 @@ export function addRepairCommand(parent: Command, io: Io): void {
         "entry. No model file is changed or deleted.",
     )
     .addHelpText("after", EXAMPLES)
-    .action((settings: { modelsDir: string; json?: boolean }) => repair(settings, io));
+    .action((settings: Settings) => repair(settings, io));
   addModelsDirOption(command);
+  addLockOption(command);
   addCommonOptions(command);
 }
 
-async function repair(settings: { modelsDir: string; json?: boolean }, io: Io): Promise<void> {
+async function repair(settings: Settings, io: Io): Promise<void> {
   const { ModelLibrary } = await import("../library/model-library.js");
-  const library = await ModelLibrary.open(settings.modelsDir);
+  const library = await ModelLibrary.open(settings.modelsDir, { lock: settings.lock });
   const result = await withProgress(io, "reading files", (update) =>
     library.repairIndex({
       signal: io.signal,

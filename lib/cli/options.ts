@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { LOCK_KINDS } from "../library/index/lock-kind.js";
 
 /** Adds --json and --debug, which every command has. */
 export function addCommonOptions(command: Command): Command {
@@ -18,6 +19,19 @@ export function addModelsDirOption(command: Command): Command {
         if (folder === "") throw new InvalidArgumentError("Expected a folder, not an empty text.");
         return folder;
       }),
+  );
+}
+
+/** For commands that change a library. */
+export function addLockOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--lock <kind>",
+      "how programs that change the folder exclude each other; network file systems without flock " +
+        "need file, for all of them",
+    )
+      .choices(LOCK_KINDS)
+      .default("flock"),
   );
 }
 

@@ -1,6 +1,6 @@
 /** Draws a sound as SVG: the waveform of each channel, and the mel spectrogram below. */
 import type { GenerationResult } from "../audio/generation.js";
-import { writeFileAtomically } from "../base/atomic-file.js";
+import { writeOutput } from "../base/output-file.js";
 import type { SpectrogramConfig } from "../format/spectrogram-config.js";
 import type { LoadedModel } from "../model/loaded-model.js";
 import { melPicture } from "../model/mel-picture.js";
@@ -29,7 +29,7 @@ export async function writePlot(
   model: LoadedModel,
 ): Promise<void> {
   const svg = await plot(sound, model);
-  await writeFileAtomically(path, (file) => file.writeFile(svg));
+  await writeOutput(path, (append) => append(svg));
 }
 
 async function plot(sound: GenerationResult, model: LoadedModel): Promise<string> {

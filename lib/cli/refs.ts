@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { SdaError } from "../base/errors.js";
 import { errnoOf, ioError, isSdaError } from "../base/io-error.js";
 import type { ModelEntry } from "../library/index/entry.js";
-import { MODEL_SUFFIX } from "../library/index/folder.js";
+import { isModelName } from "../library/index/folder.js";
 import type { ModelLibrary } from "../library/model-library.js";
 import { plural, printable } from "./text.js";
 
@@ -82,7 +82,7 @@ function single(ref: string, found: ModelEntry[]): ModelEntry {
 }
 
 async function isModelFile(ref: string): Promise<boolean> {
-  return ref.endsWith(MODEL_SUFFIX) && (await isFile(ref));
+  return isModelName(ref) && (await isFile(ref));
 }
 
 /** @throws SdaError ERR_SDA_IO: the path can't be examined */
@@ -102,7 +102,7 @@ async function openFor(ref: string, modelsDir: string): Promise<ModelLibrary> {
     return await ModelLibrary.open(modelsDir);
   } catch (error) {
     if (!(error instanceof SdaError) || error.code !== "ERR_SDA_NOT_FOUND") throw error;
-    const noFile = ref.endsWith(MODEL_SUFFIX) ? `${ref} does not exist, and ` : "";
+    const noFile = isModelName(ref) ? `${ref} does not exist, and ` : "";
     throw notFound(`${noFile}there is no models folder ${resolve(modelsDir)}`, ref);
   }
 }

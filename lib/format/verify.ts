@@ -51,19 +51,23 @@ export async function verifyFile(
   checkOptions("options", options, OPTIONS);
   checkCallback("onProgress", options.onProgress);
   const addon = checkpointAddon();
-  const { signal, onProgress } = stoppingProgress(options.signal, options.onProgress);
+  const { signal, onProgress, release } = stoppingProgress(options.signal, options.onProgress);
   if (onProgress === undefined) {
     return callNative(addon, signal, (cancel) => addon.verify(file, cancel));
   }
-  const total = await sizeOf(file);
-  return callNative(addon, signal, async (cancel) => {
-    const timer = setInterval(() => onProgress(cancel?.done() ?? 0, total), PROGRESS_MS);
-    try {
-      return await addon.verify(file, cancel);
-    } finally {
-      clearInterval(timer);
-    }
-  });
+  try {
+    const total = await sizeOf(file);
+    return await callNative(addon, signal, async (cancel) => {
+      const timer = setInterval(() => onProgress(cancel?.done() ?? 0, total), PROGRESS_MS);
+      try {
+        return await addon.verify(file, cancel);
+      } finally {
+        clearInterval(timer);
+      }
+    });
+  } finally {
+    release();
+  }
 }
 
 async function sizeOf(path: string): Promise<number> {

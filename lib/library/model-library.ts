@@ -3,6 +3,7 @@ import type { ModelWeights } from "../format/new-file.js";
 import { checkEntry, checkId, isField, type ModelEntry } from "./index/entry.js";
 import type { IndexImage, Patch } from "./index/index-image.js";
 import { checkLockOptions, LOCK_OPTIONS, type LockOptions } from "./index/lock.js";
+import { checkLockKind, type LockKind } from "./index/lock-kind.js";
 import type { IndexStore } from "./index/store.js";
 import type { WriteQueue } from "./index/write-queue.js";
 import {
@@ -22,6 +23,11 @@ import type { SavableModel, SaveOptions } from "./writes/save.js";
 export interface OpenOptions {
   /** Create the folder if it is missing; default false */
   create?: boolean;
+  /**
+   * How the folder's writers exclude each other; default "flock". Network file systems without
+   * `flock` need "file".
+   */
+  lock?: LockKind;
 }
 
 /**
@@ -56,9 +62,10 @@ export class ModelLibrary {
 
   /**
    * Reads the index of a folder. Without an index, the library is empty: `repairIndex` adds the
-   * folder's model files. A damaged index is replaced by its backup or, if the backup is damaged
-   * too, by a new index made from the model files. A process warning reports this, and the damaged
-   * index is kept under another name.
+   * folder's model files. If the folder can't be changed, the model files are listed right away. A
+   * damaged index is replaced by its backup and the model files that the backup lacks or, if the
+   * backup is damaged too, by a new index made from the model files. A process warning reports
+   * this, and the damaged index is kept under another name.
    *
    * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_VERSION: the index is newer than
    *   supported; ERR_SDA_ARGUMENT: the path is not a folder; ERR_SDA_LOCKED; ERR_SDA_IO
@@ -69,9 +76,10 @@ export class ModelLibrary {
    * ```
    */
   static async open(modelsDir: string | URL, options: OpenOptions = {}): Promise<ModelLibrary> {
-    checkOptions("options", options, ["create"]);
-    if (options.create) return new ModelLibrary(await newOrOpenIndex(modelsDir)());
-    return new ModelLibrary(await openIndex(modelsDir));
+    checkOptions("options", options, ["create", "lock"]);
+    const lock = checkLockKind(options.lock);
+    if (options.create) return new ModelLibrary(await newOrOpenIndex(modelsDir, lock)());
+    return new ModelLibrary(await openIndex(modelsDir, lock));
   }
 
   /** The folder's absolute path. */

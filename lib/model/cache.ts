@@ -12,6 +12,7 @@ import {
 } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import { fileIdentity } from "../base/file-identity.js";
+import { onAbort } from "../base/on-abort.js";
 import { checkDevice, type Device, loadModel } from "./load.js";
 import type { LoadedModel } from "./loaded-model.js";
 
@@ -343,7 +344,6 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined):
   return new Promise((done, fail) => {
     const abort = () => fail(signal.reason);
     if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    void promise.then(done, fail).finally(() => signal.removeEventListener("abort", abort));
+    void promise.then(done, fail).finally(onAbort(signal, abort));
   });
 }

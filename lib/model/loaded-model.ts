@@ -129,10 +129,13 @@ export class LoadedModel implements Disposable, AsyncDisposable {
    */
   async generate(options: GenerateOptions = {}): Promise<GenerationResult> {
     const native = this.#resolve(options);
-    const { signal, onProgress } = stoppingProgress(options.signal, options.onProgress);
-    const { audio, sampleRate, quality } = await this.#native.run(signal, (addon, cancel) =>
-      addon.generate(this.#native.model, this.#native.spectrogram, native, onProgress, cancel),
-    );
+    const stopping = stoppingProgress(options.signal, options.onProgress);
+    const { signal, onProgress } = stopping;
+    const { audio, sampleRate, quality } = await this.#native
+      .run(signal, (addon, cancel) =>
+        addon.generate(this.#native.model, this.#native.spectrogram, native, onProgress, cancel),
+      )
+      .finally(stopping.release);
     if (onProgress) signal?.throwIfAborted(); // the last onProgress may have thrown
     return {
       audio,
@@ -179,8 +182,8 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     const native = this.#resolve(options, "running");
     if (native.loudness === "peak") throw badArgument("loudness", '"running" or "none"', "peak");
     const format = this.#format(native);
-    const stopping = stoppingProgress(options.signal, options.onProgress);
-    const source = new NativeSource(this.#native, { options: native, ...stopping, ended });
+    const { signal, onProgress } = options;
+    const source = new NativeSource(this.#native, { options: native, signal, onProgress, ended });
     return { source, stream: new PieceStream(source, { format, seed: native.seed }) };
   }
 

@@ -1,6 +1,13 @@
 import type { PieceSource } from "../audio/sound-stream.js";
 import type { BitDepth } from "../audio/wav-format.js";
-import { callNativeSync, callNativeUnder, type OnProgress } from "../native/call.js";
+import { onAbort } from "../base/on-abort.js";
+import {
+  callNativeSync,
+  callNativeUnder,
+  type OnProgress,
+  type StoppingProgress,
+  stoppingProgress,
+} from "../native/call.js";
 import type { NativeGenerateOptions, StreamHandle } from "../native/types.js";
 import type { Bytes, Floats } from "../values/arrays.js";
 import type { NativeModel } from "./native-model.js";
@@ -21,7 +28,8 @@ export interface NativeSourceRequest {
 export class NativeSource implements PieceSource {
   readonly #native: NativeModel;
   readonly #request: NativeSourceRequest;
-  readonly #abort = () => this.close();
+  #stopping: StoppingProgress | undefined;
+  #release = () => {};
   #handle: StreamHandle | null = null;
   #closed = false;
 
@@ -37,19 +45,21 @@ export class NativeSource implements PieceSource {
    */
   start(): void {
     if (this.#handle !== null || this.#closed) return;
-    const { options, signal, onProgress } = this.#request;
-    signal?.throwIfAborted();
+    const { options } = this.#request;
+    this.#request.signal?.throwIfAborted();
+    this.#stopping = stoppingProgress(this.#request.signal, this.#request.onProgress);
+    const { signal, onProgress } = this.#stopping;
     const { addon, model, spectrogram } = this.#native;
     this.#handle = callNativeSync(() =>
       addon.startStream(model, spectrogram, options, onProgress, undefined),
     );
-    signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#release = onAbort(signal, () => this.close());
   }
 
   next(): Promise<Floats | null>;
   next(bits: BitDepth): Promise<Bytes | null>;
   async next(bits?: BitDepth): Promise<Floats | Bytes | null> {
-    const { signal } = this.#request;
+    const { signal } = this.#stopping ?? this.#request;
     signal?.throwIfAborted();
     const handle = this.#handle;
     if (handle === null || this.#closed) return null;
@@ -62,8 +72,9 @@ export class NativeSource implements PieceSource {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const { signal, ended } = this.#request;
-    signal?.removeEventListener("abort", this.#abort);
+    const { ended } = this.#request;
+    this.#release();
+    this.#stopping?.release();
     if (this.#handle !== null) this.#native.addon.closeStream(this.#handle);
     ended?.();
   }

@@ -2,8 +2,10 @@ import { join, parse } from "node:path";
 import type { GenerationResult } from "../audio/generation.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
 import type { BitDepth } from "../audio/wav-format.js";
-import { writeFileAtomically } from "../base/atomic-file.js";
 import { checkOptions, toFilePath } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
+import { writeOutput } from "../base/output-file.js";
+import { outputTarget } from "../base/output-target.js";
 import type { LoadedModel } from "./loaded-model.js";
 
 /** Facts that a sidecar states and that the `GenerationResult` does not hold. */
@@ -41,12 +43,15 @@ export async function writeSidecar(
 ): Promise<string> {
   checkOptions("options", sidecar, ["options", "bitDepth"]);
   const { options = {}, bitDepth = 24 } = sidecar;
-  const { dir, name, base } = parse(toFilePath(path));
+  const soundFile = toFilePath(path);
+  const { dir, name, base } = parse(soundFile);
   const file = join(dir, `${name}.json`);
+  if ((await outputTarget(soundFile)).kind === "stream") {
+    const problem = `${soundFile} is a device or a pipe: there is no place beside it for a file`;
+    throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "path", path: soundFile });
+  }
   const text = JSON.stringify(content(base, result, model, options, bitDepth), null, 2);
-  await writeFileAtomically(file, async (handle) => {
-    await handle.writeFile(`${text}\n`);
-  });
+  await writeOutput(file, (append) => append(`${text}\n`));
   return file;
 }
 

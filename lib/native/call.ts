@@ -1,7 +1,8 @@
 /** Calls the addons. Turns native errors into SdaError, and an AbortSignal into a CancelToken. */
 
 import { SdaError, type SdaErrorCode } from "../base/errors.js";
-import { anySignal, isError, ownArrays } from "../base/realm.js";
+import { onAbort } from "../base/on-abort.js";
+import { isError, ownArrays } from "../base/realm.js";
 import type { CancelToken } from "./types.js";
 
 /** The code of the error that a cancelled native call rejects with. */
@@ -20,12 +21,11 @@ export async function callNative<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const cancel = signal && addon.createCancelToken();
-  const stop = () => cancel?.cancel();
-  signal?.addEventListener("abort", stop, { once: true });
+  const release = onAbort(signal, () => cancel?.cancel());
   try {
     return await callNativeUnder(signal, () => start(cancel));
   } finally {
-    signal?.removeEventListener("abort", stop);
+    release();
   }
 }
 
@@ -48,19 +48,30 @@ export async function callNativeUnder<T>(
 /** Receives the progress of work: the units that are done and their total. */
 export type OnProgress = (done: number, total: number) => void;
 
+/** What `stoppingProgress` returns. */
+export interface StoppingProgress {
+  signal: AbortSignal | undefined;
+  onProgress: OnProgress | undefined;
+  /** Lets go of the caller's signal. To be called when the work has ended. */
+  release: () => void;
+}
+
 /**
  * Wraps a progress callback so that an error that it throws cancels the work and rejects the call.
+ * Not with `AbortSignal.any`: the caller's signal would keep some memory for each call.
  *
  * @returns the signal and the callback to use instead of the given ones
  */
 export function stoppingProgress(
   signal: AbortSignal | undefined,
   onProgress: OnProgress | undefined,
-): { signal: AbortSignal | undefined; onProgress: OnProgress | undefined } {
-  if (onProgress === undefined) return { signal, onProgress };
+): StoppingProgress {
+  if (onProgress === undefined) return { signal, onProgress, release: () => {} };
   const stopped = new AbortController();
+  if (signal?.aborted) stopped.abort(signal.reason);
   return {
-    signal: signal ? anySignal(signal, stopped) : stopped.signal,
+    signal: stopped.signal,
+    release: onAbort(signal, () => stopped.abort(signal?.reason)),
     onProgress(done, total) {
       try {
         onProgress(done, total);

@@ -179,6 +179,8 @@ export interface CheckpointAddon {
    * releases the lock when the process ends.
    */
   tryLock(path: string): Promise<LockHandle | null>;
+  /** False: the folder's file system has no locks. */
+  canLock(folder: string): Promise<boolean>;
   /** Releases the lock. Idempotent. */
   unlock(lock: LockHandle): void;
   /**

@@ -208,6 +208,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("verify", Napi::Function::New(env, verify));
   exports.Set("readIndex", Napi::Function::New(env, read_index));
   exports.Set("tryLock", Napi::Function::New(env, try_lock));
+  exports.Set("canLock", Napi::Function::New(env, can_lock));
   exports.Set("unlock", Napi::Function::New(env, unlock));
   exports.Set("findText", Napi::Function::New(env, find_text));
   exports.Set("rename", Napi::Function::New(env, rename_file));

@@ -98,6 +98,17 @@ Napi::Value try_lock(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value can_lock(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const std::string folder = string_argument(call[0], "folder");
+    return Environment::of(call.Env()).run(call.Env(), nullptr, [folder](const CancelToken&) {
+      const bool supported = library::FolderLock::is_supported(folder);
+      return
+          [supported](Napi::Env env) -> Napi::Value { return Napi::Boolean::New(env, supported); };
+    });
+  });
+}
+
 Napi::Value unlock(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     unwrap_handle<library::FolderLock>(call[0])->release();

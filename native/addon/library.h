@@ -11,6 +11,9 @@ Napi::Value read_index(const Napi::CallbackInfo& info);
 // tryLock(path) → Promise of a handle, or of null when another holder has the lock
 Napi::Value try_lock(const Napi::CallbackInfo& info);
 
+// canLock(folder) → Promise<boolean>: false where the file system has no locks
+Napi::Value can_lock(const Napi::CallbackInfo& info);
+
 // unlock(handle): unlocks at once; a second call does nothing. A garbage-collected handle unlocks
 // too.
 Napi::Value unlock(const Napi::CallbackInfo& info);

@@ -11,8 +11,13 @@ class FolderLock {
  public:
   // Returns at once: null when another holder has the lock, in this process or another. Creates the
   // file at `path`, which must never be removed: two holders could then lock two files of the same
-  // name. Throws kNotFound when the folder is missing, and kIo.
+  // name. Every user may lock it, whoever has made it; a symbolic link is not followed. Throws
+  // kNotFound when the folder is missing, and kIo, with the detail "unsupported" where the file
+  // system has no locks.
   static std::unique_ptr<FolderLock> try_acquire(const std::string& path);
+
+  // False if files in this folder can't be locked; true if they can or if nobody can tell.
+  static bool is_supported(const std::string& folder);
 
   ~FolderLock() { release(); }
   FolderLock(const FolderLock&) = delete;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fileStem } from "../../lib/base/file-stem.js";
+import { fileStem, soundStem } from "../../lib/base/file-stem.js";
 import { corpus, golden } from "../support/corpus.js";
 
 describe("fileStem", () => {
@@ -14,5 +14,28 @@ describe("fileStem", () => {
     expect(fileStem("../../etc/passwd")).toBe("etc_passwd");
     expect(fileStem("雨")).toBe("untitled");
     expect(fileStem("a".repeat(300))).toHaveLength(100);
+  });
+});
+
+describe("soundStem", () => {
+  it.each([
+    ["Kitchen: Drums", "kitchen_drums"],
+    ["ピアノ", "ピアノ"],
+    ["Барабаны №1", "барабаны_1"],
+    ["e\u0301", "\u00e9"],
+    ["İstanbul", "i\u0307stanbul"],
+    ["../../etc/passwd", "etc_passwd"],
+    ["🎹", "untitled"],
+    ["a\u0000b\nc\u202ed", "a_b_c_d"],
+    ["\ud800", "untitled"],
+    ["a".repeat(300), "a".repeat(100)],
+  ])("%j becomes %j", (name, stem) => {
+    expect(soundStem(name)).toBe(stem);
+  });
+
+  it("fits in a file name with its seed and suffix", () => {
+    for (const character of ["雨", "𠮷", "é", "a"]) {
+      expect(Buffer.byteLength(soundStem(character.repeat(300)))).toBeLessThanOrEqual(200);
+    }
   });
 });

@@ -9,6 +9,7 @@ import { temporaryFolder } from "../support/folder.js";
 import { keepingIo } from "../support/io.js";
 
 const engine = vi.hoisted(() => ({
+  metadata: { modelId: "id-1", name: "Kitchen: Drums" },
   loaded: [] as unknown[],
   requests: [] as GenerateOptions[],
   disposed: 0,
@@ -23,7 +24,7 @@ vi.mock("../../lib/model/load.js", () => ({
     if (engine.failure) throw engine.failure;
     const range = { minStep: -10, maxStep: 10 };
     return {
-      metadata: { modelId: "id-1", name: "Kitchen: Drums" },
+      metadata: engine.metadata,
       device: "cpu",
       sliders: () => [range, range, range],
       generate: async (options: GenerateOptions) => {
@@ -59,6 +60,7 @@ beforeEach(() => {
   model = join(temporaryFolder(), "model.sda");
   writeFileSync(model, "");
   Object.assign(engine, {
+    metadata: { modelId: "id-1", name: "Kitchen: Drums" },
     loaded: [],
     requests: [],
     disposed: 0,
@@ -90,6 +92,48 @@ describe("sda generate", () => {
     const sounds = readdirSync(folder).filter((name) => name.endsWith(".wav"));
     expect(sounds).toEqual([7, 8, 9].map((seed) => `kitchen_drums_${seed}.wav`));
     expect(engine.loaded).toHaveLength(1);
+  });
+
+  it("keeps the letters of all scripts in the names of sounds", async () => {
+    const names = ["ピアノ", "Барабаны", "गिटार 2", "Cafe\u0301 Noir", "雨".repeat(100)];
+    for (const [i, name] of names.entries()) {
+      engine.metadata = { modelId: `id-${i}`, name };
+      expect((await generate("-s", "42")).code).toBe(0);
+    }
+    const sounds = readdirSync(folder).filter((name) => name.endsWith(".wav"));
+    expect(sounds.sort()).toEqual(
+      ["ピアノ", "барабаны", "गिटार_2", "caf\u00e9_noir", "雨".repeat(66)]
+        .map((stem) => `${stem}_42.wav`)
+        .sort(),
+    );
+  });
+
+  it("gives sounds of different models different names, and says what it replaces", async () => {
+    const names = ["Kick / Snare", "Kick Snare", "KICK SNARE", "🎹", "🎸"];
+    for (const again of [false, true]) {
+      for (const [i, name] of names.entries()) {
+        engine.metadata = { modelId: `id-${i}`, name };
+        const { stdout, stderr } = await generate("-s", "42", "--json");
+        expect(stderr.includes("(replaced)")).toBe(again);
+        expect(JSON.parse(stdout).files[0].replaced).toBe(again || undefined);
+      }
+    }
+    const sidecars = readdirSync(folder).filter((name) => name.endsWith(".json"));
+    const ids = sidecars.map((name) => {
+      const { file, model: of } = JSON.parse(readFileSync(join(folder, name), "utf8"));
+      expect(file).toBe(name.replace(".json", ".wav"));
+      return of.model_id;
+    });
+    expect(ids.sort()).toEqual(["id-0", "id-1", "id-2", "id-3", "id-4"]);
+    expect(readdirSync(folder)).toHaveLength(10);
+  });
+
+  it("leaves a file alone that is not of the same model", async () => {
+    const path = join(folder, "kitchen_drums_42.wav");
+    writeFileSync(path, "a person's own");
+    await generate("-s", "42");
+    expect(readFileSync(path, "utf8")).toBe("a person's own");
+    expect(readdirSync(folder)).toContain("kitchen_drums_42_2.wav");
   });
 
   it("makes the folder", async () => {

@@ -2,7 +2,7 @@
  * A library stays correct however a process ends that changes it: killed at random moments, killed
  * at any system call, or with a disk that is full or fails at any system call.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import {
   copyFileSync,
   cpSync,
@@ -26,7 +26,7 @@ import {
 import { parsePythonJson } from "../../lib/library/index/python-json.js";
 import { compiled } from "../support/compiled.js";
 import { count } from "../support/effort.js";
-import { needs } from "../support/needs.js";
+import { faultLayer, faultLayerIn } from "../support/fault-layer.js";
 
 const RANDOM_KILLS = count({ quick: 30, full: 300 }, "SDA_RANDOM_KILLS");
 const KILLS_IN_ALL = count({ quick: 40, full: 500 });
@@ -35,7 +35,6 @@ const CALLS = count({ quick: 1, full: Number.POSITIVE_INFINITY });
 const LANES = 4;
 const LONGEST_LIFE_MS = 60;
 const fixtures = resolve("test/fixtures");
-const layerSource = fileURLToPath(new URL("fault_layer.c", import.meta.url));
 const child = fileURLToPath(new URL("crash-child.mjs", import.meta.url));
 
 let kills = 0;
@@ -234,15 +233,10 @@ test(`${RANDOM_KILLS} kills at random moments`, { timeout: 180_000 }, async () =
   expect(changed.reduce((sum, n) => sum + n)).toBeGreaterThan(RANDOM_KILLS / 2);
 });
 
-// The layer needs glibc and a C compiler.
-const layer = join(mkdtempSync(join(tmpdir(), "sda-fault-")), "fault_layer.so");
-const compiler = process.env["CC"] ?? "cc";
-const layered =
-  process.platform === "linux" &&
-  spawnSync(compiler, ["-std=c11", "-shared", "-fPIC", "-O1", "-o", layer, layerSource, "-ldl"])
-    .status === 0;
-needs(layered, "faults of the disk need glibc and a C compiler");
-afterAll(() => rmSync(dirname(layer), { recursive: true, force: true }));
+const layerFolder = mkdtempSync(join(tmpdir(), "sda-fault-"));
+const layered = faultLayer(layerFolder) !== null;
+const layer = faultLayerIn(layerFolder);
+afterAll(() => rmSync(layerFolder, { recursive: true, force: true }));
 
 const OPERATIONS = ["save", "convert", "add", "update", "relabel", "delete", "remove"];
 

@@ -4,9 +4,15 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { badArgument, toFilePath } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
+import type { LockKind } from "./lock-kind.js";
 
 export const INDEX_NAME = "model_library.json";
 export const MODEL_SUFFIX = ".sda";
+
+/** Whether a file's name is a model's. Other systems write the suffix in capitals, too. */
+export function isModelName(name: string): boolean {
+  return name.slice(-MODEL_SUFFIX.length).toLowerCase() === MODEL_SUFFIX;
+}
 
 export class ModelsFolder {
   readonly path: string;
@@ -15,9 +21,11 @@ export class ModelsFolder {
   readonly backup: string;
   /** An empty file. A process that changes the index locks it; nobody deletes it. */
   readonly lock: string;
+  readonly lockKind: LockKind;
 
-  private constructor(path: string) {
+  private constructor(path: string, lockKind: LockKind) {
     this.path = path;
+    this.lockKind = lockKind;
     this.index = join(path, INDEX_NAME);
     this.backup = `${this.index}.bak`;
     this.lock = join(path, ".model_library.lock");
@@ -27,11 +35,11 @@ export class ModelsFolder {
    * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_ARGUMENT: the path is not a folder;
    *   ERR_SDA_IO
    */
-  static async at(modelsDir: string | URL): Promise<ModelsFolder> {
+  static async at(modelsDir: string | URL, lockKind: LockKind = "flock"): Promise<ModelsFolder> {
     const path = resolve(toFilePath(modelsDir));
     try {
       if (!(await stat(path)).isDirectory()) throw badArgument("modelsDir", "a folder", path);
-      return new ModelsFolder(await realpath(path));
+      return new ModelsFolder(await realpath(path), lockKind);
     } catch (error) {
       throw ioError(error, path, `the models folder ${path} can't be opened`);
     }

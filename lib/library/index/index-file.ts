@@ -19,10 +19,22 @@ import {
 /** The newest version of the index that this code can read. */
 const INDEX_VERSION = 1;
 
-export interface ReadIndex {
+/**
+ * The longest index that the JSON parser reads, some 80,000 entries: it runs on this thread and
+ * takes up to a fifth of a second for each MiB. An index in the usual layout, which the scanner
+ * reads on another thread, may have 4 GiB.
+ */
+const MOST_PARSED_BYTES = 32 * 2 ** 20;
+/** So much of the beginning tells a JSON object from a blank file or a file of zeros. */
+const BEGINNING_BYTES = 65_536;
+
+/** An index and the file that it was read from. */
+export interface FoundIndex {
   image: IndexImage;
-  /** The file's identity, see `identityOf`. */
-  identity: string;
+  /** The file's identity, see `identityOf`; null: there is no file */
+  identity: string | null;
+  /** The file's bytes, in pieces; null: the image is not the file's content */
+  content: readonly Uint8Array[] | null;
 }
 
 /** The file's content is not an index. The caller decides how to recover. */
@@ -39,7 +51,7 @@ export class DamagedIndex extends Error {
  * @throws DamagedIndex; SdaError ERR_SDA_NOT_FOUND, ERR_SDA_IO, ERR_SDA_LIMIT, ERR_SDA_VERSION
  *   (newer than supported)
  */
-export async function readIndex(path: string): Promise<ReadIndex> {
+export async function readIndex(path: string): Promise<FoundIndex> {
   const addon = checkpointAddon();
   const content = await callNative(addon, undefined, () => addon.readIndex(path));
   const { buffer, byteOffset, length } = content.bytes;
@@ -47,7 +59,7 @@ export async function readIndex(path: string): Promise<ReadIndex> {
   const { identity, layout } = content;
   try {
     const image = (layout && usualImage(bytes, layout)) ?? parseImage(bytes, path);
-    return { image, identity };
+    return { image, identity, content: [bytes] };
   } catch (error) {
     if (error instanceof PythonJsonError || error instanceof TypeError) {
       throw new DamagedIndex(path, error.message);
@@ -84,6 +96,19 @@ function usualImage(bytes: Buffer, layout: Uint32Array): IndexImage | null {
 
 /** Makes an image of any JSON text that Python's `json.load` accepts. */
 function parseImage(bytes: Buffer, path: string): IndexImage {
+  if (bytes.length > MOST_PARSED_BYTES) {
+    const beginning = bytes.toString("latin1", 0, BEGINNING_BYTES).trimStart();
+    if (!beginning.startsWith("{"))
+      throw new DamagedIndex(path, "it does not begin with an object");
+    const mebibytes = Math.round(bytes.length / 2 ** 20);
+    const problem = `${path} has ${mebibytes} MiB in another layout than json.dump(indent=2) writes`;
+    const most = `at most ${MOST_PARSED_BYTES / 2 ** 20} MiB are read`;
+    throw new SdaError("ERR_SDA_LIMIT", `${problem}; ${most}`, {
+      path,
+      bytes: bytes.length,
+      limit: MOST_PARSED_BYTES,
+    });
+  }
   const parser = new PythonJsonParser(decode(bytes));
   const entries = new Map<string, EntryRecord>();
   const others = new Map<string, PyValue>();

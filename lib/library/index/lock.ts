@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { badArgument, checkSignal } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
-import { callNative, callNativeSync } from "../../native/call.js";
-import { checkpointAddon } from "../../native/load.js";
-import type { LockHandle } from "../../native/types.js";
+import { pause } from "../../base/on-abort.js";
 import type { ModelsFolder } from "./folder.js";
+import type { LockKind } from "./lock-kind.js";
+import { tryLockOf } from "./try-lock.js";
 
 /** How long a change waits for the folder's lock by default. */
 export const LOCK_TIMEOUT_MS = 30_000;
@@ -24,6 +23,12 @@ export interface LockOptions {
   signal?: AbortSignal;
 }
 
+/** Options of a function that opens a models folder to change it. */
+export interface FolderOptions extends LockOptions {
+  /** How the folder's writers exclude each other; default "flock". See `LockKind` */
+  lock?: LockKind;
+}
+
 /** The names of `LockOptions`. */
 export const LOCK_OPTIONS = ["lockTimeoutMs", "signal"] as const;
 
@@ -36,8 +41,8 @@ export function checkLockOptions({ lockTimeoutMs, signal }: LockOptions): void {
 
 /**
  * Runs `work` while it holds the folder's lock, which excludes other work in this process and in
- * others. The kernel owns the lock and releases it when its process ends, even by a crash. The lock
- * is advisory: it does not stop programs that do not take it.
+ * others. The lock ends with its process, even by a crash; `LockKind` tells how. It is advisory: it
+ * does not stop programs that do not take it.
  *
  * @throws SdaError ERR_SDA_LOCKED after the timeout, ERR_SDA_NOT_FOUND, ERR_SDA_IO; `signal.reason`
  */
@@ -46,23 +51,26 @@ export async function withLock<T>(
   { lockTimeoutMs = LOCK_TIMEOUT_MS, signal }: LockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const addon = checkpointAddon();
-  const lock = await acquire(folder.lock, lockTimeoutMs, signal);
+  const unlock = await acquire(folder, lockTimeoutMs, signal);
   try {
     return await work();
   } finally {
-    callNativeSync(() => addon.unlock(lock));
+    await unlock();
   }
 }
 
-async function acquire(path: string, timeoutMs: number, signal?: AbortSignal): Promise<LockHandle> {
-  const addon = checkpointAddon();
+async function acquire(
+  folder: ModelsFolder,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<() => Promise<void>> {
+  const path = folder.lock;
+  const tryLock = tryLockOf(folder.lockKind, path);
   const deadline = performance.now() + timeoutMs;
   for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(2 * longest, LONGEST_PAUSE_MS)) {
     signal?.throwIfAborted();
-    // An attempt never waits in the kernel, so it does not block a thread.
-    const lock = await callNative(addon, undefined, () => addon.tryLock(path));
-    if (lock) return lock;
+    const unlock = await tryLock();
+    if (unlock) return unlock;
     const left = deadline - performance.now();
     if (left <= 0) {
       const seconds = timeoutMs / 1000;
@@ -70,14 +78,5 @@ async function acquire(path: string, timeoutMs: number, signal?: AbortSignal): P
       throw new SdaError("ERR_SDA_LOCKED", problem, { path, timeoutMs });
     }
     await pause(Math.min(left, longest * (0.5 + Math.random() / 2)), signal);
-  }
-}
-
-async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, signal && { signal });
-  } catch (error) {
-    signal?.throwIfAborted(); // throws the signal's reason; `error` is the timer's AbortError
-    throw error;
   }
 }

@@ -4,7 +4,7 @@ import { ioError } from "../../base/io-error.js";
 import type { ModelMetadata } from "../../format/metadata.js";
 import { readMetadata } from "../../format/read-metadata.js";
 import { entryFromMetadata, type ModelEntry } from "./entry.js";
-import { isInsideByName, MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
+import { isInsideByName, isModelName, MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
 
 /** Files read at the same time: enough to keep the reader's threads and the disk busy. */
 const AT_ONCE = 16;
@@ -32,7 +32,7 @@ export interface ReadFilesOptions {
 export async function modelFileNames(folder: ModelsFolder): Promise<string[]> {
   try {
     const names = await readdir(folder.path);
-    return names.filter((name) => name.endsWith(MODEL_SUFFIX) && !name.startsWith(".")).sort();
+    return names.filter((name) => isModelName(name) && !name.startsWith(".")).sort();
   } catch (error) {
     throw ioError(error, folder.path, `${folder.path} can't be listed`);
   }

@@ -4,73 +4,97 @@ import type { SdaError } from "../../base/errors.js";
 import { fileIdentity } from "../../base/file-identity.js";
 import { errnoOf, ioError, isSdaError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
+import { entryFiles } from "./entry-files.js";
 import type { ModelsFolder } from "./folder.js";
-import { DamagedIndex, type ReadIndex, readIndex } from "./index-file.js";
+import { DamagedIndex, type FoundIndex, readIndex } from "./index-file.js";
 import { IndexImage, Patch } from "./index-image.js";
 import { withLock } from "./lock.js";
-import { entryOfFile, readModelFiles } from "./model-files.js";
+import { entryOfFile, readModelFiles, type UnreadableFile } from "./model-files.js";
 import { replaceIndex } from "./write-index.js";
 
 /**
  * Replaces an index that is damaged, or missing although there is a backup. The backup becomes the
- * index; if the backup is damaged too, a new index is made from the model files. Damaged files are
- * kept as "<name>.damaged-<time>". A process warning reports the recovery.
+ * index, together with the model files that it lacks; if the backup is damaged too, a new index is
+ * made from the model files. Damaged files are kept as "<name>.damaged-<time>". A process warning
+ * reports the recovery.
  *
  * @param locked whether the caller holds the folder's lock
- * @returns the new index; a null identity means that there is no file
  */
-export async function recoverIndex(
-  folder: ModelsFolder,
-  locked: boolean,
-): Promise<{ image: IndexImage; identity: string | null }> {
+export async function recoverIndex(folder: ModelsFolder, locked: boolean): Promise<FoundIndex> {
   if (locked) return recover(folder, true);
   try {
     return await withLock(folder, {}, () => recover(folder, true));
   } catch (error) {
-    // A read-only folder can be read, so its recovered index exists in memory only.
+    // A folder that can't be changed can be read, so its recovered index exists in memory only.
     if (isSdaError(error, "ERR_SDA_IO") && isReadOnly(error)) return recover(folder, false);
     throw error;
   }
 }
 
-async function recover(
-  folder: ModelsFolder,
-  writable: boolean,
-): Promise<{ image: IndexImage; identity: string | null }> {
+/** An index in memory of the model files of a folder that can't be changed. */
+export async function listFiles(folder: ModelsFolder): Promise<FoundIndex> {
+  const { image, unreadable } = await withFiles(folder, new IndexImage());
+  if (unreadable.length > 0) {
+    warn(
+      "SDA_FILE_UNREADABLE",
+      `${folder.path}: ${unreadable.length} of its model files can't be read`,
+      unreadable.map(({ file, error }) => `${file}: ${error.message}`).join("\n"),
+    );
+  }
+  return { image, identity: null, content: [] };
+}
+
+async function recover(folder: ModelsFolder, writable: boolean): Promise<FoundIndex> {
   const index = await readUnlessDamaged(folder, folder.index);
   // Another process has repaired the index, or has finished writing it in place.
   if ("image" in index) return index;
   const backup = await readUnlessDamaged(folder, folder.backup);
   const problem = index.problem ?? `${folder.index} is missing`;
-  if ("image" in backup) {
-    const identity = writable
-      ? await replace(folder, backup.image)
-      : await fileIdentity(folder.index);
+  const isBackup = "image" in backup;
+  const { image, added } = await withFiles(folder, isBackup ? backup.image : new IndexImage());
+  if (writable && !isBackup) await setAside(folder.backup);
+  const found = await replace(folder, image, writable);
+  if (isBackup) {
     warn(
       "SDA_INDEX_RECOVERED",
       `${problem}; it has been restored from its backup, which lacks the latest changes`,
-      "repairIndex() adds models that were saved after the backup.",
+      added > 0
+        ? `${added} model files that the backup lacks have been added.`
+        : "The backup has all model files of the folder.",
     );
-    return { image: backup.image, identity };
+  } else {
+    const backupProblem = backup.problem ?? "there is no backup";
+    const made = `a new index lists the folder's ${image.count} model files`;
+    warn("SDA_INDEX_RECOVERED", `${problem}, and ${backupProblem}; ${made}`);
   }
-  const patch = new Patch(new IndexImage());
-  const { files } = await readModelFiles(folder);
-  for (const file of files) patch.add(entryOfFile(file, (id) => patch.has(id)));
-  const image = patch.image;
-  image.apply(patch);
-  if (writable) await setAside(folder.backup);
-  const identity = writable ? await replace(folder, image) : await fileIdentity(folder.index);
-  const backupProblem = backup.problem ?? "there is no backup";
-  warn(
-    "SDA_INDEX_RECOVERED",
-    `${problem}, and ${backupProblem}; a new index lists the folder's ${image.count} model files`,
-  );
-  return { image, identity };
+  return found;
 }
 
-async function replace(folder: ModelsFolder, image: IndexImage): Promise<string> {
+/** Adds the model files that an index lacks. */
+async function withFiles(
+  folder: ModelsFolder,
+  image: IndexImage,
+): Promise<{ image: IndexImage; added: number; unreadable: UnreadableFile[] }> {
+  const known = entryFiles(image);
+  const { files, unreadable } = await readModelFiles(folder, { known });
+  const patch = new Patch(image);
+  for (const file of files) patch.add(entryOfFile(file, (id) => patch.has(id)));
+  image.apply(patch);
+  return { image, added: files.length, unreadable };
+}
+
+async function replace(
+  folder: ModelsFolder,
+  image: IndexImage,
+  writable: boolean,
+): Promise<FoundIndex> {
+  if (!writable) {
+    const identity = await fileIdentity(folder.index);
+    return { image, identity, content: null };
+  }
   await setAside(folder.index);
-  return replaceIndex(folder, image.assemble());
+  const content = image.assemble();
+  return { image, identity: await replaceIndex(folder, content), content };
 }
 
 /** Gives a damaged file a second name, because its first name is about to be replaced. */
@@ -100,7 +124,7 @@ async function setAside(path: string): Promise<void> {
 async function readUnlessDamaged(
   folder: ModelsFolder,
   path: string,
-): Promise<ReadIndex | { problem?: string }> {
+): Promise<FoundIndex | { problem?: string }> {
   try {
     return await readIndex(path);
   } catch (error) {
@@ -115,7 +139,8 @@ async function readUnlessDamaged(
 }
 
 function isReadOnly(error: SdaError): boolean {
-  const errno = error.details?.["errno"];
+  const { errno, unsupported } = error.details ?? {};
+  if (unsupported !== undefined) return true; // by flock
   const { EACCES, EROFS, EPERM } = constants.errno; // the native lock gives numbers
   return ["EACCES", "EROFS", "EPERM", EACCES, EROFS, EPERM].includes(errno as string | number);
 }

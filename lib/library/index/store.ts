@@ -1,24 +1,39 @@
+import { access, constants } from "node:fs/promises";
 import { SdaError } from "../../base/errors.js";
 import { fileIdentity } from "../../base/file-identity.js";
 import { isSdaError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
 import type { ModelsFolder } from "./folder.js";
-import { DamagedIndex, readIndex } from "./index-file.js";
+import { DamagedIndex, type FoundIndex, readIndex } from "./index-file.js";
 import { IndexImage, Patch } from "./index-image.js";
 import { LOCK_TIMEOUT_MS } from "./lock.js";
+import { SeenIndex } from "./seen-index.js";
+import { canFlock } from "./try-lock.js";
 import { writeIndex } from "./write-index.js";
 
 /** With this much clutter beyond its number of entries, an image is read again from the file. */
 const MAX_CLUTTER = 8192;
 
-const UNREAD = Symbol("unread");
+const NO_INDEX = (): FoundIndex => ({ image: new IndexImage(), identity: null, content: [] });
+
+/** Whether this process may make an index in the folder. */
+async function canChange(folder: ModelsFolder): Promise<boolean> {
+  try {
+    await access(folder.path, constants.W_OK);
+  } catch {
+    return false;
+  }
+  return folder.lockKind !== "flock" || canFlock(folder.path);
+}
 
 /** A folder's index, on disk and in memory. */
 export class IndexStore {
   readonly folder: ModelsFolder;
   #image = new IndexImage();
-  /** Identity of the file that the image was read from or written to; null: no file. */
-  #identity: string | null | typeof UNREAD = UNREAD;
+  /** The file that the image was read from or written to; undefined: not read yet. */
+  #seen: SeenIndex | undefined;
+  /** The folder's identity when its files were listed for want of an index; otherwise null. */
+  #listed: string | null = null;
   /** Counts the changes of `#image`. */
   #generation = 0;
   readonly #warnedOf = new Set<string>();
@@ -41,12 +56,13 @@ export class IndexStore {
   async refresh(locked = false): Promise<boolean> {
     for (;;) {
       const generation = this.#generation;
-      const identity = await fileIdentity(this.folder.index);
-      if (identity === this.#identity) return false;
+      const isStill = await this.#isUnchanged();
+      if (generation !== this.#generation) continue;
+      if (isStill) return false;
       const found = await this.#readOrRecover(locked);
       // A change was made during the read, so the result may lack it: read again.
       if (generation !== this.#generation) continue;
-      this.#set(found.image, found.identity);
+      this.#set(found.image, new SeenIndex(found.identity, found.content));
       this.#warnOfUnknown();
       return true;
     }
@@ -66,11 +82,12 @@ export class IndexStore {
     for (;;) {
       await this.refresh(true);
       const image = this.#image;
-      const expected = this.#identity as string | null;
+      const expected = this.#seen as SeenIndex;
       const patch = new Patch(image);
       await change(patch);
       if (patch.isEmpty) return;
-      const identity = await writeIndex(this.folder, image.assemble(patch), expected);
+      const pieces = image.assemble(patch);
+      const identity = await writeIndex(this.folder, pieces, expected);
       if (identity === null) {
         if (performance.now() < deadline) continue;
         const path = this.folder.index;
@@ -79,20 +96,26 @@ export class IndexStore {
         throw new SdaError("ERR_SDA_LOCKED", problem, { path, timeoutMs: LOCK_TIMEOUT_MS });
       }
       image.apply(patch);
-      this.#set(image, identity);
+      this.#set(image, new SeenIndex(identity, pieces));
       // The next refresh reads the file and makes a new image.
-      if (image.clutter > MAX_CLUTTER + image.count) this.#identity = UNREAD;
+      if (image.clutter > MAX_CLUTTER + image.count) this.#seen = undefined;
       return;
     }
   }
 
-  #set(image: IndexImage, identity: string | null): void {
+  async #isUnchanged(): Promise<boolean> {
+    if (!(await this.#seen?.isStill(this.folder.index))) return false;
+    return this.#listed === null || (await fileIdentity(this.folder.path)) === this.#listed;
+  }
+
+  #set(image: IndexImage, seen: SeenIndex): void {
     this.#image = image;
-    this.#identity = identity;
+    this.#seen = seen;
     this.#generation++;
   }
 
-  async #readOrRecover(locked: boolean): Promise<{ image: IndexImage; identity: string | null }> {
+  async #readOrRecover(locked: boolean): Promise<FoundIndex> {
+    this.#listed = null;
     try {
       return await readIndex(this.folder.index);
     } catch (error) {
@@ -100,7 +123,10 @@ export class IndexStore {
       if (!missing && !(error instanceof DamagedIndex)) throw error;
       // Without a backup, the folder never had an index. Start empty, as the Python program does.
       if (missing && (await fileIdentity(this.folder.backup)) === null) {
-        return { image: new IndexImage(), identity: null };
+        if (await canChange(this.folder)) return NO_INDEX();
+        const { listFiles } = await import("./recover.js");
+        this.#listed = await fileIdentity(this.folder.path);
+        return listFiles(this.folder);
       }
       const { recoverIndex } = await import("./recover.js");
       return recoverIndex(this.folder, locked);

@@ -3,14 +3,18 @@
  * old or the new one. The backup's name holds the index before it, or the one before that.
  */
 import { randomBytes } from "node:crypto";
+import type { Stats } from "node:fs";
 import { type FileHandle, link, open, rename, stat, unlink } from "node:fs/promises";
+import { SdaError } from "../../base/errors.js";
 import { fileIdentity, identityOf, sameContent } from "../../base/file-identity.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
+import { keepOwner } from "../../base/output-file.js";
 import { warn } from "../../base/warnings.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import type { RenameOutcome } from "../../native/types.js";
 import type { ModelsFolder } from "./folder.js";
+import type { SeenIndex } from "./seen-index.js";
 
 /**
  * Temporary files of the index. Only a lock holder writes them, so a lock holder may remove them.
@@ -30,7 +34,7 @@ const WRITE_AT_MOST = 8 * 2 ** 20;
  *
  * If the new index can be neither synced nor taken back, it stays and a process warning reports it.
  *
- * @param expected identity of the index that the new one was made from; null: there was none
+ * @param expected the index that the new one was made from
  * @returns identity of the new index; null: the index on disk is not the expected one, and nothing
  *   has changed
  * @throws SdaError ERR_SDA_IO, ERR_SDA_NOT_FOUND (the folder is gone): nothing has changed
@@ -38,7 +42,7 @@ const WRITE_AT_MOST = 8 * 2 ** 20;
 export async function writeIndex(
   folder: ModelsFolder,
   pieces: Buffer[],
-  expected: string | null,
+  expected: SeenIndex,
 ): Promise<string | null> {
   const temporary = temporaryPath(folder);
   // Identity of the file under the temporary name, until that file is in its place.
@@ -46,7 +50,7 @@ export async function writeIndex(
   try {
     const file = await open(temporary, "wx", 0o666);
     try {
-      await writePieces(file, pieces, folder, expected);
+      await writePieces(file, pieces, folder, expected.identity !== null);
       left = identityOf(await file.stat({ bigint: true }));
       const placed = await place(temporary, file, folder, expected);
       if (placed === null) {
@@ -85,7 +89,7 @@ export async function replaceIndex(folder: ModelsFolder, pieces: Buffer[]): Prom
   try {
     const file = await open(temporary, "wx", 0o666);
     try {
-      await writePieces(file, pieces, folder, null);
+      await writePieces(file, pieces, folder, false);
       await rename(temporary, folder.index);
       await syncFolder(folder.path);
       return identityOf(await file.stat({ bigint: true }));
@@ -120,7 +124,7 @@ async function writePieces(
   file: FileHandle,
   pieces: Buffer[],
   folder: ModelsFolder,
-  expected: string | null,
+  replaces: boolean,
 ): Promise<void> {
   let position = 0;
   for (const piece of pieces) {
@@ -131,11 +135,33 @@ async function writePieces(
       position += bytesWritten;
     }
   }
-  if (expected !== null) {
-    const { mode } = await stat(folder.index).catch(() => ({ mode: 0o666 & ~process.umask() }));
-    await file.chmod(mode & 0o777); // the new index has the old one's permissions
-  }
+  await setPermissions(file, folder, replaces);
   await file.sync();
+}
+
+/**
+ * Gives the new index the owner and mode of the old one. The first index gets those that let
+ * everybody write it who may change the folder: the Python program writes it in place.
+ */
+async function setPermissions(
+  file: FileHandle,
+  folder: ModelsFolder,
+  replaces: boolean,
+): Promise<void> {
+  const place = await stat(folder.path);
+  const old = replaces ? await stat(folder.index).catch(() => null) : null;
+  await keepOwner(file, old ?? place);
+  const own = await file.stat();
+  const mode = old?.mode ?? own.mode | sharedBits(own, place);
+  await file.chmod(mode & 0o777);
+}
+
+/** The folder's permission to write, as permissions to read and write a file in it. */
+function sharedBits(file: Stats, folder: Stats): number {
+  const isSticky = (folder.mode & 0o1000) !== 0; // others may not replace the file
+  if (isSticky) return 0;
+  const group = (folder.mode & 0o020) !== 0 && file.gid === folder.gid ? 0o060 : 0;
+  return group | ((folder.mode & 0o002) !== 0 ? 0o006 : 0);
 }
 
 /** A new index that has replaced the old one. */
@@ -160,10 +186,10 @@ async function place(
   temporary: string,
   file: FileHandle,
   folder: ModelsFolder,
-  expected: string | null,
+  expected: SeenIndex,
 ): Promise<Placed | null> {
   const { index, backup } = folder;
-  if (expected === null) {
+  if (expected.identity === null) {
     const outcome = await keep(temporary, index);
     const isDone =
       outcome === "unsupported" ? await linkIfFree(temporary, index) : outcome === "done";
@@ -173,11 +199,11 @@ async function place(
       keepBackup: async () => {},
     };
   }
-  const outcome = await exchange(temporary, index, expected, file);
+  const outcome = await exchange(temporary, index, expected.identity, file);
   if (outcome === "taken" || outcome === "missing") return null;
   if (outcome === "done") {
     // The temporary name now holds the old index.
-    return {
+    const placed: Placed = {
       takeBack: (ours) =>
         exchange(temporary, index, ours).then(
           (back) => back === "done",
@@ -185,9 +211,10 @@ async function place(
         ),
       keepBackup: () => rename(temporary, backup),
     };
+    return (await wasUntouched(placed, temporary, file, folder, expected)) ? placed : null;
   }
   // The file system can't exchange two files. A second name keeps the old index.
-  if ((await fileIdentity(index)) !== expected) return null;
+  if ((await fileIdentity(index)) !== expected.identity) return null;
   const second = `${temporary.slice(0, -TEMPORARY_SUFFIX.length)}0${TEMPORARY_SUFFIX}`;
   await link(index, second);
   try {
@@ -196,10 +223,40 @@ async function place(
     await unlink(second).catch(() => {});
     throw error;
   }
-  return {
+  const placed: Placed = {
     takeBack: async (ours) => (await isStill(index, ours)) && succeeds(rename(second, index)),
     keepBackup: () => rename(second, backup),
   };
+  return (await wasUntouched(placed, second, file, folder, expected)) ? placed : null;
+}
+
+/**
+ * Whether the old index still had its content when it was replaced: a program that takes no lock
+ * may have rewritten it in place since it was read, without a visible change of its identity. If
+ * so, its file is put back.
+ *
+ * @param old the path that the old index has now
+ * @throws SdaError ERR_SDA_IO: the old index can't be put back; it stays at `old`
+ */
+async function wasUntouched(
+  placed: Placed,
+  old: string,
+  file: FileHandle,
+  folder: ModelsFolder,
+  expected: SeenIndex,
+): Promise<boolean> {
+  let failure: unknown;
+  const isUntouched = await expected.isContentOf(old).catch((error) => {
+    failure = error;
+    return false;
+  });
+  if (isUntouched) return true;
+  if (await placed.takeBack(identityOf(await file.stat({ bigint: true })))) {
+    if (failure !== undefined) throw failure;
+    return false;
+  }
+  const problem = `${folder.index} was changed by two other programs at the same time`;
+  throw new SdaError("ERR_SDA_IO", `${problem}; the older of their files is ${old}`, { path: old });
 }
 
 async function isStill(path: string, identity: string): Promise<boolean> {

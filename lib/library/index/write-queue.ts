@@ -1,3 +1,4 @@
+import { onAbort } from "../../base/on-abort.js";
 import type { Patch } from "./index-image.js";
 import { type LockOptions, withLock } from "./lock.js";
 import type { IndexStore } from "./store.js";
@@ -37,7 +38,7 @@ export class WriteQueue {
         return;
       }
       let result: T;
-      const settle = () => signal?.removeEventListener("abort", stop);
+      let settle = () => {};
       const change: Change = {
         run: (patch) => {
           result = run(patch);
@@ -59,7 +60,7 @@ export class WriteQueue {
         change.reject(signal?.reason);
         if (this.#waiting.length === 0) this.#abandon?.abort();
       };
-      signal?.addEventListener("abort", stop, { once: true });
+      settle = onAbort(signal, stop);
       this.#waiting.push(change);
       if (!this.#isWriting) void this.#writeAll();
     });

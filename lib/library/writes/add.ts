@@ -13,11 +13,11 @@ import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import { Amended, Carried, encode } from "../../torch/encode.js";
 import type { ModelEntry } from "../index/entry.js";
-import { checkLockOptions, type LockOptions } from "../index/lock.js";
+import { checkLockOptions, type FolderOptions, type LockOptions } from "../index/lock.js";
 import type { WriteQueue } from "../index/write-queue.js";
 import { convert, IMPORT_OPTIONS, type ImportOptions } from "./convert.js";
 import { type OpenFile, useFile } from "./open-file.js";
-import { newOrOpenIndex, type Target } from "./open-index.js";
+import { newOrOpenIndex, splitLock, type Target } from "./open-index.js";
 import { publish, TAKEN_ID, takenId } from "./publish.js";
 
 /** Ids appear in URLs: an imported id is kept only if it is short and URL-safe. */
@@ -49,10 +49,11 @@ const GOOD_ID = /^(?!\.{1,2}$)[\w.-]{1,200}$/;
 export async function addModelFile(
   path: string | URL,
   modelsDir: string | URL,
-  options: ImportOptions = {},
+  options: ImportOptions & FolderOptions = {},
 ): Promise<ModelEntry> {
-  const { given, lock } = checkImport(options);
-  const target = newOrOpenIndex(modelsDir);
+  const [kind, others] = splitLock(options, IMPORT_OPTIONS);
+  const { given, lock } = checkImport(others);
+  const target = newOrOpenIndex(modelsDir, kind);
   return useFile(toFilePath(path), lock.signal, (opened) => add(target, opened, given, lock));
 }
 
@@ -76,9 +77,10 @@ export async function addModelFile(
 export async function importModel(
   path: string | URL,
   modelsDir: string | URL,
-  options: ImportOptions = {},
+  options: ImportOptions & FolderOptions = {},
 ): Promise<ModelEntry> {
-  return importInto(newOrOpenIndex(modelsDir), path, options);
+  const [lock, others] = splitLock(options, IMPORT_OPTIONS);
+  return importInto(newOrOpenIndex(modelsDir, lock), path, others);
 }
 
 /** As `importModel`, into an open index. */

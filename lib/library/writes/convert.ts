@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { checkOptions, toFilePath } from "../../base/check.js";
+import { toFilePath } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
 import { isMap, isUrl } from "../../base/realm.js";
 import { Fields } from "../../format/fields.js";
@@ -13,9 +13,14 @@ import { checkpointAddon } from "../../native/load.js";
 import { Carried, encode } from "../../torch/encode.js";
 import type { Tensor } from "../../values/values.js";
 import type { ModelEntry } from "../index/entry.js";
-import { checkLockOptions, LOCK_OPTIONS, type LockOptions } from "../index/lock.js";
+import {
+  checkLockOptions,
+  type FolderOptions,
+  LOCK_OPTIONS,
+  type LockOptions,
+} from "../index/lock.js";
 import { type OpenFile, useFile } from "./open-file.js";
-import { newOrOpenIndex, type Target } from "./open-index.js";
+import { newOrOpenIndex, splitLock, type Target } from "./open-index.js";
 import { type PublishOptions, publish } from "./publish.js";
 
 /** Options of importing a file. */
@@ -51,13 +56,13 @@ export const IMPORT_OPTIONS = ["metadata", ...LOCK_OPTIONS];
 export async function saveModelFromCheckpoint(
   path: string | URL,
   modelsDir: string | URL,
-  options?: ImportOptions,
+  options?: ImportOptions & FolderOptions,
 ): Promise<string>;
 export async function saveModelFromCheckpoint(
   path: string | URL,
   metadata: Partial<ModelMetadata>,
   modelsDir: string | URL,
-  options?: LockOptions,
+  options?: FolderOptions,
 ): Promise<string>;
 export async function saveModelFromCheckpoint(
   path: string | URL,
@@ -65,13 +70,13 @@ export async function saveModelFromCheckpoint(
 ): Promise<string> {
   const isOldOrder = typeof rest[0] === "object" && !isUrl(rest[0]);
   const [modelsDir, options] = isOldOrder
-    ? [rest[1], { ...(rest[2] as LockOptions), metadata: rest[0] }]
+    ? [rest[1], { ...(rest[2] as FolderOptions), metadata: rest[0] }]
     : [rest[0], rest[1] ?? {}];
-  checkOptions("options", options, IMPORT_OPTIONS);
-  const { metadata, ...lock } = options as ImportOptions;
+  const [kind, others] = splitLock(options as ImportOptions & FolderOptions, IMPORT_OPTIONS);
+  const { metadata, ...lock } = others;
   checkLockOptions(lock);
   const folder = toFilePath(modelsDir as string | URL);
-  const target = newOrOpenIndex(folder);
+  const target = newOrOpenIndex(folder, kind);
   const { filePath } = await useFile(toFilePath(path), lock.signal, (opened) =>
     convert(target, opened, metadata, { ...lock, existing: "replace" }),
   );

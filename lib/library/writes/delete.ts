@@ -4,11 +4,17 @@ import { SdaError } from "../../base/errors.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
 import { checkId } from "../index/entry.js";
-import { MODEL_SUFFIX, type ModelsFolder } from "../index/folder.js";
-import { checkLockOptions, LOCK_OPTIONS, type LockOptions, withLock } from "../index/lock.js";
+import { isModelName, MODEL_SUFFIX, type ModelsFolder } from "../index/folder.js";
+import {
+  checkLockOptions,
+  type FolderOptions,
+  LOCK_OPTIONS,
+  type LockOptions,
+  withLock,
+} from "../index/lock.js";
 import type { IndexStore } from "../index/store.js";
 import { hideFile } from "./leftovers.js";
-import { openIndex } from "./open-index.js";
+import { openIndex, splitLock } from "./open-index.js";
 
 /**
  * Deletes a model: its file and its entry. If the deletion is interrupted, the next opening or
@@ -30,13 +36,13 @@ import { openIndex } from "./open-index.js";
 export async function deleteModel(
   modelId: string,
   modelsDir: string | URL,
-  options: LockOptions = {},
+  options: FolderOptions = {},
 ): Promise<boolean> {
   checkId(modelId);
-  checkOptions("options", options, LOCK_OPTIONS);
-  checkLockOptions(options);
-  const { store } = await openIndex(modelsDir);
-  return deleteFrom(store, modelId, options);
+  const [lock, others] = splitLock(options, LOCK_OPTIONS);
+  checkLockOptions(others);
+  const { store } = await openIndex(modelsDir, lock);
+  return deleteFrom(store, modelId, others);
 }
 
 /** As `deleteModel`, from an open index. */
@@ -80,7 +86,7 @@ async function deleteLocked(store: IndexStore, modelId: string): Promise<boolean
 async function hide(folder: ModelsFolder, filePath: string) {
   const path = await folder.resolve(filePath);
   // A bad entry may name the index itself or somebody's notes.
-  if (!filePath.endsWith(MODEL_SUFFIX)) {
+  if (!isModelName(filePath)) {
     const name = JSON.stringify(filePath);
     const problem = `${name} is not a model file (${MODEL_SUFFIX}), so it is not deleted`;
     throw new SdaError("ERR_SDA_SCHEMA", problem, { path, field: "file_path" });

@@ -5,11 +5,12 @@ import { lstat, mkdir, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { dirname, normalize } from "node:path";
 import { SdaError } from "../../base/errors.js";
 import { errnoOf, ioError, isSdaError } from "../../base/io-error.js";
+import { clearTemporaryFiles } from "../../base/temporary-files.js";
 import { warn } from "../../base/warnings.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import { entryFiles } from "../index/entry-files.js";
-import { MODEL_SUFFIX, type ModelsFolder } from "../index/folder.js";
+import { isModelName, type ModelsFolder } from "../index/folder.js";
 import { withLock } from "../index/lock.js";
 import type { IndexStore } from "../index/store.js";
 import { INDEX_TEMPORARY } from "../index/write-index.js";
@@ -103,6 +104,7 @@ export async function settleLeftovers(store: IndexStore, lockTimeoutMs = 0): Pro
 
 /** As `settleLeftovers`. The caller must hold the lock. */
 export async function settleLocked(store: IndexStore): Promise<void> {
+  if (store.folder.lockKind === "none") return; // others may be in the middle of a change
   if (await hasLeftovers(store.folder)) await settle(store);
 }
 
@@ -112,6 +114,7 @@ async function settle(store: IndexStore): Promise<void> {
   // Model files under construction: each writer locks its own file, so the addon removes only the
   // files of dead writers.
   await callNative(addon, undefined, () => addon.removeStaleTemps(folder.path));
+  await clearTemporaryFiles(folder.path, true); // of sounds that are written here
   const problems: string[] = [];
   const all = await list(folder.path);
   // Updates come last: an undone deletion may bring back the file that a pending update replaces.
@@ -155,7 +158,7 @@ async function settleDeletion(
 
 async function settleHidden(store: IndexStore, hidden: string, found: Dirent): Promise<void> {
   const filePath = decodePath(found.name);
-  const isModel = (found.isFile() || found.isSymbolicLink()) && filePath.endsWith(MODEL_SUFFIX);
+  const isModel = (found.isFile() || found.isSymbolicLink()) && isModelName(filePath);
   if (!isModel) {
     throw new SdaError("ERR_SDA_FORMAT", "not a model file; left alone", { path: hidden });
   }

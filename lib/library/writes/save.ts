@@ -8,15 +8,20 @@ import { checkpointAddon } from "../../native/load.js";
 import type { SavePlan, SaveResult, SaveTarget } from "../../native/types.js";
 import { encode } from "../../torch/encode.js";
 import type { ModelEntry } from "../index/entry.js";
-import { checkLockOptions, LOCK_OPTIONS, type LockOptions } from "../index/lock.js";
-import { newOrOpenIndex, type Target } from "./open-index.js";
+import {
+  checkLockOptions,
+  type FolderOptions,
+  LOCK_OPTIONS,
+  type LockOptions,
+} from "../index/lock.js";
+import { newOrOpenIndex, splitLock, type Target } from "./open-index.js";
 import { publish } from "./publish.js";
 
 /** The content of a new model file other than its weights, and how to wait for the library. */
 export interface SaveOptions extends NewFileOptions, LockOptions {}
 
 /** `SaveOptions` and the library's folder. */
-export interface SaveModelOptions extends SaveOptions {
+export interface SaveModelOptions extends SaveOptions, FolderOptions {
   /** The library's folder; created if it is missing */
   modelsDir: string | URL;
 }
@@ -55,17 +60,18 @@ const OPTIONS = ["metadata", "spectrogramConfig", "trainingConfig", "analysis", 
 export async function saveModel(
   source: SavableModel | ModelWeights,
   modelsDir: string | URL | SaveModelOptions,
-  options: SaveOptions = {},
+  options: SaveOptions & FolderOptions = {},
 ): Promise<string> {
   const { modelsDir: at, ...rest } = withFolder(modelsDir, options);
+  const [lock, others] = splitLock(rest, OPTIONS);
   const folder = toFilePath(at);
-  const { filePath } = await saveInto(newOrOpenIndex(folder), source, rest);
+  const { filePath } = await saveInto(newOrOpenIndex(folder, lock), source, others);
   return join(folder, filePath);
 }
 
 function withFolder(
   modelsDir: string | URL | SaveModelOptions,
-  options: SaveOptions,
+  options: SaveOptions & FolderOptions,
 ): SaveModelOptions {
   const isPath = typeof modelsDir !== "object" || modelsDir === null || isUrl(modelsDir);
   return isPath ? { ...options, modelsDir } : modelsDir;

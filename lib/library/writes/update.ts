@@ -13,6 +13,7 @@ import { checkEntry, checkId, entryText, type ModelEntry } from "../index/entry.
 import type { ModelsFolder } from "../index/folder.js";
 import {
   checkLockOptions,
+  type FolderOptions,
   LOCK_OPTIONS,
   LOCK_TIMEOUT_MS,
   type LockOptions,
@@ -22,7 +23,7 @@ import type { IndexStore } from "../index/store.js";
 import { checkChanges, type ModelChanges } from "./changes.js";
 import { settleLocked } from "./leftovers.js";
 import { type OpenFile, useFile } from "./open-file.js";
-import { openIndex } from "./open-index.js";
+import { openIndex, splitLock } from "./open-index.js";
 import { currentFile, Revision, type WriteFile } from "./revision.js";
 
 /**
@@ -58,25 +59,26 @@ export async function updateModel(
   modelId: string,
   changes: ModelChanges,
   modelsDir: string | URL,
-  options?: LockOptions,
+  options?: FolderOptions,
 ): Promise<ModelEntry>;
 export async function updateModel(
   modelId: string,
   modelsDir: string | URL,
   changes: ModelChanges,
-  options?: LockOptions,
+  options?: FolderOptions,
 ): Promise<ModelEntry>;
 export async function updateModel(
   modelId: string,
   first: unknown,
   second: unknown,
-  options: LockOptions = {},
+  options: FolderOptions = {},
 ): Promise<ModelEntry> {
   const isOldOrder = typeof first === "string" || isUrl(first);
   const [changes, modelsDir] = isOldOrder ? [second, first] : [first, second];
-  checkUpdate(modelId, changes, options);
-  const { store } = await openIndex(modelsDir as string | URL);
-  return updateIn(store, modelId, changes as ModelChanges, options);
+  const [lock, others] = splitLock(options, LOCK_OPTIONS);
+  checkUpdate(modelId, changes, others);
+  const { store } = await openIndex(modelsDir as string | URL, lock);
+  return updateIn(store, modelId, changes as ModelChanges, others);
 }
 
 function checkUpdate(modelId: unknown, changes: unknown, options: LockOptions): ModelChanges {

@@ -1,0 +1,20 @@
+/** Builds test/process/fault_layer.c, which needs glibc and a C compiler. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { needs } from "./needs.js";
+
+const source = fileURLToPath(new URL("../process/fault_layer.c", import.meta.url));
+
+export function faultLayerIn(folder: string): string {
+  return join(folder, "fault_layer.so");
+}
+
+/** @returns the library to preload; null: it can't be built here */
+export function faultLayer(folder: string): string | null {
+  const layer = faultLayerIn(folder);
+  const options = ["-std=c11", "-shared", "-fPIC", "-O1", "-o", layer, source, "-ldl"];
+  const isBuilt =
+    process.platform === "linux" && spawnSync(process.env["CC"] ?? "cc", options).status === 0;
+  return needs(isBuilt, "faults of the disk need glibc and a C compiler") ? layer : null;
+}
