@@ -48,7 +48,7 @@ export async function writeOutput(
   write: (append: Append) => Promise<void>,
   options: OutputOptions = {},
 ): Promise<void> {
-  const target = await outputTarget(path);
+  const target = outputTarget(path);
   if (target.kind === "none") {
     const problem = `${path} can't be written: it is ${target.what}, not a file`;
     throw new SdaError("ERR_SDA_IO", problem, { path, errno: target.errno });

@@ -1,6 +1,5 @@
 /** Where a path that is to be written leads: the one rule of all writers of this package. */
-import type { Stats } from "node:fs";
-import { lstat, readlink, realpath } from "node:fs/promises";
+import { lstatSync, readlinkSync, realpathSync, type Stats } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { SdaError } from "./errors.js";
 import { errnoOf, ioError } from "./io-error.js";
@@ -38,20 +37,21 @@ export interface NoTarget {
 
 /**
  * Finds what a write to `path` concerns. Symbolic links are followed, so that they stay; the last
- * one may lead to a file that does not exist yet.
+ * one may lead to a file that does not exist yet. Synchronous, because `save` must take its values
+ * before it returns.
  *
  * @throws SdaError ERR_SDA_NOT_FOUND: the folder does not exist; ERR_SDA_IO
  */
-export async function outputTarget(path: string): Promise<FileTarget | StreamTarget | NoTarget> {
+export function outputTarget(path: string): FileTarget | StreamTarget | NoTarget {
   let at = resolve(path);
   for (let links = 0; links <= MOST_LINKS; links++) {
-    const folder = await realFolder(at, path);
+    const folder = realFolder(at, path);
     at = join(folder, basename(at));
     const descriptor = ownDescriptor(folder, basename(at));
     if (descriptor !== undefined) return { kind: "stream", path, descriptor };
-    const found = await lstatOrNull(at, path);
+    const found = lstatOrNull(at, path);
     if (!found?.isSymbolicLink()) return targetOf(at, found);
-    at = resolve(folder, await readlink(at));
+    at = resolve(folder, readlinkSync(at));
   }
   const problem = `${path} can't be written: more than ${MOST_LINKS} links follow each other`;
   throw new SdaError("ERR_SDA_IO", problem, { path, errno: "ELOOP" });
@@ -71,17 +71,17 @@ function ownDescriptor(folder: string, name: string): number | undefined {
   return Number(pid) === process.pid && /^\d+$/.test(name) ? Number(name) : undefined;
 }
 
-async function realFolder(at: string, path: string): Promise<string> {
+function realFolder(at: string, path: string): string {
   try {
-    return await realpath(dirname(at));
+    return realpathSync.native(dirname(at));
   } catch (error) {
     throw writeError(error, path, dirname(at));
   }
 }
 
-async function lstatOrNull(at: string, path: string): Promise<Stats | null> {
+function lstatOrNull(at: string, path: string): Stats | null {
   try {
-    return await lstat(at);
+    return lstatSync(at);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return null;
     throw writeError(error, path, dirname(at));

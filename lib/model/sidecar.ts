@@ -46,7 +46,7 @@ export async function writeSidecar(
   const soundFile = toFilePath(path);
   const { dir, name, base } = parse(soundFile);
   const file = join(dir, `${name}.json`);
-  if ((await outputTarget(soundFile)).kind === "stream") {
+  if (outputTarget(soundFile).kind === "stream") {
     const problem = `${soundFile} is a device or a pipe: there is no place beside it for a file`;
     throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "path", path: soundFile });
   }

@@ -11,23 +11,24 @@ const cleared = new Set<string>();
 const MOST_FOLDERS = 1000;
 
 /**
- * Checks the path by the rule of all writers, and removes what killed processes left beside it.
+ * Checks the path by the rule of all writers.
  *
  * @returns the path for the addon, which follows links to existing files itself
  * @throws SdaError ERR_SDA_ARGUMENT: not a regular file; ERR_SDA_NOT_FOUND; ERR_SDA_IO
  */
-export async function saveTarget(path: string): Promise<string> {
-  const target = await outputTarget(path);
+export function saveTarget(path: string): string {
+  const target = outputTarget(path);
   if (target.kind !== "file") {
     const problem = `${path} can't be written: it is not a regular file`;
     throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "path", path });
   }
-  await clearLeftovers(dirname(target.path));
   // The archive in the file is named after `path`, which may be a link.
   return target.old ? path : target.path;
 }
 
-async function clearLeftovers(folder: string): Promise<void> {
+/** Removes what killed processes left in the folder of a file that `saveTarget` returned. */
+export async function clearLeftovers(path: string): Promise<void> {
+  const folder = dirname(path);
   await clearTemporaryFiles(folder);
   if (cleared.has(folder)) return;
   if (cleared.size >= MOST_FOLDERS) cleared.clear();

@@ -2,7 +2,7 @@ import { checkOptions, toFilePath } from "../base/check.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
 import { encode } from "./encode.js";
-import { saveTarget } from "./save-target.js";
+import { clearLeftovers, saveTarget } from "./save-target.js";
 
 /** The options of `save`. */
 export interface SaveOptions {
@@ -52,8 +52,9 @@ export async function save(
   const { signal } = options;
   checkOptions("options", options, ["signal"]);
   signal?.throwIfAborted();
+  const target = { path: saveTarget(file) };
   const plan = encode(value);
-  const target = { path: await saveTarget(file) };
   const addon = checkpointAddon();
   await callNative(addon, signal, (cancel) => addon.save(plan, target, undefined, cancel));
+  await clearLeftovers(target.path);
 }
