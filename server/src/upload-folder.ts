@@ -63,13 +63,14 @@ function namesIn(folder: string): string[] {
 }
 
 /**
- * Refuses an upload that does not fit on the disk, before its body is read.
+ * Refuses an upload that does not fit on the disk, before its body is read. Some network file
+ * systems do not tell their size: 0 blocks are unknown, not full.
  *
  * @throws Problem 507
  */
 export async function checkRoom(folder: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bytes <= bavail * bsize) return;
+  const { bavail, blocks, bsize } = await statfs(folder);
+  if (blocks === 0 || bytes <= bavail * bsize) return;
   throw new Problem(507, "ENOSPC", "The server's disk has no room for a file of this size.");
 }
 
