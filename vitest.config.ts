@@ -21,7 +21,7 @@ export default defineConfig(({ mode }) => {
         reporter: ["text-summary", "html", "lcovonly"],
         reportsDirectory: "out/coverage/typescript",
       },
-      testTimeout: 60_000,
+      testTimeout: isFull ? 240_000 : 60_000,
       hookTimeout: 60_000,
       reporters: ["default", ["./scripts/summary-reporter.ts", { slowest: isFull ? 10 : 0 }]],
     },

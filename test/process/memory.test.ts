@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { count } from "../support/effort.js";
 import { engineBuilt } from "../support/native.js";
-import { bundledModel, runScript } from "./run.js";
+import { bundledModel, LONG_TEST, runScript } from "./run.js";
 
 // A leak of each model would be 12 GB in 2,000 loads, one of each stopped request some 50 MB in 40.
 // Where the garbage collector frees models, some tens of MB wait for it at any time.
@@ -16,7 +16,7 @@ const ALLOWED_GROWTH_MB: [what: string, times: number, allowed: number][] = [
   ["leaving streams", count({ quick: 5, full: 60 }), 32],
 ];
 
-describe.skipIf(!engineBuilt)("memory does not grow by models", () => {
+describe.skipIf(!engineBuilt)("memory does not grow by models", LONG_TEST, () => {
   for (const [what, times, allowed] of ALLOWED_GROWTH_MB) {
     test(`${what}, ${times} times`, async () => {
       const args = [what, bundledModel, String(times)];

@@ -2,12 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { count } from "../support/effort.js";
 import { engineBuilt } from "../support/native.js";
-import { bundledModel, runScript } from "./run.js";
+import { bundledModel, LONG_TEST, runScript } from "./run.js";
 
 /** How many of the repetitions are done */
 const SHARE = count({ quick: 0.3, full: 1 });
 
-describe.skipIf(!engineBuilt)("worker threads", () => {
+describe.skipIf(!engineBuilt)("worker threads", LONG_TEST, () => {
   for (const scenario of [
     "several at once",
     "terminated while generating",

@@ -31,8 +31,8 @@ constexpr std::uint64_t kKeyedSlots = 768;  // the first slot of a Map or Set, b
 constexpr std::uint64_t kKeyedSlot = 256;   // each slot
 constexpr std::uint64_t kPair = 512;        // an entry of a PyObject
 constexpr std::uint64_t kPairSlots = 1280;  // an entry with slots
-constexpr std::uint64_t kDimension = 48;
-constexpr std::uint64_t kCopiedTensor = 1024;
+constexpr std::uint64_t kDimension = 64;
+constexpr std::uint64_t kCopiedTensor = 2048;
 }  // namespace cost
 
 using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
