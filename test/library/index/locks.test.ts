@@ -124,7 +124,8 @@ describe("without flock", () => {
   /** Runs a script where each `flock` on the folder's files fails with ENOLCK. */
   function withoutFlock(change: string, open?: string): string {
     const env = {
-      LD_PRELOAD: layer as string,
+      // A sanitizer's runtime must stay the first library.
+      LD_PRELOAD: [process.env["LD_PRELOAD"] ?? "", layer].join(" ").trim(),
       SDA_FAULT_FOLDER: folder,
       SDA_FAULT_KINDS: "l",
       SDA_FAULT_AT: "1",
