@@ -52,9 +52,11 @@ export async function save(
   const { signal } = options;
   checkOptions("options", options, ["signal"]);
   signal?.throwIfAborted();
-  const target = { path: saveTarget(file) };
+  const { path: target, folder } = saveTarget(file);
   const plan = encode(value);
   const addon = checkpointAddon();
-  await callNative(addon, signal, (cancel) => addon.save(plan, target, undefined, cancel));
-  await clearLeftovers(target.path);
+  await callNative(addon, signal, (cancel) =>
+    addon.save(plan, { path: target }, undefined, cancel),
+  );
+  await clearLeftovers(folder);
 }
