@@ -27,8 +27,8 @@ export function addLockOption(command: Command): Command {
   return command.addOption(
     new Option(
       "--lock <kind>",
-      "how programs that change the folder exclude each other; network file systems without flock " +
-        "need file, for all of them",
+      "how programs that change the folder exclude each other; on network file systems without " +
+        "flock, all of them need file",
     )
       .choices(LOCK_KINDS)
       .default("flock"),

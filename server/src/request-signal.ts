@@ -41,7 +41,8 @@ export class Requests {
   /** Keeps track of a response until it is sent or its connection has closed. */
   follow(request: FastifyRequest, { raw }: FastifyReply): void {
     const { socket } = request.raw;
-    this.connected(socket); // for "localhost", Fastify has a second server, which has no events here
+    // For "localhost", Fastify has a second server, which has no events here.
+    this.connected(socket);
     const sent = new Promise<void>((done) => {
       const end = () => {
         socket.off("close", end);

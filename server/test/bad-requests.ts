@@ -156,7 +156,8 @@ export function badRequest(seed: number): BadRequest {
   const isChunked = chance(0.3);
   const stated = isCut ? body.length + 1 + upTo(100) : body.length;
   const framing = isChunked ? "Transfer-Encoding: chunked" : `Content-Length: ${stated}`;
-  const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n${framing}`;
+  const host = "Host: localhost\r\n";
+  const head = `${method} ${path} HTTP/1.1\r\n${host}Content-Type: ${type}\r\n${framing}`;
   const chunk = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body]);
   const chunked = body.length === 0 ? Buffer.alloc(0) : Buffer.concat([chunk, Buffer.from("\r\n")]);
   const end = isCut ? "" : "0\r\n\r\n";

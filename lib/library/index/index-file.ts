@@ -101,7 +101,8 @@ function parseImage(bytes: Buffer, path: string): IndexImage {
     if (!beginning.startsWith("{"))
       throw new DamagedIndex(path, "it does not begin with an object");
     const mebibytes = Math.round(bytes.length / 2 ** 20);
-    const problem = `${path} has ${mebibytes} MiB in another layout than json.dump(indent=2) writes`;
+    const layout = "another layout than json.dump(indent=2) writes";
+    const problem = `${path} has ${mebibytes} MiB in ${layout}`;
     const most = `at most ${MOST_PARSED_BYTES / 2 ** 20} MiB are read`;
     throw new SdaError("ERR_SDA_LIMIT", `${problem}; ${most}`, {
       path,

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
+#include "checkpoint/io/window_reader.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/pickle/pickle_opcodes.h"
 
@@ -12,7 +12,6 @@ namespace {
 
 using namespace opcodes;
 
-constexpr std::size_t kWindow = std::size_t{64} << 10;
 constexpr std::size_t kMaxMarks = 1'000'000;
 constexpr std::size_t kMaxGlobals = 1000;
 constexpr std::uint32_t kStepsBetweenLooks = 4096;
@@ -23,13 +22,15 @@ struct End {};
 // The file's bytes in order.
 class Stream {
  public:
-  explicit Stream(const File& file) : file_(file) {}
+  explicit Stream(const File& file) : size_(file.size()), window_(file) {}
 
-  std::uint64_t position() const { return start_ + at_; }
+  std::uint64_t position() const { return at_; }
 
   std::uint8_t byte() {
-    if (at_ == window_.size()) refill();
-    return static_cast<std::uint8_t>(window_[at_++]);
+    if (at_ == size_) throw End();
+    std::uint8_t byte;
+    window_(at_++, &byte, 1);
+    return byte;
   }
 
   std::uint64_t number(int bytes) {
@@ -40,11 +41,10 @@ class Stream {
 
   // The first bytes of the next `size`, at most as many as a name may have.
   std::string text(std::uint64_t size) {
-    if (size > left()) throw End();
-    const auto kept = static_cast<std::size_t>(std::min<std::uint64_t>(size, kKept));
-    std::string text;
-    while (text.size() < kept) text += static_cast<char>(byte());
-    skip(size - kept);
+    if (size > size_ - at_) throw End();
+    std::string text(static_cast<std::size_t>(std::min<std::uint64_t>(size, kKept)), '\0');
+    window_(at_, text.data(), text.size());
+    at_ += size;
     return text;
   }
 
@@ -58,31 +58,9 @@ class Stream {
  private:
   static constexpr std::size_t kKept = limits::kMaxNameBytes;
 
-  std::uint64_t left() const { return file_.size() - start_ - at_; }
-
-  void skip(std::uint64_t size) {
-    if (size <= window_.size() - at_) {
-      at_ += static_cast<std::size_t>(size);
-      return;
-    }
-    start_ += at_ + size;
-    at_ = 0;
-    window_.clear();
-  }
-
-  void refill() {
-    start_ += at_;
-    at_ = 0;
-    window_.resize(
-        static_cast<std::size_t>(std::min<std::uint64_t>(file_.size() - start_, kWindow)));
-    if (window_.empty()) throw End();
-    file_.read_at(start_, window_.data(), window_.size());
-  }
-
-  const File& file_;
-  std::uint64_t start_ = 0;  // of the window in the file
-  std::size_t at_ = 0;
-  std::vector<char> window_;
+  const std::uint64_t size_;
+  WindowReader window_;
+  std::uint64_t at_ = 0;
 };
 
 bool is_identifier_path(std::string_view text) {

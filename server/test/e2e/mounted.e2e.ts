@@ -26,7 +26,7 @@ describe.skipIf(browserPath === null)("the page", () => {
     expect(paths.filter((path) => !path.startsWith("/sounds/here/"))).toEqual([]);
   });
 
-  test("works below a path that a proxy removes, and takes its token from the address", async () => {
+  test("works below a path that a proxy removes, with the token of the address", async () => {
     const { folder } = await modelsFolder();
     const server = await startServer({ modelsDir: folder, token: "right token" });
     const proxy = createServer((request, response) => {
