@@ -49,4 +49,19 @@ class CancelToken {
   std::function<void()> hook_;
 };
 
+// Lets a loop of short steps check a token every few thousand steps: well under a millisecond,
+// unless a step is huge. Null: nothing to check.
+class CancelWatch {
+ public:
+  explicit CancelWatch(const CancelToken* cancel) : cancel_(cancel) {}
+  void step() {
+    constexpr std::uint32_t kStepsBetweenLooks = 4096;
+    if (++steps_ % kStepsBetweenLooks == 0 && cancel_ != nullptr) cancel_->throw_if_cancelled();
+  }
+
+ private:
+  const CancelToken* cancel_;
+  std::uint32_t steps_ = 0;
+};
+
 }  // namespace sda

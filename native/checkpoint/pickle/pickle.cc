@@ -18,9 +18,6 @@ using namespace opcodes;
 
 constexpr int kHighestProtocol = 5;
 
-// Opcodes between two checks of the cancel token: well under a millisecond, except for huge ones.
-constexpr std::uint32_t kStepsBetweenLooks = 4096;
-
 // The cost in JavaScript of a typed array with its own buffer, and of a string, besides the bytes
 // that they hold.
 constexpr std::uint64_t kBytesInJavaScript = 448;
@@ -47,9 +44,8 @@ PickleMachine::PickleMachine(std::string_view bytes, std::uint64_t file_offset, 
 
 Value PickleMachine::run() {
   try {
-    for (std::uint32_t steps = 1; !stopped_; ++steps) {
-      if (steps % kStepsBetweenLooks == 0 && settings_.cancel != nullptr)
-        settings_.cancel->throw_if_cancelled();
+    for (CancelWatch watch(settings_.cancel); !stopped_;) {
+      watch.step();
       opcode_at_ = at_;
       execute(take_number<std::uint8_t>());
     }

@@ -18,9 +18,6 @@ namespace {
 // How many items Python's pickler puts between one MARK and its APPENDS or SETITEMS.
 constexpr std::size_t kBatch = 1000;
 
-// Values between two checks of the cancel token.
-constexpr std::uint32_t kStepsBetweenLooks = 4096;
-
 // A name becomes a line of text in the pickle, so a line break in it would begin another opcode.
 bool is_dotted_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -70,7 +67,7 @@ void PickleWriter::get(std::uint32_t index) {
 }
 
 void PickleWriter::save(const Value& value) {
-  if (++steps_ % kStepsBetweenLooks == 0 && cancel_ != nullptr) cancel_->throw_if_cancelled();
+  watch_.step();
   if (value.numpy_dtype != 0) return save_numpy_scalar(value);
   switch (value.kind) {
     case Kind::kNone:

@@ -33,7 +33,7 @@ class PickleWriter {
  public:
   PickleWriter(const PickleStyle& style, std::unordered_set<const Storage*>& untyped,
                const CancelToken* cancel, const Access& access)
-      : style_(style), untyped_(untyped), cancel_(cancel), access_(access) {}
+      : style_(style), untyped_(untyped), watch_(cancel), access_(access) {}
 
   void write(const Value& root);
   PickleContent take() { return std::move(content_); }
@@ -99,9 +99,8 @@ class PickleWriter {
 
   const PickleStyle style_;
   std::unordered_set<const Storage*>& untyped_;
-  const CancelToken* cancel_;
+  CancelWatch watch_;
   const Access& access_;
-  std::uint32_t steps_ = 0;
   bool must_repeat_ = false;
   PickleContent content_;
   std::uint32_t memo_size_ = 0;

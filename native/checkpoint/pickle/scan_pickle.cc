@@ -14,7 +14,6 @@ using namespace opcodes;
 
 constexpr std::size_t kMaxMarks = 1'000'000;
 constexpr std::size_t kMaxGlobals = 1000;
-constexpr std::uint32_t kStepsBetweenLooks = 4096;
 
 // The pickle has ended, or Python refuses its next opcode.
 struct End {};
@@ -74,14 +73,15 @@ bool is_identifier_path(std::string_view text) {
 // Counts what is on Python's stack, and remembers no values.
 class Scan {
  public:
-  Scan(const File& file, const CancelToken* cancel) : stream_(file), cancel_(cancel) {}
+  Scan(const File& file, const CancelToken* cancel) : stream_(file), watch_(cancel) {}
 
   PickleScan run() {
     try {
-      for (std::uint32_t steps = 1;; ++steps) {
-        if (steps % kStepsBetweenLooks == 0 && cancel_ != nullptr) cancel_->throw_if_cancelled();
+      for (;;) {
+        watch_.step();
+        const bool is_first = stream_.position() == 0;
         const std::uint8_t opcode = stream_.byte();
-        if (steps == 1) is_binary_ = opcode == kProto;
+        if (is_first) is_binary_ = opcode == kProto;
         execute(opcode);
         check_frame();
       }
@@ -323,7 +323,7 @@ class Scan {
   }
 
   Stream stream_;
-  const CancelToken* cancel_;
+  CancelWatch watch_;
   PickleScan result_;
   std::size_t depth_ = 0;
   std::vector<std::size_t> marks_;
