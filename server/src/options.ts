@@ -13,6 +13,8 @@ export interface ServerLimits {
   timeoutMs: number;
   /** Longest pause of a client that reads or sends a sound; default 30,000 */
   stallTimeoutMs: number;
+  /** Pause of a client that reads a sound, after which its place serves others; default 1000 */
+  lendAfterMs: number;
   /** Longest sound in seconds, at most 60; default 60 */
   maxDurationS: number;
   /** Largest JSON body; default 1 MiB */
@@ -115,6 +117,7 @@ export function defaultLimits(): ServerLimits {
     maxQueued: 64,
     timeoutMs: 120_000,
     stallTimeoutMs: 30_000,
+    lendAfterMs: 1000,
     maxDurationS: GENERATION_LIMITS.durationS.max,
     maxBodyBytes: MIB,
     maxWavBytes: 64 * MIB,

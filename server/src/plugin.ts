@@ -8,6 +8,7 @@ import fp from "fastify-plugin";
 import { sendJson } from "./etag.js";
 import { apiHeaders } from "./headers.js";
 import { answerErrors, guard, identifyRequests } from "./hooks.js";
+import { hasTooManyMembers } from "./json-members.js";
 import { MAX_TIMEOUT_MS, refuse, resolveOptions, type SdaServerOptions } from "./options.js";
 import { pageFolder, servePage } from "./page.js";
 import { Problem } from "./problem.js";
@@ -153,7 +154,16 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
   // The application's parsers must not read bodies of this API, and may have taken its types.
   scope.removeAllContentTypeParsers();
   const parseJson = scope.getDefaultJsonParser("error", "error");
-  scope.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
+  scope.addContentTypeParser<string>(
+    "application/json",
+    { parseAs: "string" },
+    (request, body, done) => {
+      if (hasTooManyMembers(body)) {
+        throw new Problem(400, "ERR_SDA_ARGUMENT", "The body has too many fields.");
+      }
+      return parseJson(request, body, done);
+    },
+  );
   scope.setValidatorCompiler(validatorCompiler);
   scope.setSerializerCompiler(() => (value) => JSON.stringify(value));
   scope.setNotFoundHandler(() => {

@@ -125,7 +125,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
   });
 
   test("stops when its stream is closed, and other streams go on", async () => {
-    const { session } = await http2Server({ limits: { maxRunning: 1 } });
+    const { session } = await http2Server({ limits: { maxRunning: 1, lendAfterMs: 60_000 } });
     const long = send(session, GENERATE, json, JSON.stringify({ durationS: 60, seed: 1 }));
     await once(long, "response");
     const other = answer(send(session, GENERATE, json, JSON.stringify({ seed: 2 })));

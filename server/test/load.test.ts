@@ -44,12 +44,13 @@ function head(body: string, target = path): string {
   );
 }
 
+/** A sound that no buffer on its way holds. */
+const long = { durationS: 60, sampleRate: 96000, spatial: { mode: "stereo" } };
+
 /** A client that requests a long sound and reads only the beginning. */
 async function slowClient(server: RunningServer, seed: number): Promise<Socket> {
   const socket = await rawConnection(server.url);
-  socket.write(
-    head(JSON.stringify({ durationS: 60, seed, sampleRate: 96000, spatial: { mode: "stereo" } })),
-  );
+  socket.write(head(JSON.stringify({ ...long, seed })));
   await once(socket, "readable");
   return socket;
 }
@@ -62,7 +63,7 @@ const idle = (server: RunningServer) =>
 
 describe.skipIf(!engineBuilt)("limits of work", () => {
   test("requests beyond maxRunning wait, and beyond maxQueued they get 429", async () => {
-    const server = await running({ limits: { maxRunning: 1, maxQueued: 2 } });
+    const server = await running({ limits: { maxRunning: 1, maxQueued: 2, lendAfterMs: 60_000 } });
     const slow = await slowClient(server, 1);
     await until(async () => (await metric(server.url, "sda_running")) === 1);
     const waiting = [generate(server, { seed: 1 }), generate(server, { seed: 2 })];
@@ -113,7 +114,7 @@ describe.skipIf(!engineBuilt)("limits of work", () => {
   });
 
   test("a client that disconnects frees its place, running or waiting", async () => {
-    const server = await running({ limits: { maxRunning: 1, maxQueued: 1 } });
+    const server = await running({ limits: { maxRunning: 1, maxQueued: 1, lendAfterMs: 60_000 } });
     const slow = await slowClient(server, 1);
     const left = new AbortController();
     const waiting = generate(server, { seed: 2 }, { signal: left.signal });
@@ -149,14 +150,7 @@ describe.skipIf(!engineBuilt)("limits of work", () => {
     const slow = await slowClient(server, 5);
     await sleep(300);
     const parts: Buffer[] = [];
-    const expected = await (
-      await generate(server, {
-        durationS: 60,
-        seed: 5,
-        sampleRate: 96000,
-        spatial: { mode: "stereo" },
-      })
-    ).arrayBuffer();
+    const expected = await (await generate(server, { ...long, seed: 5 })).arrayBuffer();
     slow.on("data", (part) => parts.push(part));
     const length = () => parts.reduce((sum, part) => sum + part.length, 0);
     await until(() => length() > expected.byteLength);
@@ -172,6 +166,48 @@ describe.skipIf(!engineBuilt)("limits of work", () => {
     slow.resume();
     await closed;
     expect((await generate(server, { seed: 1 })).status).toBe(200);
+  });
+
+  test("clients that read nothing lend their places, and get the whole sound later", async () => {
+    const server = await running({ limits: { maxRunning: 1, lendAfterMs: 50 } });
+    const slow = await Promise.all([1, 2, 3].map((seed) => slowClient(server, seed)));
+    const other = await generate(server, { seed: 4 });
+    expect(other.status).toBe(200);
+    await other.arrayBuffer();
+    const lengths = slow.map(async (socket) => {
+      let bytes = 0;
+      let length = Number.POSITIVE_INFINITY;
+      for await (const part of socket as AsyncIterable<Buffer>) {
+        const head = /\r\ncontent-length: (\d+)[\s\S]*?\r\n\r\n/i.exec(part.toString("latin1"));
+        if (bytes === 0 && head !== null) length = Number(head[1]) + head.index + head[0].length;
+        bytes += part.length;
+        if (bytes >= length) break;
+      }
+      return bytes - length;
+    });
+    expect(await Promise.all(lengths)).toEqual([0, 0, 0]);
+    await idle(server);
+  });
+
+  test("of too many clients that read nothing, the first is disconnected", async () => {
+    const server = await running({ limits: { maxRunning: 1, maxQueued: 2, lendAfterMs: 50 } });
+    const slow = [await slowClient(server, 1), await slowClient(server, 2)];
+    const closed = once(slow[0] as Socket, "close");
+    slow.push(await slowClient(server, 3));
+    await idle(server);
+    slow[0]?.resume();
+    await closed;
+    expect(slow.slice(1).map(({ destroyed }) => destroyed)).toEqual([false, false]);
+  });
+
+  test("a client that reads a finished sound slowly lends its place", async () => {
+    const server = await running({ limits: { maxRunning: 1, lendAfterMs: 50 } });
+    const socket = await rawConnection(server.url);
+    socket.write(head(JSON.stringify({ ...long, seed: 1, loudness: "peak" })));
+    await once(socket, "readable");
+    const other = await generate(server, { seed: 2 });
+    expect((await other.arrayBuffer()).byteLength).toBeGreaterThan(100_000);
+    expect(socket.destroyed).toBe(false);
   });
 
   test("a timeout is 503, or cuts the body short", async () => {
@@ -264,7 +300,7 @@ describe("connections", () => {
 
 describe.skipIf(!engineBuilt)("closing", () => {
   test("finishes running and waiting work, refuses new work and ends event streams", async () => {
-    const server = await running({ limits: { maxRunning: 1 } });
+    const server = await running({ limits: { maxRunning: 1, lendAfterMs: 60_000 } });
     const listener = await fetch(`${server.url}api/events`);
     const kept = await rawConnection(server.url);
     kept.write("GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -404,5 +440,46 @@ describe("the work queue", () => {
     await expect(second).rejects.toThrow("left");
     expect([await first, await third]).toEqual([undefined, "yes"]);
     expect([queue.running, queue.queued]).toEqual([0, 0]);
+  });
+
+  test("work that lent its place comes back before work that waits", async () => {
+    const queue = new WorkQueue({ maxRunning: 1, maxQueued: 10 });
+    const { signal } = new AbortController();
+    const order: string[] = [];
+    const lender = queue.run(signal, async (place) => {
+      place.lend(() => {});
+      place.lend(() => {}); // does nothing
+      await sleep(1);
+      await place.back(signal);
+      await place.back(signal); // does nothing
+      order.push("back");
+    });
+    const others = ["first", "second"].map((name) =>
+      queue.run(signal, async () => {
+        await sleep(20);
+        order.push(name);
+      }),
+    );
+    await Promise.all([lender, ...others]);
+    expect(order).toEqual(["first", "back", "second"]);
+    expect([queue.running, queue.queued]).toEqual([0, 0]);
+  });
+
+  test("no place is lost when work ends while it waits to come back", async () => {
+    const queue = new WorkQueue({ maxRunning: 1, maxQueued: 10 });
+    const { signal } = new AbortController();
+    let back: Promise<void> | undefined;
+    let lendLate: (() => void) | undefined;
+    await queue.run(signal, async (place) => {
+      place.lend(() => {});
+      await queue.run(signal, async () => {
+        back = place.back(signal);
+      });
+      lendLate = () => place.lend(() => {});
+    });
+    await back;
+    lendLate?.();
+    expect([queue.running, queue.queued]).toEqual([0, 0]);
+    expect(await queue.run(signal, async () => "yes")).toBe("yes");
   });
 });

@@ -27,6 +27,7 @@ import {
 } from "../schemas.js";
 import type { Service } from "../service.js";
 import { type Sound, soundId } from "../sounds.js";
+import type { Place } from "../work.js";
 import type { Api } from "./api.js";
 
 /** Number of spans of a channel's peaks. */
@@ -54,6 +55,7 @@ interface Job {
   options: GenerateOptions & { seed: number };
   bitDepth: BitDepth;
   controller: AbortController;
+  place: Place;
 }
 
 /** The route that generates sound. */
@@ -97,8 +99,8 @@ export function generateRoutes(api: Api, service: Service): void {
       const controller = requests.signal(request, reply, limits.timeoutMs);
       const { id } = request.params;
       const file = await facts.locate(await library.recent(id), id);
-      const job: Job = { service, request, reply, file, options, bitDepth, controller };
-      await work.run(controller.signal, () => produce(job, format));
+      const job = { service, request, reply, file, options, bitDepth, controller };
+      await work.run(controller.signal, (place) => produce({ ...job, place }, format));
       return reply;
     },
   );
@@ -106,7 +108,7 @@ export function generateRoutes(api: Api, service: Service): void {
 
 /** Sends the sound while it is generated. Loudness "peak" needs the whole sound first. */
 async function produce(job: Job, format: Format): Promise<void> {
-  const { service, reply, file, options, bitDepth, controller } = job;
+  const { service, reply, file, options, bitDepth, controller, place } = job;
   if (format === "json") {
     const sound = await soundOf(job);
     reply.type("application/json; charset=utf-8").send(JSON.stringify(described(sound, service)));
@@ -117,7 +119,10 @@ async function produce(job: Job, format: Format): Promise<void> {
     sendHeaders(job, format, sound, sound.audio[0]?.length ?? 0);
     if (format === "wav") reply.send(await service.sounds.wav(sound, bitDepth));
     else reply.send(bytesOf(interleaved(sound.audio)));
-    await service.requests.sent(reply, service.options.limits.stallTimeoutMs);
+    const { lendAfterMs, stallTimeoutMs } = service.options.limits;
+    const lend = setTimeout(() => place.lend(() => reply.raw.destroy()), lendAfterMs);
+    await service.requests.sent(reply, stallTimeoutMs);
+    clearTimeout(lend);
     return;
   }
   await service.use(file, controller.signal, async (model) => {
@@ -127,14 +132,13 @@ async function produce(job: Job, format: Format): Promise<void> {
 }
 
 async function stream(job: Job, format: "wav" | "float32", model: LoadedModel): Promise<void> {
-  const { service, reply, options, bitDepth, controller } = job;
+  const { service, reply, options, bitDepth, controller, place } = job;
   const shape = model.audioFormat(options);
   const pieces = model.stream({ ...withProgress(job), signal: controller.signal });
   const bytes = format === "wav" ? wavStream(pieces, { ...shape, bitDepth }) : rawStream(pieces);
   const first = await bytes.next(); // an error of the first piece still gets its own status
   sendHeaders(job, format, shape, shape.frames);
-  const { stallTimeoutMs } = service.options.limits;
-  const body = Readable.from(paced(first, bytes, stallTimeoutMs, controller));
+  const body = Readable.from(paced(first, bytes, place, service.options.limits, controller));
   // A generator that waits for its reader does not notice an abort.
   addAbortSignal(controller.signal, body);
   reply.send(body);
