@@ -6,6 +6,7 @@ import { SdaError } from "./errors.js";
 import { errnoOf } from "./io-error.js";
 import { pause } from "./on-abort.js";
 import { type FileTarget, outputTarget, type StreamTarget, writeError } from "./output-target.js";
+import { syncFile, syncFolder } from "./sync.js";
 import { clearTemporaryFiles, temporaryName } from "./temporary-files.js";
 
 /** The pause before writing to a full pipe again. */
@@ -82,7 +83,7 @@ async function writeFile(
     try {
       await write((bytes) => file.writeFile(bytes));
       if (old) await takeAfter(file, old);
-      await file.sync();
+      await syncFile(file);
     } finally {
       await file.close();
     }
@@ -92,7 +93,7 @@ async function writeFile(
     await unlink(temporary).catch(() => {}); // `open` may have failed
     throw error;
   }
-  await syncFolder(folder);
+  await syncFolder(folder).catch(() => {}); // the file is complete in any case
 }
 
 /** Gives the new file the old one's owner and mode. Some file systems have neither. */
@@ -164,21 +165,6 @@ async function writeAll(
       await pause(PIPE_PAUSE_MS, signal);
     }
   }
-}
-
-/**
- * Syncs a folder, so that a rename in it survives a power cut. Errors are ignored: some systems
- * cannot sync a folder, and the renamed file is complete in any case.
- */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, "r");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch {}
 }
 
 function explain(error: unknown, path: string, target: FileTarget | StreamTarget): unknown {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, link, lstat, open, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder } from "../base/make-folder.js";
+import { syncFile } from "../base/sync.js";
 import { configFolder } from "../base/user-folders.js";
 
 const FILE = "server-token";
@@ -58,7 +59,7 @@ async function keepToken(path: string): Promise<string> {
   const file = await open(temporary, "wx", 0o600);
   try {
     await file.writeFile(`${token}\n`);
-    await file.sync();
+    await syncFile(file);
   } finally {
     await file.close();
   }

@@ -18,3 +18,20 @@ export function faultLayer(folder: string): string | null {
     process.platform === "linux" && spawnSync(process.env["CC"] ?? "cc", options).status === 0;
   return needs(isBuilt, "faults of the disk need glibc and a C compiler") ? layer : null;
 }
+
+/** The environment of a process in which all calls of these kinds fail that concern a folder. */
+export function failing(
+  layer: string,
+  folder: string,
+  kinds: string,
+  errno: number,
+): Record<string, string> {
+  return {
+    // A sanitizer's runtime must stay the first library.
+    LD_PRELOAD: [process.env["LD_PRELOAD"] ?? "", layer].join(" ").trim(),
+    SDA_FAULT_FOLDER: folder,
+    SDA_FAULT_KINDS: kinds,
+    SDA_FAULT_AT: "1",
+    SDA_FAULT: `${errno}+`,
+  };
+}

@@ -9,6 +9,7 @@ import { SdaError } from "../../base/errors.js";
 import { fileIdentity, identityOf, sameContent } from "../../base/file-identity.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
 import { keepOwner } from "../../base/output-file.js";
+import { syncFile, syncFolder } from "../../base/sync.js";
 import { warn } from "../../base/warnings.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
@@ -102,19 +103,6 @@ export async function replaceIndex(folder: ModelsFolder, pieces: Buffer[]): Prom
   }
 }
 
-/** Makes renames in the folder survive a power cut. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } catch (error) {
-    // Some file systems can't sync a folder. Every other error is a failure.
-    if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "ENOTSUP") throw error;
-  } finally {
-    await folder.close();
-  }
-}
-
 function temporaryPath(folder: ModelsFolder): string {
   const random = randomBytes(6).toString("hex");
   return folder.join(`.model_library-${process.pid}-${random}${TEMPORARY_SUFFIX}`);
@@ -136,7 +124,7 @@ async function writePieces(
     }
   }
   await setPermissions(file, folder, replaces);
-  await file.sync();
+  await syncFile(file);
 }
 
 /**

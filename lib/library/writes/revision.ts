@@ -15,12 +15,12 @@ import { basename, dirname } from "node:path";
 import { SdaError } from "../../base/errors.js";
 import { fileIdentity } from "../../base/file-identity.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
+import { syncFolder } from "../../base/sync.js";
 import { warn } from "../../base/warnings.js";
 import type { SaveTarget } from "../../native/types.js";
 import { entryText, type ModelEntry } from "../index/entry.js";
 import type { ModelsFolder } from "../index/folder.js";
 import type { IndexStore } from "../index/store.js";
-import { syncFolder } from "../index/write-index.js";
 
 /** A new file whose entry is not in the index. Only a holder of the folder's lock writes it. */
 export const UNDECIDED = /^\.sda-updating-[0-9a-f]+$/;

@@ -218,7 +218,10 @@ TempFile::~TempFile() {
 }
 
 void TempFile::sync() {
-  if (retried([&] { return ::fsync(descriptor_); }) != 0) throw_errno(path_, "cannot sync");
+  if (retried([&] { return ::fsync(descriptor_); }) == 0) return;
+  // Some file systems cannot sync, such as those of FUSE programs: there is nothing to wait for.
+  if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP && errno != EOPNOTSUPP)
+    throw_errno(path_, "cannot sync");
 }
 
 void TempFile::published(const std::string& path) {

@@ -16,7 +16,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { deleteModel, ModelLibrary, updateModel } from "../../../lib/index.js";
 import { count, isFull } from "../../support/effort.js";
 import { sdaError } from "../../support/errors.js";
-import { faultLayer } from "../../support/fault-layer.js";
+import { failing, faultLayer } from "../../support/fault-layer.js";
 import { fixture } from "../../support/fixtures.js";
 import { temporaryFolder } from "../../support/folder.js";
 import { asUser, canRun, runScript, startScript } from "../../support/script.js";
@@ -121,16 +121,9 @@ describe("without flock", () => {
     layer = faultLayer(temporaryFolder());
   });
 
-  /** Runs a script where each `flock` on the folder's files fails with ENOLCK. */
+  /** Runs a script where each `flock` on the folder's files fails with ENOLCK (37). */
   function withoutFlock(change: string, open?: string): string {
-    const env = {
-      // A sanitizer's runtime must stay the first library.
-      LD_PRELOAD: [process.env["LD_PRELOAD"] ?? "", layer].join(" ").trim(),
-      SDA_FAULT_FOLDER: folder,
-      SDA_FAULT_KINDS: "l",
-      SDA_FAULT_AT: "1",
-      SDA_FAULT: "37+",
-    };
+    const env = failing(layer ?? "", folder, "l", 37);
     return runScript(changing(folder, change, 0o022, open), { env });
   }
 
