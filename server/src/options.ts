@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { FastifyRequest } from "fastify";
@@ -152,7 +153,7 @@ export function resolveOptions(options: SdaServerOptions): ResolvedOptions {
     allowedHosts: checkHosts(allowedHosts),
     page: options.page ?? true,
     metrics: options.metrics ?? true,
-    uploadDir: checkFolder("uploadDir", options.uploadDir ?? tmpdir()),
+    uploadDir: options.uploadDir === undefined ? tmpdir() : checkUploadDir(options.uploadDir),
     device: options.device ?? "auto",
     pollMs: checkRange("pollMs", options.pollMs ?? 2000, 10, MAX_TIMEOUT_MS),
   };
@@ -165,6 +166,12 @@ export function refuse(option: string, expected: string): SdaError {
 function checkFolder(option: string, folder: unknown): string {
   const path = folder instanceof URL ? fileURLToPath(folder) : folder;
   if (typeof path !== "string" || path === "") throw refuse(option, "a path or a file: URL");
+  return path;
+}
+
+function checkUploadDir(folder: unknown): string {
+  const path = checkFolder("uploadDir", folder);
+  if (!existsSync(path)) throw refuse("uploadDir", "an existing folder");
   return path;
 }
 

@@ -56,7 +56,7 @@ export class Service {
     }));
   }
 
-  /** @throws SdaError as `LibraryView.open` and `removeStaleUploads` */
+  /** @throws SdaError as `LibraryView.open` */
   static async open(options: ResolvedOptions): Promise<Service> {
     removeStaleUploads(options.uploadDir);
     const events = new EventHub(options.limits.maxEventClients);

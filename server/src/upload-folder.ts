@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { refuse } from "./options.js";
 import { Problem } from "./problem.js";
 
 const PREFIX = `sda-upload-${hostname().replace(/[^\w.-]/g, "_")}-`;
+
+const UNUSABLE = ["ENOENT", "ENOTDIR", "EROFS", "EACCES", "EPERM"];
 
 /** This process's upload folder, created on first use. */
 export class UploadFolder {
@@ -17,12 +18,22 @@ export class UploadFolder {
     this.#parent = parent;
   }
 
+  /** @throws Problem 503: the parent folder is missing or read-only */
   get path(): string {
-    this.#path ??= mkdtempSync(join(this.#parent, `${PREFIX}${process.pid}-`));
-    live.add(this.#path);
-    // The system may have removed it: it clears its temporary folder from time to time.
-    mkdirSync(this.#path, { recursive: true, mode: 0o700 });
-    return this.#path;
+    try {
+      this.#path ??= mkdtempSync(join(this.#parent, `${PREFIX}${process.pid}-`));
+      live.add(this.#path);
+      // The system may have removed it: it clears its temporary folder from time to time.
+      mkdirSync(this.#path, { recursive: true, mode: 0o700 });
+      return this.#path;
+    } catch (cause) {
+      const { code = "ERR_UPLOAD_FOLDER" } = cause as NodeJS.ErrnoException;
+      if (!UNUSABLE.includes(code)) throw cause;
+      const detail =
+        "The server's folder for incomplete uploads is missing or read-only. Its operator can set " +
+        "TMPDIR or the option uploadDir.";
+      throw new Problem(503, code, detail, { cause });
+    }
   }
 
   remove(): void {
@@ -36,11 +47,7 @@ export class UploadFolder {
 /** Upload folders of this process. An earlier process may have had the same id. */
 const live = new Set<string>();
 
-/**
- * Removes upload folders that killed processes of this machine and this user left.
- *
- * @throws SdaError ERR_SDA_ARGUMENT: `parent` does not exist
- */
+/** Removes upload folders that killed processes of this machine and this user left. */
 export function removeStaleUploads(parent: string): void {
   for (const name of namesIn(parent)) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split("-")[0]) : 0;
@@ -58,7 +65,7 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
-    throw refuse("uploadDir", "an existing folder");
+    return []; // everything but uploads works
   }
 }
 

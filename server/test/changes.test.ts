@@ -13,10 +13,11 @@ import {
   updateModel,
 } from "small-dataset-audio";
 import { load } from "small-dataset-audio/torch";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { pickle } from "../../test/support/pickle-builder.js";
 import { torchZip } from "../../test/support/zip-builder.js";
 import {
+  afterTest,
   application,
   bytesOf,
   checkProblem,
@@ -491,6 +492,24 @@ describe("POST /api/models", () => {
     const [answer] = await once(socket, "data"); // the body has not ended
     expect(String(answer)).toMatch(/^HTTP\/1\.1 413 /);
     expect(contentOf(uploadDir)).toEqual([]);
+  });
+
+  test.each([
+    ["that is missing", "/no/such/folder", "ENOENT"],
+    ["that is a file", tiny, "ENOTDIR"],
+    ["that is read-only", "/proc", "ENOENT"],
+  ])("with a temporary folder %s, all but uploads works", async (_, folder, code) => {
+    const modelsDir = modelsFolder();
+    vi.stubEnv("TMPDIR", folder);
+    afterTest(() => vi.unstubAllEnvs());
+    const app = await application({ modelsDir });
+    expect((await app.inject("/api/models")).json().total).toBe(2);
+    const response = await upload(app, bytesOf(tiny));
+    vi.unstubAllEnvs();
+    const { headers, statusCode, body } = response;
+    const problem = checkProblem(statusCode, headers["content-type"], body);
+    expect(problem).toMatchObject({ status: 503, code });
+    expect(problem.detail).toContain("TMPDIR");
   });
 
   test("a new server removes the upload folders of killed ones", async () => {
