@@ -5,7 +5,10 @@ import { isError } from "./realm.js";
  * @returns the system's error code, such as "ENOENT"; undefined for other errors than system errors
  */
 export function errnoOf(error: unknown): string | undefined {
-  return isError(error) && "syscall" in error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (!isError(error)) return undefined;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ERR_ACCESS_DENIED") return "EACCES"; // of Node's permission model
+  return "syscall" in error ? code : undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { addonFile, checkpointAddon, probeEngine, searchEngineLibtorch } from "../native/load.js";
+import { exists } from "../native/permission.js";
 import { Failed, type Io, writeJson } from "./io.js";
 import { addCommonOptions } from "./options.js";
 
@@ -45,7 +45,7 @@ function probeReader(): { ok: boolean; message: string } {
 function describe({ platform, node, reader, engine, libtorch }: Report): string {
   const { found, tried } = libtorch;
   const part = (name: string, { file, ok, message }: Report["engine"]) => {
-    const missing = existsSync(file) ? "" : " (missing)";
+    const missing = exists(file) ? "" : " (missing)";
     const indented = message.replaceAll("\n", "\n     ");
     return `${ok ? "ok  " : "FAIL"} ${name}: ${file}${missing}\n     ${indented}\n`;
   };

@@ -2,13 +2,14 @@
  * Finds LibTorch for the addon loader and for the build. Loads no library: it reads the version
  * from a few files.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { SdaError } from "../base/errors.js";
 import { downloadFolder } from "../base/user-folders.js";
 import { packageRoot } from "./package-root.js";
+import { exists, mayRead } from "./permission.js";
 
 /** The version that a checkout fetches and that the published packages are built with. */
 export const LIBTORCH_PINNED = "2.13.0";
@@ -144,7 +145,7 @@ export function readBuildRecord(addon: string): Pick<LibtorchQuery, "builtWith" 
 
 /** True in a checkout, where the addons are built; false in the published package. */
 export function isCheckout(): boolean {
-  return existsSync(join(packageRoot, "CMakeLists.txt"));
+  return exists(join(packageRoot, "CMakeLists.txt"));
 }
 
 /**
@@ -234,15 +235,18 @@ print(list(spec.submodule_search_locations)[0] if spec and spec.submodule_search
 `;
 
 function askPython(python: string): { path?: string; problem?: string } {
-  const child = spawnSync(python, ["-c", WHERE_IS_TORCH], {
-    encoding: "utf8",
-    timeout: PYTHON_TIMEOUT_MS,
-    windowsHide: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  if (child.error) {
-    const missing = (child.error as NodeJS.ErrnoException).code === "ENOENT";
-    return { problem: missing ? "no such program" : child.error.message };
+  let child: SpawnSyncReturns<string>;
+  try {
+    child = spawnSync(python, ["-c", WHERE_IS_TORCH], {
+      encoding: "utf8",
+      timeout: PYTHON_TIMEOUT_MS,
+      windowsHide: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    if (child.error) throw child.error; // Node's permission model throws it itself
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { problem: code === "ENOENT" ? "no such program" : message };
   }
   const path = child.stdout.trim();
   if (child.status !== 0)
@@ -256,9 +260,10 @@ export function checkLibtorch(
   query: LibtorchQuery,
 ): { version: string } | { problem: string } {
   for (const library of libtorchLibraries(path)) {
-    if (!existsSync(library)) return { problem: `${library} is missing` };
+    if (!mayRead(library)) return { problem: `--allow-fs-read is missing for ${path}` };
+    if (!exists(library)) return { problem: `${library} is missing` };
   }
-  if (query.headers && !existsSync(join(path, "include/torch/headeronly/version.h"))) {
+  if (query.headers && !exists(join(path, "include/torch/headeronly/version.h"))) {
     return { problem: "the headers (include/) are missing" };
   }
   const version = libtorchVersion(path);

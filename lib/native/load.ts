@@ -5,9 +5,8 @@
  */
 
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { SdaError } from "../base/errors.js";
 import { isError } from "../base/realm.js";
@@ -24,13 +23,11 @@ import {
   searchLibtorch,
 } from "./libtorch.js";
 import { bundled, packageRoot } from "./package-root.js";
+import { exists, guardCheckpoint, guardEngine, mayRead } from "./permission.js";
 import { libcProblem, packageManifest, systemLibc } from "./system.js";
 import type { CheckpointAddon, EngineAddon } from "./types.js";
 
 const require = createRequire(import.meta.url);
-// `require`, not `import`: a bundler would include an import, and node-gyp-build would fail in the
-// bundle before this module can explain the problem.
-const nodeGypBuild: { resolve(folder: string): string } = require("node-gyp-build");
 const PROBE_TIMEOUT_MS = 60_000;
 const PACKAGE = "small-dataset-audio";
 const PLATFORM = `${process.platform}-${process.arch}`;
@@ -45,7 +42,7 @@ export function checkpointAddon(): CheckpointAddon {
   if (!checkpoint) {
     const addon = requireAddon<CheckpointAddon>("sda_checkpoint");
     prepare(addon);
-    checkpoint = addon;
+    checkpoint = guardCheckpoint(addon);
   }
   return checkpoint;
 }
@@ -79,7 +76,7 @@ export function engineAddon(): EngineAddon {
       );
     }
     prepare(addon);
-    engine = addon;
+    engine = guardEngine(addon);
   }
   return engine;
 }
@@ -100,11 +97,28 @@ export function addonFile(name: AddonName): string {
   // name, but expects one addon in a folder and returns either of the two. Put in the wanted name.
   let found: string;
   try {
-    found = nodeGypBuild.resolve(packageRoot);
+    found = nodeGypBuild().resolve(packageRoot);
   } catch {
     found = join(packageRoot, "build/Release", `${name}.node`);
   }
   return join(dirname(found), basename(found).replace(/^sda_(checkpoint|engine)/, name));
+}
+
+/**
+ * `require`, not `import`: a bundler would include an import, and node-gyp-build would fail in the
+ * bundle before this module can explain the problem. It looks for a file of Alpine Linux, which
+ * Node's permission model refuses, unless LIBC says which C library this is.
+ */
+function nodeGypBuild(): { resolve(folder: string): string } {
+  const { LIBC } = process.env;
+  if (LIBC || mayRead("/etc/alpine-release")) return require("node-gyp-build");
+  process.env["LIBC"] = systemLibc()?.name ?? "glibc";
+  try {
+    return require("node-gyp-build");
+  } finally {
+    if (LIBC === undefined) delete process.env["LIBC"];
+    else process.env["LIBC"] = LIBC;
+  }
 }
 
 /**
@@ -145,19 +159,21 @@ export function searchEngineLibtorch(): LibtorchSearch {
 
 function engineParts() {
   const file = addonFile("sda_engine");
-  if (!existsSync(file)) throw missing("sda_engine", file);
+  if (!exists(file)) throw missing("sda_engine", file);
   return { file, libtorch: findLibtorch(readBuildRecord(file)) };
 }
 
 function requireAddon<T extends { readonly version: string }>(name: AddonName): T {
   const file = addonFile(name);
-  if (!existsSync(file)) throw missing(name, file);
+  if (!exists(file)) throw missing(name, file);
   let addon: T;
   try {
     addon = require(file);
   } catch (error) {
     // The file exists, so this `require` is a bundler's, which only finds files in its bundle.
-    if ((error as { code?: unknown }).code === "MODULE_NOT_FOUND") throw bundled();
+    const { code } = error as { code?: unknown };
+    if (code === "MODULE_NOT_FOUND") throw bundled();
+    if (code === "ERR_DLOPEN_DISABLED") throw notPermitted(name, file);
     const needs = packageManifest().systemRequirements?.[PLATFORM]?.[name];
     const reason = needs && libcProblem(needs, systemLibc());
     throw new SdaError(
@@ -185,10 +201,21 @@ function checkVersion(name: AddonName, file: string, found: string | undefined):
 }
 
 function missing(name: AddonName, file: string): SdaError {
+  if (!mayRead(file)) return notPermitted(name, file);
   const what = name === "sda_engine" ? "the engine, which makes sound" : "the file reader";
   return new SdaError(
     "ERR_SDA_NATIVE",
     `The native addon ${name} (${what}) is missing on ${PLATFORM}: ${file} does not exist\n${advice(name)}`,
+    { addon: name, path: file },
+  );
+}
+
+function notPermitted(name: AddonName, file: string): SdaError {
+  return new SdaError(
+    "ERR_SDA_NATIVE",
+    `Node's permission model refuses the native addon ${name}: ${file}\nStart node with --permission --allow-addons --allow-fs-read=${packageRoot}${sep}*${
+      name === "sda_engine" ? ", and --allow-fs-read for the folder of LibTorch" : ""
+    }`,
     { addon: name, path: file },
   );
 }

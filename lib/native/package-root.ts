@@ -11,17 +11,27 @@ function findPackageRoot(): string {
   const url: string | undefined = import.meta.url;
   if (!url) throw bundled();
   let folder = dirname(fileURLToPath(url));
+  const start = folder;
+  let isRefused = false;
   for (;;) {
     try {
       const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
       if (manifest.name === PACKAGE) return folder;
-    } catch {
+    } catch (error) {
       // This folder has no readable package.json. Go on with its parent.
+      isRefused ||= (error as NodeJS.ErrnoException).code === "ERR_ACCESS_DENIED";
     }
     const parent = dirname(folder);
-    if (parent === folder) throw bundled();
+    if (parent === folder) throw isRefused ? refused(dirname(dirname(start))) : bundled();
     folder = parent;
   }
+}
+
+function refused(folder: string): SdaError {
+  return new SdaError(
+    "ERR_SDA_NATIVE",
+    `Node's permission model refuses the files of ${PACKAGE}: start node with --permission --allow-addons --allow-fs-read=${folder}`,
+  );
 }
 
 /** Makes the error for a bundled package: its addons and its package.json are out of reach. */
