@@ -28,7 +28,7 @@ const WRITERS = {
   writeWav: 'writeWav(join(folder, "a.wav"), { audio: [new Float32Array(9)], sampleRate: 48_000 })',
 };
 
-/** Runs these writers where each sync in the folder fails. @returns "done" or their errors' codes */
+/** Runs writers where each sync in the folder fails. @returns "done" or the code of each error */
 function outcomes(layer: string, errno: number, writers: (keyof typeof WRITERS)[]): string[] {
   const lines = writers.map((name) => `await run(() => ${WRITERS[name]});`).join("\n");
   const script = `
