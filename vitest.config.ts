@@ -6,7 +6,11 @@ export default defineConfig(({ mode }) => {
   const isFull = mode === "full";
   return {
     test: {
-      include: ["test/**/*.test.ts", "server/test/**/*.test.ts"],
+      include: [
+        "test/**/*.test.ts",
+        "server/test/**/*.test.ts",
+        ...(isFull ? ["test/packages/*.packages.ts"] : []), // after `npm run pack`
+      ],
       // In processes instead of threads, a native crash names its test file, and each file has its
       // own memory.
       pool: "forks",

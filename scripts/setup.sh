@@ -27,6 +27,9 @@ has_compiler() { has "${CXX:-c++}" || has g++ || has clang++; }
 has_pip() {
   [ -n "${SDA_LIBTORCH:-}${SDA_PYTHON:-}" ] || python3 -m pip --version >/dev/null 2>&1
 }
+# It is in a folder that is not in every user's PATH. Where systemd runs, its package would start a
+# server, so it is not installed there, and the test of a proxy is skipped.
+has_nginx() { has nginx || [ -x /usr/sbin/nginx ] || [ -d /run/systemd/system ]; }
 # The names that server/test/e2e/support/browser.ts looks for.
 has_browser() {
   for name in ${CHROMIUM_PATH:-chromium chromium-browser google-chrome google-chrome-stable}; do
@@ -53,6 +56,7 @@ missing() {
   has git || echo git
   has g++ || echo g++
   for tool in ccache clang-format strace debootstrap; do has "$tool" || echo "$tool"; done
+  has_nginx || echo nginx
   has_browser || echo chromium
   has clang++ || echo clang
   has_clang_runtime || echo clang-runtime
@@ -114,7 +118,7 @@ other_system() {
         pip) echo python ;;
         clang-runtime) echo llvm ;;
         # Linux alone has strace and debootstrap; the tests that need them are skipped.
-        strace | debootstrap | git) ;;
+        strace | debootstrap | git | nginx) ;;
         *) echo "$tool" ;;
       esac
     done)
@@ -143,8 +147,9 @@ else
   exit 1
 fi
 root apt-get update -qq
+# RUNLEVEL: packages start no servers.
 # shellcheck disable=SC2046  # One word for each package
-root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(packages)
+root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $(packages)
 
 tools=$(missing)
 if [ "$tools" = chromium ]; then # Ubuntu has it as a snap only

