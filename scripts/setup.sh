@@ -149,7 +149,8 @@ fi
 root apt-get update -qq
 # RUNLEVEL: packages start no servers.
 # shellcheck disable=SC2046  # One word for each package
-root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $(packages)
+root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+  apt-get install -y -qq --no-install-recommends $(packages)
 
 tools=$(missing)
 if [ "$tools" = chromium ]; then # Ubuntu has it as a snap only
