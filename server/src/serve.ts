@@ -1,5 +1,7 @@
+import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import { STATUS_CODES } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { refuse, type SdaServerOptions } from "./options.js";
 import { sdaServer } from "./plugin.js";
@@ -52,13 +54,16 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   checkListening(host, port, maxConnections);
   signal?.throwIfAborted();
   const app = createApp(own.limits?.uploadTimeoutMs);
+  let others: Server[] = [];
   try {
     await app.register(sdaServer, own);
     await app.ready();
     app.server.maxConnections = maxConnections;
     app.server.headersTimeout = HEAD_MS;
     signal?.throwIfAborted();
-    await app.listen({ host, port });
+    const [first = host, ...rest] = await addressesOf(host);
+    await app.listen({ host: first, port });
+    others = await listenElsewhere(app, rest);
   } catch (error) {
     await app.close();
     throw error;
@@ -66,6 +71,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   let closed: Promise<void> | undefined;
   const close = () => {
     signal?.removeEventListener("abort", closeOnAbort);
+    for (const server of others) server.close();
     closed ??= app.close().then(() => {});
     return closed;
   };
@@ -86,6 +92,35 @@ function checkListening(host: unknown, port: unknown, maxConnections: unknown): 
   if (!Number.isInteger(maxConnections) || (maxConnections as number) < 1) {
     throw refuse("maxConnections", "a whole number, 1 or more");
   }
+}
+
+/** The addresses of a host to listen on. "localhost" may have two: 127.0.0.1 and ::1. */
+async function addressesOf(host: string): Promise<string[]> {
+  if (host !== "localhost") return [host];
+  const found = await lookup(host, { all: true });
+  return [...new Set(found.map(({ address }) => address))];
+}
+
+/**
+ * Passes connections to further addresses on to the application's server, so that they have its
+ * limits and end with it. Fastify's own second server for "localhost" would have neither.
+ */
+async function listenElsewhere(app: FastifyInstance, addresses: string[]): Promise<Server[]> {
+  const { port } = app.server.address() as AddressInfo;
+  const servers: Server[] = [];
+  for (const address of addresses) {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      app.server.emit("connection", socket),
+    );
+    server.maxConnections = app.server.maxConnections;
+    server.listen(port, address);
+    // The port may be taken at this address, or the system may have no IPv6.
+    await once(server, "listening").then(
+      () => servers.push(server),
+      () => {},
+    );
+  }
+  return servers;
 }
 
 function createApp(uploadTimeoutMs = 600_000): FastifyInstance {

@@ -1,10 +1,11 @@
 /** Many, slow and disconnecting clients, and a closing server. */
+import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify from "fastify";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { count } from "../../test/support/effort.js";
 import { engineBuilt } from "../../test/support/native.js";
 import { type RunningServer, sdaServer } from "../src/index.js";
@@ -25,6 +26,11 @@ import {
   until,
   uploadHead,
 } from "./support.js";
+
+vi.mock("node:dns/promises", async (original) => {
+  const dns = await original<typeof import("node:dns/promises")>();
+  return { ...dns, lookup: vi.fn(dns.lookup) };
+});
 
 const path = `api/models/${PLUCKS_ID}/generate`;
 
@@ -365,6 +371,29 @@ describe.skipIf(!engineBuilt)("closing", () => {
       expect(readdirSync(uploadDir)).toEqual([]);
     },
   );
+
+  test("both addresses of localhost have the limits, and end", async () => {
+    vi.mocked(lookup).mockResolvedValueOnce(
+      ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 })) as never,
+    );
+    const limits = { shutdownTimeoutMs: 1000 };
+    const server = await running({ host: "localhost", maxConnections: 3, limits });
+    const { port } = new URL(server.url);
+    for (const address of ["127.0.0.1", "127.0.0.2"]) {
+      const sockets = await Promise.all(
+        [1, 2, 3].map(() => rawConnection(`http://${address}:${port}`)),
+      );
+      const [first] = sockets as [Socket, Socket, Socket];
+      first.write("GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      expect(String((await once(first, "data"))[0])).toContain("200 OK");
+      expect(await readAll(await rawConnection(`http://${address}:${port}`))).toBe("");
+      for (const socket of sockets) socket.write("GET / HTTP/1.1\r\nHost: loc");
+    }
+    const begin = performance.now();
+    await server.close();
+    expect(performance.now() - begin).toBeLessThan(5000);
+    await expect(rawConnection(`http://127.0.0.2:${port}`)).rejects.toThrow("ECONNREFUSED");
+  });
 
   test("rejects nothing into an application whose hooks have less time", async () => {
     const app = Fastify({ pluginTimeout: 1000 });
