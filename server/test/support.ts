@@ -158,7 +158,7 @@ export async function until(
   condition: () => unknown,
   what = "the condition never became true",
 ): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 100_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(what);
     await new Promise((done) => setTimeout(done, 20));

@@ -104,7 +104,7 @@ function start(args: string[], { env = {}, node = [] }: { env?: object; node?: s
 
 const AT = /^Serving .* at (http:\S+)$/m;
 
-describe("sda serve", { timeout: 30_000 }, () => {
+describe("sda serve", { timeout: 240_000 }, () => {
   it.each(["SIGINT", "SIGTERM"] as const)(
     "serves until %s, and finishes running requests",
     async (signal) => {

@@ -80,7 +80,7 @@ test("links between documents have targets", () => {
 });
 
 describe.skipIf(!existsSync(join(root, "dist/index.d.ts")))("code in the documents", () => {
-  test("type-checks against the package", { timeout: 60_000 }, () => {
+  test("type-checks against the package", { timeout: 300_000 }, () => {
     const sources = new Map<string, string>([[join(root, "given.d.ts"), GIVEN]]);
     for (const document of documents) {
       blocks(document).forEach((code, i) => {
@@ -99,7 +99,7 @@ describe.skipIf(!existsSync(join(root, "dist/index.d.ts")))("code in the documen
     expect(problems(sources)).toEqual([]);
   });
 
-  test("the check sees a wrong name", { timeout: 60_000 }, () => {
+  test("the check sees a wrong name", { timeout: 300_000 }, () => {
     const code = 'import { nothingOfThisName } from "small-dataset-audio";\n';
     expect(problems(new Map([[join(root, "wrong.mts"), code]]))[0]).toContain("nothingOfThisName");
   });

@@ -75,7 +75,7 @@ describe.skipIf(!built || !serverBuilt || !engineBuilt)("the second recipe", () 
     });
     const told = vi.fn();
     child.on("message", told);
-    await vi.waitFor(() => expect(told).toHaveBeenCalled(), 20_000);
+    await vi.waitFor(() => expect(told).toHaveBeenCalled(), 100_000);
     const url = `http://localhost:${told.mock.calls[0]?.[0]}`;
     const page = await fetch(url);
     expect(await page.text()).toContain("<title>Small DataSet Audio</title>");

@@ -135,7 +135,7 @@ print(len(state), list(state["encoder.fc_mu.weight"].shape), state["encoder.conv
       mean.tolist(), model["training_config"]["preset"], model["metadata"], model["spectrogram_config"]["power"])
 torch.load(sys.argv[1], weights_only=False, mmap=True)`;
 
-test.skipIf(!torchPython)("a model, in Python", { timeout: 60_000 }, () => {
+test.skipIf(!torchPython)("a model, in Python", { timeout: 300_000 }, () => {
   const path = join(temporaryFolder(), "written.sda");
   writeFileSync(path, writeModel());
   const ended = spawnSync(torchPython as string, ["-c", check, path], { encoding: "utf8" });

@@ -149,7 +149,7 @@ describe.skipIf(!engineBuilt)("ModelCache.stream", () => {
           collectGarbage();
           expect(cache.size).toBe(0);
         },
-        { timeout: 20_000, interval: 10 },
+        { timeout: 100_000, interval: 10 },
       );
       expect(getEventListeners(signal, "abort")).toEqual([]);
     });

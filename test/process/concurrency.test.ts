@@ -40,7 +40,7 @@ function start(folder: string, name: string, count: number) {
   return { child, ended };
 }
 
-test(`${WRITERS} processes save, edit and delete, one reads`, { timeout: 180_000 }, async () => {
+test(`${WRITERS} processes save, edit and delete, one reads`, { timeout: 300_000 }, async () => {
   const folder = temporaryFolder();
   copyFileSync("test/fixtures/models/tiny.sda", join(folder, "first.sda"));
   await (await ModelLibrary.open(folder)).repairIndex();

@@ -212,7 +212,7 @@ class Subject {
   }
 }
 
-test(`${RANDOM_KILLS} kills at random moments`, { timeout: 180_000 }, async () => {
+test(`${RANDOM_KILLS} kills at random moments`, { timeout: 300_000 }, async () => {
   let started = 0;
   const lane = async () => {
     const subject = await Subject.create();

@@ -15,7 +15,7 @@ function large(): Tensor {
 }
 
 // The limits of time are for hangs: each of these once took minutes, or never ended.
-it("a dict key of tuples that hold the one before twice", { timeout: 60_000 }, async () => {
+it("a dict key of tuples that hold the one before twice", { timeout: 300_000 }, async () => {
   const path = join(temporaryFolder(), "doubled.pt");
   let key: Tuple = Tuple.from([1, 2]);
   for (let depth = 0; depth < 60; depth++) key = Tuple.from([key, key]);
@@ -25,7 +25,7 @@ it("a dict key of tuples that hold the one before twice", { timeout: 60_000 }, a
   await save(new Set([key]), path);
 });
 
-it("a tuple as key that holds itself ends with an error", { timeout: 60_000 }, async () => {
+it("a tuple as key that holds itself ends with an error", { timeout: 300_000 }, async () => {
   const key = new Tuple();
   key.push(key, key);
   const error = await sdaError(() => save(new Map([[key, 1]]), join(temporaryFolder(), "own.pt")));
@@ -33,7 +33,7 @@ it("a tuple as key that holds itself ends with an error", { timeout: 60_000 }, a
 });
 
 it("texts that were made to collide in a hash with a public seed", {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const path = join(temporaryFolder(), "texts.pt");
   const texts = collidingTexts(250_000).map(String);
