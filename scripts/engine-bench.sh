@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds native/engine/bench in the build folder of `npm run build` and runs it on a model (default:
-# the bundled one). Prints JSON: the milliseconds of each part of making one second of sound.
+# Builds native/libtorch/bench in the build folder of `npm run build` and runs it on a model
+# (default: the bundled one). Prints JSON: the milliseconds of each part of making one second of
+# sound.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

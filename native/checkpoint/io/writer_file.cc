@@ -96,7 +96,7 @@ bool is_temp_name(std::string_view name) {
       name.substr(0, kTempPrefix.size()) != kTempPrefix ||
       name.substr(name.size() - kTempSuffix.size()) != kTempSuffix)
     return false;
-  // TempFile's names have two dashes. Those of lib/base/temporary-files.ts have more, and their files
+  // TempFile's names have two dashes. Those of lib/base/temporary-files.ts have more: their files
   // are not locked.
   return std::count(name.begin() + static_cast<std::ptrdiff_t>(kTempPrefix.size()), name.end(),
                     '-') == 2;
