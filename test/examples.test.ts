@@ -254,7 +254,7 @@ test.skipIf(!built || !withSafetensors).each([
   ["dtypes", supportedDtypes, 19],
 ])(
   "Python's safetensors reads what torch.load reads: %s",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (_, make, count) => {
     const folder = workplace();
     const source = await make();

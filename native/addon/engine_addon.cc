@@ -18,7 +18,9 @@
 #include "addon/resample.h"
 #include "addon/save.h"
 #include "checkpoint/checkpoint.h"
+#include "engine/device_backend.h"
 #include "engine/engine.h"
+#include "libtorch/torch_backend.h"
 
 namespace sda::addon {
 
@@ -226,6 +228,7 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
+  engine::set_device_backend(&libtorch::torch_backend());
   const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };

@@ -15,6 +15,10 @@ SDA_MULTIVERSION void divide(const float* a, const float* b, float* out, std::in
   for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] / b[i];
 }
 
+SDA_MULTIVERSION void square_root(float* values, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) values[i] = std::sqrt(values[i]);
+}
+
 SDA_MULTIVERSION void accumulate(const float* a, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) out[i] += a[i];
 }

@@ -13,6 +13,9 @@ void multiply(const float* a, const float* b, float* out, std::int64_t count);
 // out[i] = a[i] / b[i]; `out` may be `a`.
 void divide(const float* a, const float* b, float* out, std::int64_t count);
 
+// values[i] = √values[i]
+void square_root(float* values, std::int64_t count);
+
 // out[i] += a[i]
 void accumulate(const float* a, float* out, std::int64_t count);
 

@@ -1,40 +1,40 @@
-# The engine's sources, and the libraries that they need beside LibTorch. The root CMakeLists.txt
-# includes this file after cmake/libtorch.cmake.
+# The engine's sources.
 set(SDA_ENGINE_DIR ${CMAKE_CURRENT_LIST_DIR})
 set(SDA_ENGINE_SOURCES
-    ${SDA_ENGINE_DIR}/sound/butterworth.cc
     ${SDA_ENGINE_DIR}/config.cc
-    ${SDA_ENGINE_DIR}/network/conv_decoder.cc
-    ${SDA_ENGINE_DIR}/network/conv_kernels.cc
-    ${SDA_ENGINE_DIR}/network/conv_kernels_plain.cc
-    ${SDA_ENGINE_DIR}/network/conv_vae.cc
-    ${SDA_ENGINE_DIR}/device.cc
     ${SDA_ENGINE_DIR}/engine.cc
+    ${SDA_ENGINE_DIR}/float_tensor.cc
     ${SDA_ENGINE_DIR}/generation/finishing.cc
     ${SDA_ENGINE_DIR}/generation/first_latents.cc
-    ${SDA_ENGINE_DIR}/spectrum/frame_fft.cc
     ${SDA_ENGINE_DIR}/generation/generate_options.cc
     ${SDA_ENGINE_DIR}/generation/generation.cc
-    ${SDA_ENGINE_DIR}/spectrum/griffin_lim.cc
-    ${SDA_ENGINE_DIR}/spectrum/griffin_lim_aten.cc
-    ${SDA_ENGINE_DIR}/sound/joining.cc
-    ${SDA_ENGINE_DIR}/kernels.cc
-    ${SDA_ENGINE_DIR}/spectrum/lane_fft.cc
-    ${SDA_ENGINE_DIR}/spectrum/lane_griffin_lim.cc
-    ${SDA_ENGINE_DIR}/libtorch_threads.cc
     ${SDA_ENGINE_DIR}/generation/latent_path.cc
     ${SDA_ENGINE_DIR}/generation/latent_source.cc
+    ${SDA_ENGINE_DIR}/kernels.cc
+    ${SDA_ENGINE_DIR}/network/conv_decoder.cc
+    ${SDA_ENGINE_DIR}/network/conv_encoder.cc
+    ${SDA_ENGINE_DIR}/network/conv_kernels.cc
+    ${SDA_ENGINE_DIR}/network/conv_kernels_plain.cc
+    ${SDA_ENGINE_DIR}/network/conv_layer.cc
+    ${SDA_ENGINE_DIR}/network/conv_vae.cc
+    ${SDA_ENGINE_DIR}/network/vae_weights.cc
+    ${SDA_ENGINE_DIR}/random/torch_random.cc
+    ${SDA_ENGINE_DIR}/sound/butterworth.cc
+    ${SDA_ENGINE_DIR}/sound/joining.cc
     ${SDA_ENGINE_DIR}/sound/loudness.cc
-    ${SDA_ENGINE_DIR}/spectrum/mel_scale.cc
     ${SDA_ENGINE_DIR}/sound/pcm.cc
     ${SDA_ENGINE_DIR}/sound/quality.cc
     ${SDA_ENGINE_DIR}/sound/resample.cc
     ${SDA_ENGINE_DIR}/sound/spatial.cc
+    ${SDA_ENGINE_DIR}/spectrum/frame_fft.cc
+    ${SDA_ENGINE_DIR}/spectrum/griffin_lim.cc
+    ${SDA_ENGINE_DIR}/spectrum/lane_fft.cc
+    ${SDA_ENGINE_DIR}/spectrum/lane_griffin_lim.cc
+    ${SDA_ENGINE_DIR}/spectrum/mel_scale.cc
     ${SDA_ENGINE_DIR}/spectrum/spectral_tables.cc
     ${SDA_ENGINE_DIR}/spectrum/spectrogram.cc
     ${SDA_ENGINE_DIR}/spectrum/stft.cc
-    ${SDA_ENGINE_DIR}/tensors.cc
-    ${SDA_ENGINE_DIR}/network/vae_weights.cc)
+    ${SDA_ENGINE_DIR}/spectrum/tridiagonal.cc)
 
 # The math flags let the compiler vectorise square roots. -ffp-contract=off forbids it to fuse a
 # product with a sum: a fused operation rounds differently, and the sound must be the same on every
@@ -54,9 +54,4 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
                "-O3;-ffp-contract=off;-mavx512f;-mavx2;-mfma;-Wno-maybe-uninitialized")
   set_source_files_properties(${SDA_ENGINE_DIR}/network/conv_kernels_fma.cc
                               PROPERTIES COMPILE_OPTIONS "-O3;-ffp-contract=off;-mavx2;-mfma")
-endif()
-
-set(SDA_ENGINE_LIBRARIES ${CMAKE_DL_LIBS})
-if(TARGET sda_libtorch)
-  target_link_libraries(sda_libtorch INTERFACE ${SDA_ENGINE_LIBRARIES})
 endif()

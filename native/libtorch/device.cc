@@ -1,4 +1,4 @@
-#include "engine/device.h"
+#include "libtorch/device.h"
 
 #include <ATen/Context.h>
 #include <ATen/Version.h>
@@ -11,7 +11,7 @@
 
 #include "checkpoint/error.h"
 
-namespace sda::engine {
+namespace sda::libtorch {
 namespace {
 
 std::filesystem::path libtorch_folder() {
@@ -90,4 +90,4 @@ c10::Device choose_device(const std::string& requested) {
       .with("option", "device");
 }
 
-}  // namespace sda::engine
+}  // namespace sda::libtorch

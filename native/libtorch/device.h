@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace sda::engine {
+namespace sda::libtorch {
 
 struct CudaState {
   int devices = 0;
@@ -20,4 +20,4 @@ const CudaState& cuda_state();
 // with the reason when the device is not available.
 c10::Device choose_device(const std::string& requested);
 
-}  // namespace sda::engine
+}  // namespace sda::libtorch

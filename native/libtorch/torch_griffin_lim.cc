@@ -1,3 +1,5 @@
+#include "libtorch/torch_griffin_lim.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_fft_c2r.h>
 #include <ATen/ops/_fft_r2c.h>
@@ -11,7 +13,7 @@
 
 #include "engine/spectrum/griffin_lim.h"
 
-namespace sda::engine {
+namespace sda::libtorch {
 namespace {
 
 // ATen's numbers for norm=None and norm="forward", seen from the forward transform.
@@ -22,7 +24,7 @@ constexpr std::int64_t kDividedBySize = 2;
 // queued work is done. Spectra are [B, frames, bins].
 class DeviceStft {
  public:
-  DeviceStft(const Stft& stft, std::int64_t frames, at::Device device)
+  DeviceStft(const engine::Stft& stft, std::int64_t frames, at::Device device)
       : size_(stft.n_fft()),
         hop_(stft.hop()),
         samples_(stft.samples(frames)),
@@ -56,14 +58,14 @@ class DeviceStft {
 
 }  // namespace
 
-at::Tensor griffin_lim_aten(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase,
-                            const CancelToken& cancel) {
-  constexpr double kPart = kGriffinLimMomentum / (1.0 + kGriffinLimMomentum);
+at::Tensor griffin_lim(const engine::Stft& stft, const at::Tensor& magnitude,
+                       const at::Tensor& phase, const CancelToken& cancel) {
+  constexpr double kPart = engine::kGriffinLimMomentum / (1.0 + engine::kGriffinLimMomentum);
   const DeviceStft transform(stft, magnitude.size(2), magnitude.device());
   const at::Tensor loud = magnitude.transpose(1, 2).contiguous();
   at::Tensor angles = phase.transpose(1, 2).contiguous();
   at::Tensor previous = at::zeros_like(angles);
-  for (int i = 0; i < kGriffinLimIterations; ++i) {
+  for (int i = 0; i < engine::kGriffinLimIterations; ++i) {
     cancel.throw_if_cancelled();
     at::Tensor rebuilt = transform.forward(transform.inverse(loud * angles));
     angles = rebuilt - previous * kPart;
@@ -73,4 +75,4 @@ at::Tensor griffin_lim_aten(const Stft& stft, const at::Tensor& magnitude, const
   return transform.inverse(loud * angles);
 }
 
-}  // namespace sda::engine
+}  // namespace sda::libtorch

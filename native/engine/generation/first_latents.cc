@@ -7,7 +7,7 @@
 
 namespace sda::engine {
 
-at::Tensor FirstLatent::draw() const {
+Latent FirstLatent::draw() const {
   return LatentSource(options_, latent_dim_, options_.seed).latent(0);
 }
 
@@ -21,7 +21,7 @@ void FirstLatents::add(const Model& model, std::shared_ptr<FirstLatent> latent) 
   open_[&model].push_back(std::move(latent));
 }
 
-FirstLatents::Claim FirstLatents::claim(const Model& model, FirstLatent& latent, at::Tensor& mel) {
+FirstLatents::Claim FirstLatents::claim(const Model& model, FirstLatent& latent, FloatTensor& mel) {
   const std::lock_guard lock(mutex_);
   switch (latent.state_) {
     case FirstLatent::State::kTaken:
@@ -59,10 +59,10 @@ FirstLatents::Taken FirstLatents::take(const Model& model, std::size_t most, std
 void FirstLatents::withdraw(const Model& model, FirstLatent& latent) {
   const std::lock_guard lock(mutex_);
   if (latent.state_ == FirstLatent::State::kOpen) erase(model, latent);
-  latent.mel_.reset();
+  latent.mel_ = {};
 }
 
-void FirstLatents::settle(FirstLatent& latent, FirstLatent::State state, at::Tensor mel) {
+void FirstLatents::settle(FirstLatent& latent, FirstLatent::State state, FloatTensor mel) {
   {
     const std::lock_guard lock(mutex_);
     latent.mel_ = std::move(mel);
@@ -83,7 +83,7 @@ FirstLatents::Taken::~Taken() {
   }
 }
 
-void FirstLatents::Taken::give(std::size_t i, at::Tensor mel) {
+void FirstLatents::Taken::give(std::size_t i, FloatTensor mel) {
   shared().settle(*latents_[i], FirstLatent::State::kDecoded, std::move(mel));
   latents_[i] = nullptr;
 }

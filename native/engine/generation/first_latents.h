@@ -3,8 +3,6 @@
 // once for all. The results have the same bits as when each request decodes its own.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/generation/latent_path.h"
 #include "engine/threads/scheduler.h"
 
 namespace sda::engine {
@@ -25,7 +24,7 @@ class FirstLatent {
               std::weak_ptr<Request> request)
       : options_(options), latent_dim_(latent_dim), request_(std::move(request)) {}
 
-  at::Tensor draw() const;  // [1, latent_dim]; may refer to memory of this object
+  Latent draw() const;
 
  private:
   friend class FirstLatents;
@@ -36,7 +35,7 @@ class FirstLatent {
   const std::weak_ptr<Request> request_;
   // Guarded by the mutex of FirstLatents.
   State state_ = State::kOpen;
-  at::Tensor mel_;
+  FloatTensor mel_;
 };
 
 // May be used from any thread.
@@ -54,7 +53,7 @@ class FirstLatents {
     kDecoded,  // another request has decoded it: `mel` is set
   };
   // Asked by the owner.
-  Claim claim(const Model& model, FirstLatent& latent, at::Tensor& mel);
+  Claim claim(const Model& model, FirstLatent& latent, FloatTensor& mel);
 
   // Latents of other requests, to be decoded together with one's own; the longest-waiting first.
   // The destructor leaves each latent that was not given a mel to its owner.
@@ -66,7 +65,7 @@ class FirstLatents {
     Taken(const Taken&) = delete;
     Taken& operator=(const Taken&) = delete;
     const std::vector<std::shared_ptr<FirstLatent>>& latents() const { return latents_; }
-    void give(std::size_t i, at::Tensor mel);
+    void give(std::size_t i, FloatTensor mel);
 
    private:
     std::vector<std::shared_ptr<FirstLatent>> latents_;
@@ -78,7 +77,7 @@ class FirstLatents {
   void withdraw(const Model& model, FirstLatent& latent);
 
  private:
-  void settle(FirstLatent& latent, FirstLatent::State state, at::Tensor mel);
+  void settle(FirstLatent& latent, FirstLatent::State state, FloatTensor mel);
   void erase(const Model& model, const FirstLatent& latent);
 
   std::mutex mutex_;

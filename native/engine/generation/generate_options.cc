@@ -4,8 +4,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "engine/float_tensor.h"
 #include "engine/generation/generation_limits.h"
-#include "engine/tensors.h"
 
 namespace sda::engine {
 namespace {

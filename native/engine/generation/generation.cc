@@ -1,9 +1,5 @@
 #include "engine/generation/generation.h"
 
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/cat.h>
-#include <c10/core/InferenceMode.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -12,12 +8,13 @@
 #include <optional>
 #include <utility>
 
+#include "checkpoint/error.h"
 #include "engine/config.h"
+#include "engine/float_tensor.h"
 #include "engine/generation/finishing.h"
 #include "engine/generation/first_latents.h"
 #include "engine/generation/generate_options.h"
 #include "engine/generation/latent_source.h"
-#include "engine/network/conv_vae.h"
 #include "engine/sound/quality.h"
 #include "engine/spectrum/spectrogram.h"
 
@@ -34,12 +31,12 @@ constexpr std::int64_t kPiecesAhead = 2;
 // Seconds of sound that are resampled between two checks of the cancel token.
 constexpr std::int64_t kStretchSeconds = 1;
 
-bool is_finite(const at::Tensor& mel) {
-  const float* const values = mel.const_data_ptr<float>();
+bool is_finite(const FloatTensor& mel) {
+  const float* const values = mel.data.get();
   return std::all_of(values, values + mel.numel(), [](float v) { return std::isfinite(v); });
 }
 
-void check_finite(const at::Tensor& mel) {
+void check_finite(const FloatTensor& mel) {
   if (!is_finite(mel)) {
     throw Error(ErrorCode::kSchema,
                 "the model decodes to values that are not numbers: its weights are damaged");
@@ -84,7 +81,6 @@ class Generator final : public GenerationRequest {
       if (drawn_ == channels_ && taken_in_.load() < channels_) return Next::kWait;
       if (pieces_out_.load() + under_way / channels_ >= most_pieces_ahead()) return Next::kWait;
     }
-    const c10::InferenceMode guard;
     return parts_->on_cpu() ? draw_one(task) : draw_group(task);
   }
 
@@ -111,19 +107,18 @@ class Generator final : public GenerationRequest {
                          audio_format(*model, *spectrogram, options).frames);
     }
 
-    // Model::create and Spectrogram::create make no other types than these.
-    const ConvVae& vae() const { return static_cast<const ConvVae&>(*model); }
+    // Spectrogram::create makes no other type than this.
     const SpectrogramImpl& spectra() const {
       return static_cast<const SpectrogramImpl&>(*spectrogram);
     }
     const SpectrogramConfig& config() const { return spectrogram->config(); }
-    bool on_cpu() const { return spectra().device().is_cpu(); }
+    bool on_cpu() const { return spectra().on_cpu(); }
 
     std::shared_ptr<const void> owner;
     std::shared_ptr<const Model> model;
     std::shared_ptr<const Spectrogram> spectrogram;
-    std::vector<LatentSource> sources;         // one per channel; made by the first draw
-    std::vector<std::deque<at::Tensor>> mels;  // decoded ahead: [1, n_mels, frames]
+    std::vector<LatentSource> sources;          // one per channel; made by the first draw
+    std::vector<std::deque<FloatTensor>> mels;  // decoded ahead: [1, 1, n_mels, frames]
     Assembly assembly;
     std::optional<Delivery> delivery;
   };
@@ -149,7 +144,7 @@ class Generator final : public GenerationRequest {
     return sources[static_cast<std::size_t>(channel)];
   }
 
-  at::Tensor draw_phases(std::int64_t channel) {
+  FloatTensor draw_phases(std::int64_t channel) {
     return source(channel).phases(parts_->spectra().bins(), model_frames(parts_->config()));
   }
 
@@ -160,21 +155,19 @@ class Generator final : public GenerationRequest {
   Next draw_one(Task& task) {
     if (drawn_ == 0 && !first_is_decoded()) return Next::kWait;
     const std::int64_t number = drawn_, channel = number % channels_;
-    at::Tensor mel = decoded(channel, number / channels_);
-    at::Tensor phases = draw_phases(channel);
+    FloatTensor mel = decoded(channel, number / channels_);
+    FloatTensor phases = draw_phases(channel);
     ++drawn_;
     task = [this, number, mel = std::move(mel), phases = std::move(phases)] {
-      const c10::InferenceMode guard;
-      const at::Tensor wave = parts_->spectra().rebuild(mel, phases, cancel());
-      const float* const samples = wave.const_data_ptr<float>();
-      take_in(number, {samples, samples + wave.numel()});
+      const FloatTensor wave = parts_->spectra().rebuild(mel, phases, cancel());
+      take_in(number, {wave.data.get(), wave.data.get() + wave.numel()});
     };
     return Next::kTask;
   }
 
   // Returns false while another request decodes the latent together with its own.
   bool first_is_decoded() {
-    at::Tensor mel;
+    FloatTensor mel;
     switch (FirstLatents::shared().claim(*parts_->model, *first_, mel)) {
       case FirstLatents::Claim::kWait:
         return false;
@@ -189,38 +182,38 @@ class Generator final : public GenerationRequest {
     return true;
   }
 
-  at::Tensor decode_with_others(const at::Tensor& latent) {
+  FloatTensor decode_with_others(Latent latent) {
     // A stream decodes its first latent alone, so that its first sound comes early.
     const std::int64_t most = streams() ? 0 : kDecodedTogether - 1;
     FirstLatents::Taken others = FirstLatents::shared().take(
         *parts_->model, static_cast<std::size_t>(most), static_cast<std::size_t>(threads() - 1));
-    std::vector<at::Tensor> z{latent};
+    std::vector<Latent> z{std::move(latent)};
     for (const auto& other : others.latents()) z.push_back(other->draw());
-    const at::Tensor mels = parts_->vae().decode(at::cat(z), cancel());
+    const FloatTensor mels = parts_->model->decode(stack(z), cancel());
     for (std::size_t i = 0; i < others.latents().size(); ++i) {
-      at::Tensor mel = mels.narrow(0, static_cast<std::int64_t>(i) + 1, 1);
+      FloatTensor mel = slice(mels, static_cast<std::int64_t>(i) + 1, 1);
       if (is_finite(mel)) others.give(i, std::move(mel));
     }
-    const at::Tensor mel = mels.narrow(0, 0, 1);
+    FloatTensor mel = slice(mels, 0, 1);
     check_finite(mel);
     return mel;
   }
 
   // The next chunk's mel. Where all latents are known, the following ones are decoded with it.
-  at::Tensor decoded(std::int64_t channel, std::int64_t chunk) {
+  FloatTensor decoded(std::int64_t channel, std::int64_t chunk) {
     LatentSource& latents = source(channel);
-    std::deque<at::Tensor>& ahead = parts_->mels[static_cast<std::size_t>(channel)];
+    std::deque<FloatTensor>& ahead = parts_->mels[static_cast<std::size_t>(channel)];
     if (ahead.empty()) {
       const bool together = latents.knows_all_latents() && chunk > 0;
       const std::int64_t count =
           std::min(together ? kDecodedTogether : 1, total_ / channels_ - chunk);
-      std::vector<at::Tensor> z;
+      std::vector<Latent> z;
       for (std::int64_t i = 0; i < count; ++i) z.push_back(latents.latent(chunk + i));
-      const at::Tensor mel = parts_->vae().decode(at::cat(z), cancel());
+      const FloatTensor mel = parts_->model->decode(stack(z), cancel());
       check_finite(mel);
-      for (std::int64_t i = 0; i < count; ++i) ahead.push_back(mel.narrow(0, i, 1));
+      for (std::int64_t i = 0; i < count; ++i) ahead.push_back(slice(mel, i, 1));
     }
-    at::Tensor mel = std::move(ahead.front());
+    FloatTensor mel = std::move(ahead.front());
     ahead.pop_front();
     return mel;
   }
@@ -229,20 +222,22 @@ class Generator final : public GenerationRequest {
     const std::int64_t first = drawn_;
     const std::int64_t together = streams() && first == 0 ? channels_ : kRebuiltTogether;
     const std::int64_t count = std::min(together, total_ - first);
-    std::vector<at::Tensor> z, phases;
-    for (; drawn_ < first + count; ++drawn_) {
+    std::vector<Latent> z;
+    const std::int64_t frames = model_frames(parts_->config());
+    FloatTensor phases = make_tensor({count, parts_->spectra().bins(), frames, 2});
+    for (std::int64_t i = 0; i < count; ++i, ++drawn_) {
       const std::int64_t channel = drawn_ % channels_;
       z.push_back(source(channel).latent(drawn_ / channels_));
-      phases.push_back(draw_phases(channel));
+      const FloatTensor drawn = draw_phases(channel);
+      std::copy_n(drawn.data.get(), drawn.numel(), slice(phases, i, 1).data.get());
     }
-    task = [this, first, count, z = at::cat(z), phases = at::cat(phases)] {
-      const c10::InferenceMode guard;
-      const at::Tensor mel = parts_->vae().decode(z, cancel());
-      check_finite(mel.cpu());
-      const at::Tensor waves = parts_->spectra().rebuild(mel, phases, cancel());
+    task = [this, first, count, z = stack(z), phases = std::move(phases)] {
+      const FloatTensor mel = parts_->model->decode(z, cancel());
+      check_finite(mel);
+      const FloatTensor waves = parts_->spectra().rebuild(mel, phases, cancel());
       for (std::int64_t i = 0; i < count; ++i) {
-        const float* const samples = waves.const_data_ptr<float>() + i * waves.size(1);
-        take_in(first + i, {samples, samples + waves.size(1)});
+        const float* const samples = waves.data.get() + i * waves.shape[1];
+        take_in(first + i, {samples, samples + waves.shape[1]});
       }
     };
     return Next::kTask;

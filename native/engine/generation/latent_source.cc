@@ -1,41 +1,42 @@
 #include "engine/generation/latent_source.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/rand.h>
-#include <ATen/ops/randn.h>
-
+#include "engine/float_tensor.h"
 #include "engine/generation/generate_options.h"
-#include "engine/generation/latent_path.h"
-#include "engine/spectrum/spectrogram.h"
 
 namespace sda::engine {
 namespace {
 
-constexpr double kJitter = 0.1;
+constexpr float kJitter = 0.1F;
 
 }  // namespace
 
 LatentSource::LatentSource(const GenerateOptions& options, std::int64_t latent_dim,
                            std::uint64_t seed)
-    : options_(options), latent_dim_(latent_dim), generator_(make_cpu_generator(seed)) {
+    : options_(options), latent_dim_(latent_dim), random_(seed) {
   if (options.latent) return;
-  for (std::int64_t i = 0; i < anchor_count(options); ++i)
-    path_.push_back(at::randn({1, latent_dim}, generator_, at::kFloat));
+  for (std::int64_t i = 0; i < anchor_count(options); ++i) {
+    path_.emplace_back(static_cast<std::size_t>(latent_dim));
+    random_.randn(path_.back());
+  }
   if (options.concat_mode == ConcatMode::kLatentInterpolation)
     path_ = interpolate_anchors(path_, options.steps_between);
 }
 
-at::Tensor LatentSource::latent(std::int64_t chunk) {
+Latent LatentSource::latent(std::int64_t chunk) {
   if (!options_.latent) return path_[static_cast<std::size_t>(chunk)];
   // The first chunk has the given latent; later chunks have random neighbours of it.
-  const at::Tensor z =
-      at::from_blob(const_cast<float*>(options_.latent->data()), {1, latent_dim_}, at::kFloat);
-  return chunk == 0 ? z : z + at::randn({latent_dim_}, generator_, at::kFloat) * kJitter;
+  const Latent& given = *options_.latent;
+  if (chunk == 0) return given;
+  Latent near(static_cast<std::size_t>(latent_dim_));
+  random_.randn(near);
+  for (std::size_t i = 0; i < near.size(); ++i) near[i] = given[i] + near[i] * kJitter;
+  return near;
 }
 
-at::Tensor LatentSource::phases(std::int64_t bins, std::int64_t frames) {
-  return at::rand({1, bins, frames}, generator_, at::kComplexFloat);
+FloatTensor LatentSource::phases(std::int64_t bins, std::int64_t frames) {
+  FloatTensor phases = make_tensor({1, bins, frames, 2});
+  random_.rand({phases.data.get(), static_cast<std::size_t>(phases.numel())});
+  return phases;
 }
 
 }  // namespace sda::engine

@@ -2,13 +2,12 @@
 // give the same sound as in the Python program.
 #pragma once
 
-#include <ATen/core/Generator.h>
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/generation/latent_path.h"
+#include "engine/random/torch_random.h"
 
 namespace sda::engine {
 
@@ -20,15 +19,15 @@ class LatentSource {
 
   // Call latent() once per chunk, in order, and phases() once per chunk after its latent and before
   // the next one. Where knows_all_latents(), latents may be taken ahead of the phases.
-  at::Tensor latent(std::int64_t chunk);                      // [1, latent_dim]
-  at::Tensor phases(std::int64_t bins, std::int64_t frames);  // [1, bins, frames] complex64
+  Latent latent(std::int64_t chunk);
+  FloatTensor phases(std::int64_t bins, std::int64_t frames);  // [1, bins, frames, 2]: complex
   bool knows_all_latents() const { return !options_.latent; }
 
  private:
   const GenerateOptions& options_;
   std::int64_t latent_dim_;
-  at::Generator generator_;
-  std::vector<at::Tensor> path_;  // empty where a latent is given
+  TorchRandom random_;
+  std::vector<Latent> path_;  // empty where a latent is given
 };
 
 }  // namespace sda::engine

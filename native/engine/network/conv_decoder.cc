@@ -1,64 +1,20 @@
 #include "engine/network/conv_decoder.h"
 
 #include <algorithm>
-#include <cmath>
-#include <memory>
 #include <utility>
+#include <vector>
 
 #include "engine/kernels.h"
 #include "engine/network/conv_kernels.h"
 #include "engine/threads/parallel.h"
 
 namespace sda::engine {
-namespace {
-
-constexpr float kBatchNormEpsilon = 1e-5F;  // BatchNorm2d's default
-
-// Buffers for a layer's input and output, one pair per thread, kept from one decode to the next.
-class Activations {
- public:
-  static float* get(std::size_t which, std::int64_t floats) {
-    static thread_local Activations mine[2];
-    Activations& buffer = mine[which];
-    if (floats > buffer.size_) {
-      buffer.data_.reset();
-      buffer.data_.reset(new float[static_cast<std::size_t>(floats)]);
-      buffer.size_ = floats;
-    }
-    return buffer.data_.get();
-  }
-
- private:
-  std::unique_ptr<float[]> data_;
-  std::int64_t size_ = 0;
-};
-
-}  // namespace
-
 ConvDecoder::ConvDecoder(const VaeShape& shape, const VaeWeights& weights)
     : shape_(shape), fc_weight_(weights.fc.weight.data), fc_bias_(weights.fc.bias.data) {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    Layer& layer = layers_[i];
-    const Parameter& weight = weights.deconvs[i].weight;  // [inputs, outputs, 3, 3]
-    layer.outputs = weights.deconvs[i].bias.numel;
-    layer.inputs = weight.numel / 9 / layer.outputs;
-    layer.taps.resize(static_cast<std::size_t>(weight.numel));
-    const float* from = weight.data;
-    for (std::int64_t in = 0; in < layer.inputs; ++in)
-      for (std::int64_t out = 0; out < layer.outputs; ++out)
-        for (std::int64_t tap = 0; tap < 9; ++tap)
-          layer.taps[(tap * layer.inputs + in) * layer.outputs + out] = *from++;
-    for (std::int64_t out = 0; out < layer.outputs; ++out) {
-      layer.bias.push_back(weights.deconvs[i].bias.data[out]);
-      if (i == weights.deconv_norms.size()) continue;
-      // Computed in float32, as torch's batch normalisation does.
-      const BatchNorm& norm = weights.deconv_norms[i];
-      const auto of = [out](const Parameter& parameter) { return parameter.data[out]; };
-      const float scale =
-          of(norm.weight) * (1.0F / std::sqrt(of(norm.running_var) + kBatchNormEpsilon));
-      layer.scale.push_back(scale);
-      layer.shift.push_back(of(norm.bias) - of(norm.running_mean) * scale);
-    }
+    const bool is_last = i == weights.deconv_norms.size();
+    layers_[i] = make_conv_layer(weights.deconvs[i], is_last ? nullptr : &weights.deconv_norms[i],
+                                 /*transposed=*/true);
   }
 }
 
@@ -77,8 +33,8 @@ void ConvDecoder::decode_item(const float* z, float* mel) const {
   std::int64_t largest = shape_.features();
   for (std::size_t i = 0; i + 1 < layers_.size(); ++i)
     largest = std::max(largest, (height * width << (2 * i + 2)) * layers_[i].outputs);
-  float* x = Activations::get(0, largest);
-  float* y = Activations::get(1, largest);
+  float* x = activations(0, largest);
+  float* y = activations(1, largest);
   project(z, x);
   for (std::size_t i = 0; i + 1 < layers_.size(); ++i, height *= 2, width *= 2) {
     widen(layers_[i], x, height, width, y);
@@ -103,18 +59,16 @@ void ConvDecoder::project(const float* z, float* x) const {
   });
 }
 
-void ConvDecoder::widen(const Layer& layer, const float* x, std::int64_t height, std::int64_t width,
-                        float* y) {
+void ConvDecoder::widen(const ConvLayer& layer, const float* x, std::int64_t height,
+                        std::int64_t width, float* y) {
   parallel_for(height, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
-      kernels::transposed_conv_row({layer.taps.data(), layer.bias.data(), layer.scale.data(),
-                                    layer.shift.data(), layer.inputs, layer.outputs},
-                                   x, row, height, width, y);
+      kernels::transposed_conv_row(layer.kernel(), x, row, height, width, y);
   });
 }
 
 void ConvDecoder::finish(const float* x, float* mel) const {
-  const Layer& layer = layers_.back();
+  const ConvLayer& layer = layers_.back();
   const std::int64_t height = 8 * shape_.small_height, width = 8 * shape_.small_width;
   parallel_for(height, 4, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> rows(static_cast<std::size_t>(4 * width));

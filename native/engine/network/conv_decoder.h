@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "checkpoint/cancel.h"
+#include "engine/network/conv_layer.h"
 #include "engine/network/vae_weights.h"
 
 namespace sda::engine {
@@ -21,18 +21,10 @@ class ConvDecoder {
   void decode(const float* z, std::int64_t items, float* mel, const CancelToken& cancel) const;
 
  private:
-  // A 3×3 transposed convolution of stride 2, then batch normalisation. Each output pixel is a sum
-  // over one, two or four of the nine taps.
-  struct Layer {
-    std::int64_t inputs, outputs;
-    std::vector<float> taps;                // [3, 3, inputs, outputs]
-    std::vector<float> bias, scale, shift;  // one per output; the last layer has only a bias
-  };
-
   void decode_item(const float* z, float* mel) const;
   void project(const float* z, float* x) const;
   // x: [height, width, inputs] → y: [2 height, 2 width, outputs], rectified.
-  static void widen(const Layer& layer, const float* x, std::int64_t height, std::int64_t width,
+  static void widen(const ConvLayer& layer, const float* x, std::int64_t height, std::int64_t width,
                     float* y);
   // The last layer, which has one channel; then the sigmoid, cropped to the mel's size.
   void finish(const float* x, float* mel) const;
@@ -40,7 +32,7 @@ class ConvDecoder {
   VaeShape shape_;
   const float* fc_weight_;
   const float* fc_bias_;
-  std::array<Layer, 4> layers_;
+  std::array<ConvLayer, 4> layers_;
 };
 
 }  // namespace sda::engine

@@ -31,8 +31,13 @@ float dot(const float* a, const float* b, std::int64_t count) {
   return SDA_DISPATCH(dot(a, b, count));
 }
 
-void transposed_conv_row(const TransposedConv& layer, const float* x, std::int64_t row,
-                         std::int64_t height, std::int64_t width, float* y) {
+void conv_row(const Conv& layer, const float* x, std::int64_t row, std::int64_t height,
+              std::int64_t width, float* y) {
+  SDA_DISPATCH(conv_row(layer, x, row, height, width, y));
+}
+
+void transposed_conv_row(const Conv& layer, const float* x, std::int64_t row, std::int64_t height,
+                         std::int64_t width, float* y) {
   SDA_DISPATCH(transposed_conv_row(layer, x, row, height, width, y));
 }
 

@@ -1,4 +1,4 @@
-// The decoder's inner loops, compiled once per instruction set. Each file that includes this one
+// The network's inner loops, compiled once per instruction set. Each file that includes this one
 // defines SDA_KERNELS, the namespace of its version. Include nothing here that has other inline
 // functions: the linker keeps one copy of each, which might need AVX-512 on every processor.
 #include <cstdint>
@@ -96,11 +96,52 @@ constexpr Tap kTaps[4][4] = {
 };
 constexpr int kTapCount[4] = {1, 2, 2, 4};
 
-// Computes kSets · kOutputs outputs of kPixels neighbouring pixels.
+// Adds an input pixel's products to the sums of each of kPixels − kFirst neighbouring output
+// pixels. The input pixels are `step` floats apart.
+template <int kFirst, int kPixels, int kSets>
+SDA_INLINE void add_tap(Outputs (&sums)[kPixels][kSets], const float* from, std::int64_t step,
+                        const float* weights, std::int64_t inputs, std::int64_t outputs) {
+  for (std::int64_t in = 0; in < inputs; ++in, weights += outputs)
+    for (int p = kFirst; p < kPixels; ++p)
+      for (int s = 0; s < kSets; ++s)
+        sums[p][s].add_product(from[p * step + in], weights + s * kOutputs);
+}
+
+// Computes kSets · kOutputs outputs of kPixels neighbouring pixels of a convolution.
 template <int kPixels, int kSets>
-SDA_INLINE void conv_tile(const TransposedConv& layer, const float* x, std::int64_t row,
-                          std::int64_t column, std::int64_t height, std::int64_t width, int phase,
-                          std::int64_t output, float* y) {
+SDA_INLINE void conv_tile(const Conv& layer, const float* x, std::int64_t row, std::int64_t column,
+                          std::int64_t height, std::int64_t width, std::int64_t output, float* y) {
+  Outputs sums[kPixels][kSets];
+  for (std::int64_t down = 0; down < 3; ++down) {
+    const std::int64_t line = 2 * row + down - 1;
+    if (line < 0 || line >= height) continue;
+    for (std::int64_t right = 0; right < 3; ++right) {
+      const std::int64_t first = 2 * column + right - 1;
+      const float* const from = x + (line * width + first) * layer.inputs;
+      const float* const weights =
+          layer.taps + (3 * down + right) * layer.inputs * layer.outputs + output;
+      // Only the first pixel of a row can have its neighbour before the edge.
+      if (first < 0)
+        add_tap<1>(sums, from, 2 * layer.inputs, weights, layer.inputs, layer.outputs);
+      else
+        add_tap<0>(sums, from, 2 * layer.inputs, weights, layer.inputs, layer.outputs);
+    }
+  }
+  for (int p = 0; p < kPixels; ++p) {
+    float* const to = y + (row * (width / 2) + column + p) * layer.outputs + output;
+    for (int s = 0; s < kSets; ++s) {
+      const std::int64_t at = output + s * kOutputs;
+      sums[p][s].store_rectified(layer.bias + at, layer.scale + at, layer.shift + at,
+                                 to + s * kOutputs);
+    }
+  }
+}
+
+// The same for a transposed convolution.
+template <int kPixels, int kSets>
+SDA_INLINE void transposed_tile(const Conv& layer, const float* x, std::int64_t row,
+                                std::int64_t column, std::int64_t height, std::int64_t width,
+                                int phase, std::int64_t output, float* y) {
   Outputs sums[kPixels][kSets];
   for (int t = 0; t < kTapCount[phase]; ++t) {
     const Tap tap = kTaps[phase][t];
@@ -144,17 +185,30 @@ float dot(const float* a, const float* b, std::int64_t count) {
   return total(lanes);
 }
 
-void transposed_conv_row(const TransposedConv& layer, const float* x, std::int64_t row,
-                         std::int64_t height, std::int64_t width, float* y) {
+void conv_row(const Conv& layer, const float* x, std::int64_t row, std::int64_t height,
+              std::int64_t width, float* y) {
+  for (std::int64_t output = 0; output < layer.outputs; output += 2 * kOutputs) {
+    std::int64_t column = 0;
+    for (; column + 6 <= width / 2; column += 6)
+      conv_tile<6, 2>(layer, x, row, column, height, width, output, y);
+    for (; column + 2 <= width / 2; column += 2)
+      conv_tile<2, 2>(layer, x, row, column, height, width, output, y);
+    for (; column < width / 2; ++column)
+      conv_tile<1, 2>(layer, x, row, column, height, width, output, y);
+  }
+}
+
+void transposed_conv_row(const Conv& layer, const float* x, std::int64_t row, std::int64_t height,
+                         std::int64_t width, float* y) {
   for (int phase = 0; phase < 4; ++phase)
     for (std::int64_t output = 0; output < layer.outputs; output += 2 * kOutputs) {
       std::int64_t column = 0;
       for (; column + 6 <= width; column += 6)
-        conv_tile<6, 2>(layer, x, row, column, height, width, phase, output, y);
+        transposed_tile<6, 2>(layer, x, row, column, height, width, phase, output, y);
       for (; column + 2 <= width; column += 2)
-        conv_tile<2, 2>(layer, x, row, column, height, width, phase, output, y);
+        transposed_tile<2, 2>(layer, x, row, column, height, width, phase, output, y);
       for (; column < width; ++column)
-        conv_tile<1, 2>(layer, x, row, column, height, width, phase, output, y);
+        transposed_tile<1, 2>(layer, x, row, column, height, width, phase, output, y);
     }
 }
 

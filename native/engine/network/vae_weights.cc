@@ -1,13 +1,15 @@
 #include "engine/network/vae_weights.h"
 
-#include <ATen/ops/from_blob.h>
-#include <c10/core/InferenceMode.h>
-
 #include <algorithm>
+#include <bit>
 #include <string_view>
+#include <utility>
 
+#include "checkpoint/error.h"
+#include "checkpoint/tensor/half.h"
+#include "checkpoint/tensor/strided.h"
 #include "engine/config.h"
-#include "engine/tensors.h"
+#include "engine/float_tensor.h"
 
 namespace sda::engine {
 namespace {
@@ -20,19 +22,11 @@ constexpr std::array<std::int64_t, 5> kDecoderChannels = {256, 128, 64, 32, 1};
       .with("tensor", std::string(name));
 }
 
-at::ScalarType float_type(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat16:
-      return at::kHalf;
-    case DType::kBFloat16:
-      return at::kBFloat16;
-    case DType::kFloat32:
-      return at::kFloat;
-    case DType::kFloat64:
-      return at::kDouble;
-    default:
-      return at::ScalarType::Undefined;
-  }
+using Shape = std::vector<std::int64_t>;
+
+bool is_float(DType dtype) {
+  return dtype == DType::kFloat16 || dtype == DType::kBFloat16 || dtype == DType::kFloat32 ||
+         dtype == DType::kFloat64;
 }
 
 bool is_row_major(const NamedTensor& tensor) {
@@ -40,6 +34,38 @@ bool is_row_major(const NamedTensor& tensor) {
   for (std::size_t i = tensor.shape.size(); i-- > 0; expected *= tensor.shape[i])
     if (tensor.shape[i] != 1 && tensor.strides[i] != expected) return false;
   return true;
+}
+
+// Row-major elements of any float type → float32
+template <typename T, typename Convert>
+void convert(const std::vector<std::byte>& from, float* to, const Convert& to_float) {
+  const auto* const values = reinterpret_cast<const T*>(from.data());
+  std::transform(values, values + from.size() / sizeof(T), to, to_float);
+}
+
+std::shared_ptr<const float[]> converted(const NamedTensor& tensor, std::int64_t count) {
+  const std::size_t size = item_size(tensor.dtype);
+  std::vector<std::byte> plain(static_cast<std::size_t>(count) * size);
+  copy_strided(plain.data(), tensor.data, tensor.shape, tensor.strides, size);
+  std::shared_ptr<float[]> result(new float[static_cast<std::size_t>(count)]);
+  switch (tensor.dtype) {
+    case DType::kFloat16:
+      convert<std::uint16_t>(plain, result.get(), [](std::uint16_t bits) {
+        return static_cast<float>(half_to_double(bits));
+      });
+      break;
+    case DType::kBFloat16:
+      convert<std::uint16_t>(plain, result.get(), [](std::uint16_t bits) {
+        return std::bit_cast<float>(std::uint32_t{bits} << 16);
+      });
+      break;
+    case DType::kFloat64:
+      convert<double>(plain, result.get(), [](double value) { return static_cast<float>(value); });
+      break;
+    default:
+      convert<float>(plain, result.get(), [](float value) { return value; });
+  }
+  return result;
 }
 
 class Collector {
@@ -55,8 +81,7 @@ class Collector {
   // While lenient, missing tensors are allowed.
   void set_lenient(bool lenient) { lenient_ = lenient; }
 
-  void affine(const std::string& prefix, at::IntArrayRef shape, std::int64_t outputs,
-              Affine& target) {
+  void affine(const std::string& prefix, const Shape& shape, std::int64_t outputs, Affine& target) {
     target.weight = take(prefix + ".weight", shape);
     target.bias = take(prefix + ".bias", {outputs});
   }
@@ -80,14 +105,14 @@ class Collector {
   }
 
  private:
-  const NamedTensor* find(const std::string& name, at::IntArrayRef shape) {
+  const NamedTensor* find(const std::string& name, const Shape& shape) {
     // Files usually store the tensors in this order, so the first comparison usually succeeds.
     for (std::size_t looked = 0; looked < state_.size(); ++looked) {
       const std::size_t i = next_;
       next_ = next_ + 1 == state_.size() ? 0 : next_ + 1;
       if (taken_[i] || state_[i].name != name) continue;
       taken_[i] = true;
-      if (at::IntArrayRef(state_[i].shape) != shape)
+      if (state_[i].shape != shape)
         refuse(name,
                "has shape " + shape_text(state_[i].shape) + ", expected " + shape_text(shape));
       return &state_[i];
@@ -96,33 +121,25 @@ class Collector {
     refuse(name, "is missing, expected with shape " + shape_text(shape));
   }
 
-  Parameter take(const std::string& name, at::IntArrayRef shape) {
+  Parameter take(const std::string& name, const Shape& shape) {
     const NamedTensor* source = find(name, shape);
     if (source == nullptr) return {};
-    const at::ScalarType type = float_type(source->dtype);
-    if (type == at::ScalarType::Undefined) {
+    if (!is_float(source->dtype)) {
       refuse(name, "has element type " + std::string(dtype_name(source->dtype)) +
                        ", expected float16, bfloat16, float32 or float64");
     }
     Parameter parameter;
-    parameter.numel = c10::multiply_integers(shape);
+    parameter.numel = 1;
+    for (const std::int64_t extent : shape) parameter.numel *= extent;
     weights_.bytes += parameter.numel * static_cast<std::int64_t>(sizeof(float));
-    if (weights_.device.is_cpu() && type == at::kFloat && is_row_major(*source)) {
-      parameter.data = reinterpret_cast<float*>(source->data);
+    if (source->dtype == DType::kFloat32 && is_row_major(*source)) {
+      parameter.data = reinterpret_cast<const float*>(source->data);
       keep(source->owner);
-      return parameter;
+    } else {
+      auto memory = converted(*source, parameter.numel);
+      parameter.data = memory.get();
+      keep(std::move(memory));
     }
-    const at::Tensor view = at::for_blob(source->data, source->shape)
-                                .strides(source->strides)
-                                .options(type)
-                                .make_tensor();
-    at::Tensor tensor = view.to(at::kFloat).contiguous();
-    if (!weights_.device.is_cpu()) {
-      // The copy from pinned memory runs while the next tensor is read.
-      tensor = tensor.pin_memory().to(weights_.device, /*non_blocking=*/true);
-    }
-    parameter.data = tensor.data_ptr<float>();
-    keep(std::make_shared<const at::Tensor>(std::move(tensor)));
     return parameter;
   }
 
@@ -135,10 +152,10 @@ class Collector {
     }
   }
 
-  void keep(const std::shared_ptr<const void>& owner) {
+  void keep(std::shared_ptr<const void> owner) {
     // Tensors that follow each other usually share one mapping or buffer.
     if (weights_.owners.empty() || weights_.owners.back() != owner) {
-      weights_.owners.push_back(owner);
+      weights_.owners.push_back(std::move(owner));
     }
   }
 
@@ -158,14 +175,8 @@ VaeShape::VaeShape(std::int64_t latent_size, const SpectrogramConfig& config)
       small_height(padded_to_16(n_mels) / 16),
       small_width(padded_to_16(frames) / 16) {}
 
-at::Tensor VaeWeights::tensor(const Parameter& parameter, at::IntArrayRef shape) const {
-  return at::from_blob(parameter.data, shape, at::TensorOptions(at::kFloat).device(device));
-}
-
-VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::Device device) {
-  const c10::InferenceMode guard;
+VaeWeights collect_weights(const StateDict& state, const VaeShape& shape) {
   VaeWeights weights;
-  weights.device = device;
   Collector collect(state, weights);
 
   weights.has_encoder = collect.has("encoder.fc_mu.weight");

@@ -1,8 +1,6 @@
 // The ConvVAE's tensors: their names and shapes, and reading them from a state dict.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <array>
 #include <memory>
 #include <vector>
@@ -11,10 +9,9 @@
 
 namespace sda::engine {
 
-// float32, row-major, on the weights' device; VaeWeights::owners owns the memory. Not an
-// at::Tensor: making two dozen of these takes as long as the rest of loading a model.
+// float32, row-major; VaeWeights::owners owns the memory.
 struct Parameter {
-  float* data = nullptr;
+  const float* data = nullptr;
   std::int64_t numel = 0;
 };
 
@@ -48,16 +45,12 @@ struct VaeWeights {
   std::array<Affine, 4> deconvs;
   std::array<BatchNorm, 3> deconv_norms;
 
-  at::Device device = at::kCPU;
   std::vector<std::shared_ptr<const void>> owners;  // own the parameters' memory
   std::int64_t bytes = 0;
-
-  // A view for ATen, valid as long as these weights live.
-  at::Tensor tensor(const Parameter& parameter, at::IntArrayRef shape) const;
 };
 
-// Throws kSchema with detail "tensor" for an unexpected name, shape or element type. On the CPU,
-// row-major float32 tensors are not copied: the result shares ownership of their memory.
-VaeWeights collect_weights(const StateDict& state, const VaeShape& shape, at::Device device);
+// Throws kSchema with detail "tensor" for an unexpected name, shape or element type. Row-major
+// float32 tensors are not copied: the result shares ownership of their memory.
+VaeWeights collect_weights(const StateDict& state, const VaeShape& shape);
 
 }  // namespace sda::engine

@@ -1,14 +1,19 @@
-// Real FFTs of single frames: by MKL's own interface where LibTorch contains MKL, by ATen
-// elsewhere.
+// Real FFTs of single frames of any size.
 #pragma once
 
 #include <complex>
 #include <cstdint>
-#include <memory>
+#include <vector>
 
 namespace sda::engine {
 
-// Immutable after construction: any number of threads may transform at once.
+// Computes in double precision. Immutable after construction: any number of threads may transform
+// at once.
+//
+// Sizes whose prime factors are small are split into them (Cooley and Tukey 1965, "An algorithm for
+// the machine calculation of complex Fourier series"); others become a convolution of a power of
+// two (Bluestein 1970, "A linear filtering approach to the computation of discrete Fourier
+// transform").
 class FrameFft {
  public:
   explicit FrameFft(std::int64_t size);
@@ -19,12 +24,35 @@ class FrameFft {
   // `size` reals → `bins` complex values.
   void forward(const float* frame, std::complex<float>* spectrum) const;
 
-  // `bins` complex values → `size` reals, divided by `size`.
+  // `bins` complex values → `size` reals, divided by `size`. The imaginary parts of the first and,
+  // for an even size, the last value do not count.
   void inverse(const std::complex<float>* spectrum, float* frame) const;
 
  private:
-  std::int64_t size_;
-  std::shared_ptr<void> mkl_;  // a committed DFTI descriptor; null where ATen does the work
+  using Complex = std::complex<double>;
+
+  // Forward transforms of one size.
+  class Plan {
+   public:
+    explicit Plan(std::int64_t size);
+    // Takes and returns the values in place. `space` has as many.
+    void run(Complex* values, Complex* space) const;
+
+   private:
+    void pass(const Complex* from, Complex* to, std::int64_t factor, std::int64_t done) const;
+
+    std::int64_t size_;
+    std::vector<std::int64_t> factors_;
+    std::vector<Complex> turns_;  // e^(−2πik / size)
+  };
+
+  // The forward transform of `values`, which has room for twice plan_size() values.
+  void transform(Complex* values) const;
+
+  std::int64_t size_, plan_size_;
+  Plan plan_;                            // of this size, or of the convolution
+  std::vector<Complex> chirp_;           // e^(−πik² / size); empty where the size is split
+  std::vector<Complex> chirp_spectrum_;  // of its conjugate
 };
 
 }  // namespace sda::engine

@@ -1,10 +1,11 @@
 #include "engine/spectrum/griffin_lim.h"
 
-#include <ATen/ops/empty.h>
-
 #include <algorithm>
+#include <complex>
+#include <memory>
 #include <utility>
 
+#include "engine/float_tensor.h"
 #include "engine/kernels.h"
 #include "engine/spectrum/lane_griffin_lim.h"
 #include "engine/threads/parallel.h"
@@ -27,17 +28,17 @@ class Frames {
         frames_(frames),
         samples_(stft.samples(frames)),
         envelope_(stft.envelope(frames)),
-        rows_(at::empty({items * frames, stft.n_fft()}, at::kFloat)),
-        wave_(at::empty({items, samples_}, at::kFloat)) {}
+        rows_(aligned_floats(items * frames * stft.n_fft())),
+        wave_(make_tensor({items, samples_})) {}
 
   std::int64_t items() const { return items_; }
   std::int64_t frames() const { return frames_; }
   std::int64_t samples() const { return samples_; }
   float* row(std::int64_t item, std::int64_t frame) const {
-    return rows_.data_ptr<float>() + (item * frames_ + frame) * stft_.n_fft();
+    return rows_.get() + (item * frames_ + frame) * stft_.n_fft();
   }
-  float* wave(std::int64_t item) const { return wave_.data_ptr<float>() + item * samples_; }
-  const at::Tensor& waves() const { return wave_; }
+  float* wave(std::int64_t item) const { return wave_.data.get() + item * samples_; }
+  const FloatTensor& waves() const { return wave_; }
 
   void join() const {
     const std::int64_t blocks = (samples_ + kBlock - 1) / kBlock;
@@ -55,8 +56,8 @@ class Frames {
   const Stft& stft_;
   std::int64_t items_, frames_, samples_;
   std::vector<float> envelope_;
-  at::Tensor rows_;  // [B · frames, n_fft]
-  at::Tensor wave_;  // [B, samples]
+  std::shared_ptr<float[]> rows_;  // [B · frames, n_fft]
+  FloatTensor wave_;               // [B, samples]
 };
 
 constexpr auto kMomentum = static_cast<float>(kGriffinLimMomentum / (1.0 + kGriffinLimMomentum));
@@ -64,24 +65,28 @@ constexpr auto kMomentum = static_cast<float>(kGriffinLimMomentum / (1.0 + kGrif
 // Griffin-Lim for windows of any size, frame by frame.
 class Reconstruction {
  public:
-  Reconstruction(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase)
+  Reconstruction(const Stft& stft, const FloatTensor& magnitude, const FloatTensor& phase)
       : stft_(stft),
-        frames_(stft, magnitude.size(0), magnitude.size(2)),
-        magnitude_(magnitude.transpose(1, 2).contiguous()) {
-    const std::int64_t rows = frames_.items() * frames_.frames();
-    for (at::Tensor& spectrum : spectra_)
-      spectrum = at::empty({rows, stft.bin_stride()}, at::kComplexFloat);
-    spectra_[0].zero_();
+        frames_(stft, magnitude.shape[0], magnitude.shape[2]),
+        magnitude_(aligned_floats(magnitude.numel())) {
+    const std::int64_t rows = frames_.items() * frames_.frames(), stride = stft.bin_stride();
+    for (auto& spectrum : spectra_) spectrum = aligned_floats(2 * rows * stride);
+    std::fill_n(spectrum(0), rows * stride, Complex{});
     // The phases were drawn bin by bin; the spectra are stored frame by frame.
-    spectra_[1]
-        .narrow(1, 0, stft.bins())
-        .view({frames_.items(), frames_.frames(), stft.bins()})
-        .copy_(phase.transpose(1, 2));
+    const auto* const phases = reinterpret_cast<const Complex*>(phase.data.get());
+    parallel_for(rows, [&](std::int64_t row) {
+      const std::int64_t item = row / frames_.frames(), frame = row % frames_.frames();
+      for (std::int64_t k = 0; k < stft.bins(); ++k) {
+        const std::int64_t from = (item * stft.bins() + k) * frames_.frames() + frame;
+        magnitude_[row * stft.bins() + k] = magnitude.data[from];
+        spectrum(1)[row * stride + k] = phases[from];
+      }
+    });
   }
 
-  at::Tensor run(const CancelToken& cancel) {
+  FloatTensor run(const CancelToken& cancel) {
     const std::int64_t rows = frames_.items() * frames_.frames();
-    const float* const magnitude = magnitude_.const_data_ptr<float>();
+    const float* const magnitude = magnitude_.get();
     Complex* previous = spectrum(0);
     Complex* rebuilt = spectrum(1);
     parallel_for(rows, [&](std::int64_t row) {
@@ -110,9 +115,7 @@ class Reconstruction {
   }
 
  private:
-  Complex* spectrum(int i) const {
-    return reinterpret_cast<Complex*>(spectra_[i].data_ptr<c10::complex<float>>());
-  }
+  Complex* spectrum(int i) const { return reinterpret_cast<Complex*>(spectra_[i].get()); }
 
   void synthesise(const Complex* bins, std::int64_t row) const {
     float* const frame = frames_.row(0, row);
@@ -122,14 +125,14 @@ class Reconstruction {
 
   const Stft& stft_;
   Frames frames_;
-  at::Tensor magnitude_;   // [B, frames, bins]
-  at::Tensor spectra_[2];  // [B · frames, bin_stride]
+  std::shared_ptr<float[]> magnitude_;   // [B, frames, bins]
+  std::shared_ptr<float[]> spectra_[2];  // [B · frames, bin_stride], complex
 };
 
 }  // namespace
 
-at::Tensor griffin_lim(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase,
-                       const CancelToken& cancel) {
+FloatTensor griffin_lim(const Stft& stft, const FloatTensor& magnitude, const FloatTensor& phase,
+                        const CancelToken& cancel) {
   if (fits_lanes(stft)) return lane_griffin_lim(stft, magnitude, phase, cancel);
   return Reconstruction(stft, magnitude, phase).run(cancel);
 }

@@ -1,14 +1,12 @@
 #include "engine/spectrum/lane_griffin_lim.h"
 
-#include <ATen/ops/empty.h>
-
 #include <algorithm>
-#include <complex>
 #include <cstring>
 #include <new>
 #include <utility>
 #include <vector>
 
+#include "engine/float_tensor.h"
 #include "engine/kernels.h"
 #include "engine/spectrum/griffin_lim.h"
 #include "engine/spectrum/lane_fft.h"
@@ -49,42 +47,41 @@ class Scratch {
 // head holds its part of this overlap, one row per frame. Its body holds the sum of its frames over
 // the samples that follow; its successor's head is not yet added to it.
 struct Wave {
-  at::Tensor bodies;  // [items · blocks, 8 · hop]
-  at::Tensor heads;   // [items · blocks, lanes that reach into the head, head_stride]
+  FloatTensor bodies;  // [items · blocks, 8 · hop]
+  FloatTensor heads;   // [items · blocks, lanes that reach into the head, head_stride]
 
-  float* body(std::int64_t block) const {
-    return bodies.data_ptr<float>() + block * bodies.size(1);
-  }
+  float* body(std::int64_t block) const { return bodies.data.get() + block * bodies.shape[1]; }
   float* head(std::int64_t block) const {
-    return heads.data_ptr<float>() + block * heads.size(1) * heads.size(2);
+    return heads.data.get() + block * heads.shape[1] * head_stride();
   }
+  std::int64_t head_stride() const { return heads.shape[2]; }
 };
 
 class LaneReconstruction {
  public:
-  LaneReconstruction(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase)
+  LaneReconstruction(const Stft& stft, const FloatTensor& magnitude, const FloatTensor& phase)
       : stft_(stft),
         fft_(*stft.lane_fft()),
         hop_(stft.hop()),
         head_(stft.n_fft() - stft.hop()),
-        items_(magnitude.size(0)),
-        frames_(magnitude.size(2)),
+        items_(magnitude.shape[0]),
+        frames_(magnitude.shape[2]),
         samples_(stft.samples(frames_)),
         blocks_((frames_ + kLanes - 1) / kLanes),
         envelope_(stft.envelope(frames_)),
-        magnitude_(at::empty({items_ * blocks_, stft.bins(), kLanes}, at::kFloat)),
-        previous_(at::empty({items_ * blocks_, stft.bins(), 2, kLanes}, at::kFloat)) {
+        magnitude_(make_tensor({items_ * blocks_, stft.bins(), kLanes})),
+        previous_(make_tensor({items_ * blocks_, stft.bins(), 2, kLanes})) {
     const auto scale = 1.0F / static_cast<float>(stft.n_fft());
     for (const float weight : stft.window()) scaled_window_.push_back(weight * scale);  // exact
     const std::int64_t reaching = std::max<std::int64_t>(1, (head_ + hop_ - 1) / hop_);
     for (Wave& wave : waves_) {
-      wave.bodies = at::empty({items_ * blocks_, kLanes * hop_}, at::kFloat);
-      wave.heads = at::empty({items_ * blocks_, reaching, padded(head_)}, at::kFloat);
+      wave.bodies = make_tensor({items_ * blocks_, kLanes * hop_});
+      wave.heads = make_tensor({items_ * blocks_, reaching, padded(head_)});
     }
     pack(magnitude, phase);
   }
 
-  at::Tensor run(const CancelToken& cancel) {
+  FloatTensor run(const CancelToken& cancel) {
     each_block([&](std::int64_t block) {
       float* const rows = scratch_rows();
       for (const LaneFft::Group group : kGroups) {
@@ -133,10 +130,9 @@ class LaneReconstruction {
   float* silence_in(float* rows) const { return segment_in(rows) + padded(segment_samples()); }
 
   // Reorders both from [bin][frame] to blocks of kLanes frames; missing frames become silent.
-  void pack(const at::Tensor& magnitude, const at::Tensor& phase) const {
-    const float* const loud = magnitude.const_data_ptr<float>();
-    const auto* const turned =
-        reinterpret_cast<const std::complex<float>*>(phase.const_data_ptr<c10::complex<float>>());
+  void pack(const FloatTensor& magnitude, const FloatTensor& phase) const {
+    const float* const loud = magnitude.data.get();
+    const float* const turned = phase.data.get();
     each_block([&](std::int64_t block) {
       const std::int64_t first = block % blocks_ * kLanes;
       const std::int64_t count = std::min(kLanes, frames_ - first);
@@ -148,8 +144,8 @@ class LaneReconstruction {
         for (std::int64_t lane = 0; lane < kLanes; ++lane) {
           const bool there = lane < count;
           to[lane] = there ? loud[from + lane] : 0.0F;
-          start[lane] = there ? turned[from + lane].real() : 0.0F;
-          start[kLanes + lane] = there ? turned[from + lane].imag() : 0.0F;
+          start[lane] = there ? turned[2 * (from + lane)] : 0.0F;
+          start[kLanes + lane] = there ? turned[2 * (from + lane) + 1] : 0.0F;
         }
       }
     });
@@ -169,7 +165,7 @@ class LaneReconstruction {
   // Takes rows before the last step of their inverse transform, and adds them up to the wave.
   void add_up(const float* rows, const Wave& wave, std::int64_t block) const {
     lanes::join_add(fft_, rows, scaled_window_.data(),
-                    {hop_, head_, wave.head(block), wave.heads.size(2), wave.body(block)});
+                    {hop_, head_, wave.head(block), wave.head_stride(), wave.body(block)});
   }
 
   // The sample of the wave at which a block's first frame begins.
@@ -179,7 +175,7 @@ class LaneReconstruction {
 
   void add_head(const Wave& wave, std::int64_t block, float* to) const {
     const float* frame = wave.head(block);
-    for (std::int64_t begin = 0; begin < head_; begin += hop_, frame += wave.heads.size(2))
+    for (std::int64_t begin = 0; begin < head_; begin += hop_, frame += wave.head_stride())
       kernels::accumulate(frame + begin, to + begin, head_ - begin);
   }
 
@@ -225,9 +221,9 @@ class LaneReconstruction {
     lanes::gather_split(fft_, frames, stft_.half_window().data(), rows);
   }
 
-  at::Tensor whole(const Wave& wave) const {
-    at::Tensor result = at::empty({items_, samples_}, at::kFloat);
-    float* const out = result.data_ptr<float>();
+  FloatTensor whole(const Wave& wave) const {
+    FloatTensor result = make_tensor({items_, samples_});
+    float* const out = result.data.get();
     each_block([&](std::int64_t block) {
       float* const segment = segment_in(scratch_rows());
       take_segment(wave, block, segment);
@@ -242,10 +238,10 @@ class LaneReconstruction {
   }
 
   float* magnitude(std::int64_t block) const {
-    return magnitude_.data_ptr<float>() + block * stft_.bins() * kLanes;
+    return magnitude_.data.get() + block * stft_.bins() * kLanes;
   }
   float* previous(std::int64_t block) const {
-    return previous_.data_ptr<float>() + block * stft_.bins() * 2 * kLanes;
+    return previous_.data.get() + block * stft_.bins() * 2 * kLanes;
   }
 
   const Stft& stft_;
@@ -255,9 +251,9 @@ class LaneReconstruction {
   const std::int64_t blocks_;  // per item
   const std::vector<float> envelope_;
   std::vector<float> scaled_window_;
-  at::Tensor magnitude_;  // [items · blocks, bins, kLanes]
-  at::Tensor previous_;   // [items · blocks, bins, 2, kLanes]: real parts, imaginary parts
-  Wave waves_[2];         // iterations read one and write the other, in turn
+  FloatTensor magnitude_;  // [items · blocks, bins, kLanes]
+  FloatTensor previous_;   // [items · blocks, bins, 2, kLanes]: real parts, imaginary parts
+  Wave waves_[2];          // iterations read one and write the other, in turn
 };
 
 }  // namespace
@@ -266,8 +262,8 @@ bool fits_lanes(const Stft& stft) {
   return stft.lane_fft() && stft.n_fft() - stft.hop() < kLanes * stft.hop();
 }
 
-at::Tensor lane_griffin_lim(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase,
-                            const CancelToken& cancel) {
+FloatTensor lane_griffin_lim(const Stft& stft, const FloatTensor& magnitude,
+                             const FloatTensor& phase, const CancelToken& cancel) {
   return LaneReconstruction(stft, magnitude, phase).run(cancel);
 }
 

@@ -2,9 +2,8 @@
 // stay in the first caches for a whole iteration, from wave to wave.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include "checkpoint/cancel.h"
+#include "engine/engine.h"
 #include "engine/spectrum/stft.h"
 
 namespace sda::engine {
@@ -14,7 +13,7 @@ namespace sda::engine {
 bool fits_lanes(const Stft& stft);
 
 // As griffin_lim; fits_lanes(stft) must be true.
-at::Tensor lane_griffin_lim(const Stft& stft, const at::Tensor& magnitude, const at::Tensor& phase,
-                            const CancelToken& cancel);
+FloatTensor lane_griffin_lim(const Stft& stft, const FloatTensor& magnitude,
+                             const FloatTensor& phase, const CancelToken& cancel);
 
 }  // namespace sda::engine

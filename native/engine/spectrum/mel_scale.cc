@@ -1,21 +1,15 @@
 #include "engine/spectrum/mel_scale.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/linalg_pinv.h>
-#include <ATen/ops/linspace.h>
-#include <ATen/ops/matmul.h>
-#include <ATen/ops/pow.h>
-#include <ATen/ops/zeros.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
 
+#include "checkpoint/error.h"
 #include "engine/config.h"
 #include "engine/kernels.h"
 #include "engine/spectrum/lane_fft.h"
+#include "engine/spectrum/tridiagonal.h"
 #include "engine/threads/parallel.h"
 
 namespace sda::engine {
@@ -34,13 +28,23 @@ constexpr std::chrono::milliseconds kLookInterval{10};
 
 double hz_to_mel(double hz) { return 2595.0 * std::log10(1.0 + hz / 700.0); }
 
-// A⁺ = Qᵀ L⁻¹ of a matrix A = L Q with fewer rows than columns, all independent: [columns, rows],
-// double. The factors are those of LAPACK's sgelqf (Householder reflections in float32); the
+// torch.linspace in float32, with its roundings.
+std::vector<float> linspace(double from, double to, std::int64_t count) {
+  const auto first = static_cast<float>(from), last = static_cast<float>(to);
+  const float step = (last - first) / static_cast<float>(count - 1);
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < count; ++i)
+    values.push_back(i < count / 2 ? std::fma(step, static_cast<float>(i), first)
+                                   : std::fma(-step, static_cast<float>(count - 1 - i), last));
+  return values;
+}
+
+// A⁺ = Qᵀ L⁻¹ of a matrix A = L Q with fewer rows than columns, all independent: [columns, rows].
+// The factors are those of LAPACK's sgelqf (Householder reflections in float32); the
 // computation with them is in double precision.
-at::Tensor least_norm_inverse(const at::Tensor& matrix, const CancelToken& cancel) {
-  const std::int64_t rows = matrix.size(0), columns = matrix.size(1);
-  at::Tensor factors = matrix.clone();
-  float* const a = factors.data_ptr<float>();
+std::vector<double> least_norm_inverse(std::vector<float> factors, std::int64_t rows,
+                                       std::int64_t columns, const CancelToken& cancel) {
+  float* const a = factors.data();
   std::vector<float> tau(static_cast<std::size_t>(rows));
   for (std::int64_t i = 0; i < rows; ++i) {
     cancel.throw_if_cancelled();
@@ -66,8 +70,8 @@ at::Tensor least_norm_inverse(const at::Tensor& matrix, const CancelToken& cance
   }
 
   // First L⁻¹, row by row. Then the reflections, from the last to the first, on [L⁻¹; 0].
-  at::Tensor inverse = at::zeros({columns, rows}, at::kDouble);
-  double* const x = inverse.data_ptr<double>();
+  std::vector<double> inverse(static_cast<std::size_t>(columns * rows));
+  double* const x = inverse.data();
   for (std::int64_t i = 0; i < rows; ++i) {
     cancel.throw_if_cancelled();
     x[i * rows + i] = 1.0;
@@ -104,37 +108,38 @@ at::Tensor least_norm_inverse(const at::Tensor& matrix, const CancelToken& cance
 
 }  // namespace
 
-MelScale::MelScale(const SpectrogramConfig& config) : filters_(config.n_mels) {
-  const std::int64_t bins = config.n_fft / 2 + 1;
-  const std::int64_t mels = config.n_mels;
+MelScale::MelScale(const SpectrogramConfig& config)
+    : bins_(config.n_fft / 2 + 1), filters_(static_cast<std::size_t>(config.n_mels)) {
+  const std::int64_t bins = bins_, mels = config.n_mels;
   if (bins * mels > kMaxBankElements) {
     refuse_mels(mels, "of " + std::to_string(bins) + " bins make a bank that is too large");
   }
-  // These tensors must keep their float32 roundings: models were trained with them.
-  const at::Tensor frequencies =
-      at::linspace(0, static_cast<double>(config.sample_rate / 2), bins, at::kFloat);
-  const at::Tensor mel_points = at::linspace(
-      hz_to_mel(config.f_min), hz_to_mel(upper_frequency(config)), mels + 2, at::kFloat);
-  const at::Tensor corners = 700.0 * (at::pow(10.0, mel_points / 2595.0) - 1.0);
-  const float* frequency = frequencies.const_data_ptr<float>();
-  const float* corner = corners.const_data_ptr<float>();
+  // These must keep their float32 roundings: models were trained with them.
+  const std::vector<float> frequency =
+      linspace(0.0, static_cast<double>(config.sample_rate / 2), bins);
+  std::vector<float> corner =
+      linspace(hz_to_mel(config.f_min), hz_to_mel(upper_frequency(config)), mels + 2);
+  for (float& point : corner) {
+    const float exponent = point / 2595.0F;
+    point = 700.0F * (static_cast<float>(std::pow(10.0, double{exponent})) - 1.0F);
+  }
 
-  bank_ = at::zeros({mels, bins}, at::kFloat);
+  bank_.resize(static_cast<std::size_t>(mels * bins));
   for (std::int64_t m = 0; m < mels; ++m) {
     const float rise = corner[m + 1] - corner[m];
     const float fall = corner[m + 2] - corner[m + 1];
     if (!(rise > 0.0F && fall > 0.0F)) refuse_mels(mels, "are too many between f_min and f_max");
-    const float* begin = std::upper_bound(frequency, frequency + bins, corner[m]);
-    const float* end = std::lower_bound(begin, frequency + bins, corner[m + 2]);
+    const auto begin = std::upper_bound(frequency.begin(), frequency.end(), corner[m]);
+    const auto end = std::lower_bound(begin, frequency.end(), corner[m + 2]);
     Filter& filter = filters_[m];
-    filter.first = begin - frequency;
-    for (const float* f = begin; f != end; ++f) {
+    filter.first = begin - frequency.begin();
+    for (auto f = begin; f != end; ++f) {
       const float up = (*f - corner[m]) / rise;
       const float down = (corner[m + 2] - *f) / fall;
       filter.weights.push_back(std::max(0.0F, std::min(up, down)));
     }
     std::copy(filter.weights.begin(), filter.weights.end(),
-              bank_.data_ptr<float>() + m * bins + filter.first);
+              bank_.begin() + m * bins + filter.first);
   }
 
   full_rank_ = independent();
@@ -184,27 +189,47 @@ void MelScale::forward_lanes(const float* power, float* mel) const {
   }
 }
 
-at::Tensor MelScale::solve(const CancelToken& cancel) const {
-  if (full_rank_) return least_norm_inverse(bank_, cancel);
-  const at::Tensor wide = bank_.to(at::kDouble);
-  return at::matmul(wide.t(), at::linalg_pinv(at::matmul(wide, wide.t()), kGramTolerance,
-                                              /*hermitian=*/true))
-      .contiguous();
+std::vector<double> MelScale::solve(const CancelToken& cancel) const {
+  const auto mels = static_cast<std::int64_t>(filters_.size());
+  if (full_rank_) return least_norm_inverse(bank_, mels, bins_, cancel);
+  // Aᵀ(AAᵀ)⁺. Only neighbouring filters overlap, so AAᵀ is tridiagonal.
+  const auto product = [&](std::int64_t i, std::int64_t j) {
+    const float* const a = bank_.data() + i * bins_;
+    const float* const b = bank_.data() + j * bins_;
+    double sum = 0.0;
+    for (std::int64_t k = 0; k < bins_; ++k) sum += double{a[k]} * b[k];
+    return sum;
+  };
+  std::vector<double> diagonal, beside;
+  for (std::int64_t m = 0; m < mels; ++m) diagonal.push_back(product(m, m));
+  for (std::int64_t m = 1; m < mels; ++m) beside.push_back(product(m, m - 1));
+  const std::vector<double> inverse =
+      pseudo_inverse(std::move(diagonal), std::move(beside), kGramTolerance, cancel);
+  std::vector<double> solution(static_cast<std::size_t>(bins_ * mels));
+  for (std::int64_t m = 0; m < mels; ++m) {
+    const Filter& filter = filters_[static_cast<std::size_t>(m)];
+    for (std::size_t i = 0; i < filter.weights.size(); ++i)
+      for (std::int64_t j = 0; j < mels; ++j)
+        solution[(static_cast<std::size_t>(filter.first) + i) * static_cast<std::size_t>(mels) +
+                 static_cast<std::size_t>(j)] +=
+            double{filter.weights[i]} * inverse[static_cast<std::size_t>(m * mels + j)];
+  }
+  return solution;
 }
 
-at::Tensor MelScale::solution(const CancelToken& cancel) const {
+std::shared_ptr<const std::vector<double>> MelScale::solution(const CancelToken& cancel) const {
   std::unique_lock lock(mutex_);
   while (solving_) {
     solved_.wait_for(lock, kLookInterval);
     cancel.throw_if_cancelled();
   }
-  if (solution_.defined()) return solution_;
+  if (solution_) return solution_;
   solving_ = true;
   lock.unlock();
-  at::Tensor found;
+  std::shared_ptr<const std::vector<double>> found;
   std::exception_ptr failure;
   try {
-    found = solve(cancel);
+    found = std::make_shared<const std::vector<double>>(solve(cancel));
   } catch (...) {
     failure = std::current_exception();
   }
@@ -216,31 +241,15 @@ at::Tensor MelScale::solution(const CancelToken& cancel) const {
   return solution_;
 }
 
-at::Tensor MelScale::solution_on(at::Device device, const CancelToken& cancel) const {
-  const at::Tensor here = solution(cancel);
-  const std::lock_guard lock(mutex_);
-  for (const at::Tensor& copy : copies_)
-    if (copy.device() == device) return copy;
-  return copies_.emplace_back(here.to(device));
-}
-
-at::Tensor MelScale::inverse(const at::Tensor& mel, const CancelToken& cancel) const {
-  const at::Tensor wide = mel.to(at::kDouble).contiguous();
-  if (!mel.is_cpu())
-    return at::matmul(solution_on(mel.device(), cancel), wide).clamp_min_(0).to(at::kFloat);
-  const at::Tensor solution_here = solution(cancel);
-  const std::int64_t items = mel.size(0), mels = mel.size(1), frames = mel.size(2);
-  const std::int64_t bins = solution_here.size(0);
-  at::Tensor power = at::empty({items, bins, frames}, at::kFloat);
-  const double* const from = wide.const_data_ptr<double>();
-  const double* const weights = solution_here.const_data_ptr<double>();
-  float* const to = power.data_ptr<float>();
-  parallel_for(items * bins, 64, [&](std::int64_t begin, std::int64_t end) {
+void MelScale::inverse(const double* mel, std::int64_t items, std::int64_t frames, float* power,
+                       const CancelToken& cancel) const {
+  const auto matrix = solution(cancel);
+  const auto mels = static_cast<std::int64_t>(filters_.size());
+  parallel_for(items * bins_, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
-      kernels::weighted_sum(weights + row % bins * mels, from + row / bins * mels * frames, mels,
-                            frames, to + row * frames);
+      kernels::weighted_sum(matrix->data() + row % bins_ * mels, mel + row / bins_ * mels * frames,
+                            mels, frames, power + row * frames);
   });
-  return power;
 }
 
 }  // namespace sda::engine

@@ -1,11 +1,10 @@
 // The HTK mel filter bank, and its inverse.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -29,8 +28,8 @@ class MelScale {
   // The same for kLanes frames side by side: power [n_fft/2 + 1][kLanes] → mel [n_mels][kLanes].
   void forward_lanes(const float* power, float* mel) const;
 
-  // [B, n_mels, frames] → [B, n_fft/2 + 1, frames]: the least-squares spectrum of least norm,
-  // clamped at 0.
+  // mel [items, n_mels, frames], in double precision → power [items, n_fft/2 + 1, frames]: the
+  // least-squares spectrum of least norm, clamped at 0.
   //
   // Where the bank has full rank, it uses a float32 LQ factorisation (Golub and Van Loan, "Matrix
   // Computations", 5.2) with the roundings of torchaudio.transforms.InverseMelScale's solver. A
@@ -40,10 +39,14 @@ class MelScale {
   //
   // The first call factorises the bank, and other threads wait for it. If it is cancelled, the next
   // call factorises.
-  at::Tensor inverse(const at::Tensor& mel, const CancelToken& cancel) const;
+  void inverse(const double* mel, std::int64_t items, std::int64_t frames, float* power,
+               const CancelToken& cancel) const;
+
+  // The matrix of inverse(): [n_fft/2 + 1, n_mels]. Made by the first call; see inverse().
+  std::shared_ptr<const std::vector<double>> solution(const CancelToken& cancel) const;
 
   // [n_mels, n_fft/2 + 1]
-  const at::Tensor& bank() const { return bank_; }
+  const std::vector<float>& bank() const { return bank_; }
 
  private:
   struct Filter {
@@ -52,21 +55,17 @@ class MelScale {
   };
 
   bool independent() const;
-  // [n_fft/2 + 1, n_mels], double
-  at::Tensor solve(const CancelToken& cancel) const;
+  std::vector<double> solve(const CancelToken& cancel) const;
 
+  std::int64_t bins_;
   std::vector<Filter> filters_;
-  at::Tensor bank_;
+  std::vector<float> bank_;
   bool full_rank_;
-  // The result of solve(). The first call makes it, since that takes longer than loading a model.
-  at::Tensor solution(const CancelToken& cancel) const;
-  at::Tensor solution_on(at::Device device, const CancelToken& cancel) const;
 
-  mutable std::mutex mutex_;  // guards the members below
+  mutable std::mutex mutex_;  // guards the next three members
   mutable std::condition_variable solved_;
   mutable bool solving_ = false;
-  mutable at::Tensor solution_;
-  mutable std::vector<at::Tensor> copies_;  // of solution_, on other devices
+  mutable std::shared_ptr<const std::vector<double>> solution_;
 };
 
 }  // namespace sda::engine

@@ -1,22 +1,17 @@
 #include "engine/spectrum/spectrogram.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/isfinite.h>
-#include <ATen/ops/log1p.h>
-#include <ATen/ops/pow.h>
-#include <ATen/ops/rand.h>
-#include <c10/core/InferenceMode.h>
-
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <utility>
 #include <vector>
 
+#include "checkpoint/error.h"
+#include "engine/float_tensor.h"
 #include "engine/kernels.h"
+#include "engine/random/torch_random.h"
 #include "engine/spectrum/griffin_lim.h"
 #include "engine/spectrum/lane_fft.h"
-#include "engine/tensors.h"
 #include "engine/threads/parallel.h"
 
 namespace sda::engine {
@@ -37,14 +32,12 @@ void check_work(std::int64_t items, std::int64_t frames, std::int64_t n_fft) {
 
 }  // namespace
 
-at::Generator make_cpu_generator(std::uint64_t seed) {
-  return at::make_generator<at::CPUGeneratorImpl>(seed);
-}
-
-SpectrogramImpl::SpectrogramImpl(const SpectrogramConfig& config, at::Device device)
+SpectrogramImpl::SpectrogramImpl(const SpectrogramConfig& config,
+                                 std::shared_ptr<const SpectralTables> tables,
+                                 std::shared_ptr<const Resynthesis> device)
     : config_(config),
-      device_(device),
-      tables_(SpectralTables::of(config)),
+      tables_(std::move(tables)),
+      device_(std::move(device)),
       stft_(tables_->stft),
       mel_scale_(tables_->mel_scale) {}
 
@@ -91,17 +84,15 @@ void SpectrogramImpl::analyse_frame(const float* wave, std::int64_t samples, std
 
 FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
                                              const CancelToken& cancel) const {
-  c10::InferenceMode guard;
-  const at::Tensor wave = view_of(waveform, {-1, 1, -1}, "waveform");
-  const std::int64_t items = wave.size(0);
-  const std::int64_t samples = wave.size(2);
+  check_shape(waveform, {-1, 1, -1}, "waveform");
+  const std::int64_t items = waveform.shape[0], samples = waveform.shape[2];
   stft_.check_reflection(samples);
   const std::int64_t frames = samples / stft_.hop() + 1;
   check_work(items, frames, config_.n_mels);
 
-  at::Tensor mel = at::empty({items, 1, config_.n_mels, frames}, at::kFloat);
-  float* mel_data = mel.data_ptr<float>();
-  const float* wave_data = wave.const_data_ptr<float>();
+  FloatTensor mel = make_tensor({items, 1, config_.n_mels, frames});
+  float* const mel_data = mel.data.get();
+  const float* const wave_data = waveform.data.get();
   const auto item_wave = [&](std::int64_t item) { return wave_data + item * samples; };
   const auto item_mel = [&](std::int64_t item) {
     return mel_data + item * config_.n_mels * frames;
@@ -122,43 +113,58 @@ FloatTensor SpectrogramImpl::waveform_to_mel(const FloatTensor& waveform,
     });
   }
   cancel.throw_if_cancelled();
-  return to_float_tensor(mel.log1p_());
+  parallel_for(mel.numel(), 4096, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      mel_data[i] = static_cast<float>(std::log1p(double{mel_data[i]}));
+  });
+  return mel;
 }
 
-at::Tensor SpectrogramImpl::magnitude_of(const at::Tensor& mel, const CancelToken& cancel) const {
-  // The exponential is in double precision: ATen's float32 one differs between processors.
-  at::Tensor magnitude =
-      mel_scale_.inverse(mel.clamp_min(0).to(at::kDouble).expm1_().to(at::kFloat), cancel);
-  return config_.power == 2.0 ? magnitude.sqrt_() : magnitude.pow_(1.0 / config_.power);
+FloatTensor SpectrogramImpl::magnitude_of(const FloatTensor& mel, const CancelToken& cancel) const {
+  const std::int64_t items = mel.shape[0], frames = mel.shape[3];
+  std::vector<double> power(static_cast<std::size_t>(mel.numel()));
+  parallel_for(mel.numel(), 2048, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float loud = std::max(0.0F, mel.data[i]);
+      power[static_cast<std::size_t>(i)] = static_cast<float>(std::expm1(double{loud}));
+    }
+  });
+  FloatTensor magnitude = make_tensor({items, stft_.bins(), frames});
+  mel_scale_.inverse(power.data(), items, frames, magnitude.data.get(), cancel);
+  parallel_for(magnitude.numel(), 8192, [&](std::int64_t begin, std::int64_t end) {
+    float* const values = magnitude.data.get() + begin;
+    if (config_.power == 2.0) return kernels::square_root(values, end - begin);
+    const auto exponent = static_cast<float>(1.0 / config_.power);
+    for (std::int64_t i = 0; i < end - begin; ++i) values[i] = std::pow(values[i], exponent);
+  });
+  return magnitude;
 }
 
-at::Tensor SpectrogramImpl::rebuild(const at::Tensor& mel, const at::Tensor& phases,
-                                    const CancelToken& cancel) const {
-  // Metal has no double precision.
-  const at::Tensor magnitude = magnitude_of(device_.is_mps() ? mel.cpu() : mel, cancel).to(device_);
+FloatTensor SpectrogramImpl::rebuild(const FloatTensor& mel, const FloatTensor& phases,
+                                     const CancelToken& cancel) const {
+  if (device_) return device_->rebuild(mel, phases, cancel);
+  const FloatTensor magnitude = magnitude_of(mel, cancel);
   cancel.throw_if_cancelled();
-  if (device_.is_cpu()) return griffin_lim(stft_, magnitude, phases, cancel);
-  // The copy from pinned memory runs while the device computes the spectrum.
-  const at::Tensor first =
-      device_.is_cuda() ? phases.pin_memory().to(device_, true) : phases.to(device_);
-  return griffin_lim_aten(stft_, magnitude, first, cancel).cpu();
+  return griffin_lim(stft_, magnitude, phases, cancel);
 }
 
 FloatTensor SpectrogramImpl::mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,
                                              const CancelToken& cancel) const {
-  const c10::InferenceMode guard;
-  const at::Tensor input = view_of(mel, {-1, 1, config_.n_mels, -1}, "mel").squeeze(1);
-  const std::int64_t items = input.size(0), frames = input.size(2);
+  check_shape(mel, {-1, 1, config_.n_mels, -1}, "mel");
+  const std::int64_t items = mel.shape[0], frames = mel.shape[3];
   check_work(items, frames, stft_.n_fft());
   stft_.check_reflection(stft_.samples(frames));
-  if (!at::isfinite(input).all().item<bool>())
+  const float* const values = mel.data.get();
+  const std::int64_t count = mel.numel();
+  if (!std::all_of(values, values + count, [](float value) { return std::isfinite(value); }))
     bad_argument("mel", "mel holds a value that is not finite");
-  if (input.max().item<float>() > kLargestMel)
+  if (*std::max_element(values, values + count) > kLargestMel)
     bad_argument("mel", "mel holds a value above 80, too large for the logarithm of a spectrum");
   // Always drawn on the CPU, so that a seed gives the same sound on every device.
-  at::Generator generator = make_cpu_generator(seed);
-  const at::Tensor phases = at::rand({items, stft_.bins(), frames}, generator, at::kComplexFloat);
-  return to_float_tensor(rebuild(input.to(device_), phases, cancel).unsqueeze(1));
+  FloatTensor phases = make_tensor({items, stft_.bins(), frames, 2});
+  TorchRandom(seed).rand({phases.data.get(), static_cast<std::size_t>(phases.numel())});
+  const FloatTensor wave = rebuild(mel, phases, cancel);
+  return reshaped(wave, {items, 1, wave.shape[1]});
 }
 
 }  // namespace sda::engine

@@ -1,11 +1,11 @@
 // Spectrogram's implementation: waveform → log-mel and back.
 #pragma once
 
-#include <ATen/core/Generator.h>
-#include <ATen/core/Tensor.h>
-
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "engine/device_backend.h"
 #include "engine/engine.h"
 #include "engine/spectrum/spectral_tables.h"
 
@@ -13,7 +13,9 @@ namespace sda::engine {
 
 class SpectrogramImpl final : public Spectrogram {
  public:
-  SpectrogramImpl(const SpectrogramConfig& config, at::Device device);
+  // `device`: the other device's part of the work; null on the CPU.
+  SpectrogramImpl(const SpectrogramConfig& config, std::shared_ptr<const SpectralTables> tables,
+                  std::shared_ptr<const Resynthesis> device);
 
   const SpectrogramConfig& config() const override { return config_; }
   FloatTensor waveform_to_mel(const FloatTensor& waveform,
@@ -21,12 +23,15 @@ class SpectrogramImpl final : public Spectrogram {
   FloatTensor mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,
                               const CancelToken& cancel) const override;
 
-  // mel [B, n_mels, frames] on this device, and the first phases [B, bins, frames], complex64 on
-  // the CPU → [B, samples] on the CPU.
-  at::Tensor rebuild(const at::Tensor& mel, const at::Tensor& phases,
-                     const CancelToken& cancel) const;
+  // mel [B, 1, n_mels, frames] and the first phases [B, bins, frames, 2], complex numbers of any
+  // magnitude → [B, samples].
+  FloatTensor rebuild(const FloatTensor& mel, const FloatTensor& phases,
+                      const CancelToken& cancel) const;
 
-  at::Device device() const { return device_; }
+  // The first part of rebuild() on the CPU: [B, bins, frames].
+  FloatTensor magnitude_of(const FloatTensor& mel, const CancelToken& cancel) const;
+
+  bool on_cpu() const { return device_ == nullptr; }
   std::int64_t bins() const { return stft_.bins(); }
 
  private:
@@ -35,16 +40,11 @@ class SpectrogramImpl final : public Spectrogram {
                      std::int64_t count, float* mel, std::int64_t mel_stride) const;
   void analyse_frame(const float* wave, std::int64_t samples, std::int64_t index, float* mel,
                      std::int64_t mel_stride) const;
-  at::Tensor magnitude_of(const at::Tensor& mel, const CancelToken& cancel) const;
-
   SpectrogramConfig config_;
-  at::Device device_;
   std::shared_ptr<const SpectralTables> tables_;
+  std::shared_ptr<const Resynthesis> device_;
   const Stft& stft_;
   const MelScale& mel_scale_;
 };
-
-// A new generator, seeded as torch.manual_seed seeds the default generator.
-at::Generator make_cpu_generator(std::uint64_t seed);
 
 }  // namespace sda::engine

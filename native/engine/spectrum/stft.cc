@@ -1,8 +1,8 @@
 #include "engine/spectrum/stft.h"
 
-#include <ATen/ops/hann_window.h>
-
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 
 #include "checkpoint/error.h"
 #include "engine/kernels.h"
@@ -16,9 +16,13 @@ constexpr float kSmallestEnvelope = 1e-11F;
 }  // namespace
 
 Stft::Stft(std::int64_t n_fft, std::int64_t hop_length) : fft_(n_fft), hop_(hop_length) {
-  const at::Tensor hann = at::hann_window(n_fft, /*periodic=*/true, at::kFloat);
-  const float* data = hann.const_data_ptr<float>();
-  window_.assign(data, data + n_fft);
+  // torch.hann_window, with its roundings to float32.
+  const auto turn = static_cast<float>(2.0 * std::numbers::pi / static_cast<double>(n_fft));
+  for (std::int64_t i = 0; i < n_fft; ++i) {
+    const float angle = static_cast<float>(i) * turn;
+    const auto cosine = static_cast<float>(std::cos(double{angle}));
+    window_.push_back(cosine * -0.5F + 0.5F);
+  }
   for (const float weight : window_) half_window_.push_back(weight * 0.5F);  // exact
   if (LaneFft::fits(n_fft)) lane_fft_.emplace(n_fft);
 }

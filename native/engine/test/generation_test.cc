@@ -1,10 +1,6 @@
 // Generations as a whole, their options, and the paths through the latent space.
 #include "engine/generation/generation.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/tensor.h>
-#include <c10/core/InferenceMode.h>
-
 #include <algorithm>
 #include <future>
 #include <limits>
@@ -20,15 +16,12 @@
 namespace sda::engine {
 namespace {
 
-at::Tensor row(double a, double b) { return at::tensor({a, b}).to(at::kFloat).unsqueeze(0); }
-
 TEST_CASE("latents are interpolated on the sphere") {
-  const c10::InferenceMode guard;
-  const at::Tensor x = row(2.0, 0.0);
-  const at::Tensor y = row(0.0, 4.0);
-  const double half = std::numbers::sqrt2 / 2.0;
-  CHECK((slerp(x, y, 0.5) - row(2.0 * half, 4.0 * half)).abs().max().item<double>() < 1e-6);
-  CHECK((slerp(x, x * 3.0, 0.25) - x * 1.5).abs().max().item<double>() < 1e-6);
+  const Latent x{2.0F, 0.0F}, y{0.0F, 4.0F};
+  const float half = std::numbers::sqrt2_v<float> / 2.0F;
+  CHECK(largest_difference(slerp(x, y, 0.5), Latent{2.0F * half, 4.0F * half}) < 1e-6);
+  CHECK(largest_difference(slerp(x, {6.0F, 0.0F}, 0.25), Latent{3.0F, 0.0F}) < 1e-6);
+  CHECK(largest_difference(slerp({0.0F, 0.0F}, y, 0.5), Latent{0.0F, 2.0F}) < 1e-6);
   CHECK(interpolate_anchors({x, y, x}, 3).size() == 7);
   CHECK(interpolate_anchors({x}, 3).size() == 1);
 }
@@ -47,7 +40,6 @@ Generation generate(const std::shared_ptr<const Model>& model,
 }
 
 TEST_CASE("a generation is the same with any number of threads, and has the announced length") {
-  const c10::InferenceMode guard;
   const SpectrogramConfig config = small_config();
   const StateDict state = make_state(16, config);
   const auto model = Model::create(state, 16, config, "cpu");
@@ -63,7 +55,6 @@ TEST_CASE("a generation is the same with any number of threads, and has the anno
 }
 
 TEST_CASE("a model that decodes to NaN is refused") {
-  const c10::InferenceMode guard;
   const SpectrogramConfig config = small_config();
   StateDict state = make_state(16, config);
   const auto create = [&] { return Model::create(state, 16, config, "cpu"); };

@@ -1,4 +1,5 @@
-// Helpers that the engine's tests share. Include it after ATen's headers.
+// Helpers that the tests of the engine and of native/libtorch share. Include it after ATen's
+// headers.
 #pragma once
 
 // ATen may define a macro of this name for its own assertions.
@@ -19,6 +20,7 @@
 #include "checkpoint/state_dict.h"
 #include "engine/engine.h"
 #include "engine/network/vae_weights.h"
+#include "engine/random/torch_random.h"
 
 namespace sda::engine {
 
@@ -55,6 +57,34 @@ inline std::vector<float> tone(double frequency, double rate, std::size_t count)
         std::sin(2.0 * std::numbers::pi * frequency * static_cast<double>(i) / rate));
   }
   return samples;
+}
+
+// Normal noise; the same for the same seed.
+inline std::vector<float> noise(std::int64_t count, std::uint64_t seed = 1) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  TorchRandom(seed).randn(values);
+  return values;
+}
+
+// The largest difference of two lists of equal length.
+template <typename A, typename B>
+double largest_difference(const A& a, const B& b) {
+  double worst = a.size() == b.size() ? 0.0 : HUGE_VAL;
+  for (std::size_t i = 0; i < std::min<std::size_t>(a.size(), b.size()); ++i)
+    worst = std::max(worst, static_cast<double>(std::abs(a[i] - b[i])));
+  return worst;
+}
+
+inline std::vector<float> values_of(const FloatTensor& tensor) {
+  return {tensor.data.get(), tensor.data.get() + tensor.numel()};
+}
+
+// A tensor of these values.
+inline FloatTensor tensor_of(std::vector<std::int64_t> shape, const std::vector<float>& values) {
+  FloatTensor tensor{std::move(shape), nullptr};
+  tensor.data = std::shared_ptr<float[]>(new float[values.size()]);
+  std::copy(values.begin(), values.end(), tensor.data.get());
+  return tensor;
 }
 
 // A state dict with every tensor of a ConvVAE. The weights are a sine wave; each running variance

@@ -5,8 +5,6 @@
 #include <thread>
 #include <utility>
 
-#include "engine/threads/prepare_thread.h"
-
 namespace sda::engine {
 namespace {
 
@@ -61,7 +59,6 @@ void Scheduler::start_thread() {
   auto team = std::make_unique<Team>();
   std::thread([this, mine = team.get()] {
     const std::unique_ptr<Team> owned(mine);
-    prepare_thread();
     owned->enter();
     run(*owned);
   }).detach();

@@ -6,7 +6,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/_fft_c2r.h>
 #include <ATen/ops/_fft_r2c.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/rand.h>
 #include <c10/core/InferenceMode.h>
 
@@ -21,6 +20,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/state_dict.h"
+#include "engine/float_tensor.h"
 #include "engine/generation/finishing.h"
 #include "engine/generation/latent_source.h"
 #include "engine/network/conv_vae.h"
@@ -48,16 +48,16 @@ double median_ms(int runs, const std::function<void()>& work) {
 
 // Does 2 · times forward transforms of each block: an inverse transform takes as long as a forward
 // one.
-void transform_all(const Stft& stft, const at::Tensor& wave, std::int64_t blocks, int times,
-                   at::Tensor& rows, at::Tensor& spectra) {
+void transform_all(const Stft& stft, const FloatTensor& wave, std::int64_t blocks, int times,
+                   FloatTensor& rows, FloatTensor& spectra) {
   const LaneFft& fft = *stft.lane_fft();
   const float* frames[kLanes];
   for (int i = 0; i < 2 * times; ++i)
     for (std::int64_t block = 0; block < blocks; ++block) {
       for (std::int64_t lane = 0; lane < kLanes; ++lane)
-        frames[lane] = wave.const_data_ptr<float>() + (block * kLanes + lane) * stft.hop();
-      lanes::real_forward(fft, frames, stft.half_window().data(), rows.data_ptr<float>(),
-                          spectra.data_ptr<float>() + block * fft.bins() * 2 * kLanes);
+        frames[lane] = wave.data.get() + (block * kLanes + lane) * stft.hop();
+      lanes::real_forward(fft, frames, stft.half_window().data(), rows.data.get(),
+                          spectra.data.get() + block * fft.bins() * 2 * kLanes);
     }
 }
 
@@ -69,34 +69,34 @@ int run(const std::string& path, int runs) {
     return tensor.name == "decoder.fc.weight";
   });
   const SpectrogramConfig config;
-  const ConvVae vae(weights, fc->shape.at(1), config, at::kCPU);
+  const VaeShape shape(fc->shape.at(1), config);
+  const ConvVae vae(shape, collect_weights(weights, shape));
   const auto tables = SpectralTables::of(config);
   const Stft& stft = tables->stft;
   GenerateOptions options;
   const CancelToken cancel;
 
   LatentSource source(options, vae.latent_dim(), 1);
-  const at::Tensor z = source.latent(0);
-  const at::Tensor mel = vae.decode(z, cancel);
-  const std::int64_t frames = mel.size(2);
-  const at::Tensor phases = source.phases(stft.bins(), frames);
-  const auto magnitude = [&] {
-    return tables->mel_scale.inverse(mel.to(at::kDouble).expm1_().to(at::kFloat), cancel).sqrt_();
-  };
-  const at::Tensor loud = magnitude();
-  const at::Tensor wave = griffin_lim(stft, loud, phases, cancel);
-  const float* const samples = wave.const_data_ptr<float>();
-  const Channels chunk = {{samples, samples + wave.numel()}};
+  const FloatTensor z = stack({source.latent(0)});
+  const FloatTensor mel = vae.decode(z, cancel);
+  const std::int64_t frames = mel.shape[3];
+  const FloatTensor phases = source.phases(stft.bins(), frames);
+  const SpectrogramImpl spectrogram(config, tables, nullptr);
+  const FloatTensor loud = spectrogram.magnitude_of(mel, cancel);
+  const FloatTensor wave = griffin_lim(stft, loud, phases, cancel);
+  const Channels chunk = {{wave.data.get(), wave.data.get() + wave.numel()}};
 
   const std::int64_t blocks = (frames + kLanes - 1) / kLanes;
-  at::Tensor rows = at::empty({stft.n_fft(), kLanes}, at::kFloat);
-  at::Tensor spectra = at::empty({blocks, stft.bins(), 2, kLanes}, at::kFloat);
-  const at::Tensor long_wave = at::rand({blocks * kLanes * stft.hop() + stft.n_fft()}, at::kFloat);
+  FloatTensor rows = make_tensor({stft.n_fft(), kLanes});
+  FloatTensor spectra = make_tensor({blocks, stft.bins(), 2, kLanes});
+  const FloatTensor long_wave = make_tensor({blocks * kLanes * stft.hop() + stft.n_fft()});
+  TorchRandom(2).rand({long_wave.data.get(), static_cast<std::size_t>(long_wave.numel())});
   const at::Tensor batch = at::rand({frames, stft.n_fft()}, at::kFloat);
 
   std::printf("{\"decode\": %.4f, ", median_ms(runs, [&] { vae.decode(z, cancel); }));
   std::printf("\"draw\": %.4f, ", median_ms(runs, [&] { source.phases(stft.bins(), frames); }));
-  std::printf("\"inverse_mel\": %.4f, ", median_ms(runs, [&] { magnitude(); }));
+  std::printf("\"inverse_mel\": %.4f, ",
+              median_ms(runs, [&] { spectrogram.magnitude_of(mel, cancel); }));
   std::printf("\"griffin_lim\": %.4f, ",
               median_ms(runs, [&] { griffin_lim(stft, loud, phases, cancel); }));
   std::printf("\"finishing\": %.4f, ", median_ms(runs, [&] {

@@ -75,19 +75,6 @@ TEST_CASE("other threads help a lone task") {
   CHECK(ids.size() == 2);
 }
 
-TEST_CASE("each thread is prepared once, before its tasks and its pieces of loops") {
-  std::atomic<int> other{0};
-  for (const std::size_t threads : {1, 3}) {
-    Scheduler::shared().configure({threads, 64});
-    CHECK_FALSE(run(50, [&](int) {
-      other += prepared != 1;
-      parallel_for(8, [&](std::int64_t) { other += prepared != 1; });
-    }));
-  }
-  CHECK(other == 0);
-  CHECK(prepared == 0);
-}
-
 TEST_CASE("requests take turns") {
   Scheduler::shared().configure({1, 64});
   // Two requests come while the only thread is busy; then they take turns.

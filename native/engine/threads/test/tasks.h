@@ -1,5 +1,4 @@
-// Requests for the scheduler's tests, and the definition of prepare_thread() that they link. Each
-// test program includes this file once.
+// Requests for the scheduler's tests.
 #pragma once
 
 #include <atomic>
@@ -9,15 +8,9 @@
 #include <memory>
 #include <utility>
 
-#include "engine/threads/prepare_thread.h"
 #include "engine/threads/scheduler.h"
 
 namespace sda::engine {
-
-// How often prepare_thread() was called on this thread.
-inline thread_local int prepared = 0;
-
-void prepare_thread() { ++prepared; }
 
 // A request of `count` tasks, each of which calls `work` with its number.
 class Tasks final : public Request {

@@ -1,0 +1,121 @@
+// The engine's own kernels against ATen's operators, by way of the backend.
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/linalg_pinv.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/view_as_complex.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+
+#include "engine/float_tensor.h"
+#include "engine/network/conv_vae.h"
+#include "engine/spectrum/griffin_lim.h"
+#include "engine/spectrum/spectrogram.h"
+#include "engine/test/support.h"
+#include "libtorch/tensors.h"
+#include "libtorch/torch_backend.h"
+#include "libtorch/torch_griffin_lim.h"
+
+namespace sda::libtorch {
+namespace {
+
+using engine::FloatTensor;
+using engine::noise;
+using engine::tensor_of;
+using engine::values_of;
+
+// A model whose mel is cropped on both sides, with random weights.
+StateDict random_state(const engine::SpectrogramConfig& config) {
+  StateDict state = engine::make_state(11, config);
+  std::uint64_t seed = 1;
+  for (NamedTensor& tensor : state) {
+    auto* const data = reinterpret_cast<float*>(tensor.data);
+    if (tensor.name.ends_with(".running_var")) std::fill_n(data, tensor.shape[0], 0.7F);
+    if (tensor.shape.size() != 4) continue;
+    const std::int64_t count = tensor.shape[0] * tensor.shape[1] * 9;
+    const std::vector<float> random = noise(count, seed++);
+    std::transform(random.begin(), random.end(), data, [](float value) { return value * 0.1F; });
+  }
+  return state;
+}
+
+TEST_CASE("the network is ATen's") {
+  engine::SpectrogramConfig config = engine::small_config();
+  config.n_mels = 40;
+  const StateDict state = random_state(config);
+  const engine::VaeShape shape(11, config);
+  const engine::ConvVae own(shape, engine::collect_weights(state, shape));
+  const auto other =
+      torch_backend().create_model(shape, engine::collect_weights(state, shape), "cpu");
+  CHECK(other->device() == "cpu");
+  CHECK(other->byte_size() == own.byte_size());
+  const FloatTensor z = tensor_of({3, 11}, noise(33, 70));
+  const FloatTensor mel = own.decode(z, {});
+  CHECK(other->decode(z, {}).shape == mel.shape);
+  CHECK(engine::largest_difference(values_of(other->decode(z, {})), values_of(mel)) < 1e-5);
+  const auto encoded = own.encode(mel, {}), expected = other->encode(mel, {});
+  CHECK(engine::largest_difference(values_of(encoded.first), values_of(expected.first)) < 1e-4);
+  CHECK(engine::largest_difference(values_of(encoded.second), values_of(expected.second)) < 1e-4);
+}
+
+TEST_CASE("Griffin-Lim gives ATen's wave") {
+  const c10::InferenceMode guard;
+  for (const auto& [n_fft, hop] :
+       {std::pair{512, 128}, {1024, 256}, {512, 200}, {512, 61}, {512, 50}, {64, 16}, {400, 160}}) {
+    CAPTURE(n_fft);
+    const engine::Stft stft(n_fft, hop);
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{5});
+    const at::Tensor magnitude = at::rand({2, stft.bins(), 30}, generator, at::kFloat);
+    const at::Tensor phase = at::rand({2, stft.bins(), 30, 2}, generator, at::kFloat);
+    const at::Tensor own =
+        view_of(engine::griffin_lim(stft, to_float_tensor(magnitude), to_float_tensor(phase), {}))
+            .clone();
+    const at::Tensor expected = griffin_lim(stft, magnitude, at::view_as_complex(phase), {});
+    CHECK(own.sizes() == expected.sizes());
+    const double norms = (own.norm() * expected.norm()).item<double>();
+    CHECK((own * expected).sum().item<double>() / norms > 0.9999);
+  }
+}
+
+TEST_CASE("the mel scale is inverted as ATen's pseudo-inverse does, also where it is clamped") {
+  const c10::InferenceMode guard;
+  const engine::SpectrogramConfig config;
+  const engine::MelScale scale(config);
+  const at::Tensor bank = view_of(tensor_of({128, 1025}, scale.bank())).clone();
+  const at::Tensor mels = at::rand({128, 5}, at::kDouble) + 0.5;
+  const at::Tensor exact = at::linalg_pinv(bank.to(at::kDouble)).matmul(mels).relu();
+  std::vector<float> power(1025 * 5);
+  scale.inverse(mels.const_data_ptr<double>(), 1, 5, power.data(), {});
+  const at::Tensor found = view_of(tensor_of({1025, 5}, power)).clone();
+  CHECK(((found - exact).abs().max() / exact.max()).item<double>() < 1e-5);
+}
+
+TEST_CASE("a mel becomes the wave of the engine") {
+  for (const double power : {2.0, 1.0}) {
+    engine::SpectrogramConfig config = engine::small_config();
+    config.power = power;
+    const auto tables = engine::SpectralTables::of(config);
+    const engine::SpectrogramImpl own(config, tables, nullptr);
+    const engine::SpectrogramImpl other(config, tables,
+                                        torch_backend().create_resynthesis(tables, power, "cpu"));
+    CHECK(own.on_cpu());
+    CHECK_FALSE(other.on_cpu());
+    std::vector<float> values = noise(2 * 32 * 40, 80);
+    for (float& value : values) value = std::abs(value);
+    const FloatTensor mel = tensor_of({2, 1, 32, 40}, values);
+    const std::vector<float> a = values_of(own.mel_to_waveform(mel, 4, {}));
+    const std::vector<float> b = values_of(other.mel_to_waveform(mel, 4, {}));
+    double product = 0.0, squares_a = 0.0, squares_b = 0.0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      product += double{a[i]} * b[i];
+      squares_a += double{a[i]} * a[i];
+      squares_b += double{b[i]} * b[i];
+    }
+    CHECK(a.size() == b.size());
+    CHECK(product / std::sqrt(squares_a * squares_b) > 0.999);
+  }
+}
+
+}  // namespace
+}  // namespace sda::libtorch
