@@ -4,10 +4,12 @@
 #include <system_error>
 #include <utility>
 
+#include "os/processors.h"
+
 namespace sda::addon {
 
 ThreadPool& ThreadPool::shared() {
-  static auto* pool = new ThreadPool(std::clamp(std::thread::hardware_concurrency(), 2u, 16u));
+  static auto* pool = new ThreadPool(std::clamp(os::available_processors(), 2u, 16u));
   return *pool;
 }
 

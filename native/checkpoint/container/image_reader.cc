@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "checkpoint/io/crc32.h"
+#include "os/processors.h"
 
 namespace sda {
 namespace {
@@ -33,6 +34,11 @@ void run_elsewhere([[maybe_unused]] std::thread& thread) {
 #endif
 }
 
+bool several_processors() {
+  static const bool several = os::available_processors() > 1;
+  return several;
+}
+
 }  // namespace
 
 ImageReader::ImageReader(const File& file, const std::vector<ZipRecord>& records,
@@ -46,9 +52,7 @@ ImageReader::ImageReader(const File& file, const std::vector<ZipRecord>& records
     for (std::uint64_t at = records[i].data_offset; at < end; at += kPiece)
       pieces_.push_back({i, at, std::min<std::uint64_t>(at + kPiece, end), 0});
   }
-  // Asked once, because the call reads a file of the kernel.
-  static const bool several_processors = std::thread::hardware_concurrency() > 1;
-  if (file.size() >= kParallelFrom && several_processors) start_helper();
+  if (file.size() >= kParallelFrom && several_processors()) start_helper();
 }
 
 ImageReader::~ImageReader() {

@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "os/processors.h"
+
 namespace sda::engine {
 namespace {
 
@@ -18,7 +20,7 @@ Scheduler& Scheduler::shared() {
 }
 
 Scheduler::Scheduler()
-    : settings_{std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxThreads),
+    : settings_{std::clamp<std::size_t>(os::available_processors(), 1, kMaxThreads),
                 kDefaultMaxRequests} {}
 
 void Scheduler::configure(const Settings& settings) {

@@ -1,0 +1,12 @@
+#include <algorithm>
+#include <thread>
+
+#include "os/processors.h"
+
+namespace sda::os {
+
+double cpu_quota(const std::string&) { return 0.0; }
+
+unsigned available_processors() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+}  // namespace sda::os
