@@ -5,8 +5,8 @@ import { engineAddon } from "./load.js";
 /** The settings of the engine, which all models of a process share. */
 export interface EngineOptions {
   /**
-   * Threads that generate sound, 1 to 64. Initially one per processor that this process may use: its
-   * affinity mask and, on Linux, the CPU quota of its container (rounded up) count
+   * Threads that generate sound, 1 to 64. Initially one per processor that this process may use:
+   * its affinity mask and, on Linux, the CPU quota of its container (rounded up) count
    */
   threads?: number;
   /**
