@@ -318,7 +318,9 @@ describe.skipIf(!process.getuid)("a read-only folder", () => {
 
   test("can be read; changes are 403", async () => {
     const modelsDir = modelsFolder();
-    const server = await running({ modelsDir });
+    const uploadDir = modelsFolder({});
+    chmodSync(uploadDir, 0o777);
+    const server = await running({ modelsDir, uploadDir });
     expect((await jsonOf(server, "api/models")).total).toBe(2);
     chmodSync(modelsDir, 0o555);
     if (isRoot) process.seteuid?.(NOBODY);
