@@ -245,7 +245,7 @@ const ALL = "orcwslx";
 const READS = "or";
 const CHANGES = "cws";
 
-describe.skipIf(!layered)("at each system call in turn", { timeout: 300_000 }, () => {
+describe.skipIf(!layered)("at each system call in turn", { timeout: 1_200_000 }, () => {
   let before: Subject;
 
   beforeAll(async () => {
