@@ -24,3 +24,9 @@ export function apiHeaders(crossOrigin: boolean): FastifyHelmetOptions {
     },
   };
 }
+
+/**
+ * An option of routes that send sound or files: @fastify/compress of the application leaves their
+ * responses as they are, because clients need Content-Length, and samples get hardly smaller.
+ */
+export const UNCOMPRESSED: object = { compress: false };

@@ -166,9 +166,10 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
   );
   scope.setValidatorCompiler(validatorCompiler);
   scope.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  scope.setNotFoundHandler(() => {
+  const answerNotFound = () => {
     throw new Problem(404, "ERR_NOT_FOUND", "Nothing exists at this address.");
-  });
+  };
+  scope.setNotFoundHandler(answerNotFound);
   const refuse = refuseOtherMethods(scope, isShared);
 
   const api = scope as unknown as Api;
@@ -183,6 +184,8 @@ async function registerApi(scope: FastifyInstance, service: Service): Promise<()
   describeRoutes(scope, service, () => scope.swagger());
   await scope.after(); // waits for the routes of inner scopes
   refuse();
+  // Otherwise a route of the application for all addresses would answer for this prefix.
+  scope.get("/*", { schema: { hide: true } }, answerNotFound);
   return () => scope.swagger();
 }
 

@@ -87,6 +87,37 @@ test("the application's routes win where paths are equal", async () => {
   expect((await app.inject("/api/openapi.json")).json().openapi).toBe("3.1.0");
 });
 
+test.each(["before", "after"])(
+  "a route for all addresses, added %s, leaves the API's",
+  async (when) => {
+    const app = host();
+    if (when === "before") app.get("/*", async () => "all");
+    await app.register(sdaServer, { modelsDir: modelsFolder() });
+    if (when === "after") app.get("/*", async () => "all");
+    expect((await app.inject("/other")).body).toBe("all");
+    for (const method of ["GET", "HEAD", "POST", "DELETE"] as const) {
+      const response = await app.inject({ method, url: "/api/nothing" });
+      expect(response.statusCode).toBe(404);
+      expect(response.headers["content-type"]).toContain("application/problem+json");
+    }
+    expect((await app.inject({ method: "DELETE", url: "/api/health" })).statusCode).toBe(405);
+  },
+);
+
+test("routes of sounds and files ask @fastify/compress to leave them alone", async () => {
+  const app = host();
+  const left: string[] = [];
+  app.addHook("onRoute", (route) => {
+    if ((route as { compress?: unknown }).compress === false) left.push(route.url);
+  });
+  await app.register(sdaServer, { modelsDir: modelsFolder() });
+  expect([...new Set(left)].sort()).toEqual([
+    "/api/models/:id/file",
+    "/api/models/:id/generate",
+    "/api/sounds/:soundId",
+  ]);
+});
+
 test("works beside helmet, swagger and cors of the application", async () => {
   const app = host();
   await app.register(helmet);

@@ -13,6 +13,7 @@ import {
   wavStream,
 } from "small-dataset-audio";
 import { attachment } from "../file-name.js";
+import { UNCOMPRESSED } from "../headers.js";
 import { identityOf, type ModelPlace } from "../model-facts.js";
 import { paced } from "../paced.js";
 import { badRequest, Problem } from "../problem.js";
@@ -66,6 +67,7 @@ export function generateRoutes(api: Api, service: Service): void {
   api.post(
     "/models/:id/generate",
     {
+      ...UNCOMPRESSED,
       config: { sdaAction: "generate" },
       preValidation: async (request) => {
         // A request without a body uses the default options.

@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { checkIfMatch, etagOf, notModified, sendJson } from "../etag.js";
 import { attachment } from "../file-name.js";
+import { UNCOMPRESSED } from "../headers.js";
 import { OneAtATime } from "../one-at-a-time.js";
 import { badRequest, notFound } from "../problem.js";
 import { sendContent } from "../ranges.js";
@@ -113,6 +114,7 @@ export function modelRoutes(api: Api, service: Service): void {
   api.get(
     "/models/:id/file",
     {
+      ...UNCOMPRESSED,
       schema: {
         operationId: "getModelFile",
         summary: "Returns a model's file, or a range of it",

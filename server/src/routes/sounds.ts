@@ -1,4 +1,5 @@
 import { etagOf } from "../etag.js";
+import { UNCOMPRESSED } from "../headers.js";
 import { notFound } from "../problem.js";
 import { sendContent } from "../ranges.js";
 import { problems, SoundParams, SoundQuery } from "../schemas.js";
@@ -18,6 +19,7 @@ export function soundRoutes(api: Api, { sounds }: Service): void {
   api.get(
     "/sounds/:soundId",
     {
+      ...UNCOMPRESSED,
       schema: {
         operationId: "getSound",
         summary: "Returns a finished sound as a WAV file, or a range of it",
