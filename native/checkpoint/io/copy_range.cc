@@ -32,7 +32,7 @@ bool is_unsupported(int number) {
 std::uint64_t kernel_copy(const File& from, std::uint64_t offset, std::uint64_t size,
                           OutputFile& to) {
 #if defined(__linux__)
-  auto at = static_cast<off64_t>(offset);
+  auto at = static_cast<off_t>(offset);
   ssize_t copied;
   do {
     copied = ::copy_file_range(from.descriptor(), &at, to.descriptor(), nullptr,

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "os/cpu_features.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -205,12 +207,12 @@ bool crc32_has(Crc32Path path) noexcept {
     case Crc32Path::kTables:
       return true;
     case Crc32Path::kFold128:
-      return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
+      return os::cpu_features().pclmul && os::cpu_features().sse41;
     case Crc32Path::kFold256:
-      return crc32_has(Crc32Path::kFold128) && __builtin_cpu_supports("avx2") &&
-             __builtin_cpu_supports("vpclmulqdq");
+      return crc32_has(Crc32Path::kFold128) && os::cpu_features().avx2 &&
+             os::cpu_features().vpclmulqdq;
     case Crc32Path::kFold512:
-      return crc32_has(Crc32Path::kFold256) && __builtin_cpu_supports("avx512f");
+      return crc32_has(Crc32Path::kFold256) && os::cpu_features().avx512f;
   }
   return false;
 #else

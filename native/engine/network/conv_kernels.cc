@@ -1,5 +1,7 @@
 #include "engine/network/conv_kernels.h"
 
+#include "os/cpu_features.h"
+
 namespace sda::engine::kernels {
 namespace {
 
@@ -8,9 +10,9 @@ enum class Instructions { kPlain, kFma, kAvx512 };
 
 Instructions instructions() {
   static const Instructions best = [] {
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-      return Instructions::kPlain;
-    return __builtin_cpu_supports("avx512f") ? Instructions::kAvx512 : Instructions::kFma;
+    const os::CpuFeatures& cpu = os::cpu_features();
+    if (!cpu.avx2 || !cpu.fma) return Instructions::kPlain;
+    return cpu.avx512f ? Instructions::kAvx512 : Instructions::kFma;
   }();
   return best;
 }

@@ -13,6 +13,7 @@
 #include "engine/network/conv_kernels.h"
 #include "engine/network/conv_vae.h"
 #include "engine/test/support.h"
+#include "os/cpu_features.h"
 
 namespace sda::engine {
 namespace {
@@ -68,9 +69,9 @@ void expect_same_bits(const ConvKernels& plain, const ConvKernels& wide) {
 TEST_CASE("all versions of the kernels give the same bits") {
 #if defined(__x86_64__)
   const ConvKernels plain = SDA_KERNELS_OF(kernels::plain);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+  if (os::cpu_features().avx2 && os::cpu_features().fma)
     expect_same_bits(plain, SDA_KERNELS_OF(kernels::fma));
-  if (__builtin_cpu_supports("avx512f")) expect_same_bits(plain, SDA_KERNELS_OF(kernels::avx512));
+  if (os::cpu_features().avx512f) expect_same_bits(plain, SDA_KERNELS_OF(kernels::avx512));
 #endif
 }
 
