@@ -252,7 +252,7 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
     case ObjectKind::kStorage: {
       const auto& storage = static_cast<const Storage&>(object);
       const DType dtype = storage.dtype.value_or(DType::kUint8);
-      Tensor all(std::pmr::new_delete_resource());
+      Tensor all(nullptr);
       all.storage = const_cast<Storage*>(&storage);
       all.dtype = dtype;
       all.shape = {static_cast<std::int64_t>(storage.byte_size / item_size(dtype))};

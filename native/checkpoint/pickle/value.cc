@@ -141,14 +141,12 @@ void* Arena::take(std::size_t size) {
   return std::exchange(slab_, slab_ + size);
 }
 
-void* Arena::do_allocate(std::size_t bytes, std::size_t alignment) {
-  if (bytes <= kSmall && alignment <= alignof(std::max_align_t)) return take(bytes);
-  return ::operator new(bytes, std::align_val_t(alignment));
+void* Arena::obtain(std::size_t bytes) {
+  return bytes <= kSmall ? take(bytes) : ::operator new(bytes);
 }
 
-void Arena::do_deallocate(void* data, std::size_t bytes, std::size_t alignment) {
-  if (bytes <= kSmall && alignment <= alignof(std::max_align_t)) return;
-  ::operator delete(data, std::align_val_t(alignment));
+void Arena::release(void* data, std::size_t bytes) noexcept {
+  if (bytes > kSmall) ::operator delete(data);
 }
 
 std::string describe(const Value& value) {

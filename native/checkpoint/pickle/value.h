@@ -5,8 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
-#include <memory_resource>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -92,11 +93,48 @@ T* Value::as() const noexcept {
   return static_cast<T*>(object);
 }
 
-// The arena owns containers and provides the memory for small ones.
-using Memory = std::pmr::memory_resource;
-using Values = std::pmr::vector<Value>;
-using Entries = std::pmr::vector<std::pair<Value, Value>>;
-using Sizes = std::pmr::vector<std::int64_t>;
+// The arena owns containers and provides the memory for small ones. As std::pmr, which the C++
+// libraries of some platforms lack.
+class Memory {
+ public:
+  virtual void* obtain(std::size_t bytes) = 0;
+  virtual void release(void* data, std::size_t bytes) noexcept = 0;
+
+ protected:
+  ~Memory() = default;
+};
+
+// Takes a container's elements from `memory`, or from the heap if it is null. A copy of the
+// container takes its elements from the heap.
+template <typename T>
+struct MemoryAllocator {
+  static_assert(alignof(T) <= alignof(std::max_align_t));
+  using value_type = T;
+
+  MemoryAllocator(Memory* from = nullptr) noexcept : memory(from) {}  // as in `Values(memory)`
+  template <typename U>
+  MemoryAllocator(const MemoryAllocator<U>& other) noexcept : memory(other.memory) {}
+
+  T* allocate(std::size_t count) {
+    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_alloc();
+    const std::size_t bytes = count * sizeof(T);
+    return static_cast<T*>(memory ? memory->obtain(bytes) : ::operator new(bytes));
+  }
+  void deallocate(T* data, std::size_t count) noexcept {
+    if (memory)
+      memory->release(data, count * sizeof(T));
+    else
+      ::operator delete(data);
+  }
+  MemoryAllocator select_on_container_copy_construction() const noexcept { return {}; }
+  bool operator==(const MemoryAllocator&) const = default;
+
+  Memory* memory;
+};
+
+using Values = std::vector<Value, MemoryAllocator<Value>>;
+using Entries = std::vector<std::pair<Value, Value>, MemoryAllocator<std::pair<Value, Value>>>;
+using Sizes = std::vector<std::int64_t, MemoryAllocator<std::int64_t>>;
 
 struct BigInt : Object {
   static constexpr ObjectKind kKind = ObjectKind::kBigInt;
@@ -245,7 +283,7 @@ class Arena final : private Memory {
  public:
   Arena(std::uint64_t budget, std::uint64_t data_budget)
       : budget_(budget), data_budget_(data_budget) {}
-  ~Arena() override;
+  ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -282,7 +320,7 @@ class Arena final : private Memory {
   // What charge() would still accept.
   std::uint64_t left() const noexcept { return budget_ - used_; }
 
-  // The memory resource for containers that die before the arena.
+  // The memory for containers that die before the arena.
   Memory* memory() noexcept { return this; }
 
   template <typename T, typename A>
@@ -315,9 +353,8 @@ class Arena final : private Memory {
   void* take(std::size_t size);
 
   // Memory for containers. Small pieces come from a slab and are freed with it.
-  void* do_allocate(std::size_t bytes, std::size_t alignment) override;
-  void do_deallocate(void* data, std::size_t bytes, std::size_t alignment) override;
-  bool do_is_equal(const Memory& other) const noexcept override { return this == &other; }
+  void* obtain(std::size_t bytes) override;
+  void release(void* data, std::size_t bytes) noexcept override;
 
   // A pickle makes thousands of small objects, which are all freed together.
   static constexpr std::size_t kSlab = 16 * 1024;
