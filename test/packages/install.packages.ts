@@ -98,7 +98,7 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     registry?.close();
     machine?.remove();
     if (dependencies) rmSync(dependencies, { recursive: true });
-  });
+  }, 600_000);
 
   /** A folder with the packages installed, and a function that runs commands in it. */
   async function install(node: string, how: string) {
