@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deleteModel, ModelLibrary, updateModel } from "small-dataset-audio";
 import { describe, expect, test } from "vitest";
+import { asUser, canRun } from "../../test/support/script.js";
 import { EventHub } from "../src/events.js";
 import type { RunningServer } from "../src/index.js";
 import {
@@ -311,11 +312,20 @@ const changes = (server: RunningServer) => {
   ];
 };
 
-describe.skipIf(!process.getuid)("a read-only folder", () => {
-  // Root may write anywhere, so the test takes another user id for a while.
-  const isRoot = process.getuid?.() === 0;
-  const NOBODY = 65_534;
+// Root may write anywhere, so the tests take another user id for a while.
+const isRoot = process.getuid?.() === 0;
+const NOBODY = 65_534;
+const readers =
+  !isRoot ||
+  canRun(
+    "another user must be able to read the checkout",
+    ...(asUser(NOBODY) as [string]),
+    "test",
+    "-r",
+    plucks,
+  );
 
+describe.skipIf(!process.getuid || !readers)("a read-only folder", () => {
   test("can be read; changes are 403", async () => {
     const modelsDir = modelsFolder();
     const uploadDir = modelsFolder({});

@@ -45,9 +45,11 @@ const changing = (at: string, change: string, umask = 0o022, open = "{}") => `
 const add = (number: number) => `await library.addEntry(${JSON.stringify(entry(number))})`;
 
 const otherUsers = canRun(
-  "other users need root and setpriv",
+  "other users need root, setpriv and a checkout that they can read",
   ...(asUser(ANNA) as [string]),
-  "true",
+  "test",
+  "-r",
+  import.meta.filename,
 );
 
 describe.skipIf(!otherUsers)("a folder of several users", () => {
