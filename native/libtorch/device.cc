@@ -5,8 +5,6 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 
 #include "checkpoint/error.h"
@@ -78,16 +76,7 @@ c10::Device choose_device(const std::string& requested) {
   }
   if (requested == "cuda") return choose_cuda(requested, 0);
   const std::string prefix = "cuda:";
-  if (requested.starts_with(prefix)) {
-    const std::string digits = requested.substr(prefix.size());
-    const bool number = !digits.empty() && digits.size() <= 2 &&
-                        std::all_of(digits.begin(), digits.end(),
-                                    [](unsigned char c) { return std::isdigit(c) != 0; });
-    if (number) return choose_cuda(requested, std::stoi(digits));
-  }
-  throw Error(ErrorCode::kArgument,
-              "device must be auto, cpu, cuda, cuda:N or mps, found \"" + requested + "\"")
-      .with("option", "device");
+  return choose_cuda(requested, std::stoi(requested.substr(prefix.size())));
 }
 
 }  // namespace sda::libtorch

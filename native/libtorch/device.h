@@ -16,8 +16,8 @@ struct CudaState {
 // hundreds of milliseconds. Later calls return the same object. From any thread.
 const CudaState& cuda_state();
 
-// Takes "auto", "cpu", "cuda", "cuda:N" or "mps". Throws kArgument for any other text, and kDevice
-// with the reason when the device is not available.
+// Takes "auto", "cpu", "cuda", "cuda:N" or "mps"; engine::resolve_device() refuses any other text.
+// Throws kDevice with the reason when the device is not available.
 c10::Device choose_device(const std::string& requested);
 
 }  // namespace sda::libtorch

@@ -8,6 +8,7 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/headeronly/version.h>
 
+#include <mutex>
 #include <utility>
 
 #include "libtorch/device.h"
