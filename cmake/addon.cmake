@@ -6,24 +6,32 @@ if(NOT CMAKE_JS_INC)
                    ${CMAKE_SOURCE_DIR}/node_modules/node-addon-api)
 endif()
 
+# NAPI_VERSION 9 is the newest that every supported Node has. SWALLOW: a worker thread that is being
+# terminated refuses exceptions; without this definition, that refusal would end the whole process.
+add_library(sda_node_api INTERFACE)
+target_include_directories(sda_node_api SYSTEM INTERFACE ${CMAKE_JS_INC})
+target_compile_definitions(
+  sda_node_api INTERFACE NAPI_VERSION=9 NODE_ADDON_API_CPP_EXCEPTIONS
+                         NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
+target_link_libraries(sda_node_api INTERFACE sda_options)
+
 function(sda_add_addon name)
   add_library(${name} MODULE ${ARGN} ${CMAKE_JS_SRC})
   set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".node" SKIP_BUILD_RPATH ON)
-  target_include_directories(${name} SYSTEM PRIVATE ${CMAKE_JS_INC})
-  # NAPI_VERSION 9 is the newest that every supported Node has. The module name differs per addon,
-  # because one process loads both. SWALLOW: a worker thread that is being terminated refuses
-  # exceptions; without this definition, that refusal would end the whole process.
-  target_compile_definitions(
-    ${name}
-    PRIVATE NAPI_VERSION=9 NODE_ADDON_API_CPP_EXCEPTIONS NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
-            NODE_GYP_MODULE_NAME=${name})
-  target_link_libraries(${name} PRIVATE sda_options ${CMAKE_JS_LIB})
+  # The module name differs per addon, because one process loads them all.
+  target_compile_definitions(${name} PRIVATE NODE_GYP_MODULE_NAME=${name})
+  target_link_libraries(${name} PRIVATE sda_node_api ${CMAKE_JS_LIB})
   if(APPLE)
     target_link_options(${name} PRIVATE -undefined dynamic_lookup)
   elseif(UNIX)
     # nodelete: Node closes an addon when the worker thread that loaded it ends, although threads of
-    # the addon may still run its code. exclude-libs: the two addons of one process must not see
+    # the addon may still run its code. exclude-libs: the addons of one process must not see
     # each other's symbols.
+    # The C++ runtime is linked in, so that an addon asks for none of the system's; but LibTorch's
+    # addon must share LibTorch's. exclude-libs hides it, too.
+    if(NOT name STREQUAL "sda_libtorch" AND NOT SDA_SANITIZE)
+      target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc)
+    endif()
     target_link_options(${name} PRIVATE -Wl,-z,nodelete -Wl,--exclude-libs,ALL -Wl,--gc-sections
                                         -Wl,-z,now)
     if(NOT SDA_SANITIZE)

@@ -16,13 +16,6 @@ endif()
 set(SDA_LIBTORCH_MIN ${CMAKE_MATCH_1})
 set(SDA_LIBTORCH_BELOW ${CMAKE_MATCH_2})
 
-if(NOT SDA_LIBTORCH)
-  message(
-    FATAL_ERROR
-      "SDA_LIBTORCH is not set. `npm run build` finds or fetches LibTorch. With plain CMake, pass "
-      "-DSDA_LIBTORCH=/path/to/libtorch, or -DSDA_BUILD_ENGINE=OFF to build without the engine.")
-endif()
-
 set(version_header ${SDA_LIBTORCH}/include/torch/headeronly/version.h)
 if(NOT EXISTS ${version_header})
   message(FATAL_ERROR "No LibTorch >= ${SDA_LIBTORCH_MIN} in ${SDA_LIBTORCH}: "
@@ -38,17 +31,17 @@ if(SDA_LIBTORCH_VERSION VERSION_LESS SDA_LIBTORCH_MIN
 endif()
 message(STATUS "LibTorch ${SDA_LIBTORCH_VERSION}: ${SDA_LIBTORCH}")
 
-add_library(sda_libtorch INTERFACE)
-add_library(sda::libtorch ALIAS sda_libtorch)
+add_library(sda_libtorch_external INTERFACE)
+add_library(sda::libtorch ALIAS sda_libtorch_external)
 target_include_directories(
-  sda_libtorch SYSTEM INTERFACE ${SDA_LIBTORCH}/include
+  sda_libtorch_external SYSTEM INTERFACE ${SDA_LIBTORCH}/include
                                 ${SDA_LIBTORCH}/include/torch/csrc/api/include)
 foreach(name torch_cpu c10)
   find_library(SDA_LIB_${name} ${name} PATHS ${SDA_LIBTORCH}/lib NO_DEFAULT_PATH NO_CACHE REQUIRED)
-  target_link_libraries(sda_libtorch INTERFACE ${SDA_LIB_${name}})
+  target_link_libraries(sda_libtorch_external INTERFACE ${SDA_LIB_${name}})
 endforeach()
 if(UNIX AND NOT APPLE)
   # torch_cpu needs further libraries, such as libcudart in a CUDA build. The loader finds them at
   # run time; this link ignores them.
-  target_link_options(sda_libtorch INTERFACE -Wl,--allow-shlib-undefined)
+  target_link_options(sda_libtorch_external INTERFACE -Wl,--allow-shlib-undefined)
 endif()

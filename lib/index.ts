@@ -1,6 +1,6 @@
 /**
  * `small-dataset-audio` plays models (`.sda`), keeps them in a library, and writes sound. Only
- * sound needs LibTorch: a library and the content of model files do not.
+ * GPUs need LibTorch.
  *
  * @module small-dataset-audio
  */

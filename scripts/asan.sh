@@ -11,7 +11,7 @@ if [[ ${#tests[@]} -eq 0 ]]; then
 fi
 
 cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-  -DSDA_SANITIZE=address,undefined -DSDA_BUILD_ENGINE=OFF -DSDA_BUILD_NATIVE_TESTS=ON >/dev/null
+  -DSDA_SANITIZE=address,undefined -DSDA_BUILD_NATIVE_TESTS=ON >/dev/null
 cmake --build build/asan
 export UBSAN_OPTIONS=print_stacktrace=1
 ctest --test-dir build/asan --output-on-failure

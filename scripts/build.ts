@@ -1,9 +1,10 @@
 // tsx scripts/build.ts WHAT
-//   all         both addons, dist/ and the server
-//   install     the same, but goes on without LibTorch (npm install)
-//   native      both addons (binding.gyp)
+//   all         the addons, dist/ and the server (npm install); LibTorch's addon only where
+//               LibTorch is found
+//   native      the file reader and the engine (binding.gyp)
 //   checkpoint  the file reader
 //   engine      the engine
+//   libtorch    LibTorch's addon; fetches LibTorch if none is found
 //   server      the server package and its page
 //
 // CMake builds in build/, or in the folder that SDA_BUILD_FOLDER names.
@@ -16,27 +17,43 @@ import {
   searchLibtorch,
 } from "../lib/native/libtorch.js";
 import { packageRoot } from "../lib/native/package-root.js";
-import { buildAddon, requireBuildTools } from "./lib/cmake.js";
+import { BUILD, buildAddons, requireBuildTools } from "./lib/cmake.js";
 import { fetchLibtorch } from "./lib/fetch-libtorch.js";
 import { BuildError, mainProgram, run, say } from "./lib/process.js";
 
-async function libtorch(): Promise<Libtorch> {
-  const { builtFrom } = readBuildRecord(join(packageRoot, "build/Release/sda_engine.node"));
-  const { found, tried } = searchLibtorch({ builtFrom, headers: true });
-  if (found) return found;
-  const [first] = tried;
-  if (first?.source === "SDA_LIBTORCH") {
-    throw new BuildError(`SDA_LIBTORCH names an unusable folder: ${first.place}: ${first.problem}`);
-  }
-  for (const t of tried) say(`no LibTorch: ${t.source}: ${t.place}: ${t.problem}`);
-  say(`fetching LibTorch ${LIBTORCH_PINNED}, once for this user`);
-  return fetchLibtorch();
+function search() {
+  const { builtFrom } = readBuildRecord(join(BUILD, "Release/sda_libtorch.node"));
+  return searchLibtorch({ builtFrom, headers: true });
 }
 
-async function engine(): Promise<void> {
-  const { path, version, source } = await libtorch();
+async function libtorch(): Promise<void> {
+  const { found, tried } = search();
+  const [first] = tried;
+  if (!found && first?.source === "SDA_LIBTORCH") {
+    throw new BuildError(`SDA_LIBTORCH names an unusable folder: ${first.place}: ${first.problem}`);
+  }
+  if (!found) {
+    for (const t of tried) say(`no LibTorch: ${t.source}: ${t.place}: ${t.problem}`);
+    say(`fetching LibTorch ${LIBTORCH_PINNED}, once for this user`);
+  }
+  buildWith(found ?? (await fetchLibtorch()));
+}
+
+function buildWith({ path, version, source }: Libtorch): void {
   say(`LibTorch ${version}, ${path} (from: ${source})`);
-  buildAddon("sda_engine", path);
+  buildAddons(["sda_libtorch"], path);
+}
+
+/** A LibTorch that can't be built with leaves out its addon only, which nothing but GPUs need. */
+function libtorchIfFound(): void {
+  const { found } = search();
+  if (!found) return;
+  try {
+    buildWith(found);
+  } catch (error) {
+    if (!(error instanceof BuildError) || process.env["CI"]) throw error;
+    say(`The addon for LibTorch was NOT built: ${error.message}`);
+  }
 }
 
 function typescript(): void {
@@ -51,36 +68,15 @@ function server(): void {
   run("npm", ["run", "build", "--silent", "--workspace", "server"], { cwd: packageRoot });
 }
 
-/** Without LibTorch the engine is left out with a loud message: reading files does not need it. */
-async function engineIfPossible(): Promise<void> {
-  try {
-    await engine();
-  } catch (error) {
-    if (!(error instanceof BuildError) || process.env["SDA_REQUIRE_ENGINE"] === "1") throw error;
-    const bar = "!".repeat(80);
-    say(`\n${bar}\nThe engine was NOT built: ${error.message}\n
-These work without it: listing, searching, inspecting, verifying, repairing; torch.load, torch.save.
-Making sound needs the engine. To build it later: npm run build\n${bar}`);
-  }
-}
-
 const tasks: Record<string, () => Promise<void> | void> = {
-  checkpoint: () => buildAddon("sda_checkpoint"),
-  engine,
+  checkpoint: () => buildAddons(["sda_checkpoint"]),
+  engine: () => buildAddons(["sda_engine"]),
+  libtorch,
   server,
-  async native() {
-    buildAddon("sda_checkpoint");
-    await engine();
-  },
-  async all() {
-    buildAddon("sda_checkpoint");
-    await engine();
-    typescript();
-    server();
-  },
-  async install() {
-    buildAddon("sda_checkpoint");
-    await engineIfPossible();
+  native: () => buildAddons(["sda_checkpoint", "sda_engine"]),
+  all() {
+    buildAddons(["sda_checkpoint", "sda_engine"]);
+    libtorchIfFound();
     typescript();
     server();
   },

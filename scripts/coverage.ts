@@ -41,7 +41,7 @@ function cpp(withEngine: boolean): void {
     "-DCMAKE_BUILD_TYPE=Debug",
     "-DCMAKE_CXX_FLAGS=--coverage -O1",
     "-DSDA_BUILD_NATIVE_TESTS=ON",
-    ...(withEngine ? [`-DSDA_LIBTORCH=${libtorch()}`] : ["-DSDA_BUILD_ENGINE=OFF"]),
+    ...(withEngine ? [`-DSDA_LIBTORCH=${libtorch()}`] : []),
   ];
   run("cmake", ["-S", packageRoot, "-B", build, "-G", "Ninja", ...settings], {
     stdio: ["ignore", "ignore", "inherit"],

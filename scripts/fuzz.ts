@@ -53,7 +53,7 @@ function buildTargets(): void {
   }
   const options = { cwd: packageRoot, env };
   const settings = ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_CXX_COMPILER=clang++"];
-  const parts = ["-DSDA_BUILD_FUZZERS=ON", "-DSDA_BUILD_ADDONS=OFF", "-DSDA_BUILD_ENGINE=OFF"];
+  const parts = ["-DSDA_BUILD_FUZZERS=ON", "-DSDA_BUILD_ADDONS=OFF"];
   run("cmake", ["-S", ".", "-B", build, "-G", "Ninja", ...settings, ...parts], {
     ...options,
     stdio: ["ignore", "ignore", "inherit"],

@@ -1,49 +1,71 @@
-// tsx scripts/pack.ts [--no-build]: makes the tarballs that are published, in out/packages/.
+// tsx scripts/pack.ts [--all] [--no-build]: makes the tarballs that are published, in out/packages/.
 // Everything is built in out/build/: the checkout's build/, dist/ and server/dist/ stay untouched.
-//   --no-build  packs what the last `npm run pack` has built
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+//   --all       for all platforms; otherwise for this machine's only
+//   --no-build  packs what an earlier `npm run pack` has built
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { PLATFORMS, type Platform } from "../lib/native/addon-file.js";
 import { findLibtorch, LIBTORCH_PINNED, readBuildRecord } from "../lib/native/libtorch.js";
 import { packageRoot } from "../lib/native/package-root.js";
 import {
   ASIDE,
   buildAddons,
   buildLibrary,
+  buildLibtorchAddon,
   buildServer,
-  builtEngineIn,
+  libtorchAddonIn,
   prebuildsIn,
 } from "./lib/aside.js";
 import { requireBuildTools } from "./lib/cmake.js";
 import { BuildError, mainProgram, run, say } from "./lib/process.js";
-import { stageLibtorch, stageMain, stageServer } from "./lib/stage.js";
+import {
+  LIBTORCH_PLATFORM,
+  stageLibtorch,
+  stageMain,
+  stagePlatform,
+  stageServer,
+} from "./lib/stage.js";
 
 const OUT = join(packageRoot, "out/packages");
 const STAGING = join(packageRoot, "out/staging");
 
+/** The platforms that are packed: those asked for, or those that are built. */
+function platforms(): readonly Platform[] {
+  if (process.argv.includes("--all")) return PLATFORMS;
+  if (!process.argv.includes("--no-build")) return [LIBTORCH_PLATFORM];
+  return PLATFORMS.filter((platform) => existsSync(prebuildsIn(ASIDE, platform)));
+}
+
+function build(): void {
+  requireBuildTools();
+  buildLibrary(ASIDE);
+  buildServer(ASIDE);
+  buildLibtorchAddon(ASIDE);
+  for (const platform of platforms()) {
+    say(`building the addons for ${platform}`);
+    buildAddons(ASIDE, platform);
+  }
+}
+
 await mainProgram(() => {
-  if (process.platform !== "linux" || process.arch !== "x64") {
-    throw new BuildError("the packages are made on linux-x64, the platform that they are for");
-  }
-  if (!process.argv.includes("--no-build")) {
-    requireBuildTools();
-    buildLibrary(ASIDE);
-    buildServer(ASIDE);
-    buildAddons(ASIDE);
-  }
-  const { builtWith, builtFrom } = readBuildRecord(builtEngineIn(ASIDE));
-  const libtorch = findLibtorch({ builtWith, builtFrom });
+  if (process.platform !== "linux" || process.arch !== "x64")
+    throw new BuildError("the packages are made on linux-x64, where LibTorch's package is for");
+  if (!process.argv.includes("--no-build")) build();
+  const addon = libtorchAddonIn(ASIDE);
+  const libtorch = findLibtorch(readBuildRecord(addon));
   if (libtorch.version.replace(/\+.*/, "") !== LIBTORCH_PINNED || /\+cu/.test(libtorch.version)) {
     const wanted = `the LibTorch package is made of ${LIBTORCH_PINNED} for the CPU`;
     throw new BuildError(`${wanted}; found: ${libtorch.version} in ${libtorch.path}`);
   }
 
-  stageMain(join(STAGING, "main"), ASIDE);
+  // The main package names all platforms, so that it is the same wherever it is packed.
+  stageMain(join(STAGING, "main"), ASIDE, PLATFORMS);
   stageServer(join(STAGING, "server"), ASIDE);
-  const engine = join(prebuildsIn(ASIDE), "sda_engine.node");
-  stageLibtorch(join(STAGING, "libtorch"), libtorch, engine);
+  for (const platform of platforms()) stagePlatform(join(STAGING, platform), ASIDE, platform);
+  stageLibtorch(join(STAGING, "libtorch"), libtorch, addon);
   rmSync(OUT, { recursive: true, force: true });
   mkdirSync(OUT, { recursive: true });
-  for (const name of ["main", "server", "libtorch"]) {
+  for (const name of readdirSync(STAGING)) {
     const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", OUT];
     run("npm", args, { cwd: join(STAGING, name) });
   }

@@ -11,6 +11,6 @@ try {
   console.error("small-dataset-audio: no development dependencies, so nothing is built.");
   process.exit(0);
 }
-const args = ["--import", "tsx", "scripts/build.ts", "install"];
+const args = ["--import", "tsx", "scripts/build.ts", "all"];
 const cwd = dirname(dirname(fileURLToPath(import.meta.url)));
 process.exit(spawnSync(process.execPath, args, { cwd, stdio: "inherit" }).status ?? 1);

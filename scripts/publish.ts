@@ -4,12 +4,18 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import semver from "semver";
+import { PLATFORMS, platformPackage } from "../lib/native/addon-file.js";
 import { LIBTORCH_PACKAGE } from "../lib/native/libtorch.js";
 import { packageRoot } from "../lib/native/package-root.js";
 import { BuildError, mainProgram, run, say } from "./lib/process.js";
 
 /** A package comes after the packages that it depends on. */
-const ORDER = [LIBTORCH_PACKAGE, "small-dataset-audio", "small-dataset-audio-server"];
+const ORDER = [
+  LIBTORCH_PACKAGE,
+  ...PLATFORMS.map(platformPackage),
+  "small-dataset-audio",
+  "small-dataset-audio-server",
+];
 const PACKED = process.env["SDA_PACKAGES"] || join(packageRoot, "out/packages");
 
 interface Package {
@@ -24,7 +30,7 @@ function packages(): Package[] {
   return ORDER.map((name) => {
     const [one, ...more] = found.filter((p) => p.name === name);
     if (!one || more.length > 0)
-      throw new BuildError(`${PACKED} must hold one package ${name}: npm run pack`);
+      throw new BuildError(`${PACKED} must hold one package ${name}: npm run pack -- --all`);
     return one;
   });
 }

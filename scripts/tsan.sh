@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cmake -S . -B build/tsan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSDA_SANITIZE=thread \
-  -DSDA_BUILD_ADDONS=OFF -DSDA_BUILD_ENGINE=OFF -DSDA_BUILD_NATIVE_TESTS=ON >/dev/null
+  -DSDA_BUILD_ADDONS=OFF -DSDA_BUILD_NATIVE_TESTS=ON >/dev/null
 cmake --build build/tsan --target \
   engine_threads_scheduler_test engine_threads_scheduler_stop_test addon_thread_pool_test
 

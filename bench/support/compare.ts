@@ -1,4 +1,5 @@
 /** Compares two results and finds the figures that changed by more than the noise. */
+import { engineText } from "./environment.js";
 import { isPeer, type Ratio, type Result, type Row } from "./schema.js";
 import type { Summary } from "./statistics.js";
 
@@ -47,7 +48,7 @@ export function compareResults(then: Result, now: Result): Comparison {
   const notes: string[] = [];
   if (then.environment.node !== now.environment.node)
     notes.push(`Node ${then.environment.node} then, ${now.environment.node} now`);
-  const engines = [then, now].map(engineText);
+  const engines = [then, now].map(({ environment }) => engineText(environment.engine));
   if (engines[0] !== engines[1]) notes.push(`${engines[0]} then, ${engines[1]} now`);
   if (!samePeers) notes.push("other versions of Python or its packages: times are compared");
   if (Math.abs(drift - 1) > LEAST)
@@ -84,12 +85,6 @@ function differences(then: Result, now: Result): string[] {
 
 function modelText({ model }: Result): string {
   return model === null ? "none" : `${model.file} (${model.bytes} bytes)`;
-}
-
-function engineText({ environment: { engine } }: Result): string {
-  return engine === null
-    ? "no LibTorch"
-    : `LibTorch ${engine.libtorch} on ${engine.threads} threads`;
 }
 
 function entries(versions: Record<string, string>): [string, string][] {

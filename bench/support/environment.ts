@@ -8,8 +8,8 @@ export interface Environment {
   memory: number;
   platform: string;
   node: string;
-  /** null without LibTorch */
-  engine: { libtorch: string; threads: number } | null;
+  /** null without the engine; `libtorch` in results of engines that computed with it */
+  engine: { threads: number; libtorch?: string } | null;
   /** Start of the run, ISO 8601 */
   date: string;
 }
@@ -29,9 +29,8 @@ export async function environment(): Promise<Environment> {
 
 async function engine(): Promise<Environment["engine"]> {
   const { configureEngine } = await import("../../lib/native/engine.js");
-  const { engineAddon } = await import("../../lib/native/load.js");
   try {
-    return { libtorch: engineAddon().info().libtorch, threads: configureEngine().threads };
+    return { threads: configureEngine().threads };
   } catch {
     return null; // suites that need the engine report its absence themselves
   }
@@ -39,4 +38,10 @@ async function engine(): Promise<Environment["engine"]> {
 
 export function machine({ cpu, processors, node }: Environment): string {
   return `${processors} × ${cpu}, Node ${node}`;
+}
+
+export function engineText(engine: Environment["engine"]): string {
+  if (engine === null) return "no engine";
+  const { libtorch, threads } = engine;
+  return `${libtorch ? `LibTorch ${libtorch} on ` : "engine with "}${threads} threads`;
 }

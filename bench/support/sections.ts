@@ -1,4 +1,5 @@
 /** Generates the text of each marked section of doc/benchmarks.md. */
+import { engineText } from "./environment.js";
 import { figure, spread } from "./print.js";
 import { peerName, type Ratio, type Result, type Row } from "./schema.js";
 import { ENGINE, LATENCY, LATENCY_P99, LOOP_P99, MEMORY, SERVER } from "./server-figures.js";
@@ -279,7 +280,7 @@ function conditions({ environment, model, peers, rows }: Result): string {
   return [
     `${date.slice(0, 10)}: ${processors} × ${cpu}, ${gib} GiB of memory, ${platform}`,
     `, Node ${node.replace(/^v/, "")}`,
-    engine ? `, LibTorch ${engine.libtorch} on ${engine.threads} threads` : "",
+    engine ? `, ${engineText(engine)}` : "",
     python ? `; Python ${python}${beside.length > 0 ? ` with ${beside.join(", ")}` : ""}` : "",
     model ? `; ${model.file}, ${figure(model.bytes / 1e6)} MB, in the page cache` : "",
     `. Medians of ${fewest === most ? most : `${fewest} to ${most}`} runs, quartiles in brackets.`,

@@ -21,7 +21,7 @@ const MAX_SAMPLES = 2 ** 30;
  * @param toRate Hz, as `fromRate`
  * @returns ⌈samples · toRate / fromRate⌉ samples, in a new array
  * @throws SdaError ERR_SDA_ARGUMENT (`details.option`); ERR_SDA_LIMIT: more than 2^30 samples, or
- *   the engine has too many requests; ERR_SDA_LIBTORCH or ERR_SDA_NATIVE without an engine. An
+ *   the engine has too many requests; ERR_SDA_NATIVE without an engine. An
  *   aborted call rejects with the signal's reason.
  * @example
  * ```js

@@ -16,7 +16,7 @@ const DETAIL_LIMITS: BriefLimits = { text: 4096, items: 100, depth: 4 };
  * - LIMIT: a file or request exceeds a limit of the reader or of the engine
  * - ARGUMENT: an argument of the call is wrong
  * - DEVICE: this machine does not have the requested device
- * - LIBTORCH: LibTorch is missing, or its version does not fit the engine addon
+ * - LIBTORCH: LibTorch is missing, or its version does not fit the LibTorch addon
  * - NATIVE: a native addon is missing or of another version, or failed with an unexpected error
  * - DISPOSED: the model or the cache has been disposed
  * - LOCKED: another program held the library's lock for too long

@@ -73,10 +73,7 @@ export async function benchModel(path: string, options: ModelBenchOptions): Prom
 }
 
 function lacksEngine(error: unknown): error is SdaError {
-  return (
-    error instanceof SdaError &&
-    (error.code === "ERR_SDA_LIBTORCH" || error.code === "ERR_SDA_NATIVE")
-  );
+  return error instanceof SdaError && error.code === "ERR_SDA_NATIVE";
 }
 
 function openingWorks(path: string, options: { device: Device; signal?: AbortSignal }): Work[] {

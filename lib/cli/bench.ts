@@ -14,7 +14,7 @@ Examples:
   sda bench kitchen.sda --seconds 60       measure longer, for more stable results
   sda bench kitchen.sda --device cpu --json
 
-The results are medians and quartiles. Without LibTorch, only reading is measured.`;
+The results are medians and quartiles. Without the engine, only reading is measured.`;
 
 interface Settings {
   modelsDir: string;

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
-import { addonFile, checkpointAddon, probeEngine, searchEngineLibtorch } from "../native/load.js";
+import { addonFile } from "../native/addon-file.js";
+import { probeBackend, searchBackendLibtorch } from "../native/backend.js";
+import { checkpointAddon, type Probe, probeEngine } from "../native/load.js";
 import { exists } from "../native/permission.js";
 import { Failed, type Io, writeJson } from "./io.js";
 import { addCommonOptions } from "./options.js";
@@ -10,7 +12,7 @@ export function addDoctorCommand(program: Command, io: Io): void {
     .summary("check that this machine can read files and make sound")
     .description(
       "Check that this machine can read files and make sound. " +
-        "Shows whether the native parts load, and where LibTorch was searched for and found.",
+        "Shows whether the native parts load. LibTorch, which only GPUs need, may be missing.",
     )
     .action(async (settings: { json?: boolean }) => {
       const report = await examine();
@@ -29,11 +31,15 @@ async function examine() {
     node: process.version,
     reader: { file: addonFile("sda_checkpoint"), ...probeReader() },
     engine: { file: addonFile("sda_engine"), ...(await probeEngine()) },
-    libtorch: searchEngineLibtorch(),
+    libtorch: {
+      file: addonFile("sda_libtorch"),
+      ...(await probeBackend()),
+      ...searchBackendLibtorch(),
+    },
   };
 }
 
-function probeReader(): { ok: boolean; message: string } {
+function probeReader(): Probe {
   try {
     checkpointAddon();
     return { ok: true, message: "loads" };
@@ -44,18 +50,19 @@ function probeReader(): { ok: boolean; message: string } {
 
 function describe({ platform, node, reader, engine, libtorch }: Report): string {
   const { found, tried } = libtorch;
-  const part = (name: string, { file, ok, message }: Report["engine"]) => {
+  const part = (name: string, { file, ok, message }: Report["engine"], failed = "FAIL") => {
     const missing = exists(file) ? "" : " (missing)";
     const indented = message.replaceAll("\n", "\n     ");
-    return `${ok ? "ok  " : "FAIL"} ${name}: ${file}${missing}\n     ${indented}\n`;
+    return `${ok ? "ok  " : failed} ${name}: ${file}${missing}\n     ${indented}\n`;
   };
   return [
     `Node ${node}, ${platform}\n`,
     part("file reader", reader),
     part("engine", engine),
+    part("LibTorch, for GPUs only", libtorch, "no  "),
     found
-      ? `LibTorch ${found.version}: ${found.path} (from: ${found.source})\n`
-      : "LibTorch was not found\n",
+      ? `     LibTorch ${found.version}: ${found.path} (from: ${found.source})\n`
+      : "     LibTorch was not found\n",
     ...tried.map((t) => `     searched ${t.source}: ${t.place}: ${t.problem}\n`),
   ].join("");
 }

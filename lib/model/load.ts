@@ -1,6 +1,7 @@
 import { badArgument, checkBoolean, checkOptions, optionNames, toFilePath } from "../base/check.js";
 import { parseModel } from "../format/schema.js";
 import { atOnce } from "../native/at-once.js";
+import { prepareBackend } from "../native/backend.js";
 import { callNative } from "../native/call.js";
 import { engineAddon } from "../native/load.js";
 import { AudioSpectrogram } from "./audio-spectrogram.js";
@@ -9,8 +10,8 @@ import { LoadedModel } from "./loaded-model.js";
 import { NativeModel } from "./native-model.js";
 
 /**
- * Where a model computes. "auto" takes the first of "cuda:0", "mps" and "cpu" that LibTorch can
- * use.
+ * Where a model computes. "auto" takes the first of "cuda:0", "mps" and "cpu" that this machine
+ * has; GPUs need LibTorch (see doc/platforms.md).
  */
 export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}` | "mps";
 
@@ -18,6 +19,12 @@ export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}` | "mps";
 export interface LoadModelOptions {
   /** Default "auto" */
   device?: Device;
+  /**
+   * What computes. "auto" (the default) is LibTorch on GPUs and this package's own code on the CPU;
+   * "libtorch" is LibTorch on every device, for comparison: its sound differs from the package's as
+   * little as a GPU's
+   */
+  backend?: "auto" | "libtorch";
   /**
    * - true (the default): read the file and check every record's CRC-32. Later changes of the file
    *   do not affect the model
@@ -29,7 +36,12 @@ export interface LoadModelOptions {
   signal?: AbortSignal;
 }
 
-const OPTIONS = optionNames<LoadModelOptions>({ device: true, verify: true, signal: true });
+const OPTIONS = optionNames<LoadModelOptions>({
+  device: true,
+  backend: true,
+  verify: true,
+  signal: true,
+});
 
 const DEVICE = /^(auto|cpu|cuda|cuda:\d{1,3}|mps)$/;
 
@@ -39,8 +51,8 @@ const DEVICE = /^(auto|cpu|cuda|cuda:\d{1,3}|mps)$/;
  *
  * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a model file), ERR_SDA_CORRUPT (damaged),
  *   ERR_SDA_UNSAFE (refused content), ERR_SDA_VERSION (newer than supported), ERR_SDA_SCHEMA
- *   (`details.field` or `details.tensor`), ERR_SDA_LIMIT, ERR_SDA_DEVICE, ERR_SDA_LIBTORCH,
- *   ERR_SDA_NATIVE, ERR_SDA_ARGUMENT, ERR_SDA_IO. An aborted call rejects with the signal's reason.
+ *   (`details.field` or `details.tensor`), ERR_SDA_LIMIT, ERR_SDA_DEVICE, ERR_SDA_LIBTORCH
+ *   (only for GPUs and `backend: "libtorch"`), ERR_SDA_NATIVE, ERR_SDA_ARGUMENT, ERR_SDA_IO. An aborted call rejects with the signal's reason.
  * @example
  * ```js
  * const model = await loadModel("data/models/pads.sda");
@@ -55,8 +67,10 @@ export async function loadModel(
 ): Promise<LoadedModel> {
   const file = toFilePath(path);
   checkOptions("options", options, OPTIONS);
-  const { device: wanted = "auto", verify = true, signal } = options;
-  checkDevice(wanted);
+  const { device = "auto", backend = "auto", verify = true, signal } = options;
+  checkDevice(device);
+  if (backend !== "auto" && backend !== "libtorch")
+    throw badArgument("backend", '"auto" or "libtorch"', backend);
   checkBoolean("verify", verify);
 
   const addon = engineAddon();
@@ -69,8 +83,9 @@ export async function loadModel(
   );
   const content = parseModel(opened.content, file);
   const { latentDim, spectrogramConfig: config } = content;
+  prepareBackend(device, backend);
   const created = await callNative(addon, signal, (cancel) =>
-    addon.createModel(opened.file, { latentDim, config, device: wanted }, cancel),
+    addon.createModel(opened.file, { latentDim, config, device, backend }, cancel),
   );
 
   const native = new NativeModel(addon, created.model, created.spectrogram);

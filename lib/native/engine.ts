@@ -28,8 +28,8 @@ const MAX_REQUESTS = 100_000;
  * a thread without a chunk of its own helps to compute another thread's chunk.
  *
  * @returns the settings that now apply
- * @throws SdaError ERR_SDA_ARGUMENT: an unknown option or a value out of range; ERR_SDA_LIBTORCH or
- *   ERR_SDA_NATIVE: the engine cannot be loaded
+ * @throws SdaError ERR_SDA_ARGUMENT: an unknown option or a value out of range; ERR_SDA_NATIVE:
+ *   the engine cannot be loaded
  * @example
  * ```js
  * const { threads } = configureEngine(); // the present settings

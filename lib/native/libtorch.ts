@@ -45,7 +45,7 @@ export interface LibtorchAttempt {
 /** The requirements on LibTorch. */
 export interface LibtorchQuery {
   /**
-   * The version that the engine addon was compiled with: LibTorch must have the same major.minor.
+   * The version that the LibTorch addon was compiled with: LibTorch must have the same major.minor.
    * Absent: any version of `LIBTORCH_RANGE`
    */
   builtWith?: string | undefined;
@@ -53,12 +53,14 @@ export interface LibtorchQuery {
   builtFrom?: string | undefined;
   /** Whether LibTorch must have its headers, as a build needs them */
   headers?: boolean;
+  /** Prefer a LibTorch with CUDA to an earlier one without it */
+  cuda?: boolean;
 }
 
 export interface LibtorchSearch {
   /** Undefined: no place has a usable LibTorch */
   found: Libtorch | undefined;
-  /** The places before the one where it was found */
+  /** The places where none was found */
   tried: LibtorchAttempt[];
 }
 
@@ -69,7 +71,7 @@ function libraryFile(name: string): string {
 }
 
 /**
- * The libraries to open before the engine addon; each depends on those before it. The addon names
+ * The libraries to open before the LibTorch addon; each depends on those before it. The addon names
  * them without a path, and the dynamic linker takes the libraries that the process has open.
  */
 export function libtorchLibraries(path: string): string[] {
@@ -94,21 +96,32 @@ export function cachedLibtorch(version: string): string {
   return join(cacheFolder(), `libtorch-${version}-cpu-${PLATFORM}`);
 }
 
-/** Looks in each place in turn until one has a usable LibTorch. */
+/** Looks in each place in turn until one has the wanted LibTorch. */
 export function searchLibtorch(query: LibtorchQuery = {}): LibtorchSearch {
   const tried: LibtorchAttempt[] = [];
+  let found: Libtorch | undefined;
   for (const { source, place, path, problem } of candidates(query)) {
     if (path === undefined) {
       tried.push({ source, place, problem: problem ?? "not installed" });
       continue;
     }
     const checked = checkLibtorch(path, query);
-    if ("version" in checked) return { found: { path, version: checked.version, source }, tried };
-    tried.push({ source, place, problem: checked.problem });
+    if ("version" in checked) {
+      found ??= { path, version: checked.version, source };
+      if (!query.cuda || hasCuda(path)) {
+        return { found: { path, version: checked.version, source }, tried };
+      }
+    } else {
+      tried.push({ source, place, problem: checked.problem });
+    }
     // SDA_LIBTORCH names the wanted LibTorch. Using another one would hide a wrong path.
     if (source === "SDA_LIBTORCH") break;
   }
-  return { found: undefined, tried };
+  return { found, tried };
+}
+
+function hasCuda(path: string): boolean {
+  return exists(join(path, "lib", libraryFile("torch_cuda")));
 }
 
 /** @throws SdaError ERR_SDA_LIBTORCH: `details.tried` lists each place and its problem. */
@@ -123,13 +136,13 @@ export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
       : `To install it: ${libtorchCommand(query.builtWith)}`;
   throw new SdaError(
     "ERR_SDA_LIBTORCH",
-    `${wanted} was not found; generating sound needs it, reading files does not. Looked in:\n${list}\n${advice}`,
+    `${wanted} was not found; only GPUs and the backend "libtorch" need it. Looked in:\n${list}\n${advice}`,
     { tried },
   );
 }
 
 /**
- * Reads the file libtorch.json, which the build writes beside the engine addon. {} when there is no
+ * Reads the file libtorch.json, which the build writes beside the LibTorch addon. {} when there is no
  * such file, as for an addon that was built by hand.
  */
 export function readBuildRecord(addon: string): Pick<LibtorchQuery, "builtWith" | "builtFrom"> {
@@ -149,12 +162,12 @@ export function isCheckout(): boolean {
 }
 
 /**
- * The command that installs a LibTorch for an engine that was built with `builtWith`. The package
+ * The command that installs a LibTorch for a backend that was built with `builtWith`. The package
  * of LibTorch has LibTorch's major.minor as its own.
  */
 export function libtorchCommand(builtWith: string = LIBTORCH_PINNED): string {
   return isCheckout()
-    ? `cd ${packageRoot} && npm run build`
+    ? `cd ${packageRoot} && npm run build:libtorch`
     : `npm install ${LIBTORCH_PACKAGE}@${minor(builtWith)}`;
 }
 
@@ -271,7 +284,7 @@ export function checkLibtorch(
   if (query.builtWith) {
     return sameMinor(version, query.builtWith)
       ? { version }
-      : { problem: `is ${version}, but the engine was built with ${query.builtWith}` };
+      : { problem: `is ${version}, but the backend was built with ${query.builtWith}` };
   }
   const [from, below] = LIBTORCH_RANGE;
   return compareMinor(version, from) >= 0 && compareMinor(version, below) < 0

@@ -2,7 +2,7 @@
  * Compares the prebuilt addons' requirements with this system, to explain why one fails to load.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { packageRoot } from "./package-root.js";
 
 /** The versions of the system's C and C++ libraries that an addon needs, such as "2.35". */
@@ -12,16 +12,25 @@ export interface SystemRequirements {
   cxxabi?: string;
 }
 
-export interface PackageManifest {
-  version: string;
-  /** By platform and addon, in the published package only; `npm run pack` writes it */
-  systemRequirements?: Record<string, Record<string, SystemRequirements>>;
-}
-
 export type Libc = { name: "glibc"; version: string } | { name: "musl" };
 
-export function packageManifest(): PackageManifest {
+export function packageManifest(): { version: string } {
   return JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+}
+
+/**
+ * The requirements of each addon in a package of prebuilt addons, which `npm run pack` writes into
+ * its manifest. Undefined for addons from elsewhere.
+ *
+ * @param file an addon of the package, in PACKAGE/prebuilds/PLATFORM/
+ */
+export function systemRequirements(file: string): Record<string, SystemRequirements> | undefined {
+  try {
+    const manifest = join(dirname(file), "../../package.json");
+    return JSON.parse(readFileSync(manifest, "utf8")).systemRequirements;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The C library of this Linux system; undefined on other systems. The call takes milliseconds. */
@@ -49,7 +58,7 @@ export function systemLibc(): Libc | undefined {
 export function libcProblem(needs: SystemRequirements, libc: Libc | undefined): string | undefined {
   if (!needs.glibc || !libc) return undefined;
   if (libc.name === "musl")
-    return `it needs glibc ${needs.glibc} or newer, and this Node runs on musl (as in Alpine Linux): use a system or image with glibc, such as Debian 12`;
+    return `it needs glibc ${needs.glibc} or newer, and this Node runs on musl (as in Alpine Linux)`;
   if (isOlder(libc.version, needs.glibc))
     return `it needs glibc ${needs.glibc} or newer, and this system has ${libc.version}`;
   return undefined;

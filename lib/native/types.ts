@@ -1,5 +1,5 @@
 /**
- * The TypeScript types of the two addons' exports.
+ * The TypeScript types of the addons' exports.
  *
  * A native failure is a plain error with the properties `code` and `details`; `lib/native/call.ts`
  * turns it into an `SdaError`. A cancelled call rejects with the code "ERR_SDA_ABORTED";
@@ -211,6 +211,7 @@ declare const fileBrand: unique symbol;
 declare const modelBrand: unique symbol;
 declare const spectrogramBrand: unique symbol;
 declare const streamBrand: unique symbol;
+declare const backendBrand: unique symbol;
 /** An opened .sda file with its weights in memory, read or mapped. */
 export interface FileHandle {
   readonly [fileBrand]: true;
@@ -301,19 +302,37 @@ export interface NativeGeneration {
   quality: NativeQuality;
 }
 
-/** The engine, which needs LibTorch. */
-export interface EngineAddon {
+/** What computes: "auto" is LibTorch on GPUs and the engine itself on the CPU. */
+export type Backend = "auto" | "libtorch";
+
+/** The backend in the LibTorch addon, which the engine calls. */
+export interface BackendHandle {
+  readonly [backendBrand]: true;
+}
+
+/** LibTorch as a backend of the engine. LibTorch must be open before the addon is loaded. */
+export interface LibtorchAddon {
   /** The version of the package that the addon was built for. */
   readonly version: string;
   /** The LibTorch version that the addon was compiled with, such as "2.13.0". */
   readonly builtWith: string;
+  /** For `EngineAddon.attachBackend` of the same version. */
+  readonly backend: BackendHandle;
+  /** LibTorch's version, such as "2.13.0", and the number of CUDA devices that it can use. */
+  info(): { version: string; cudaDevices: number };
+}
+
+/** The engine. */
+export interface EngineAddon {
+  /** The version of the package that the addon was built for. */
+  readonly version: string;
   /** Must be called once in each thread, before any file is read. */
   registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
   createCancelToken(): CancelToken;
   /** Cancels all work of this addon in this process, waits for its end and starts no new work. */
   stopWork(): void;
-  /** LibTorch's version, such as "2.13.0", the accelerators it can use, and its threads. */
-  info(): { libtorch: string; cuda: boolean; cudaDevices: number; threads: number };
+  /** Lets models compute with LibTorch. The first backend stays for the rest of the process. */
+  attachBackend(backend: BackendHandle): void;
 
   /** Reads and checks a file. `content`: its top-level dict without "model_state_dict". */
   open(
@@ -329,7 +348,12 @@ export interface EngineAddon {
   /** Builds the network from the file's state dict. `file` cannot be used afterwards. */
   createModel(
     file: FileHandle,
-    options: { latentDim: number; config: NativeSpectrogramConfig; device: string },
+    options: {
+      latentDim: number;
+      config: NativeSpectrogramConfig;
+      device: string;
+      backend: Backend;
+    },
     cancel?: CancelToken,
   ): Promise<{
     model: ModelHandle;

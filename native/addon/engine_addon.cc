@@ -1,5 +1,4 @@
-// sda_engine.node: opens and runs models. LibTorch must be open before this addon is loaded; see
-// preload() of the checkpoint addon.
+// sda_engine.node: opens and runs models.
 #include <napi.h>
 
 #include <memory>
@@ -18,9 +17,8 @@
 #include "addon/resample.h"
 #include "addon/save.h"
 #include "checkpoint/checkpoint.h"
-#include "engine/device_backend.h"
+#include "engine/backend_interface.h"
 #include "engine/engine.h"
-#include "libtorch/torch_backend.h"
 
 namespace sda::addon {
 
@@ -103,9 +101,16 @@ Napi::Value model_object(Napi::Env env, const std::shared_ptr<LoadedModel>& load
   return result;
 }
 
-// createModel(file, { latentDim, config, device }, cancel?): moves the file out of its handle. The
-// model then owns the file's memory, and dispose() frees it without waiting for a garbage
-// collection.
+engine::BackendChoice backend_argument(const Napi::Value& value) {
+  const std::string name = string_argument(value, "backend");
+  if (name == "auto") return engine::BackendChoice::kAuto;
+  if (name == "libtorch") return engine::BackendChoice::kAttached;
+  throw Error(ErrorCode::kArgument, "backend must be auto or libtorch").with("option", "backend");
+}
+
+// createModel(file, { latentDim, config, device, backend }, cancel?): moves the file out of its
+// handle. The model then owns the file's memory, and dispose() frees it without waiting for a
+// garbage collection.
 Napi::Value create_model(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const auto document = std::exchange(unwrap_handle<const Document>(call[0]), nullptr);
@@ -114,18 +119,18 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
     const Napi::Object options = object_argument(call[1], "options");
     const std::int64_t latent_dim = integer_argument(options.Get("latentDim"), "latentDim");
     const auto config = config_argument(object_argument(options.Get("config"), "config"));
-    const std::string requested = string_argument(options.Get("device"), "device");
+    const engine::Placement placement = engine::place(
+        string_argument(options.Get("device"), "device"), backend_argument(options.Get("backend")));
     const auto weights = state_dict(document, kStateDict);
-    const auto build = [document, weights, latent_dim, config, requested]() -> Finish {
+    const auto build = [document, weights, latent_dim, config, placement]() -> Finish {
       auto loaded = std::make_shared<LoadedModel>();
-      const std::string device = engine::resolve_device(requested);
       loaded->document = document;
-      loaded->model = engine::Model::create(weights, latent_dim, config, device);
-      loaded->spectrogram = engine::Spectrogram::create(config, device);
+      loaded->model = engine::Model::create(weights, latent_dim, config, placement);
+      loaded->spectrogram = engine::Spectrogram::create(config, placement);
       return [loaded](Napi::Env env) { return model_object(env, loaded); };
     };
     // Faster on this thread than a switch to another thread and back.
-    if (engine::Model::is_instant(weights, config, requested)) {
+    if (engine::Model::is_instant(weights, config, placement)) {
       const auto deferred = Napi::Promise::Deferred::New(call.Env());
       deferred.Resolve(build()(call.Env()));
       return deferred.Promise();
@@ -206,16 +211,13 @@ Napi::Value mel_to_waveform(const Napi::CallbackInfo& info) {
   });
 }
 
-// info()
-Napi::Value engine_info(const Napi::CallbackInfo& info) {
+// attachBackend(backend): `backend` comes from sda_libtorch.node of the same version.
+Napi::Value attach_backend(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
-    const engine::EngineInfo found = engine::info();
-    Napi::Object result = Napi::Object::New(call.Env());
-    result.Set("libtorch", found.libtorch);
-    result.Set("cuda", found.cuda);
-    result.Set("cudaDevices", found.cuda_devices);
-    result.Set("threads", found.threads);
-    return result;
+    if (!call[0].IsExternal())
+      throw Error(ErrorCode::kArgument, "no backend").with("option", "backend");
+    engine::attach_backend(*call[0].As<Napi::External<engine::backend::Interface>>().Data());
+    return call.Env().Undefined();
   });
 }
 
@@ -228,17 +230,15 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
-  engine::set_device_backend(&libtorch::torch_backend());
   const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
   exports.Set("version", SDA_VERSION);
-  exports.Set("builtWith", SDA_LIBTORCH_VERSION);
   add("registerClasses", register_classes);
   add("createCancelToken", create_cancel_token);
-  add("info", engine_info);
   add("open", open);
   add("openAtOnce", open_at_once);
+  add("attachBackend", attach_backend);
   add("createModel", create_model);
   add("stateDict", state_dict_of);
   add("save", save_model);

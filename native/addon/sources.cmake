@@ -15,6 +15,9 @@ set(SDA_CHECKPOINT_ADDON_SOURCES
   native/addon/constants.cc
   native/addon/library.cc
 )
+set(SDA_LIBTORCH_ADDON_SOURCES
+  native/addon/libtorch_addon.cc
+)
 set(SDA_ENGINE_ADDON_SOURCES
   native/addon/engine_addon.cc
   native/addon/engine_work.cc

@@ -14,6 +14,10 @@ namespace sda {
 
 class CancelToken {
  public:
+  CancelToken() = default;
+  // Cancelled when `flag` is true, not by cancel(). `flag` must live as long as the token.
+  explicit CancelToken(const std::atomic<bool>& flag) : flag_(&flag) {}
+
   void cancel() {
     cancelled_.store(true, std::memory_order_relaxed);
     std::function<void()> hook;
@@ -23,10 +27,13 @@ class CancelToken {
     }
     if (hook) hook();
   }
-  bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+  bool cancelled() const noexcept { return flag_->load(std::memory_order_relaxed); }
   void throw_if_cancelled() const {
     if (cancelled()) throw Cancelled();
   }
+
+  // For a token in another addon.
+  const std::atomic<bool>& flag() const noexcept { return *flag_; }
 
   // For work that waits and so cannot check the token: the thread that cancels calls `hook` once.
   // Null removes the hook. A token that is cancelled already never calls it.
@@ -44,6 +51,7 @@ class CancelToken {
 
  private:
   std::atomic<bool> cancelled_{false};
+  const std::atomic<bool>* flag_ = &cancelled_;
   mutable std::atomic<std::uint64_t> done_{0};
   std::mutex mutex_;
   std::function<void()> hook_;

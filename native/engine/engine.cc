@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "checkpoint/error.h"
@@ -11,12 +12,11 @@
 #include "engine/network/conv_vae.h"
 #include "engine/spectrum/spectral_tables.h"
 #include "engine/spectrum/spectrogram.h"
-#include "engine/threads/scheduler.h"
 
 namespace sda::engine {
 namespace {
 
-std::atomic<const DeviceBackend*> backend{nullptr};
+std::atomic<const backend::Interface*> attached{nullptr};
 
 bool is_digits(std::string_view text) {
   return !text.empty() && text.size() <= 2 &&
@@ -37,53 +37,53 @@ void check_device_name(const std::string& device) {
 
 }  // namespace
 
-const DeviceBackend* device_backend() { return backend.load(); }
-void set_device_backend(const DeviceBackend* library) { backend.store(library); }
-
-EngineInfo info() {
-  const DeviceBackend* const library = device_backend();
-  const int devices = library == nullptr ? 0 : library->cuda_devices();
-  return {library == nullptr ? "" : library->version(), devices > 0, devices,
-          static_cast<int>(Scheduler::shared().settings().threads)};
+void attach_backend(const backend::Interface& library) {
+  if (library.version != backend::kInterfaceVersion)
+    throw Error(ErrorCode::kNative, "the backend has interface " + std::to_string(library.version) +
+                                        ", but the engine has " +
+                                        std::to_string(backend::kInterfaceVersion));
+  const backend::Interface* none = nullptr;
+  attached.compare_exchange_strong(none, &library);
 }
 
-std::string resolve_device(const std::string& requested) {
-  check_device_name(requested);
-  if (requested == "cpu") return requested;
-  if (const DeviceBackend* const library = device_backend()) return library->resolve(requested);
-  if (requested == "auto") return "cpu";
-  throw Error(ErrorCode::kDevice, requested + " is not available: it needs LibTorch")
-      .with("device", requested);
+Placement place(const std::string& device, BackendChoice choice) {
+  check_device_name(device);
+  const backend::Interface* const library = attached.load();
+  if (choice == BackendChoice::kAuto && (device == "cpu" || (device == "auto" && !library)))
+    return {};
+  if (library == nullptr)
+    throw Error(ErrorCode::kDevice, device + " is not available: it needs LibTorch")
+        .with("device", device);
+  const std::string found = resolve_on(*library, device);
+  return {found, choice == BackendChoice::kAttached || found != "cpu"};
 }
 
 std::shared_ptr<const Model> Model::create(const StateDict& state, std::int64_t latent_dim,
                                            const SpectrogramConfig& config,
-                                           const std::string& device) {
+                                           const Placement& placement) {
   check_config(config);
   check_latent_dim(latent_dim);
-  const std::string found = resolve_device(device);
   const VaeShape shape(latent_dim, config);
   VaeWeights weights = collect_weights(state, shape);
-  if (found == "cpu") return std::make_shared<ConvVae>(shape, std::move(weights));
-  return device_backend()->create_model(shape, std::move(weights), found);
+  if (!placement.on_backend) return std::make_shared<ConvVae>(shape, std::move(weights));
+  return create_model_on(*attached.load(), shape, config, std::move(weights), placement.device);
 }
 
 bool Model::is_instant(const StateDict& weights, const SpectrogramConfig& config,
-                       const std::string& device) {
-  return SpectralTables::known(config) && resolve_device(device) == "cpu" &&
+                       const Placement& placement) {
+  return !placement.on_backend && SpectralTables::known(config) &&
          std::all_of(weights.begin(), weights.end(), [](const NamedTensor& tensor) {
            return tensor.dtype == DType::kFloat32 || tensor.shape.empty();
          });
 }
 
 std::shared_ptr<const Spectrogram> Spectrogram::create(const SpectrogramConfig& config,
-                                                       const std::string& device) {
+                                                       const Placement& placement) {
   check_config(config);
-  const std::string found = resolve_device(device);
-  auto tables = SpectralTables::of(config);
-  auto elsewhere =
-      found == "cpu" ? nullptr : device_backend()->create_resynthesis(tables, config.power, found);
-  return std::make_shared<SpectrogramImpl>(config, std::move(tables), std::move(elsewhere));
+  std::optional<DeviceResynthesis> elsewhere;
+  if (placement.on_backend) elsewhere.emplace(*attached.load(), config, placement.device);
+  return std::make_shared<SpectrogramImpl>(config, SpectralTables::of(config),
+                                           std::move(elsewhere));
 }
 
 }  // namespace sda::engine

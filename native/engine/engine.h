@@ -34,17 +34,27 @@ struct FloatTensor {
   std::int64_t numel() const noexcept;
 };
 
-struct EngineInfo {
-  std::string libtorch;  // "2.13.0"
-  bool cuda;             // this LibTorch has CUDA and its driver finds a device
-  int cuda_devices;
-  int threads;  // number of engine threads
-};
-EngineInfo info();
+namespace backend {
+struct Interface;
+}
+// Lets models compute on other devices; see backend_interface.h. The first one stays for the rest
+// of the process. Throws kNative when its interface has another version.
+void attach_backend(const backend::Interface& library);
 
-// "auto", "cpu", "cuda", "cuda:1", "mps" → the device that will be used ("cpu", "cuda:0"). Throws
-// kDevice with the reason when the device is not available.
-std::string resolve_device(const std::string& requested);
+enum class BackendChoice {
+  kAuto,      // the engine itself on the CPU, the attached backend on other devices
+  kAttached,  // the attached backend on every device
+};
+
+// Where a model computes.
+struct Placement {
+  std::string device = "cpu";  // "cpu", "cuda:0"
+  bool on_backend = false;     // by the attached backend
+};
+
+// Takes "auto", "cpu", "cuda", "cuda:1" or "mps". Throws kDevice with the reason when the device is
+// not available, and kArgument for any other text.
+Placement place(const std::string& device, BackendChoice choice);
 
 class Model {
  public:
@@ -52,11 +62,11 @@ class Model {
   // On the CPU, float32 weights are not copied: the model shares ownership of their memory.
   static std::shared_ptr<const Model> create(const StateDict& weights, std::int64_t latent_dim,
                                              const SpectrogramConfig& config,
-                                             const std::string& device);
+                                             const Placement& placement = {});
   // Whether create() and Spectrogram::create() take no noticeable time: the weights are float32 and
   // stay on the CPU, and the tables of this configuration are already cached.
   static bool is_instant(const StateDict& weights, const SpectrogramConfig& config,
-                         const std::string& device);
+                         const Placement& placement);
   virtual ~Model() = default;
   virtual std::int64_t latent_dim() const = 0;
   virtual bool has_encoder() const = 0;
@@ -72,7 +82,7 @@ class Model {
 class Spectrogram {
  public:
   static std::shared_ptr<const Spectrogram> create(const SpectrogramConfig& config,
-                                                   const std::string& device);
+                                                   const Placement& placement = {});
   virtual ~Spectrogram() = default;
   virtual const SpectrogramConfig& config() const = 0;
   // [B, 1, samples] → [B, 1, n_mels, samples / hop + 1]

@@ -2,6 +2,7 @@
 set(SDA_ENGINE_DIR ${CMAKE_CURRENT_LIST_DIR})
 set(SDA_ENGINE_SOURCES
     ${SDA_ENGINE_DIR}/config.cc
+    ${SDA_ENGINE_DIR}/device_backend.cc
     ${SDA_ENGINE_DIR}/engine.cc
     ${SDA_ENGINE_DIR}/float_tensor.cc
     ${SDA_ENGINE_DIR}/generation/finishing.cc

@@ -4,6 +4,7 @@
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
+#include <torch/headeronly/version.h>
 
 #include <filesystem>
 
@@ -24,7 +25,8 @@ CudaState open_cuda() {
   const std::filesystem::path library = libtorch_folder() / "libtorch_cuda.so";
   std::error_code ignored;
   if (!std::filesystem::exists(library, ignored)) {
-    state.reason = "this LibTorch is a CPU build: there is no " + library.string();
+    state.reason = "this LibTorch is a CPU build: there is no " + library.string() +
+                   "\nTo install one with CUDA: python3 -m pip install torch==" TORCH_VERSION;
     return state;
   }
   // Its static initialisers register the CUDA kernels and hooks, so it is never closed.

@@ -16,7 +16,7 @@ struct CudaState {
 // hundreds of milliseconds. Later calls return the same object. From any thread.
 const CudaState& cuda_state();
 
-// Takes "auto", "cpu", "cuda", "cuda:N" or "mps"; engine::resolve_device() refuses any other text.
+// Takes "auto", "cpu", "cuda", "cuda:N" or "mps"; engine::place() refuses any other text.
 // Throws kDevice with the reason when the device is not available.
 c10::Device choose_device(const std::string& requested);
 

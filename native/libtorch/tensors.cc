@@ -2,22 +2,14 @@
 
 #include <ATen/ops/from_blob.h>
 
-#include <utility>
-
 namespace sda::libtorch {
 
-at::Tensor view_of(const engine::FloatTensor& tensor) {
-  return at::from_blob(tensor.data.get(), tensor.shape, at::TensorOptions().dtype(at::kFloat));
+at::Tensor view_of(const float* data, at::IntArrayRef shape) {
+  return at::from_blob(const_cast<float*>(data), shape, at::TensorOptions(at::kFloat));
 }
 
-engine::FloatTensor to_float_tensor(const at::Tensor& tensor) {
-  at::Tensor plain = tensor.to(at::kCPU, at::kFloat).contiguous();
-  engine::FloatTensor result;
-  result.shape = plain.sizes().vec();
-  float* data = plain.data_ptr<float>();
-  // The deleter holds the tensor, which owns the memory.
-  result.data = std::shared_ptr<float[]>(data, [plain = std::move(plain)](float*) {});
-  return result;
+void copy_to(float* memory, const at::Tensor& tensor) {
+  at::from_blob(memory, tensor.sizes(), at::TensorOptions(at::kFloat)).copy_(tensor);
 }
 
 }  // namespace sda::libtorch

@@ -1,17 +1,14 @@
-// Conversions between the engine's FloatTensor and ATen.
+// Conversions between row-major float32 in memory and ATen.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include "engine/engine.h"
-
 namespace sda::libtorch {
 
-// A float32 CPU tensor on the memory of `tensor`, valid as long as that lives.
-at::Tensor view_of(const engine::FloatTensor& tensor);
+// A float32 CPU tensor on this memory, valid as long as that lives.
+at::Tensor view_of(const float* data, at::IntArrayRef shape);
 
-// Row-major float32 on the CPU. Shares the tensor's memory if it already has that form; copies
-// otherwise.
-engine::FloatTensor to_float_tensor(const at::Tensor& tensor);
+// Copies a tensor of any device to memory of the same shape. Returns when the copy is complete.
+void copy_to(float* memory, const at::Tensor& tensor);
 
 }  // namespace sda::libtorch

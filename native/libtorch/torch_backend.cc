@@ -1,111 +1,177 @@
 #include "libtorch/torch_backend.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/Version.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/matmul.h>
-#include <ATen/ops/view_as_complex.h>
-#include <c10/core/InferenceMode.h>
 #include <torch/headeronly/version.h>
 
-#include <mutex>
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string_view>
 #include <utility>
+#include <variant>
 
+#include "checkpoint/error.h"
+#include "engine/spectrum/spectral_tables.h"
 #include "libtorch/device.h"
-#include "libtorch/tensors.h"
-#include "libtorch/threads.h"
-#include "libtorch/torch_griffin_lim.h"
+#include "libtorch/torch_resynthesis.h"
 #include "libtorch/torch_vae.h"
+
+namespace sda::engine::backend {
+
+struct Network {
+  libtorch::TorchVae vae;
+};
+struct Resynthesis {
+  libtorch::TorchResynthesis resynthesis;
+};
+
+}  // namespace sda::engine::backend
 
 namespace sda::libtorch {
 namespace {
 
-using engine::FloatTensor;
+using engine::SpectrogramConfig;
+using engine::backend::CancelFlag;
+using engine::backend::Interface;
+using engine::backend::kDeviceNameBytes;
+using engine::backend::Network;
+using engine::backend::NetworkData;
+using engine::backend::Outcome;
+using engine::backend::Resynthesis;
+using engine::backend::Spectrum;
+using engine::backend::Status;
 
-// The version of the loaded library, which may differ from the version of the headers. Its build
-// settings contain "…, TORCH_VERSION=2.13.0, …".
+// Copies as much as fits. A text that is cut ends between two characters of UTF-8.
+template <std::size_t N>
+void write_text(char (&target)[N], std::string_view text) {
+  std::size_t length = std::min(text.size(), N - 1);
+  if (length < text.size())
+    while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
+  std::copy_n(text.data(), length, target);
+  target[length] = '\0';
+}
+
+void write_failure(Status& status, ErrorCode code, std::string_view message) {
+  status.outcome = Outcome::kFailed;
+  status.code = static_cast<std::int32_t>(code);
+  write_text(status.message, message);
+}
+
+// Runs the work and describes in `status` how it ended.
+template <typename Work>
+void run(Status* status, const Work& work) noexcept {
+  *status = {};
+  try {
+    work();
+  } catch (const Cancelled&) {
+    status->outcome = Outcome::kCancelled;
+  } catch (const Error& error) {
+    write_failure(*status, error.code(), error.message());
+    for (const auto& [key, value] : error.details()) {
+      const auto* const text = std::get_if<std::string>(&value);
+      if (key == "device" && text != nullptr) write_text(status->device, *text);
+    }
+  } catch (const std::bad_alloc&) {
+    write_failure(*status, ErrorCode::kLimit, "not enough memory");
+  } catch (const std::exception& error) {
+    // LibTorch appends a stack trace. The first line has the reason.
+    const std::string_view what = error.what();
+    write_failure(*status, ErrorCode::kNative, what.substr(0, what.find('\n')));
+  } catch (...) {
+    write_failure(*status, ErrorCode::kNative, "an unknown failure of LibTorch");
+  }
+}
+
+SpectrogramConfig config_of(const Spectrum& spectrum) {
+  SpectrogramConfig config;
+  config.sample_rate = spectrum.sample_rate;
+  config.n_fft = spectrum.n_fft;
+  config.hop_length = spectrum.hop_length;
+  config.n_mels = spectrum.n_mels;
+  config.f_min = spectrum.f_min;
+  config.f_max = spectrum.f_max;
+  config.power = spectrum.power;
+  return config;
+}
+
+void resolve(const char* device, char (*found)[kDeviceNameBytes], Status* status) {
+  run(status, [&] { write_text(*found, choose_device(device).str()); });
+}
+
+Network* create_network(const NetworkData* data, const char* device, Status* status) {
+  std::unique_ptr<Network> made;
+  run(status, [&] {
+    engine::VaeWeights weights;
+    std::int64_t next = 0;
+    engine::for_each_parameter(weights, [&](engine::Parameter& parameter) {
+      if (next < data->parameter_count) parameter = data->parameters[next];
+      ++next;
+    });
+    if (next != data->parameter_count)
+      throw Error(ErrorCode::kNative, "the engine and the backend know different networks");
+    const engine::VaeShape shape(data->latent_dim, config_of(data->spectrum));
+    made.reset(new Network{{shape, std::move(weights), choose_device(device)}});
+  });
+  return made.release();
+}
+
+void destroy_network(Network* network) { delete network; }
+
+void decode(const Network* network, const float* z, std::int64_t items, float* mel,
+            const CancelFlag* cancelled, Status* status) {
+  run(status, [&] { network->vae.decode(z, items, mel, CancelToken(*cancelled)); });
+}
+
+void encode(const Network* network, const float* mel, std::int64_t items, float* mu, float* logvar,
+            const CancelFlag* cancelled, Status* status) {
+  run(status, [&] { network->vae.encode(mel, items, mu, logvar, CancelToken(*cancelled)); });
+}
+
+Resynthesis* create_resynthesis(const Spectrum* spectrum, const char* device, Status* status) {
+  std::unique_ptr<Resynthesis> made;
+  run(status, [&] {
+    made.reset(new Resynthesis{{engine::SpectralTables::of(config_of(*spectrum)), spectrum->n_mels,
+                                spectrum->power, choose_device(device)}});
+  });
+  return made.release();
+}
+
+void destroy_resynthesis(Resynthesis* resynthesis) { delete resynthesis; }
+
+void rebuild(const Resynthesis* resynthesis, const float* mel, const float* phases,
+             std::int64_t items, std::int64_t frames, float* wave, const CancelFlag* cancelled,
+             Status* status) {
+  run(status, [&] {
+    resynthesis->resynthesis.rebuild(mel, phases, items, frames, wave, CancelToken(*cancelled));
+  });
+}
+
+}  // namespace
+
+const Interface& torch_backend() {
+  static constexpr Interface kInterface = {
+      engine::backend::kInterfaceVersion,
+      resolve,
+      create_network,
+      destroy_network,
+      decode,
+      encode,
+      create_resynthesis,
+      destroy_resynthesis,
+      rebuild,
+  };
+  return kInterface;
+}
+
 std::string loaded_version() {
+  // "…, TORCH_VERSION=2.13.0, …"
   const std::string settings = at::show_config();
   const std::string key = "TORCH_VERSION=";
   const std::size_t at = settings.find(key);
   if (at == std::string::npos) return TORCH_VERSION;
   const std::size_t begin = at + key.size();
   return settings.substr(begin, settings.find_first_of(", \n", begin) - begin);
-}
-
-class TorchResynthesis final : public engine::Resynthesis {
- public:
-  TorchResynthesis(std::shared_ptr<const engine::SpectralTables> tables, double power,
-                   c10::Device device)
-      : tables_(std::move(tables)), power_(power), device_(device) {}
-
-  FloatTensor rebuild(const FloatTensor& mel, const FloatTensor& phases,
-                      const CancelToken& cancel) const override {
-    const c10::InferenceMode guard;
-    prepare_thread();
-    // Metal has no double precision.
-    const at::Tensor loud = view_of(mel).squeeze(1).to(device_.is_mps() ? at::kCPU : device_);
-    const at::Tensor magnitude = magnitude_of(loud, cancel).to(device_);
-    cancel.throw_if_cancelled();
-    const at::Tensor drawn = at::view_as_complex(view_of(phases));
-    // The copy from pinned memory runs while the device computes the spectrum.
-    const at::Tensor first =
-        device_.is_cuda() ? drawn.pin_memory().to(device_, true) : drawn.to(device_);
-    return to_float_tensor(griffin_lim(tables_->stft, magnitude, first, cancel));
-  }
-
- private:
-  at::Tensor magnitude_of(const at::Tensor& mel, const CancelToken& cancel) const {
-    const at::Tensor power = mel.clamp_min(0).to(at::kDouble).expm1_().to(at::kFloat);
-    const at::Tensor found = at::matmul(solution_on(mel.device(), cancel), power.to(at::kDouble));
-    const at::Tensor magnitude = found.clamp_min(0).to(at::kFloat);
-    return power_ == 2.0 ? magnitude.sqrt() : magnitude.pow(1.0 / power_);
-  }
-
-  at::Tensor solution_on(c10::Device device, const CancelToken& cancel) const {
-    const auto matrix = tables_->mel_scale.solution(cancel);
-    const std::lock_guard lock(mutex_);
-    if (!solution_.defined()) {
-      const std::int64_t bins = tables_->stft.bins();
-      const auto mels = static_cast<std::int64_t>(matrix->size()) / bins;
-      solution_ = at::from_blob(const_cast<double*>(matrix->data()), {bins, mels},
-                                at::TensorOptions(at::kDouble))
-                      .to(device, at::kDouble, /*non_blocking=*/false, /*copy=*/true);
-    }
-    return solution_;
-  }
-
-  std::shared_ptr<const engine::SpectralTables> tables_;
-  double power_;
-  c10::Device device_;
-  mutable std::mutex mutex_;     // guards solution_
-  mutable at::Tensor solution_;  // of the mel scale, on the device
-};
-
-class TorchBackend final : public engine::DeviceBackend {
- public:
-  std::string version() const override { return loaded_version(); }
-  int cuda_devices() const override { return cuda_state().devices; }
-  std::string resolve(const std::string& device) const override {
-    return choose_device(device).str();
-  }
-  std::shared_ptr<const engine::Model> create_model(const engine::VaeShape& shape,
-                                                    engine::VaeWeights weights,
-                                                    const std::string& device) const override {
-    return std::make_shared<TorchVae>(shape, std::move(weights), choose_device(device));
-  }
-  std::shared_ptr<const engine::Resynthesis> create_resynthesis(
-      std::shared_ptr<const engine::SpectralTables> tables, double power,
-      const std::string& device) const override {
-    return std::make_shared<TorchResynthesis>(std::move(tables), power, choose_device(device));
-  }
-};
-
-}  // namespace
-
-const engine::DeviceBackend& torch_backend() {
-  static const TorchBackend* const made = new TorchBackend;
-  return *made;
 }
 
 }  // namespace sda::libtorch

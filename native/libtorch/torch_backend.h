@@ -1,11 +1,16 @@
 // The engine's other backend, on LibTorch: for CUDA and MPS, and on the CPU for comparison.
 #pragma once
 
-#include "engine/device_backend.h"
+#include <string>
+
+#include "engine/backend_interface.h"
 
 namespace sda::libtorch {
 
-// The process's only instance, never destroyed.
-const engine::DeviceBackend& torch_backend();
+// The same object in every call, never destroyed.
+const engine::backend::Interface& torch_backend();
+
+// The version of the loaded library, such as "2.13.0". It may differ from the headers' version.
+std::string loaded_version();
 
 }  // namespace sda::libtorch

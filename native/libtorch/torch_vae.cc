@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/float_tensor.h"
-#include "engine/network/conv_vae.h"
 #include "libtorch/tensors.h"
 #include "libtorch/threads.h"
 
@@ -22,7 +20,6 @@ namespace {
 
 using engine::Affine;
 using engine::BatchNorm;
-using engine::FloatTensor;
 using engine::Parameter;
 
 constexpr double kBatchNormEpsilon = 1e-5;  // BatchNorm2d's default
@@ -40,19 +37,7 @@ void upload(engine::VaeWeights& weights, c10::Device device) {
     parameter.data = copy.data_ptr<float>();
     owners.push_back(std::make_shared<const at::Tensor>(std::move(copy)));
   };
-  const auto move_affine = [&](Affine& layer) {
-    move(layer.weight);
-    move(layer.bias);
-  };
-  const auto move_norm = [&](BatchNorm& norm) {
-    for (Parameter* part : {&norm.weight, &norm.bias, &norm.running_mean, &norm.running_var})
-      move(*part);
-  };
-  for (Affine& layer : weights.convs) move_affine(layer);
-  for (BatchNorm& norm : weights.conv_norms) move_norm(norm);
-  for (Affine* layer : {&weights.fc_mu, &weights.fc_logvar, &weights.fc}) move_affine(*layer);
-  for (Affine& layer : weights.deconvs) move_affine(layer);
-  for (BatchNorm& norm : weights.deconv_norms) move_norm(norm);
+  engine::for_each_parameter(weights, move);
   weights.owners = std::move(owners);
 }
 
@@ -84,12 +69,12 @@ at::Tensor TorchVae::apply_linear(const at::Tensor& x, const Affine& layer) cons
                     tensor(layer.bias, {outputs}));
 }
 
-FloatTensor TorchVae::decode(const FloatTensor& z, const CancelToken& cancel) const {
+void TorchVae::decode(const float* z, std::int64_t items, float* mel,
+                      const CancelToken& cancel) const {
   const c10::InferenceMode guard;
   prepare_thread();
-  engine::check_shape(z, {-1, shape_.latent_dim}, "z");
-  at::Tensor x = apply_linear(view_of(z).to(device_), weights_.fc)
-                     .view({z.shape[0], 256, shape_.small_height, shape_.small_width});
+  at::Tensor x = apply_linear(view_of(z, {items, shape_.latent_dim}).to(device_), weights_.fc)
+                     .view({items, 256, shape_.small_height, shape_.small_width});
   for (std::size_t i = 0; i < weights_.deconvs.size(); ++i) {
     cancel.throw_if_cancelled();
     const Affine& layer = weights_.deconvs[i];
@@ -98,17 +83,15 @@ FloatTensor TorchVae::decode(const FloatTensor& z, const CancelToken& cancel) co
                              /*stride=*/{2, 2}, /*padding=*/{1, 1}, /*output_padding=*/{1, 1});
     if (i < weights_.deconv_norms.size()) x = normalise(x, weights_.deconv_norms[i]).relu_();
   }
-  return to_float_tensor(x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames));
+  copy_to(mel, x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames));
 }
 
-std::pair<FloatTensor, FloatTensor> TorchVae::encode(const FloatTensor& mel,
-                                                     const CancelToken& cancel) const {
+void TorchVae::encode(const float* mel, std::int64_t items, float* mu, float* logvar,
+                      const CancelToken& cancel) const {
   const c10::InferenceMode guard;
   prepare_thread();
-  engine::check_encoder(weights_);
-  engine::check_shape(mel, {-1, 1, shape_.n_mels, shape_.frames}, "mel");
   at::Tensor x = at::constant_pad_nd(
-      view_of(mel).to(device_),
+      view_of(mel, {items, 1, shape_.n_mels, shape_.frames}).to(device_),
       {0, 16 * shape_.small_width - shape_.frames, 0, 16 * shape_.small_height - shape_.n_mels});
   for (std::size_t i = 0; i < weights_.convs.size(); ++i) {
     cancel.throw_if_cancelled();
@@ -119,8 +102,8 @@ std::pair<FloatTensor, FloatTensor> TorchVae::encode(const FloatTensor& mel,
     x = normalise(x, weights_.conv_norms[i]).relu_();
   }
   x = x.flatten(1);
-  return {to_float_tensor(apply_linear(x, weights_.fc_mu)),
-          to_float_tensor(apply_linear(x, weights_.fc_logvar))};
+  copy_to(mu, apply_linear(x, weights_.fc_mu));
+  copy_to(logvar, apply_linear(x, weights_.fc_logvar));
 }
 
 }  // namespace sda::libtorch

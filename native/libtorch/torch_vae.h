@@ -4,24 +4,21 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
-#include "engine/engine.h"
+#include "checkpoint/cancel.h"
 #include "engine/network/vae_weights.h"
 
 namespace sda::libtorch {
 
-class TorchVae final : public engine::Model {
+class TorchVae {
  public:
-  // Copies the weights to devices other than the CPU.
+  // Copies the weights to devices other than the CPU. On the CPU it uses their memory, which must
+  // live as long as this object.
   TorchVae(const engine::VaeShape& shape, engine::VaeWeights weights, c10::Device device);
 
-  std::int64_t latent_dim() const override { return shape_.latent_dim; }
-  bool has_encoder() const override { return weights_.has_encoder; }
-  std::string device() const override { return device_.str(); }
-  std::int64_t byte_size() const override { return weights_.bytes; }
-  engine::FloatTensor decode(const engine::FloatTensor& z,
-                             const CancelToken& cancel) const override;
-  std::pair<engine::FloatTensor, engine::FloatTensor> encode(
-      const engine::FloatTensor& mel, const CancelToken& cancel) const override;
+  // See backend_interface.h.
+  void decode(const float* z, std::int64_t items, float* mel, const CancelToken& cancel) const;
+  void encode(const float* mel, std::int64_t items, float* mu, float* logvar,
+              const CancelToken& cancel) const;
 
  private:
   at::Tensor tensor(const engine::Parameter& parameter, at::IntArrayRef shape) const;

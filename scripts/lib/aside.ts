@@ -5,32 +5,35 @@
  *
  *   FOLDER/dist/                     the library
  *   FOLDER/server/dist/              the server and its page
- *   FOLDER/prebuilds/PLATFORM-ARCH/  both addons, and which LibTorch the engine was built with
- *   FOLDER/native/                   where the addons are built
+ *   FOLDER/PLATFORM/prebuilds/       a platform's addons, as prebuildify lays them out
+ *   FOLDER/PLATFORM/native/          where they are built
+ *   FOLDER/libtorch/                 LibTorch's addon, and which LibTorch it was built with
  */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { Platform } from "../../lib/native/addon-file.js";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { BUILD_FOLDER } from "./cmake.js";
 import { readManifest } from "./manifests.js";
 import { BuildError, run } from "./process.js";
+import { TARGET, TARGETS } from "./targets.js";
 
 /** Where `npm run pack` builds. */
 export const ASIDE = join(packageRoot, "out/build");
 
 const TSC = join(packageRoot, "node_modules/typescript/bin/tsc");
 const VITE = join(packageRoot, "node_modules/vite/bin/vite.js");
-const PLATFORM = `${process.platform}-${process.arch}`;
 
-/** The folder with the addons that `buildAddons` made. */
-export function prebuildsIn(folder: string): string {
-  return join(folder, "prebuilds", PLATFORM);
+/** The folder with the addons that `buildAddons` made for a platform. */
+export function prebuildsIn(folder: string, platform: Platform): string {
+  const { os, cpu } = TARGETS[platform];
+  return join(folder, platform, "prebuilds", `${os}-${cpu}`);
 }
 
-/** The engine as CMake built it. Its build record names the LibTorch on this machine. */
-export function builtEngineIn(folder: string): string {
-  return join(folder, "native/build/Release/sda_engine.node");
+/** LibTorch's addon as CMake built it. Its build record names the LibTorch on this machine. */
+export function libtorchAddonIn(folder: string): string {
+  return join(folder, "libtorch/Release/sda_libtorch.node");
 }
 
 /** @param flags more flags for the TypeScript compiler */
@@ -65,13 +68,13 @@ export function buildServer(folder: string, ...flags: string[]): void {
 }
 
 /**
- * Builds both addons by way of prebuildify, node-gyp, binding.gyp and the CMake build. prebuildify
- * and node-gyp work in FOLDER/native, which has a binding.gyp that starts the checkout's build
- * script.
+ * Builds the file reader and the engine for a platform with zig, by way of prebuildify, node-gyp,
+ * binding.gyp and the CMake build. prebuildify and node-gyp work in FOLDER/PLATFORM/native, which
+ * has a binding.gyp that starts the checkout's build script.
  */
-export function buildAddons(folder: string): void {
-  const native = startAfresh(folder, "native");
-  startAfresh(folder, "prebuilds");
+export function buildAddons(folder: string, platform: Platform): void {
+  const native = startAfresh(folder, join(platform, "native"));
+  startAfresh(folder, join(platform, "prebuilds"));
   const gyp = readFileSync(join(packageRoot, "binding.gyp"), "utf8");
   writeFileSync(
     join(native, "binding.gyp"),
@@ -80,26 +83,37 @@ export function buildAddons(folder: string): void {
   const { name, version, binary } = readManifest(packageRoot);
   writeFileSync(join(native, "package.json"), JSON.stringify({ name, version, binary }));
 
+  const { os, cpu } = TARGETS[platform];
   const prebuildify = createRequire(import.meta.url).resolve("prebuildify/bin.js");
-  const options = ["--napi", "--name", "sda_checkpoint", "--cwd", native, "--out", folder];
-  run(process.execPath, [prebuildify, ...options], {
-    cwd: packageRoot,
-    env: { ...process.env, [BUILD_FOLDER]: join(native, "build") },
-  });
+  const options = ["--napi", "--name", "sda_checkpoint", "--platform", os, "--arch", cpu];
+  const build = join(native, "build");
+  run(
+    process.execPath,
+    [prebuildify, ...options, "--cwd", native, "--out", join(folder, platform)],
+    { cwd: packageRoot, env: { ...process.env, [BUILD_FOLDER]: build, [TARGET]: platform } },
+  );
 
-  // prebuildify takes one addon, the first by name. The engine and its record go beside it.
-  const engine = builtEngineIn(folder);
-  const prebuilds = prebuildsIn(folder);
+  // prebuildify takes one addon, the first by name. The engine goes beside it.
+  const prebuilds = prebuildsIn(folder, platform);
   try {
-    copyFileSync(engine, join(prebuilds, "sda_engine.node"));
-    // The record's path is this machine's: only the version is published.
-    const record = JSON.parse(readFileSync(join(engine, "../libtorch.json"), "utf8"));
-    const published = JSON.stringify({ version: record.version });
-    writeFileSync(join(prebuilds, "libtorch.json"), `${published}\n`);
+    copyFileSync(join(build, "Release/sda_engine.node"), join(prebuilds, "sda_engine.node"));
     readFileSync(join(prebuilds, "sda_checkpoint.node"));
   } catch (cause) {
     throw new BuildError(`the addons were not built in ${folder}: ${(cause as Error).message}`);
   }
+}
+
+/**
+ * Builds LibTorch's addon with this machine's compiler: it shares the C++ runtime of LibTorch, and
+ * takes LibTorch's exceptions.
+ */
+export function buildLibtorchAddon(folder: string): void {
+  const build = startAfresh(folder, "libtorch");
+  const script = join(packageRoot, "scripts/build.ts");
+  run(process.execPath, ["--import", "tsx", script, "libtorch"], {
+    cwd: packageRoot,
+    env: { ...process.env, [BUILD_FOLDER]: build },
+  });
 }
 
 function startAfresh(folder: string, name: string): string {

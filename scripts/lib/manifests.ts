@@ -1,8 +1,10 @@
 /** Makes the package.json of each published package from the checkout's. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Platform, platformPackage } from "../../lib/native/addon-file.js";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import type { SystemRequirements } from "../../lib/native/system.js";
+import { TARGETS } from "./targets.js";
 
 /** Fields that a user's npm, Node and bundler read. All others are left out. */
 const PUBLISHED = [
@@ -34,19 +36,36 @@ export function readManifest(folder: string): Manifest {
 /**
  * The manifest of small-dataset-audio.
  *
- * @param libtorchVersion version of the LibTorch package. The dependency is optional: npm installs
- *   it on the platforms that it fits; `--omit=optional` leaves it out where no sound is made.
+ * @param platforms those with a package of addons. The dependencies are optional: a package manager
+ *   installs the one that fits.
+ */
+export function mainManifest(checkout: Manifest, platforms: readonly Platform[]): Manifest {
+  const optional = platforms.map((one) => [platformPackage(one), checkout.version]);
+  return { ...published(checkout), optionalDependencies: Object.fromEntries(optional) };
+}
+
+/**
+ * The manifest of a platform's package of addons.
+ *
  * @param requirements by addon; see lib/native/system.ts
  */
-export function mainManifest(
-  checkout: Manifest,
-  libtorchVersion: string,
+export function platformManifest(
+  { version, license }: Manifest,
+  platform: Platform,
   requirements: Record<string, SystemRequirements>,
 ): Manifest {
+  const { os, cpu, libc } = TARGETS[platform];
   return {
-    ...published(checkout),
-    optionalDependencies: { [LIBTORCH_PACKAGE]: libtorchVersion },
-    systemRequirements: { [`${process.platform}-${process.arch}`]: requirements },
+    name: platformPackage(platform),
+    version,
+    description: `The native addons of small-dataset-audio for ${platform}`,
+    license,
+    os: [os],
+    cpu: [cpu],
+    ...(libc && { libc: [libc] }),
+    // Node finds its files by path: nothing imports the package.
+    exports: { "./package.json": "./package.json" },
+    systemRequirements: requirements,
   };
 }
 

@@ -10,43 +10,68 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { LIBTORCH_PACKAGE, LIBTORCH_PINNED, type Libtorch } from "../../lib/native/libtorch.js";
+import type { Platform } from "../../lib/native/addon-file.js";
+import {
+  LIBTORCH_PACKAGE,
+  LIBTORCH_PINNED,
+  type Libtorch,
+  readBuildRecord,
+} from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
+import { libtorchAddonIn, prebuildsIn } from "./aside.js";
 import { copyDocuments } from "./documents.js";
 import { readSharedLibrary, systemRequirements } from "./elf.js";
 import {
   libtorchManifest,
   type Manifest,
   mainManifest,
+  platformManifest,
   readManifest,
   serverManifest,
 } from "./manifests.js";
 import { BuildError } from "./process.js";
+import { TARGETS } from "./targets.js";
 
 /**
  * The LibTorch package's version: major and minor are LibTorch's, the last number is the package's.
  */
 export const LIBTORCH_PACKAGE_VERSION = LIBTORCH_PINNED;
 
-const ADDONS = ["sda_checkpoint", "sda_engine"] as const;
+/** The platform whose packages LibTorch's addon and LibTorch come in. They are made on it. */
+export const LIBTORCH_PLATFORM: Platform = "linux-x64";
 
-/** small-dataset-audio, with the dist/ and prebuilds/ in the folder `built`; see aside.ts. */
-export function stageMain(folder: string, built: string): void {
+/** small-dataset-audio, with the dist/ in the folder `built`; see aside.ts. */
+export function stageMain(folder: string, built: string, platforms: readonly Platform[]): void {
   startAfresh(folder);
-  for (const name of ["dist", "prebuilds"]) copy(join(built, name), join(folder, name));
+  copy(join(built, "dist"), join(folder, "dist"));
   copy(join(packageRoot, "assets/models"), join(folder, "assets/models"));
   copyDocuments(packageRoot, folder);
   dropMapComments(join(folder, "dist"));
+  writeManifest(folder, mainManifest(readManifest(packageRoot), platforms));
+}
 
-  const prebuilds = join(folder, "prebuilds", `${process.platform}-${process.arch}`);
-  const requirements = Object.fromEntries(
-    ADDONS.map((name) => [
-      name,
-      systemRequirements(readSharedLibrary(join(prebuilds, `${name}.node`)).versions),
-    ]),
-  );
+/** A platform's addons in the folder `built`. That of this machine has LibTorch's addon, too. */
+export function stagePlatform(folder: string, built: string, platform: Platform): void {
+  startAfresh(folder);
+  const { os, cpu } = TARGETS[platform];
+  const prebuilds = join(folder, "prebuilds", `${os}-${cpu}`);
+  copy(prebuildsIn(built, platform), prebuilds);
+  if (platform === LIBTORCH_PLATFORM) {
+    const addon = libtorchAddonIn(built);
+    copyFileSync(addon, join(prebuilds, "sda_libtorch.node"));
+    // The record's path is this machine's: only the version is published.
+    const { builtWith } = readBuildRecord(addon);
+    writeFileSync(join(prebuilds, "libtorch.json"), `${JSON.stringify({ version: builtWith })}\n`);
+  }
+  copyFileSync(join(packageRoot, "LICENSE"), join(folder, "LICENSE"));
+  const requirements = readdirSync(prebuilds)
+    .filter((name) => os === "linux" && name.endsWith(".node"))
+    .map((name) => [
+      name.replace(".node", ""),
+      systemRequirements(readSharedLibrary(join(prebuilds, name)).versions),
+    ]);
   const checkout = readManifest(packageRoot);
-  writeManifest(folder, mainManifest(checkout, LIBTORCH_PACKAGE_VERSION, requirements));
+  writeManifest(folder, platformManifest(checkout, platform, Object.fromEntries(requirements)));
 }
 
 /** small-dataset-audio-server, with the server/dist/ in the folder `built`. */
@@ -62,13 +87,13 @@ export function stageServer(folder: string, built: string): void {
   writeManifest(folder, serverManifest(readManifest(server)));
 }
 
-/** The libraries of `libtorch` that the addon `engine` needs, each under its SONAME. */
-export function stageLibtorch(folder: string, libtorch: Libtorch, engine: string): void {
+/** The libraries of `libtorch` that the addon `needing` needs, each under its SONAME. */
+export function stageLibtorch(folder: string, libtorch: Libtorch, needing: string): void {
   startAfresh(folder);
   const lib = join(folder, "lib");
   mkdirSync(lib);
   const versions: string[] = [];
-  for (const name of neededFrom(join(libtorch.path, "lib"), engine)) {
+  for (const name of neededFrom(join(libtorch.path, "lib"), needing)) {
     const source = join(libtorch.path, "lib", name);
     const { soname, versions: needs } = readSharedLibrary(source);
     if (soname !== name) throw new BuildError(`${source} calls itself ${soname}`);
@@ -137,7 +162,8 @@ function writeManifest(folder: string, manifest: Manifest): void {
 function notice(version: string): string {
   return `# ${LIBTORCH_PACKAGE}
 
-The libraries of LibTorch ${version} that small-dataset-audio makes sound with. They are unchanged
+The libraries of LibTorch ${version} that small-dataset-audio makes sound with where it
+is asked to. They are unchanged
 files of the wheel for Python that PyTorch publishes.
 
 - LibTorch (libtorch_cpu.so, libc10.so): licenses/LICENSE (BSD-3-Clause). Licences of the projects

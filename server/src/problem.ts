@@ -64,7 +64,7 @@ const BY_CODE: Record<SdaErrorCode, readonly [status: number, detail: string]> =
   ERR_SDA_DEVICE: [503, "The device of this server's sound engine is not available."],
   ERR_SDA_LIBTORCH: [
     503,
-    "This server has no sound engine: LibTorch is missing or has another version.",
+    "This server makes sound with LibTorch, which is missing or has another version.",
   ],
   ERR_SDA_NATIVE: [503, "This server's native addon is missing or has failed."],
   ERR_SDA_DISPOSED: [503, "The server is shutting down."],

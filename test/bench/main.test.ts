@@ -57,7 +57,7 @@ describe("npm run bench", () => {
         peers: {},
         model: { file: "synthetic-plucks.sda" },
       });
-      expect(torch?.environment.engine?.libtorch).toMatch(/^2\.\d+\.\d+/);
+      expect(torch?.environment.engine?.threads).toBeGreaterThanOrEqual(1);
       expect(torch?.environment.memory).toBeGreaterThan(2 ** 28);
       expect(torch?.rows.map(({ name }) => name)).toEqual([
         "load, verify: false",

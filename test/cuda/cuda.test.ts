@@ -5,13 +5,13 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type GenerateOptions, type LoadedModel, loadModel, Tensor } from "../../lib/index.js";
-import { engineAddon } from "../../lib/native/load.js";
+import { attachBackend } from "../../lib/native/backend.js";
 import { sdaError } from "../support/errors.js";
 import { fixture } from "../support/fixtures.js";
-import { engineBuilt } from "../support/native.js";
+import { libtorchUsable } from "../support/libtorch.js";
 import { likeness, relativeDifference } from "../support/sound.js";
 
-const devices = engineBuilt ? engineAddon().info().cudaDevices : 0;
+const devices = libtorchUsable ? attachBackend({ cuda: true }).info().cudaDevices : 0;
 const wanted = process.env["SDA_TEST_CUDA"] === "1";
 const bundled = "assets/models/synthetic-plucks.sda";
 
@@ -21,7 +21,7 @@ if (wanted && devices === 0) {
   });
 }
 
-describe.skipIf(!engineBuilt || devices > 0)("without a GPU", () => {
+describe.skipIf(!libtorchUsable || devices > 0)("without a GPU", () => {
   it.each(["cuda", "cuda:0", "cuda:7"] as const)(
     "%s is refused, with the reason",
     async (device) => {

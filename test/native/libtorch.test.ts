@@ -36,7 +36,7 @@ test("no LibTorch: the error lists every place and ends with a command", () => {
   expect(() => findLibtorch()).toThrow(
     expect.objectContaining({
       code: "ERR_SDA_LIBTORCH",
-      message: expect.stringMatching(/npm run build$/),
+      message: expect.stringMatching(/npm run build:libtorch$/),
       details: {
         tried: expect.arrayContaining([
           expect.objectContaining({ source: "package" }),

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { type AddonName, addonFile, platformPackage } from "../../lib/native/addon-file.js";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -24,21 +25,20 @@ const built = engineBuilt && existsSync(join(packageRoot, "dist/index.js"));
 describe.skipIf(!built)("the published package", () => {
   let modules: string;
   let root: string;
+  let packaged: string;
   let prebuilds: string;
 
   beforeEach(() => {
     modules = join(temporaryFolder(), "node_modules");
     root = join(modules, "small-dataset-audio");
-    prebuilds = join(root, "prebuilds", platform);
+    packaged = join(modules, platformPackage(platform));
+    prebuilds = join(packaged, "prebuilds", platform);
+    mkdirSync(root, { recursive: true });
     mkdirSync(prebuilds, { recursive: true });
     cpSync(join(packageRoot, "dist"), join(root, "dist"), { recursive: true });
-    for (const name of ["sda_checkpoint.node", "sda_engine.node"])
-      cpSync(join(packageRoot, "build/Release", name), join(prebuilds, name));
-    const built = readFileSync(join(packageRoot, "build/Release/libtorch.json"), "utf8");
-    writeFileSync(
-      join(prebuilds, "libtorch.json"),
-      JSON.stringify({ version: JSON.parse(built).version }),
-    );
+    for (const name of ["sda_checkpoint", "sda_engine"])
+      cpSync(addonFile(name as AddonName), join(prebuilds, `${name}.node`));
+    writeFileSync(join(packaged, "package.json"), "{}");
     for (const name of Object.keys(checkout.dependencies)) {
       mkdirSync(dirname(join(modules, name)), { recursive: true }); // the scope, if there is one
       symlinkSync(join(packageRoot, "node_modules", name), join(modules, name));
@@ -59,8 +59,11 @@ describe.skipIf(!built)("the published package", () => {
   }
 
   /** The value of `expression`, where `sda` is the package, or the error it rejects with. */
-  function evaluate(expression: string): { code?: string; message?: string; value?: unknown } {
-    const script = `import("small-dataset-audio").then((sda) => ${expression}).then(
+  function evaluate(
+    expression: string,
+    before = "",
+  ): { code?: string; message?: string; value?: unknown } {
+    const script = `${before}; import("small-dataset-audio").then((sda) => ${expression}).then(
       (value) => ({ value }), ({ code, message }) => ({ code, message }),
     ).then((result) => console.log(JSON.stringify(result)));`;
     const { stdout, stderr } = spawnSync(process.execPath, ["-e", script], {
@@ -78,21 +81,41 @@ describe.skipIf(!built)("the published package", () => {
   }
 
   const read = `sda.readMetadata(${JSON.stringify(model)}).then(() => "read")`;
-  const load = `sda.loadModel(${JSON.stringify(model)}).then(() => "loaded")`;
+  const load = (device: string) =>
+    `sda.loadModel(${JSON.stringify(model)}, { device: "${device}" }).then(() => "loaded")`;
 
-  test("without LibTorch files are read, and sound names the package and its version", () => {
+  test("without LibTorch files are read and models play", () => {
     expect(evaluate(read)).toEqual({ value: "read" });
-    const { code, message } = evaluate(load);
+    expect(evaluate(load("cpu"))).toEqual({ value: "loaded" });
+    expect(evaluate(load("auto"))).toEqual({ value: "loaded" });
+  });
+
+  /** Any file will do: nothing opens it before LibTorch. */
+  function packageBackend(): void {
+    writeFileSync(join(prebuilds, "sda_libtorch.node"), "");
+    writeFileSync(join(prebuilds, "libtorch.json"), JSON.stringify({ version: "2.13.0" }));
+  }
+
+  test("a GPU without LibTorch names the package and its version", () => {
+    packageBackend();
+    const { code, message } = evaluate(load("cuda"));
     expect(code).toBe("ERR_SDA_LIBTORCH");
-    expect(message).toMatch(/To install it: npm install \S+-libtorch-cpu-\S+@2\.\d+$/);
+    expect(message).toMatch(/To install it: npm install \S+-libtorch-cpu-\S+@2\.13$/);
   });
 
   test("a LibTorch package of another minor version: both are named, and the command for the right one", () => {
+    packageBackend();
     packagedLibtorch("2.14.1");
-    const { code, message } = evaluate(load);
+    const { code, message } = evaluate(load("cuda"));
     expect(code).toBe("ERR_SDA_LIBTORCH");
-    expect(message).toMatch(/is 2\.14\.1, but the engine was built with 2\.13\.0/);
+    expect(message).toMatch(/is 2\.14\.1, but the backend was built with 2\.13\.0/);
     expect(message).toMatch(new RegExp(`npm install ${LIBTORCH_PACKAGE}@2\\.13$`));
+  });
+
+  test("a GPU where the platform's package has no part for LibTorch", () => {
+    const { code, message } = evaluate(load("cuda"));
+    expect(code).toBe("ERR_SDA_NATIVE");
+    expect(message).toContain("sda_libtorch (LibTorch's part of the engine, for GPUs) is missing");
   });
 
   test("JavaScript of one version and an addon of another: both are named", () => {
@@ -107,7 +130,8 @@ describe.skipIf(!built)("the published package", () => {
 
   test.runIf(process.platform === "linux")("a glibc that is too old is named", () => {
     writeFileSync(join(prebuilds, "sda_checkpoint.node"), "no addon");
-    manifest({ systemRequirements: { [platform]: { sda_checkpoint: { glibc: "9.99" } } } });
+    const needs = { systemRequirements: { sda_checkpoint: { glibc: "9.99" } } };
+    writeFileSync(join(packaged, "package.json"), JSON.stringify(needs));
     const { code, message } = evaluate(read);
     expect(code).toBe("ERR_SDA_NATIVE");
     expect(message).toMatch(
@@ -131,10 +155,19 @@ describe.skipIf(!built)("the published package", () => {
     expect(message).toContain("has version unknown, but this package has");
   });
 
-  test("no addon for this platform: the platforms that there are", () => {
-    rmSync(prebuilds, { recursive: true });
+  test("without the platform's package: the command that installs it", () => {
+    rmSync(packaged, { recursive: true });
     const { code, message } = evaluate(read);
     expect(code).toBe("ERR_SDA_NATIVE");
-    expect(message).toContain("Prebuilt addons exist for linux-x64 (glibc)");
+    expect(message).toContain(`To install it: npm install ${platformPackage(platform)}`);
+    expect(message).toContain(`@${checkout.version}`);
+  });
+
+  test("no addon for this platform: the platforms that there are", () => {
+    rmSync(packaged, { recursive: true });
+    const elsewhere = `Object.defineProperty(process, "arch", { value: "s390x" })`;
+    const { code, message } = evaluate(read, elsewhere);
+    expect(code).toBe("ERR_SDA_NATIVE");
+    expect(message).toContain("Prebuilt addons exist for linux-x64, linux-x64-musl,");
   });
 });

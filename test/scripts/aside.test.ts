@@ -13,10 +13,17 @@ import {
 } from "node:fs";
 import { delimiter, dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { libtorchLibraries } from "../../lib/native/libtorch.js";
-import { addonFile } from "../../lib/native/load.js";
+import { addonFile } from "../../lib/native/addon-file.js";
+import { libtorchLibraries, readBuildRecord } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
-import { buildAddons, buildLibrary, buildServer, prebuildsIn } from "../../scripts/lib/aside.js";
+import {
+  buildAddons,
+  buildLibrary,
+  buildLibtorchAddon,
+  buildServer,
+  libtorchAddonIn,
+  prebuildsIn,
+} from "../../scripts/lib/aside.js";
 import { stageServer } from "../../scripts/lib/stage.js";
 
 /** Everything in the checkout that a build of the checkout itself writes. */
@@ -41,11 +48,11 @@ const CMAKE = `#!/usr/bin/env node
 const { appendFileSync, mkdirSync, writeFileSync } = require("node:fs");
 const args = process.argv.slice(2);
 appendFileSync(process.env.SDA_TEST_LOG, JSON.stringify({ args, cwd: process.cwd() }) + "\\n");
-const target = args[args.indexOf("--target") + 1];
 if (args.includes("--build")) {
   const release = args[args.indexOf("--build") + 1] + "/Release";
   mkdirSync(release, { recursive: true });
-  writeFileSync(release + "/" + target + ".node", target);
+  for (const [i, arg] of args.entries())
+    if (arg === "--target") writeFileSync(release + "/" + args[i + 1] + ".node", args[i + 1]);
   writeFileSync(release + "/libtorch.json", '{ "version": "2.13.0", "path": "/here" }');
 }
 `;
@@ -62,7 +69,10 @@ describe.skipIf(process.platform === "win32")("a build aside", () => {
     folder = mkdtempSync(join(packageRoot, "out/test-aside-"));
     const built = join(folder, "built");
     mkdirSync(built);
-    withTools(() => buildAddons(built));
+    withTools(() => {
+      buildAddons(built, "linux-arm64");
+      buildLibtorchAddon(built);
+    });
     // `npm run typecheck` checks the types: here that would take most of the time.
     buildLibrary(built, "--noCheck");
     buildServer(built, "--noCheck");
@@ -80,15 +90,15 @@ describe.skipIf(process.platform === "win32")("a build aside", () => {
     expect(readdirSync(join(folder, "staged/dist"))).toEqual(
       expect.arrayContaining(["index.js", "index.d.ts", "page"]),
     );
-    expect(readdirSync(prebuildsIn(built)).sort()).toEqual([
-      "libtorch.json",
-      "sda_checkpoint.node",
-      "sda_engine.node",
-    ]);
-    const read = (name: string) => readFileSync(join(prebuildsIn(built), name), "utf8");
-    expect(read("sda_checkpoint.node")).toBe("sda_checkpoint");
-    expect(read("sda_engine.node")).toBe("sda_engine");
-    expect(read("libtorch.json")).toBe('{"version":"2.13.0"}\n');
+    const prebuilds = prebuildsIn(built, "linux-arm64");
+    expect(prebuilds).toBe(join(built, "linux-arm64/prebuilds/linux-arm64"));
+    for (const name of ["sda_checkpoint", "sda_engine"])
+      expect(readFileSync(join(prebuilds, `${name}.node`), "utf8")).toBe(name);
+    expect(readFileSync(libtorchAddonIn(built), "utf8")).toBe("sda_libtorch");
+    expect(readBuildRecord(libtorchAddonIn(built))).toEqual({
+      builtWith: "2.13.0",
+      builtFrom: "/here",
+    });
   });
 
   test("changes nothing that the checkout runs from", () => {
@@ -97,16 +107,16 @@ describe.skipIf(process.platform === "win32")("a build aside", () => {
   });
 
   test("has CMake configure and build in its own folder", () => {
-    const configured = calls.filter(({ args }) => args[0] === packageRoot);
     const built = calls.filter(({ args }) => args[0] === "--build");
-    expect(configured.length).toBeGreaterThanOrEqual(2);
-    expect(built.map(({ args }) => args[args.indexOf("--target") + 1])).toEqual([
-      "sda_checkpoint",
-      "sda_engine",
-    ]);
-    const place = join(folder, "built/native/build");
-    for (const { cwd } of configured) expect(cwd).toBe(place);
-    for (const { args } of built) expect(args[1]).toBe(place);
+    const targets = built.map(({ args }) => args.filter((_, i) => args[i - 1] === "--target"));
+    expect(targets).toEqual([["sda_checkpoint", "sda_engine"], ["sda_libtorch"]]);
+    const places = ["linux-arm64/native/build", "libtorch"].map((at) => join(folder, "built", at));
+    expect(built.map(({ args }) => args[1])).toEqual(places);
+    // The platform's build is configured by its path, LibTorch's by cmake-js in its folder.
+    const [cross, own] = calls.filter(({ args }) => args[0] !== "--build" && args.length > 1);
+    expect(cross?.args[cross.args.indexOf("-B") + 1]).toBe(places[0]);
+    expect(cross?.args).toContain("-DSDA_ZIG_TARGET=aarch64-linux-gnu.2.28");
+    expect(own?.cwd).toBe(places[1]);
   });
 
   const addon = addonFile("sda_checkpoint");
@@ -149,6 +159,7 @@ function withTools(f: () => void): void {
     PREBUILD_NODE_GYP: tool("node-gyp", NODE_GYP),
     PATH: `${bin}${delimiter}${process.env["PATH"]}`,
     SDA_LIBTORCH: libtorch,
+    SDA_ZIG: join(folder, "zig"),
     SDA_TEST_LOG: join(folder, "log"),
   };
   write(join(bin, "package.json"), '{ "type": "commonjs" }');

@@ -4,33 +4,56 @@ import { describe, expect, test } from "vitest";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { readSharedLibrary, systemRequirements } from "../../scripts/lib/elf.js";
-import { libtorchManifest, mainManifest, serverManifest } from "../../scripts/lib/manifests.js";
+import {
+  libtorchManifest,
+  mainManifest,
+  platformManifest,
+  serverManifest,
+} from "../../scripts/lib/manifests.js";
 import { engineBuilt } from "../support/native.js";
 
 const addon = join(packageRoot, "build/Release/sda_engine.node");
 const readelf = (...args: string[]) => spawnSync("readelf", args, { encoding: "utf8" });
 const canCompare = process.platform === "linux" && engineBuilt && !readelf("--version").error;
 
-test("the published manifest has nothing that builds, and LibTorch as an option of an exact version", () => {
+test("the published manifest has nothing that builds, and the platforms' packages of its version", () => {
   const checkout = {
     name: "small-dataset-audio",
     version: "1.2.3",
     dependencies: { commander: "^14.0.0" },
     devDependencies: { typescript: "^6.0.0" },
+    optionalDependencies: { "only-here": "1.0.0" },
     scripts: { prepare: "node scripts/prepare.mjs", install: "x" },
     gypfile: false,
     binary: {},
     files: ["dist"],
   };
-  expect(mainManifest(checkout, "2.13.0", { sda_engine: { glibc: "2.35" } })).toEqual({
+  expect(mainManifest(checkout, ["linux-x64", "win32-x64"])).toEqual({
     name: "small-dataset-audio",
     version: "1.2.3",
     dependencies: { commander: "^14.0.0" },
-    optionalDependencies: { [LIBTORCH_PACKAGE]: "2.13.0" },
-    systemRequirements: {
-      [`${process.platform}-${process.arch}`]: { sda_engine: { glibc: "2.35" } },
+    optionalDependencies: {
+      "small-dataset-audio-linux-x64": "1.2.3",
+      "small-dataset-audio-win32-x64": "1.2.3",
     },
   });
+});
+
+test("a platform's package fits there only", () => {
+  const checkout = { name: "small-dataset-audio", version: "1.2.3", license: "MIT" };
+  const requirements = { sda_engine: { glibc: "2.28" } };
+  expect(platformManifest(checkout, "linux-arm64-musl", requirements)).toMatchObject({
+    name: "small-dataset-audio-linux-arm64-musl",
+    version: "1.2.3",
+    license: "MIT",
+    os: ["linux"],
+    cpu: ["arm64"],
+    libc: ["musl"],
+    systemRequirements: requirements,
+  });
+  const windows = platformManifest(checkout, "win32-x64", {});
+  expect(windows).toMatchObject({ os: ["win32"], cpu: ["x64"] });
+  expect(windows).not.toHaveProperty("libc");
 });
 
 test("the server's manifest asks for the library that its user has, and for nothing that builds", () => {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { addonFile } from "../../lib/native/load.js";
+import { addonFile } from "../../lib/native/addon-file.js";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { needs } from "./needs.js";
 

@@ -91,9 +91,10 @@ char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - '
 
 // The order in which miniz looks names up: it ignores the case of ASCII letters.
 std::strong_ordering compare_names(std::string_view a, std::string_view b) {
-  return std::lexicographical_compare_three_way(
-      a.begin(), a.end(), b.begin(), b.end(),
-      [](char x, char y) { return ascii_lower(x) <=> ascii_lower(y); });
+  const std::size_t shared = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < shared; ++i)
+    if (const auto order = ascii_lower(a[i]) <=> ascii_lower(b[i]); order != 0) return order;
+  return a.size() <=> b.size();
 }
 
 }  // namespace

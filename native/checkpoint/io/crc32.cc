@@ -59,6 +59,8 @@ constexpr std::uint32_t multiply(std::uint32_t a, std::uint32_t b) noexcept {
   return product;
 }
 
+#if defined(__x86_64__)
+
 // x^n mod P, reflected.
 constexpr std::uint32_t power_of_x(std::uint64_t n) noexcept {
   std::uint32_t power = 0x80000000;   // x^0
@@ -69,8 +71,6 @@ constexpr std::uint32_t power_of_x(std::uint64_t n) noexcept {
   }
   return power;
 }
-
-#if defined(__x86_64__)
 
 // Folding by carry-less multiplication after Gopal et al., "Fast CRC Computation for Generic
 // Polynomials Using PCLMULQDQ Instruction" (Intel, 2009): 128 bits are carried over the `distance`

@@ -1,25 +1,24 @@
-// IEEE 754 half precision to double and back.
+// IEEE 754 half precision to float and double and back.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 namespace sda {
 
-inline double half_to_double(std::uint16_t bits) noexcept {
-  const int exponent = (bits >> 10) & 0x1F;
-  const int fraction = bits & 0x3FF;
-  double magnitude;
-  if (exponent == 0)
-    magnitude = std::ldexp(fraction, -24);
-  else if (exponent == 31)
-    magnitude = fraction ? std::numeric_limits<double>::quiet_NaN()
-                         : std::numeric_limits<double>::infinity();
-  else
-    magnitude = std::ldexp(fraction + 0x400, exponent - 25);
-  return (bits & 0x8000) ? -magnitude : magnitude;
+// Has no branches, so that compilers vectorise loops of it: the shifted bits are the number divided
+// by 2^112, also when it is subnormal.
+inline float half_to_float(std::uint16_t bits) noexcept {
+  const std::uint32_t magnitude = std::uint32_t{bits & 0x7FFFU} << 13;
+  const std::uint32_t finite =
+      std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112F);
+  const std::uint32_t special = magnitude | 0x7F800000U;  // infinities and NaN
+  const std::uint32_t found = magnitude >= 0x0F800000U ? special : finite;
+  return std::bit_cast<float>(found | std::uint32_t{bits & 0x8000U} << 16);
 }
+
+inline double half_to_double(std::uint16_t bits) noexcept { return double{half_to_float(bits)}; }
 
 // Exact for a double that came from a half; others are rounded to even.
 inline std::uint16_t double_to_half(double value) noexcept {

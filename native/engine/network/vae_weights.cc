@@ -38,32 +38,37 @@ bool is_row_major(const NamedTensor& tensor) {
 
 // Row-major elements of any float type → float32
 template <typename T, typename Convert>
-void convert(const std::vector<std::byte>& from, float* to, const Convert& to_float) {
-  const auto* const values = reinterpret_cast<const T*>(from.data());
-  std::transform(values, values + from.size() / sizeof(T), to, to_float);
+void convert(const std::byte* from, float* to, std::int64_t count, const Convert& to_float) {
+  const auto* const values = reinterpret_cast<const T*>(from);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = to_float(values[i]);
 }
 
 std::shared_ptr<const float[]> converted(const NamedTensor& tensor, std::int64_t count) {
-  const std::size_t size = item_size(tensor.dtype);
-  std::vector<std::byte> plain(static_cast<std::size_t>(count) * size);
-  copy_strided(plain.data(), tensor.data, tensor.shape, tensor.strides, size);
+  std::vector<std::byte> plain;
+  const std::byte* from = tensor.data;
+  if (!is_row_major(tensor)) {
+    const std::size_t size = item_size(tensor.dtype);
+    plain.resize(static_cast<std::size_t>(count) * size);
+    copy_strided(plain.data(), tensor.data, tensor.shape, tensor.strides, size);
+    from = plain.data();
+  }
   std::shared_ptr<float[]> result(new float[static_cast<std::size_t>(count)]);
+  float* const to = result.get();
   switch (tensor.dtype) {
     case DType::kFloat16:
-      convert<std::uint16_t>(plain, result.get(), [](std::uint16_t bits) {
-        return static_cast<float>(half_to_double(bits));
-      });
+      convert<std::uint16_t>(from, to, count,
+                             [](std::uint16_t bits) { return half_to_float(bits); });
       break;
     case DType::kBFloat16:
-      convert<std::uint16_t>(plain, result.get(), [](std::uint16_t bits) {
+      convert<std::uint16_t>(from, to, count, [](std::uint16_t bits) {
         return std::bit_cast<float>(std::uint32_t{bits} << 16);
       });
       break;
     case DType::kFloat64:
-      convert<double>(plain, result.get(), [](double value) { return static_cast<float>(value); });
+      convert<double>(from, to, count, [](double value) { return static_cast<float>(value); });
       break;
     default:
-      convert<float>(plain, result.get(), [](float value) { return value; });
+      convert<float>(from, to, count, [](float value) { return value; });
   }
   return result;
 }

@@ -53,4 +53,26 @@ struct VaeWeights {
 // float32 tensors are not copied: the result shares ownership of their memory.
 VaeWeights collect_weights(const StateDict& state, const VaeShape& shape);
 
+// Calls f for each parameter in a fixed order. A parameter that the model lacks has no data.
+template <typename F>
+void for_each_parameter(VaeWeights& weights, const F& f) {
+  const auto affine = [&](Affine& layer) {
+    f(layer.weight);
+    f(layer.bias);
+  };
+  const auto norm = [&](BatchNorm& layer) {
+    f(layer.weight);
+    f(layer.bias);
+    f(layer.running_mean);
+    f(layer.running_var);
+  };
+  for (Affine& layer : weights.convs) affine(layer);
+  for (BatchNorm& layer : weights.conv_norms) norm(layer);
+  affine(weights.fc_mu);
+  affine(weights.fc_logvar);
+  affine(weights.fc);
+  for (Affine& layer : weights.deconvs) affine(layer);
+  for (BatchNorm& layer : weights.deconv_norms) norm(layer);
+}
+
 }  // namespace sda::engine

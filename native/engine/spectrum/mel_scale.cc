@@ -124,7 +124,6 @@ MelScale::MelScale(const SpectrogramConfig& config)
     point = 700.0F * (static_cast<float>(std::pow(10.0, double{exponent})) - 1.0F);
   }
 
-  bank_.resize(static_cast<std::size_t>(mels * bins));
   for (std::int64_t m = 0; m < mels; ++m) {
     const float rise = corner[m + 1] - corner[m];
     const float fall = corner[m + 2] - corner[m + 1];
@@ -138,11 +137,19 @@ MelScale::MelScale(const SpectrogramConfig& config)
       const float down = (corner[m + 2] - *f) / fall;
       filter.weights.push_back(std::max(0.0F, std::min(up, down)));
     }
-    std::copy(filter.weights.begin(), filter.weights.end(),
-              bank_.begin() + m * bins + filter.first);
   }
 
   full_rank_ = independent();
+}
+
+std::vector<float> MelScale::bank() const {
+  std::vector<float> bank(filters_.size() * static_cast<std::size_t>(bins_));
+  auto row = bank.begin();
+  for (const Filter& filter : filters_) {
+    std::copy(filter.weights.begin(), filter.weights.end(), row + filter.first);
+    row += bins_;
+  }
+  return bank;
 }
 
 // A filter ends where its second neighbour begins, so the Gram matrix of the bank is tridiagonal,
@@ -191,11 +198,12 @@ void MelScale::forward_lanes(const float* power, float* mel) const {
 
 std::vector<double> MelScale::solve(const CancelToken& cancel) const {
   const auto mels = static_cast<std::int64_t>(filters_.size());
-  if (full_rank_) return least_norm_inverse(bank_, mels, bins_, cancel);
+  if (full_rank_) return least_norm_inverse(bank(), mels, bins_, cancel);
+  const std::vector<float> rows = bank();
   // Aᵀ(AAᵀ)⁺. Only neighbouring filters overlap, so AAᵀ is tridiagonal.
   const auto product = [&](std::int64_t i, std::int64_t j) {
-    const float* const a = bank_.data() + i * bins_;
-    const float* const b = bank_.data() + j * bins_;
+    const float* const a = rows.data() + i * bins_;
+    const float* const b = rows.data() + j * bins_;
     double sum = 0.0;
     for (std::int64_t k = 0; k < bins_; ++k) sum += double{a[k]} * b[k];
     return sum;

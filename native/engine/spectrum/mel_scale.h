@@ -46,7 +46,7 @@ class MelScale {
   std::shared_ptr<const std::vector<double>> solution(const CancelToken& cancel) const;
 
   // [n_mels, n_fft/2 + 1]
-  const std::vector<float>& bank() const { return bank_; }
+  std::vector<float> bank() const;
 
  private:
   struct Filter {
@@ -59,7 +59,6 @@ class MelScale {
 
   std::int64_t bins_;
   std::vector<Filter> filters_;
-  std::vector<float> bank_;
   bool full_rank_;
 
   mutable std::mutex mutex_;  // guards the next three members

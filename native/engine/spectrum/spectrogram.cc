@@ -34,7 +34,7 @@ void check_work(std::int64_t items, std::int64_t frames, std::int64_t n_fft) {
 
 SpectrogramImpl::SpectrogramImpl(const SpectrogramConfig& config,
                                  std::shared_ptr<const SpectralTables> tables,
-                                 std::shared_ptr<const Resynthesis> device)
+                                 std::optional<DeviceResynthesis> device)
     : config_(config),
       tables_(std::move(tables)),
       device_(std::move(device)),

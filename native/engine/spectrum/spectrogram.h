@@ -2,7 +2,7 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "engine/device_backend.h"
@@ -13,9 +13,9 @@ namespace sda::engine {
 
 class SpectrogramImpl final : public Spectrogram {
  public:
-  // `device`: the other device's part of the work; null on the CPU.
+  // `device`: the other device's part of the work; none on the CPU.
   SpectrogramImpl(const SpectrogramConfig& config, std::shared_ptr<const SpectralTables> tables,
-                  std::shared_ptr<const Resynthesis> device);
+                  std::optional<DeviceResynthesis> device = std::nullopt);
 
   const SpectrogramConfig& config() const override { return config_; }
   FloatTensor waveform_to_mel(const FloatTensor& waveform,
@@ -31,7 +31,7 @@ class SpectrogramImpl final : public Spectrogram {
   // The first part of rebuild() on the CPU: [B, bins, frames].
   FloatTensor magnitude_of(const FloatTensor& mel, const CancelToken& cancel) const;
 
-  bool on_cpu() const { return device_ == nullptr; }
+  bool on_cpu() const { return !device_.has_value(); }
   std::int64_t bins() const { return stft_.bins(); }
 
  private:
@@ -42,7 +42,7 @@ class SpectrogramImpl final : public Spectrogram {
                      std::int64_t mel_stride) const;
   SpectrogramConfig config_;
   std::shared_ptr<const SpectralTables> tables_;
-  std::shared_ptr<const Resynthesis> device_;
+  std::optional<DeviceResynthesis> device_;
   const Stft& stft_;
   const MelScale& mel_scale_;
 };

@@ -42,8 +42,8 @@ Generation generate(const std::shared_ptr<const Model>& model,
 TEST_CASE("a generation is the same with any number of threads, and has the announced length") {
   const SpectrogramConfig config = small_config();
   const StateDict state = make_state(16, config);
-  const auto model = Model::create(state, 16, config, "cpu");
-  const auto spectrogram = Spectrogram::create(config, "cpu");
+  const auto model = Model::create(state, 16, config);
+  const auto spectrogram = Spectrogram::create(config);
   GenerateOptions options;
   options.duration_s = 1.5;
   const Generation first = generate(model, spectrogram, options);
@@ -57,8 +57,8 @@ TEST_CASE("a generation is the same with any number of threads, and has the anno
 TEST_CASE("a model that decodes to NaN is refused") {
   const SpectrogramConfig config = small_config();
   StateDict state = make_state(16, config);
-  const auto create = [&] { return Model::create(state, 16, config, "cpu"); };
-  const auto spectrogram = Spectrogram::create(config, "cpu");
+  const auto create = [&] { return Model::create(state, 16, config); };
+  const auto spectrogram = Spectrogram::create(config);
   GenerateOptions options;
   options.duration_s = 1.5;
   const NamedTensor bias = named(state, "decoder.fc.bias");

@@ -181,7 +181,7 @@ TEST_CASE("the decoder is that of the formula, and gives an item of a batch as a
   const SpectrogramConfig config = cropped_config();
   StateDict state = random_state(11, config);
   const VaeShape shape(11, config);
-  const auto model = Model::create(state, 11, config, "cpu");
+  const auto model = Model::create(state, 11, config);
   const std::vector<float> z = noise(3 * 11, 50);
   const FloatTensor mel = model->decode(tensor_of({3, 11}, z), {});
   CHECK(mel.shape == std::vector<std::int64_t>{3, 1, 40, shape.frames});
@@ -200,7 +200,7 @@ TEST_CASE("the encoder is that of the formula, and gives an item of a batch as a
   const SpectrogramConfig config = cropped_config();
   StateDict state = random_state(11, config);
   const VaeShape shape(11, config);
-  const auto model = Model::create(state, 11, config, "cpu");
+  const auto model = Model::create(state, 11, config);
   const std::vector<float> mels = noise(2 * shape.n_mels * shape.frames, 60);
   const FloatTensor input = tensor_of({2, 1, shape.n_mels, shape.frames}, mels);
   const auto [mu, logvar] = model->encode(input, {});
@@ -286,7 +286,7 @@ TEST_CASE("weights of all float types and layouts are read") {
 TEST_CASE("a model has the shapes of its configuration, and unexpected tensors are refused") {
   const SpectrogramConfig config = small_config();
   StateDict state = make_state(16, config);
-  const auto create = [&] { return Model::create(state, 16, config, "cpu"); };
+  const auto create = [&] { return Model::create(state, 16, config); };
   const auto refused = [&](const std::string& name) {
     return throws(ErrorCode::kSchema, "tensor", name, create);
   };

@@ -346,7 +346,7 @@ TEST_CASE("configurations and arguments out of range are refused") {
   const auto config_refused = [](const std::string& name, auto change) {
     SpectrogramConfig config;
     change(config);
-    return throws(ErrorCode::kSchema, "field", name, [&] { Spectrogram::create(config, "cpu"); });
+    return throws(ErrorCode::kSchema, "field", name, [&] { Spectrogram::create(config); });
   };
   CHECK(config_refused("n_fft", [](auto& c) { c.n_fft = std::int64_t{1} << 40; }));
   CHECK(config_refused("n_fft", [](auto& c) { c.n_fft = 511; }));
@@ -356,7 +356,7 @@ TEST_CASE("configurations and arguments out of range are refused") {
   CHECK(config_refused("f_max", [](auto& c) { c.f_max = 0.0; }));
   CHECK(config_refused("power", [&](auto& c) { c.power = nan; }));
 
-  const auto spectrogram = Spectrogram::create(small_config(), "cpu");
+  const auto spectrogram = Spectrogram::create(small_config());
   CHECK(throws(ErrorCode::kArgument, "", "", [&] {
     spectrogram->mel_to_waveform(filled({1, 1, 32, 2}, 0.0F), 0, {});
   }));

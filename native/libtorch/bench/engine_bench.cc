@@ -81,7 +81,7 @@ int run(const std::string& path, int runs) {
   const FloatTensor mel = vae.decode(z, cancel);
   const std::int64_t frames = mel.shape[3];
   const FloatTensor phases = source.phases(stft.bins(), frames);
-  const SpectrogramImpl spectrogram(config, tables, nullptr);
+  const SpectrogramImpl spectrogram(config, tables);
   const FloatTensor loud = spectrogram.magnitude_of(mel, cancel);
   const FloatTensor wave = griffin_lim(stft, loud, phases, cancel);
   const Channels chunk = {{wave.data.get(), wave.data.get() + wave.numel()}};

@@ -8,11 +8,13 @@
 
 #include <algorithm>
 
+#include "engine/device_backend.h"
 #include "engine/float_tensor.h"
 #include "engine/network/conv_vae.h"
 #include "engine/spectrum/griffin_lim.h"
 #include "engine/spectrum/spectrogram.h"
 #include "engine/test/support.h"
+#include "libtorch/device.h"
 #include "libtorch/tensors.h"
 #include "libtorch/torch_backend.h"
 #include "libtorch/torch_griffin_lim.h"
@@ -40,14 +42,24 @@ StateDict random_state(const engine::SpectrogramConfig& config) {
   return state;
 }
 
+at::Tensor copy_of(const FloatTensor& tensor) {
+  return view_of(tensor.data.get(), tensor.shape).clone();
+}
+
+FloatTensor float_tensor_of(const at::Tensor& tensor) {
+  FloatTensor result = engine::make_tensor(tensor.sizes().vec());
+  copy_to(result.data.get(), tensor);
+  return result;
+}
+
 TEST_CASE("the network is ATen's") {
   engine::SpectrogramConfig config = engine::small_config();
   config.n_mels = 40;
   const StateDict state = random_state(config);
   const engine::VaeShape shape(11, config);
   const engine::ConvVae own(shape, engine::collect_weights(state, shape));
-  const auto other =
-      torch_backend().create_model(shape, engine::collect_weights(state, shape), "cpu");
+  const auto other = engine::create_model_on(torch_backend(), shape, config,
+                                             engine::collect_weights(state, shape), "cpu");
   CHECK(other->device() == "cpu");
   CHECK(other->byte_size() == own.byte_size());
   const FloatTensor z = tensor_of({3, 11}, noise(33, 70));
@@ -69,8 +81,7 @@ TEST_CASE("Griffin-Lim gives ATen's wave") {
     const at::Tensor magnitude = at::rand({2, stft.bins(), 30}, generator, at::kFloat);
     const at::Tensor phase = at::rand({2, stft.bins(), 30, 2}, generator, at::kFloat);
     const at::Tensor own =
-        view_of(engine::griffin_lim(stft, to_float_tensor(magnitude), to_float_tensor(phase), {}))
-            .clone();
+        copy_of(engine::griffin_lim(stft, float_tensor_of(magnitude), float_tensor_of(phase), {}));
     const at::Tensor expected = griffin_lim(stft, magnitude, at::view_as_complex(phase), {});
     CHECK(own.sizes() == expected.sizes());
     const double norms = (own.norm() * expected.norm()).item<double>();
@@ -82,12 +93,12 @@ TEST_CASE("the mel scale is inverted as ATen's pseudo-inverse does, also where i
   const c10::InferenceMode guard;
   const engine::SpectrogramConfig config;
   const engine::MelScale scale(config);
-  const at::Tensor bank = view_of(tensor_of({128, 1025}, scale.bank())).clone();
+  const at::Tensor bank = copy_of(tensor_of({128, 1025}, scale.bank()));
   const at::Tensor mels = at::rand({128, 5}, at::kDouble) + 0.5;
   const at::Tensor exact = at::linalg_pinv(bank.to(at::kDouble)).matmul(mels).relu();
   std::vector<float> power(1025 * 5);
   scale.inverse(mels.const_data_ptr<double>(), 1, 5, power.data(), {});
-  const at::Tensor found = view_of(tensor_of({1025, 5}, power)).clone();
+  const at::Tensor found = copy_of(tensor_of({1025, 5}, power));
   CHECK(((found - exact).abs().max() / exact.max()).item<double>() < 1e-5);
 }
 
@@ -96,9 +107,9 @@ TEST_CASE("a mel becomes the wave of the engine") {
     engine::SpectrogramConfig config = engine::small_config();
     config.power = power;
     const auto tables = engine::SpectralTables::of(config);
-    const engine::SpectrogramImpl own(config, tables, nullptr);
+    const engine::SpectrogramImpl own(config, tables);
     const engine::SpectrogramImpl other(config, tables,
-                                        torch_backend().create_resynthesis(tables, power, "cpu"));
+                                        engine::DeviceResynthesis(torch_backend(), config, "cpu"));
     CHECK(own.on_cpu());
     CHECK_FALSE(other.on_cpu());
     std::vector<float> values = noise(2 * 32 * 40, 80);
@@ -115,6 +126,41 @@ TEST_CASE("a mel becomes the wave of the engine") {
     CHECK(a.size() == b.size());
     CHECK(product / std::sqrt(squares_a * squares_b) > 0.999);
   }
+}
+
+TEST_CASE("errors and cancelling cross the interface") {
+  const engine::SpectrogramConfig config = engine::small_config();
+  const engine::VaeShape shape(11, config);
+  const StateDict state = random_state(config);
+  if (cuda_state().devices == 0) {
+    CHECK(engine::throws(ErrorCode::kDevice, "device", "cuda:3",
+                         [] { engine::resolve_on(torch_backend(), "cuda:3"); }));
+    CHECK(engine::throws(ErrorCode::kDevice, "device", "cuda:0", [&] {
+      engine::create_model_on(torch_backend(), shape, config, engine::collect_weights(state, shape),
+                              "cuda:0");
+    }));
+    CHECK(engine::throws(ErrorCode::kDevice, "device", "cuda:0",
+                         [&] { engine::DeviceResynthesis(torch_backend(), config, "cuda:0"); }));
+  }
+  CancelToken cancel;
+  cancel.cancel();
+  const auto model = engine::create_model_on(torch_backend(), shape, config,
+                                             engine::collect_weights(state, shape), "cpu");
+  CHECK_THROWS_AS(model->decode(tensor_of({1, 11}, noise(11)), cancel), Cancelled);
+  const engine::SpectrogramImpl spectrogram(
+      config, engine::SpectralTables::of(config),
+      engine::DeviceResynthesis(torch_backend(), config, "cpu"));
+  CHECK_THROWS_AS(spectrogram.mel_to_waveform(engine::filled({1, 1, 32, 9}, 0.5F), 0, cancel),
+                  Cancelled);
+}
+
+TEST_CASE("a network that the backend does not know is refused, not computed") {
+  const std::vector<engine::Parameter> few(3);
+  const engine::backend::NetworkData data = {11, {16000, 512, 128, 32, 0, 8000, 2}, few.data(), 3};
+  engine::backend::Status status;
+  CHECK(torch_backend().create_network(&data, "cpu", &status) == nullptr);
+  CHECK(status.outcome == engine::backend::Outcome::kFailed);
+  CHECK(static_cast<ErrorCode>(status.code) == ErrorCode::kNative);
 }
 
 }  // namespace
