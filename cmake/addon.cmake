@@ -25,15 +25,15 @@ function(sda_add_addon name)
     target_link_options(${name} PRIVATE -undefined dynamic_lookup)
   elseif(UNIX)
     # nodelete: Node closes an addon when the worker thread that loaded it ends, although threads of
-    # the addon may still run its code. exclude-libs: the addons of one process must not see
-    # each other's symbols.
+    # the addon may still run its code.
+    target_link_options(
+      ${name} PRIVATE -Wl,-z,nodelete -Wl,-z,now -Wl,--gc-sections
+      -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/exports.map)
     # The C++ runtime is linked in, so that an addon asks for none of the system's; but LibTorch's
-    # addon must share LibTorch's. exclude-libs hides it, too.
-    if(NOT name STREQUAL "sda_libtorch" AND NOT SDA_SANITIZE)
+    # addon must share LibTorch's. zig always links its own.
+    if(NOT name STREQUAL "sda_libtorch" AND NOT SDA_SANITIZE AND NOT SDA_ZIG)
       target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc)
     endif()
-    target_link_options(${name} PRIVATE -Wl,-z,nodelete -Wl,--exclude-libs,ALL -Wl,--gc-sections
-                                        -Wl,-z,now)
     if(NOT SDA_SANITIZE)
       target_link_options(${name} PRIVATE $<$<CONFIG:Release>:-s>)
     endif()

@@ -1,5 +1,5 @@
-# A toolchain that builds for other platforms with `zig c++`, a Clang with the C and C++ libraries of
-# each:
+# A toolchain that builds for other platforms with `zig c++`, a Clang with the C and C++ libraries
+# of each:
 #
 #   cmake --toolchain cmake/zig.cmake -DSDA_ZIG=/path/to/zig -DSDA_ZIG_TARGET=aarch64-linux-gnu.2.28
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES SDA_ZIG SDA_ZIG_TARGET)

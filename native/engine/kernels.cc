@@ -7,29 +7,51 @@
 
 namespace sda::engine::kernels {
 
-SDA_MULTIVERSION void multiply(const float* a, const float* b, float* out, std::int64_t count) {
+static SDA_INLINE void multiply_body(const float* a, const float* b, float* out,
+                                     std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] * b[i];
 }
 
-SDA_MULTIVERSION void divide(const float* a, const float* b, float* out, std::int64_t count) {
+void multiply(const float* a, const float* b, float* out, std::int64_t count) {
+  Versions<multiply_body>::run(a, b, out, count);
+}
+
+static SDA_INLINE void divide_body(const float* a, const float* b, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] / b[i];
 }
 
-SDA_MULTIVERSION void square_root(float* values, std::int64_t count) {
+void divide(const float* a, const float* b, float* out, std::int64_t count) {
+  Versions<divide_body>::run(a, b, out, count);
+}
+
+static SDA_INLINE void square_root_body(float* values, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) values[i] = std::sqrt(values[i]);
 }
 
-SDA_MULTIVERSION void accumulate(const float* a, float* out, std::int64_t count) {
+void square_root(float* values, std::int64_t count) {
+  Versions<square_root_body>::run(values, count);
+}
+
+static SDA_INLINE void accumulate_body(const float* a, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) out[i] += a[i];
 }
 
-SDA_MULTIVERSION void scale_spectrum(const float* __restrict magnitude,
-                                     std::complex<float>* __restrict spectrum, std::int64_t count) {
+void accumulate(const float* a, float* out, std::int64_t count) {
+  Versions<accumulate_body>::run(a, out, count);
+}
+
+static SDA_INLINE void scale_spectrum_body(const float* __restrict magnitude,
+                                           std::complex<float>* __restrict spectrum,
+                                           std::int64_t count) {
   auto* values = reinterpret_cast<float*>(spectrum);
   for (std::int64_t i = 0; i < count; ++i) {
     values[2 * i] *= magnitude[i];
     values[2 * i + 1] *= magnitude[i];
   }
+}
+
+void scale_spectrum(const float* magnitude, std::complex<float>* spectrum, std::int64_t count) {
+  Versions<scale_spectrum_body>::run(magnitude, spectrum, count);
 }
 
 namespace {
@@ -68,16 +90,20 @@ SDA_INLINE double exponential(double x) {
 
 }  // namespace
 
-SDA_MULTIVERSION void weighted_lanes(const float* weights, const float* rows, std::int64_t count,
-                                     float* out) {
+static SDA_INLINE void weighted_lanes_body(const float* weights, const float* rows,
+                                           std::int64_t count, float* out) {
   float sums[8] = {};
   for (std::int64_t k = 0; k < count; ++k)
     for (int lane = 0; lane < 8; ++lane) sums[lane] += weights[k] * rows[8 * k + lane];
   for (int lane = 0; lane < 8; ++lane) out[lane] = sums[lane];
 }
 
-SDA_MULTIVERSION void squared_magnitude_lanes(const float* __restrict spectra,
-                                              float* __restrict out, std::int64_t count) {
+void weighted_lanes(const float* weights, const float* rows, std::int64_t count, float* out) {
+  Versions<weighted_lanes_body>::run(weights, rows, count, out);
+}
+
+static SDA_INLINE void squared_magnitude_lanes_body(const float* __restrict spectra,
+                                                    float* __restrict out, std::int64_t count) {
   for (std::int64_t k = 0; k < count; ++k)
     for (int lane = 0; lane < 8; ++lane) {
       const float re = spectra[16 * k + lane], im = spectra[16 * k + 8 + lane];
@@ -85,7 +111,11 @@ SDA_MULTIVERSION void squared_magnitude_lanes(const float* __restrict spectra,
     }
 }
 
-SDA_MULTIVERSION void sigmoid(const float* x, float bias, float* out, std::int64_t count) {
+void squared_magnitude_lanes(const float* spectra, float* out, std::int64_t count) {
+  Versions<squared_magnitude_lanes_body>::run(spectra, out, count);
+}
+
+static SDA_INLINE void sigmoid_body(const float* x, float bias, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
     const double wide = -static_cast<double>(x[i] + bias);
     // Clamped by comparisons that leave a NaN as it is.
@@ -95,8 +125,12 @@ SDA_MULTIVERSION void sigmoid(const float* x, float bias, float* out, std::int64
   }
 }
 
-SDA_MULTIVERSION_FMA void weighted_sum(const double* weights, const double* rows,
-                                       std::int64_t count, std::int64_t length, float* out) {
+void sigmoid(const float* x, float bias, float* out, std::int64_t count) {
+  Versions<sigmoid_body>::run(x, bias, out, count);
+}
+
+static SDA_INLINE void weighted_sum_body(const double* weights, const double* rows,
+                                         std::int64_t count, std::int64_t length, float* out) {
   constexpr std::int64_t kTile = 32;  // as many sums as fit into the registers
   for (std::int64_t first = 0; first < length; first += kTile) {
     double sums[kTile] = {};
@@ -115,18 +149,27 @@ SDA_MULTIVERSION_FMA void weighted_sum(const double* weights, const double* rows
   }
 }
 
-SDA_MULTIVERSION void squared_magnitude(const std::complex<float>* __restrict spectrum,
-                                        float* __restrict out, std::int64_t count) {
+void weighted_sum(const double* weights, const double* rows, std::int64_t count,
+                  std::int64_t length, float* out) {
+  Versions<weighted_sum_body>::run(weights, rows, count, length, out);
+}
+
+static SDA_INLINE void squared_magnitude_body(const std::complex<float>* __restrict spectrum,
+                                              float* __restrict out, std::int64_t count) {
   const auto* values = reinterpret_cast<const float*>(spectrum);
   for (std::int64_t i = 0; i < count; ++i) {
     out[i] = values[2 * i] * values[2 * i] + values[2 * i + 1] * values[2 * i + 1];
   }
 }
 
-SDA_MULTIVERSION void advance_phase(const std::complex<float>* __restrict rebuilt,
-                                    std::complex<float>* __restrict previous,
-                                    const float* __restrict magnitude, float momentum,
-                                    std::int64_t count) {
+void squared_magnitude(const std::complex<float>* spectrum, float* out, std::int64_t count) {
+  Versions<squared_magnitude_body>::run(spectrum, out, count);
+}
+
+static SDA_INLINE void advance_phase_body(const std::complex<float>* __restrict rebuilt,
+                                          std::complex<float>* __restrict previous,
+                                          const float* __restrict magnitude, float momentum,
+                                          std::int64_t count) {
   const auto* now = reinterpret_cast<const float*>(rebuilt);
   auto* before = reinterpret_cast<float*>(previous);
   for (std::int64_t i = 0; i < count; ++i) {
@@ -139,6 +182,11 @@ SDA_MULTIVERSION void advance_phase(const std::complex<float>* __restrict rebuil
     before[2 * i] = magnitude[i] * (real * reciprocal);
     before[2 * i + 1] = magnitude[i] * (imag * reciprocal);
   }
+}
+
+void advance_phase(const std::complex<float>* rebuilt, std::complex<float>* previous,
+                   const float* magnitude, float momentum, std::int64_t count) {
+  Versions<advance_phase_body>::run(rebuilt, previous, magnitude, momentum, count);
 }
 
 }  // namespace sda::engine::kernels

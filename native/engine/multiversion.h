@@ -1,17 +1,37 @@
 // Function multiversioning instead of -march=native: one binary that uses each machine's widest
-// vectors. Code that must give the same bits on every processor is compiled with
-// -ffp-contract=off: its versions then differ only in vector width. (An "arch=…" version would run
-// only on exactly that processor, not on later ones.)
+// vectors. The code is compiled with -ffp-contract=off: its versions differ only in vector width,
+// so they give the same bits.
 #pragma once
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define SDA_MULTIVERSION __attribute__((target_clones("default", "avx2")))
-// For sums of products by fma: every version fuses, in one instruction where the processor has it.
-#define SDA_MULTIVERSION_FMA __attribute__((target_clones("default", "fma")))
-#else
-#define SDA_MULTIVERSION
-#define SDA_MULTIVERSION_FMA
-#endif
-// Inlined into each version of its callers; otherwise it would exist in the default version only.
+#include "os/cpu_features.h"
+
+// Inlined into each version of its callers; otherwise it would exist in the baseline version only.
 #define SDA_INLINE inline __attribute__((always_inline))
 #define SDA_LAMBDA_INLINE __attribute__((always_inline))
+
+#if defined(__x86_64__)
+#define SDA_AVX2 __attribute__((target("avx2,fma")))
+#else
+#define SDA_AVX2
+#endif
+
+namespace sda::engine {
+
+inline bool has_avx2() {
+  static const bool has = os::cpu_features().avx2 && os::cpu_features().fma;
+  return has;
+}
+
+// An SDA_INLINE function compiled for the baseline and for AVX2 with FMA. Not target_clones: its
+// choice at load time exists in few C libraries.
+template <auto kBody>
+struct Versions;
+
+template <typename... P, void (*kBody)(P...)>
+struct Versions<kBody> {
+  SDA_AVX2 static void avx2(P... arguments) { kBody(arguments...); }
+  static void baseline(P... arguments) { kBody(arguments...); }
+  static void run(P... arguments) { has_avx2() ? avx2(arguments...) : baseline(arguments...); }
+};
+
+}  // namespace sda::engine

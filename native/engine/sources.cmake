@@ -49,10 +49,11 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND SDA_ENGINE_SOURCES ${SDA_ENGINE_DIR}/network/conv_kernels_avx512.cc
        ${SDA_ENGINE_DIR}/network/conv_kernels_fma.cc)
   # GCC 12 warns about variables that its own header leaves uninitialised.
+  set(no_false_warning $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   set_source_files_properties(
     ${SDA_ENGINE_DIR}/network/conv_kernels_avx512.cc
     PROPERTIES COMPILE_OPTIONS
-               "-O3;-ffp-contract=off;-mavx512f;-mavx2;-mfma;-Wno-maybe-uninitialized")
+               "-O3;-ffp-contract=off;-mavx512f;-mavx2;-mfma;${no_false_warning}")
   set_source_files_properties(${SDA_ENGINE_DIR}/network/conv_kernels_fma.cc
                               PROPERTIES COMPILE_OPTIONS "-O3;-ffp-contract=off;-mavx2;-mfma")
 endif()

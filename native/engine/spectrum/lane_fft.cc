@@ -108,7 +108,7 @@ Plan plan_of(const std::vector<std::vector<float>>& twiddles, std::size_t first 
   return plan;
 }
 
-SDA_MULTIVERSION void forward_rows(float* rows, std::int64_t n, const Plan& plan) {
+static SDA_INLINE void forward_rows_body(float* rows, std::int64_t n, const Plan& plan) {
   std::int64_t length = n, step = 0;
   for (; length > kInCache; length /= 4, ++step)
     for (std::int64_t at = 0; at < n; at += length)
@@ -117,7 +117,11 @@ SDA_MULTIVERSION void forward_rows(float* rows, std::int64_t n, const Plan& plan
     split_all(rows + at * kRow, length, plan.twiddles + step);
 }
 
-SDA_MULTIVERSION void inverse_rows(float* rows, std::int64_t n, const Plan& plan) {
+void forward_rows(float* rows, std::int64_t n, const Plan& plan) {
+  Versions<forward_rows_body>::run(rows, n, plan);
+}
+
+static SDA_INLINE void inverse_rows_body(float* rows, std::int64_t n, const Plan& plan) {
   std::int64_t length = n, step = 0;
   for (; length > kInCache; length /= 4) ++step;
   for (std::int64_t at = 0; at < n; at += length)
@@ -127,6 +131,10 @@ SDA_MULTIVERSION void inverse_rows(float* rows, std::int64_t n, const Plan& plan
     for (std::int64_t at = 0; at < n; at += length)
       join(rows + at * kRow, length, plan.twiddles[step]);
   }
+}
+
+void inverse_rows(float* rows, std::int64_t n, const Plan& plan) {
+  Versions<inverse_rows_body>::run(rows, n, plan);
 }
 
 void place_all(std::int64_t n, std::int64_t first, std::int64_t frequency, std::int64_t stride,
@@ -209,8 +217,8 @@ void LaneFft::inverse_quarter(float* rows, int quarter) const {
 
 namespace lanes {
 
-SDA_MULTIVERSION void gather_split(const LaneFft& fft, const float* const* frames,
-                                   const float* window, float* rows) {
+static SDA_INLINE void gather_split_body(const LaneFft& fft, const float* const* frames,
+                                         const float* window, float* rows) {
   const std::int64_t quarter = fft.half() / 4;
   const float* w = fft.outer_twiddles();
   // Four rows of each quarter at a time: eight samples of each frame make four rows.
@@ -233,6 +241,11 @@ SDA_MULTIVERSION void gather_split(const LaneFft& fft, const float* const* frame
       store_row(row + 3 * quarter * kRow, times(d02 + d13, w[4], w[5]));
     }
   }
+}
+
+void gather_split(const LaneFft& fft, const float* const* frames, const float* window,
+                  float* rows) {
+  Versions<gather_split_body>::run(fft, frames, window, rows);
 }
 
 namespace {
@@ -282,8 +295,8 @@ SDA_INLINE void join_rows(const LaneFft& fft, const float* rows, const float* wi
 }
 
 // For a hop of a quarter frame: samples that are added to each other are computed together.
-SDA_MULTIVERSION void join_quarters(const LaneFft& fft, const float* rows, const float* window,
-                                    const OverlapAdd& to) {
+static SDA_INLINE void join_quarters_body(const LaneFft& fft, const float* rows,
+                                          const float* window, const OverlapAdd& to) {
   for (std::int64_t j = 0; j < fft.half() / 4; j += 4) {
     V v[4][kLanes];
     join_rows(fft, rows, window, j, v);
@@ -299,10 +312,15 @@ SDA_MULTIVERSION void join_quarters(const LaneFft& fft, const float* rows, const
   }
 }
 
+void join_quarters(const LaneFft& fft, const float* rows, const float* window,
+                   const OverlapAdd& to) {
+  Versions<join_quarters_body>::run(fft, rows, window, to);
+}
+
 // For any hop. Goes from the last samples to the first: frames whose distance is a multiple of a
 // quarter frame are then added from the earliest to the latest.
-SDA_MULTIVERSION void join_any(const LaneFft& fft, const float* rows, const float* window,
-                               const OverlapAdd& to) {
+static SDA_INLINE void join_any_body(const LaneFft& fft, const float* rows, const float* window,
+                                     const OverlapAdd& to) {
   const std::int64_t quarter = fft.half() / 4;
   std::memset(to.body, 0, static_cast<std::size_t>(kLanes * to.hop) * sizeof(float));
   for (std::int64_t j = quarter - 4; j >= 0; j -= 4) {
@@ -314,6 +332,10 @@ SDA_MULTIVERSION void join_any(const LaneFft& fft, const float* rows, const floa
         place_samples(v[q][lane], lane * to.hop + n, to.heads + lane * to.head_stride, to);
     }
   }
+}
+
+void join_any(const LaneFft& fft, const float* rows, const float* window, const OverlapAdd& to) {
+  Versions<join_any_body>::run(fft, rows, window, to);
 }
 
 }  // namespace
@@ -361,7 +383,7 @@ SDA_INLINE C advanced(C rebuilt, float* previous, V magnitude, float momentum) {
 
 namespace {
 
-SDA_MULTIVERSION void separate(const LaneFft& fft, const float* rows, float* spectra) {
+static SDA_INLINE void separate_body(const LaneFft& fft, const float* rows, float* spectra) {
   const std::int64_t half = fft.half();
   const C first = load_row(rows);
   const V none = {};
@@ -377,6 +399,10 @@ SDA_MULTIVERSION void separate(const LaneFft& fft, const float* rows, float* spe
   }
 }
 
+void separate(const LaneFft& fft, const float* rows, float* spectra) {
+  Versions<separate_body>::run(fft, rows, spectra);
+}
+
 }  // namespace
 
 void real_forward(const LaneFft& fft, const float* const* frames, const float* half_window,
@@ -386,8 +412,8 @@ void real_forward(const LaneFft& fft, const float* const* frames, const float* h
   separate(fft, rows, spectra);
 }
 
-SDA_MULTIVERSION void first_rows(const LaneFft& fft, LaneFft::Group group, const float* phase,
-                                 const float* magnitude, float* rows) {
+static SDA_INLINE void first_rows_body(const LaneFft& fft, LaneFft::Group group, const float* phase,
+                                       const float* magnitude, float* rows) {
   const auto at = [&](std::int64_t place) SDA_LAMBDA_INLINE {
     const C c = load_row(phase + place * kRow);
     const V m = load(magnitude + place * kLanes);
@@ -407,8 +433,14 @@ SDA_MULTIVERSION void first_rows(const LaneFft& fft, LaneFft::Group group, const
   for (const LaneFft::Pair& p : fft.pairs(group)) pair(p);
 }
 
-SDA_MULTIVERSION void advance(const LaneFft& fft, LaneFft::Group group, const float* magnitude,
-                              float momentum, float* previous, float* rows) {
+void first_rows(const LaneFft& fft, LaneFft::Group group, const float* phase,
+                const float* magnitude, float* rows) {
+  Versions<first_rows_body>::run(fft, group, phase, magnitude, rows);
+}
+
+static SDA_INLINE void advance_body(const LaneFft& fft, LaneFft::Group group,
+                                    const float* magnitude, float momentum, float* previous,
+                                    float* rows) {
   const auto step = [&](C rebuilt, std::int64_t place) SDA_LAMBDA_INLINE {
     return advanced(rebuilt, previous + place * kRow, load(magnitude + place * kLanes), momentum);
   };
@@ -447,6 +479,11 @@ SDA_MULTIVERSION void advance(const LaneFft& fft, LaneFft::Group group, const fl
     store_row(mirrored, b);
     store_row(row, a);
   }
+}
+
+void advance(const LaneFft& fft, LaneFft::Group group, const float* magnitude, float momentum,
+             float* previous, float* rows) {
+  Versions<advance_body>::run(fft, group, magnitude, momentum, previous, rows);
 }
 
 }  // namespace lanes
