@@ -1,4 +1,4 @@
-// tsx scripts/pack.ts [--all] [--no-build]: makes the tarballs that are published, in out/packages/.
+// tsx scripts/pack.ts [--all] [--no-build]: makes the published tarballs in out/packages/.
 // Everything is built in out/build/: the checkout's build/, dist/ and server/dist/ stay untouched.
 //   --all       for all platforms; otherwise for this machine's only
 //   --no-build  packs what an earlier `npm run pack` has built

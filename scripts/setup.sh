@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the system packages that this checkout needs and that are missing, but for Node and npm.
-#   scripts/setup.sh          what `npm ci` needs to build both addons
+#   scripts/setup.sh          what `npm ci` needs to build the addons
 #   scripts/setup.sh --test   also what `.ci/run` needs
 # On Debian and Ubuntu it calls apt-get, through sudo where the user is not root. On other systems
 # it prints the packages and exits with 1. It does nothing where no tool is missing.
@@ -50,9 +50,9 @@ missing() {
   has_cmake || echo cmake
   has ninja || echo ninja
   has_compiler || echo compiler
+  $tests || return 0
   has python3 || echo python
   has_pip || echo pip
-  $tests || return 0
   has git || echo git
   has g++ || echo g++
   for tool in ccache clang-format strace debootstrap; do has "$tool" || echo "$tool"; done

@@ -52,7 +52,8 @@ const DEVICE = /^(auto|cpu|cuda|cuda:\d{1,3}|mps)$/;
  * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a model file), ERR_SDA_CORRUPT (damaged),
  *   ERR_SDA_UNSAFE (refused content), ERR_SDA_VERSION (newer than supported), ERR_SDA_SCHEMA
  *   (`details.field` or `details.tensor`), ERR_SDA_LIMIT, ERR_SDA_DEVICE, ERR_SDA_LIBTORCH
- *   (only for GPUs and `backend: "libtorch"`), ERR_SDA_NATIVE, ERR_SDA_ARGUMENT, ERR_SDA_IO. An aborted call rejects with the signal's reason.
+ *   (only for GPUs and `backend: "libtorch"`), ERR_SDA_NATIVE, ERR_SDA_ARGUMENT, ERR_SDA_IO. An
+ *   aborted call rejects with the signal's reason.
  * @example
  * ```js
  * const model = await loadModel("data/models/pads.sda");

@@ -2,12 +2,13 @@
  * Finds LibTorch for the addon loader and for the build. Loads no library: it reads the version
  * from a few files.
  */
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import type { SpawnSyncReturns } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { SdaError } from "../base/errors.js";
 import { downloadFolder } from "../base/user-folders.js";
+import { childProcess } from "./child-process.js";
 import { packageRoot } from "./package-root.js";
 import { exists, mayRead } from "./permission.js";
 
@@ -142,8 +143,8 @@ export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
 }
 
 /**
- * Reads the file libtorch.json, which the build writes beside the LibTorch addon. {} when there is no
- * such file, as for an addon that was built by hand.
+ * Reads the file libtorch.json, which the build writes beside the LibTorch addon. {} when there is
+ * no such file, as for an addon that was built by hand.
  */
 export function readBuildRecord(addon: string): Pick<LibtorchQuery, "builtWith" | "builtFrom"> {
   try {
@@ -250,7 +251,7 @@ print(list(spec.submodule_search_locations)[0] if spec and spec.submodule_search
 function askPython(python: string): { path?: string; problem?: string } {
   let child: SpawnSyncReturns<string>;
   try {
-    child = spawnSync(python, ["-c", WHERE_IS_TORCH], {
+    child = childProcess().spawnSync(python, ["-c", WHERE_IS_TORCH], {
       encoding: "utf8",
       timeout: PYTHON_TIMEOUT_MS,
       windowsHide: true,

@@ -4,7 +4,6 @@
  * itself, as Node-API requires.
  */
 
-import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
 import { isMainThread } from "node:worker_threads";
@@ -20,6 +19,7 @@ import {
   PLATFORMS,
   platformPackage,
 } from "./addon-file.js";
+import { childProcess } from "./child-process.js";
 import { isCheckout } from "./libtorch.js";
 import { bundled, packageRoot } from "./package-root.js";
 import { exists, guardCheckpoint, guardEngine, mayRead } from "./permission.js";
@@ -84,7 +84,7 @@ export function probe(name: AddonName, script: string, args: readonly string[]):
     // Not in the working folder, which may have been deleted.
     const options = { timeout: PROBE_TIMEOUT_MS, cwd: packageRoot };
     const child = ["-e", script, "--", ...args];
-    execFile(process.execPath, child, options, (error, stdout, stderr) => {
+    childProcess().execFile(process.execPath, child, options, (error, stdout, stderr) => {
       if (!error) return done({ ok: true, message: stdout.trim() });
       const how = error.signal ? `ended by ${error.signal}` : `exit ${error.code}`;
       const why = stderr.split("\n").find((line) => /^\w*Error\b/.test(line)) ?? stderr.trim();
@@ -104,7 +104,7 @@ export function requireFile(name: AddonName): string {
   return file;
 }
 
-/** @throws SdaError ERR_SDA_NATIVE: the addon is missing, cannot be loaded or has another version */
+/** @throws SdaError ERR_SDA_NATIVE: the addon is missing, does not load or has another version */
 export function requireAddon<T extends { readonly version: string }>(name: AddonName): T {
   const file = requireFile(name);
   let addon: T;

@@ -6,8 +6,18 @@ import { describe, expect, test } from "vitest";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { temporaryFolder } from "../support/folder.js";
 
-const BUILD = ["cmake", "ninja", "c++", "python3"];
-const TESTS = ["git", "g++", "ccache", "clang-format", "strace", "debootstrap", "nginx", "clang++"];
+const BUILD = ["cmake", "ninja", "c++"];
+const TESTS = [
+  "git",
+  "g++",
+  "ccache",
+  "clang-format",
+  "strace",
+  "debootstrap",
+  "nginx",
+  "clang++",
+  "python3",
+];
 const CMAKE = "echo 'cmake version 3.25.1'";
 
 interface System {
@@ -69,8 +79,6 @@ const BRINGS = {
   cmake: ["cmake"],
   "ninja-build": ["ninja"],
   "g++": ["c++", "g++"],
-  python3: ["python3"],
-  "python3-pip": [],
 };
 const NOTHING = { status: 0, stdout: "", stderr: "", calls: [] };
 
@@ -88,12 +96,12 @@ describe.skipIf(process.platform === "win32")("scripts/setup.sh", () => {
   test("installs all that the build needs, as root without sudo", () => {
     const tools = ["apt-get", "sudo"];
     const { status, calls } = setup({ tools, brings: BRINGS });
-    expect(calls).toEqual([UPDATE, `${INSTALL} cmake g++ ninja-build python3 python3-pip`]);
+    expect(calls).toEqual([UPDATE, `${INSTALL} cmake g++ ninja-build`]);
     expect(status).toBe(0);
   });
 
   test("installs only what is missing, through sudo for another user", () => {
-    const tools = ["apt-get", "sudo", "cmake", "c++", "python3"];
+    const tools = ["apt-get", "sudo", "cmake", "c++"];
     const { status, stderr, calls } = setup({ tools, user: "other", brings: BRINGS });
     expect(calls).toEqual(["sudo apt-get", UPDATE, "sudo env", `${INSTALL} ninja-build`]);
     expect(stderr).toContain("asks for your password");
@@ -103,7 +111,7 @@ describe.skipIf(process.platform === "win32")("scripts/setup.sh", () => {
   test("without sudo it names the command", () => {
     const { status, stderr, calls } = setup({ tools: ["apt-get", "cmake"], user: "other" });
     expect({ status, calls }).toEqual({ status: 1, calls: [] });
-    expect(stderr).toContain("apt-get install g++ ninja-build python3 python3-pip");
+    expect(stderr).toContain("apt-get install g++ ninja-build");
   });
 
   test("a CMake that is too old counts as missing, before and after", () => {
@@ -122,16 +130,21 @@ describe.skipIf(process.platform === "win32")("scripts/setup.sh", () => {
     // As in Debian: with the package clang alone, nothing links with the runtime.
     const brings = {
       strace: ["strace"],
+      python3: ["python3"],
+      "python3-pip": [],
       clang: [],
       "libclang-rt-14-dev": ["clang++"],
     };
-    const there = TESTS.filter((tool) => tool !== "strace" && tool !== "clang++");
+    const there = TESTS.filter((tool) => !["strace", "clang++", "python3"].includes(tool));
     const { status, calls } = setup({
       tools: ["apt-get", ...BUILD, ...there, "chromium", ["apt-cache", aptCache]],
       brings,
       args: ["--test"],
     });
-    expect(calls).toEqual([UPDATE, `${INSTALL} clang libclang-rt-14-dev strace`]);
+    expect(calls).toEqual([
+      UPDATE,
+      `${INSTALL} clang libclang-rt-14-dev python3 python3-pip strace`,
+    ]);
     expect(status).toBe(0);
   });
 
@@ -146,11 +159,11 @@ describe.skipIf(process.platform === "win32")("scripts/setup.sh", () => {
   });
 
   test.each([
-    ["dnf", "dnf install cmake gcc-c++ ninja-build python3 python3-pip"],
-    ["pacman", "pacman -S cmake gcc ninja python python-pip"],
-    ["apk", "apk add cmake g++ ninja py3-pip python3"],
-    ["brew", "brew install cmake ninja python"],
-    ["no package manager", "by this system's means: cmake ninja compiler python pip"],
+    ["dnf", "dnf install cmake gcc-c++ ninja-build"],
+    ["pacman", "pacman -S cmake gcc ninja"],
+    ["apk", "apk add cmake g++ ninja"],
+    ["brew", "brew install cmake ninja"],
+    ["no package manager", "by this system's means: cmake ninja compiler"],
   ])("elsewhere it names the packages: %s", (manager, command) => {
     const { status, stdout, stderr, calls } = setup({ tools: [manager, "sudo"] });
     expect({ status, stdout, calls }).toEqual({ status: 1, stdout: "", calls: [] });

@@ -23,6 +23,9 @@ constexpr double kSmallestPivot = 1e-10;
 // Relative to the largest eigenvalue of the Gram matrix. For the bank's singular values it is 1e-6.
 constexpr double kGramTolerance = 1e-12;
 
+// Columns of the inverse that a thread computes together.
+constexpr std::int64_t kColumnsTogether = 32;
+
 // How often a thread that waits for another thread's factorisation checks its cancel token.
 constexpr std::chrono::milliseconds kLookInterval{10};
 
@@ -41,31 +44,36 @@ std::vector<float> linspace(double from, double to, std::int64_t count) {
 
 // A⁺ = Qᵀ L⁻¹ of a matrix A = L Q with fewer rows than columns, all independent: [columns, rows].
 // The factors are those of LAPACK's sgelqf (Householder reflections in float32); the
-// computation with them is in double precision.
-std::vector<double> least_norm_inverse(std::vector<float> factors, std::int64_t rows,
-                                       std::int64_t columns, const CancelToken& cancel) {
+// computation with them is in double precision. Row m of A is zero before first[m], which grows
+// with m, and a reflection leaves rows as they are that begin after its own end.
+std::vector<double> least_norm_inverse(std::vector<float> factors,
+                                       const std::vector<std::int64_t>& first, std::int64_t columns,
+                                       const CancelToken& cancel) {
+  const auto rows = static_cast<std::int64_t>(first.size());
   float* const a = factors.data();
   std::vector<float> tau(static_cast<std::size_t>(rows));
   for (std::int64_t i = 0; i < rows; ++i) {
     cancel.throw_if_cancelled();
     float* const v = a + i * columns;
+    std::int64_t end = columns;
+    while (end > i + 1 && v[end - 1] == 0.0F) --end;
     double square = 0.0;
-    for (std::int64_t k = i + 1; k < columns; ++k) square += double{v[k]} * v[k];
+    for (std::int64_t k = i + 1; k < end; ++k) square += double{v[k]} * v[k];
     if (square == 0.0) continue;
     const float alpha = v[i];
     const double norm = std::hypot(double{alpha}, std::sqrt(square));
     const auto beta = static_cast<float>(alpha >= 0.0F ? -norm : norm);
     tau[i] = static_cast<float>((double{beta} - alpha) / beta);
     const auto scale = static_cast<float>(1.0 / (double{alpha} - beta));
-    for (std::int64_t k = i + 1; k < columns; ++k) v[k] *= scale;
-    parallel_for(rows - i - 1, [&](std::int64_t offset) {
-      float* const row = a + (i + 1 + offset) * columns;
+    for (std::int64_t k = i + 1; k < end; ++k) v[k] *= scale;
+    for (std::int64_t m = i + 1; m < rows && first[m] < end; ++m) {
+      float* const row = a + m * columns;
       double sum = row[i];
-      for (std::int64_t k = i + 1; k < columns; ++k) sum += double{row[k]} * v[k];
+      for (std::int64_t k = i + 1; k < end; ++k) sum += double{row[k]} * v[k];
       const float weight = tau[i] * static_cast<float>(sum);
       row[i] -= weight;
-      for (std::int64_t k = i + 1; k < columns; ++k) row[k] -= weight * v[k];
-    });
+      for (std::int64_t k = i + 1; k < end; ++k) row[k] -= weight * v[k];
+    }
     v[i] = beta;
   }
 
@@ -77,27 +85,30 @@ std::vector<double> least_norm_inverse(std::vector<float> factors, std::int64_t 
     x[i * rows + i] = 1.0;
     for (std::int64_t k = 0; k < i; ++k) {
       const double weight = a[i * columns + k];
+      if (weight == 0.0) continue;
       for (std::int64_t j = 0; j <= k; ++j) x[i * rows + j] -= weight * x[k * rows + j];
     }
     for (std::int64_t j = 0; j <= i; ++j) x[i * rows + j] /= a[i * columns + i];
   }
-  std::vector<double> sums(static_cast<std::size_t>(rows));
-  for (std::int64_t i = rows; i-- > 0;) {
-    cancel.throw_if_cancelled();
-    const float* const v = a + i * columns;
-    const auto weight_of = [&](std::int64_t k) { return k == i ? 1.0 : double{v[k]}; };
-    std::fill(sums.begin(), sums.end(), 0.0);
-    for (std::int64_t k = i; k < columns; ++k) {
-      const double weight = weight_of(k);
-      if (weight == 0.0) continue;
-      for (std::int64_t j = 0; j < rows; ++j) sums[j] += weight * x[k * rows + j];
+  parallel_for(rows, kColumnsTogether, [&](std::int64_t begin, std::int64_t end) {
+    double sums[kColumnsTogether];
+    for (std::int64_t i = rows; i-- > 0 && !cancel.cancelled();) {
+      const float* const v = a + i * columns;
+      const auto weight_of = [&](std::int64_t k) { return k == i ? 1.0 : double{v[k]}; };
+      std::fill(std::begin(sums), std::end(sums), 0.0);
+      for (std::int64_t k = i; k < columns; ++k) {
+        const double weight = weight_of(k);
+        if (weight == 0.0) continue;
+        for (std::int64_t j = begin; j < end; ++j) sums[j - begin] += weight * x[k * rows + j];
+      }
+      for (std::int64_t k = i; k < columns; ++k) {
+        const double weight = tau[i] * weight_of(k);
+        if (weight == 0.0) continue;
+        for (std::int64_t j = begin; j < end; ++j) x[k * rows + j] -= weight * sums[j - begin];
+      }
     }
-    for (std::int64_t k = i; k < columns; ++k) {
-      const double weight = tau[i] * weight_of(k);
-      if (weight == 0.0) continue;
-      for (std::int64_t j = 0; j < rows; ++j) x[k * rows + j] -= weight * sums[j];
-    }
-  }
+  });
+  cancel.throw_if_cancelled();
   return inverse;
 }
 
@@ -198,7 +209,11 @@ void MelScale::forward_lanes(const float* power, float* mel) const {
 
 std::vector<double> MelScale::solve(const CancelToken& cancel) const {
   const auto mels = static_cast<std::int64_t>(filters_.size());
-  if (full_rank_) return least_norm_inverse(bank(), mels, bins_, cancel);
+  if (full_rank_) {
+    std::vector<std::int64_t> first;
+    for (const Filter& filter : filters_) first.push_back(filter.first);
+    return least_norm_inverse(bank(), first, bins_, cancel);
+  }
   const std::vector<float> rows = bank();
   // Aᵀ(AAᵀ)⁺. Only neighbouring filters overlap, so AAᵀ is tridiagonal.
   const auto product = [&](std::int64_t i, std::int64_t j) {
