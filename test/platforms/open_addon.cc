@@ -1,0 +1,16 @@
+// open_addon FILE...: opens addons as Node does, under a C library that no Node is had for. The
+// build adds a function for each name of Node-API, none of which is called: initialising needs Node.
+#include <dlfcn.h>
+
+#include <cstdio>
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    void* const addon = dlopen(argv[i], RTLD_NOW | RTLD_LOCAL);
+    if (addon == nullptr || dlsym(addon, "napi_register_module_v1") == nullptr) {
+      std::fprintf(stderr, "%s\n", dlerror());
+      return 1;
+    }
+  }
+  return 0;
+}
