@@ -25,12 +25,14 @@ export interface Runner {
   path?(path: string): string;
 }
 
+export const CHECK = join(packageRoot, "test/platforms/check.mjs");
+
 /** Runs test/platforms/check.mjs and takes its report. */
 export function runCheck(trial: Trial, runner: Runner): Outcome & { report?: Report } {
   const { what, command, env = {}, path = (one) => one } = runner;
   mkdirSync(trial.work, { recursive: true });
   const report = join(trial.work, "report.json");
-  const script = path(join(packageRoot, "test/platforms/check.mjs"));
+  const script = path(CHECK);
   const [program = "", ...args] = command;
   const { status, signal, stderr } = spawnSync(
     program,
@@ -49,10 +51,17 @@ export function runCheck(trial: Trial, runner: Runner): Outcome & { report?: Rep
       },
     },
   );
+  return outcomeOf(what, report, `${signal ? `ended by ${signal}` : `exit ${status}`}\n${stderr}`);
+}
+
+/**
+ * The outcome that the file `report` tells.
+ *
+ * @param ended how the run ended, in case that it left no report
+ */
+export function outcomeOf(what: string, report: string, ended: string) {
   if (!existsSync(report)) {
-    const how = signal ? `ended by ${signal}` : `exit ${status}`;
-    const last = (stderr ?? "").trim().split("\n").slice(-8);
-    return { what, problems: [`no report: ${how}`, ...last] };
+    return { what, problems: ["no report", ...ended.trim().split("\n").slice(-8)] };
   }
   const found: Report = JSON.parse(readFileSync(report, "utf8"));
   const problems = found.checks.flatMap(({ name, problem }) =>

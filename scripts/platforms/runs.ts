@@ -1,10 +1,11 @@
 /** How the addons of each platform are tried on linux-x64. */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Platform } from "../../lib/native/addon-file.js";
 import { packageRoot } from "../../lib/native/package-root.js";
+import { Machine, noMachine } from "../lib/machine.js";
 import { run, runs } from "../lib/process.js";
-import { type Report, runCheck } from "./check.js";
+import { CHECK, outcomeOf, type Report, runCheck } from "./check.js";
 import { openWithLoader, runNativeTests } from "./musl.js";
 import { missing, type Outcome, type Run, skip } from "./outcome.js";
 
@@ -39,6 +40,27 @@ function processor(model: string, isSame: boolean): Run {
   };
 }
 
+/** A Debian with glibc 2.31, the oldest that the mirror has. */
+const oldSystem: Run = async ({ addons, dist, work }) => {
+  const what = "Debian 11";
+  const reason = noMachine();
+  if (reason) return skip(what, reason);
+  mkdirSync(work, { recursive: true });
+  const report = join(work, "report.json");
+  const machine = new Machine({ debian: "bullseye", nodes: ["20.19.0"] });
+  try {
+    const env = {
+      SDA_CHECKPOINT_ADDON: join(addons, "sda_checkpoint.node"),
+      SDA_ENGINE_ADDON: join(addons, "sda_engine.node"),
+    };
+    const command = `node ${CHECK} ${dist} ${report}`;
+    const { status, stderr } = await machine.sh(command, { env, see: packageRoot });
+    return outcomeOf(what, report, `exit ${status}\n${stderr}`);
+  } finally {
+    machine.remove();
+  }
+};
+
 const arm64: Run = (trial) => {
   const what = "qemu";
   if (!runs("qemu-aarch64-static")) return missing(what, "qemu-user-static");
@@ -68,7 +90,7 @@ const notRun: Run = () => skip("macOS", "no emulator; compiled and linked only")
 
 export const RUNS: Record<Platform, Run[]> = {
   // Nehalem has no AVX; Haswell has AVX2 and FMA.
-  "linux-x64": [here, processor("max", true), processor("Nehalem", false)],
+  "linux-x64": [here, oldSystem, processor("max", true), processor("Nehalem", false)],
   "linux-x64-musl": [openWithLoader, runNativeTests],
   "linux-arm64": [arm64],
   "linux-arm64-musl": [openWithLoader, runNativeTests],

