@@ -7,12 +7,10 @@ import type { Outcome, Trial } from "./outcome.js";
 /** Emulators take a hundred times as long. */
 const TIMEOUT_MS = 30 * 60_000;
 
-export interface Report {
+interface Report {
   node: string;
   platform: string;
   checks: { name: string; problem?: string }[];
-  /** Of results, by name */
-  hashes: Record<string, string>;
 }
 
 /** Runs a program of Node's. */
@@ -28,7 +26,7 @@ export interface Runner {
 export const CHECK = join(packageRoot, "test/platforms/check.mjs");
 
 /** Runs test/platforms/check.mjs and takes its report. */
-export function runCheck(trial: Trial, runner: Runner): Outcome & { report?: Report } {
+export function runCheck(trial: Trial, runner: Runner): Outcome {
   const { what, command, env = {}, path = (one) => one } = runner;
   mkdirSync(trial.work, { recursive: true });
   const report = join(trial.work, "report.json");
@@ -59,7 +57,7 @@ export function runCheck(trial: Trial, runner: Runner): Outcome & { report?: Rep
  *
  * @param ended how the run ended, in case that it left no report
  */
-export function outcomeOf(what: string, report: string, ended: string) {
+export function outcomeOf(what: string, report: string, ended: string): Outcome {
   if (!existsSync(report)) {
     return { what, problems: ["no report", ...ended.trim().split("\n").slice(-8)] };
   }
@@ -68,5 +66,5 @@ export function outcomeOf(what: string, report: string, ended: string) {
     problem ? [`${name}: ${problem}`] : [],
   );
   const figures = `${found.checks.length - problems.length} of ${found.checks.length} checks`;
-  return { what: `${what}, Node ${found.node.slice(1)}`, problems, figures, report: found };
+  return { what: `${what}, Node ${found.node.slice(1)}`, problems, figures };
 }

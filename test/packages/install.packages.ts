@@ -1,18 +1,30 @@
 // The published packages as a user gets them: from a registry, without install scripts or compiler.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PLATFORMS, platformPackage } from "../../lib/native/addon-file.js";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
 import { type Ended, Machine, NODES, noMachine } from "../../scripts/lib/machine.js";
+import { platformManifest, readManifest } from "../../scripts/lib/manifests.js";
 import { serveRegistry } from "./registry.js";
 
 const PACKED = join(packageRoot, "out/packages");
 const packed = existsSync(PACKED) ? readdirSync(PACKED).map((name) => join(PACKED, name)) : [];
-const missing = noMachine() ?? (packed.length === 3 ? undefined : "needs `npm run pack` first");
+const OWN = platformPackage("linux-x64");
+const isPacked = (name: string) => packed.some((file) => basename(file).startsWith(`${name}-0`));
+const missing = noMachine() ?? (isPacked(OWN) ? undefined : "needs `npm run pack` first");
 
 const MODEL = "/models/synthetic-plucks.sda";
 const BIN = "node_modules/.bin/sda";
@@ -88,7 +100,18 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     const more = HOST_PACKAGES.map((name) => join(packageRoot, "node_modules", name));
     const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", dependencies];
     expect(spawnSync("npm", [...args, ...folders, ...more]).status).toBe(0);
-    const others = readdirSync(dependencies).map((name) => join(dependencies, name));
+    for (const platform of PLATFORMS) {
+      if (isPacked(platformPackage(platform))) continue;
+      // `npm run pack` packs this platform only. The others are as in a registry, but empty.
+      const folder = join(dependencies, "platforms", platform);
+      mkdirSync(folder, { recursive: true });
+      const manifest = platformManifest(readManifest(packageRoot), platform, {});
+      writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+      expect(spawnSync("npm", [...args, folder]).status).toBe(0);
+    }
+    const others = readdirSync(dependencies)
+      .filter((name) => name.endsWith(".tgz"))
+      .map((name) => join(dependencies, name));
     registry = await serveRegistry([...packed, ...others]);
     machine = new Machine();
     machine.copyIn(join(packageRoot, "assets/models"), "models");
@@ -139,31 +162,55 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     );
   }
 
+  test.each(Object.entries(managers))("%s installs this platform's addons only", async (_, how) => {
+    const { run } = await install("22", how);
+    const found = `find node_modules -name 'small-dataset-audio-*' -not -name '*-libtorch-*'`;
+    const names = await must(run(`${found} | grep -o 'small-dataset-audio-[a-z0-9-]*$' | sort -u`));
+    expect(names.trim().split("\n")).toEqual([OWN]);
+    await must(run(`${BIN} doctor`));
+  });
+
   test.each([
     ["npm", "$npm install --ignore-scripts --omit=optional", "$npm install --ignore-scripts"],
     ["pnpm", "$pnpm add --ignore-scripts --no-optional", "$pnpm add --ignore-scripts"],
-  ])(
-    "%s without the LibTorch package: everything but sound, which says what to install",
-    async (_, without, add) => {
-      const { run } = await install("22", `${without} small-dataset-audio`);
+  ])("%s without optional packages: the error says what to install", async (_, without, add) => {
+    const { run } = await install("22", `${without} small-dataset-audio`);
+    const refused = await run(`${BIN} inspect ${MODEL} --json`);
+    expect(refused.status).toBe(1);
+    const [, advice] = /To install it: npm install (\S+)/.exec(refused.stderr) ?? [];
+    expect(advice).toMatch(new RegExp(`^${OWN}@\\d`));
+    await must(run(`${add} ${advice}`));
+    await must(run(`${BIN} inspect ${MODEL} --json`));
+  });
+
+  test.each(Object.entries(managers))(
+    "%s: LibTorch comes only when it is asked for",
+    async (name, how) => {
+      const { run } = await install("22", how);
       expect((await run(`ls node_modules/${LIBTORCH_PACKAGE}`)).status).not.toBe(0);
-      expect(JSON.parse(await must(run(list())))).toHaveLength(1);
-      await must(run(`${BIN} inspect ${MODEL} --json`));
-      const sound = await run(`${BIN} generate ${MODEL} -d 1 -o out`);
-      expect(sound.status).toBe(1);
-      expect(sound.stderr).toContain(`To install it: npm install ${LIBTORCH_PACKAGE}@2.13\n`);
-      expect(
-        await must(
-          run(
-            `node -e 'require("small-dataset-audio").loadModel("${MODEL}").catch((e) => console.log(e.code))'`,
-          ),
-        ),
-      ).toBe("ERR_SDA_LIBTORCH\n");
-      // The advice of the error works.
-      await must(run(`${add} ${LIBTORCH_PACKAGE}@2.13`));
-      await must(run(`${BIN} generate ${MODEL} -d 1 -o out`));
+      const load = `node -e 'require("small-dataset-audio").loadModel("${MODEL}", { backend: "libtorch" })
+        .then((m) => m.generate({ durationS: 1 }), (e) => e).then((r) => console.log(r.message ?? r.durationS))'`;
+      const message = await must(run(load));
+      const [, advice] = /To install it: npm install (\S+)/.exec(message) ?? [];
+      expect(advice).toBe(`${LIBTORCH_PACKAGE}@2.13`);
+      const add = name === "npm" ? "$npm install --ignore-scripts" : "$pnpm add --ignore-scripts";
+      await must(run(`${add} ${advice}`));
+      expect(Number(await must(run(load)))).toBeGreaterThan(0);
     },
   );
+
+  test("an older Debian, with glibc 2.31", async () => {
+    const old = new Machine({ debian: "bullseye", nodes: ["20.19.0"] });
+    try {
+      old.copyIn(join(packageRoot, "assets/models"), "models");
+      const env = { npm_config_registry: registry.url };
+      const how = "cd /root && npm install --ignore-scripts small-dataset-audio";
+      await must(old.sh(`${how} && ${BIN} generate ${MODEL} -d 1 -s 42 -o out`, { env }));
+      expect(await must(old.sh("head -c 4 /root/out/*.wav"))).toBe("RIFF");
+    } finally {
+      old.remove();
+    }
+  });
 
   test("without the server package, sda serve says what to install", async () => {
     const { run } = await install("22", managers.npm);
@@ -248,6 +295,8 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     expect(manifest.devDependencies).toBeUndefined();
     expect((await run(`ls ${at}/binding.gyp`)).status).not.toBe(0);
     await must(run(`ls ${at}/LICENSE`));
+    await must(run(`ls node_modules/${OWN}/LICENSE node_modules/${OWN}/prebuilds/linux-x64`));
+    await must(run(`$npm install --ignore-scripts ${LIBTORCH_PACKAGE}`));
     expect((await must(run(`ls node_modules/${LIBTORCH_PACKAGE}/lib`))).split("\n")).toEqual(
       expect.arrayContaining(["libc10.so", "libgomp.so.1", "libtorch_cpu.so"]),
     );
