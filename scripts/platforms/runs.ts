@@ -7,7 +7,7 @@ import { Machine, noMachine } from "../lib/machine.js";
 import { run, runs } from "../lib/process.js";
 import { CHECK, outcomeOf, runCheck } from "./check.js";
 import { openWithLoader, runNativeTests } from "./musl.js";
-import { missing, type Outcome, type Run, skip } from "./outcome.js";
+import { missing, type Run, skip } from "./outcome.js";
 
 const ARM_LIBRARIES = "/usr/aarch64-linux-gnu";
 
