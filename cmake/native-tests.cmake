@@ -1,6 +1,10 @@
 # sda_add_native_tests(LAYER LIBRARY...): every native/LAYER/test/*_test.cc becomes a doctest
 # program linked to the libraries, and a test of ctest.
-find_package(doctest CONFIG QUIET)
+if(EMSCRIPTEN)
+  sda_wasm_doctest()
+else()
+  find_package(doctest CONFIG QUIET)
+endif()
 if(NOT TARGET doctest::doctest)
   message(
     FATAL_ERROR
@@ -16,9 +20,15 @@ function(sda_add_native_tests layer)
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/native/${layer}/test/*_test.cc)
   foreach(source ${tests})
     get_filename_component(name ${source} NAME_WE)
+    if("${layer}/${name}" IN_LIST SDA_TESTS_LEFT_OUT)
+      continue()
+    endif()
     string(REPLACE "/" "_" target ${layer}_${name})
     add_executable(${target} ${source})
     target_link_libraries(${target} PRIVATE ${ARGN} sda_test_main)
-    add_test(NAME ${layer}/${name} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    if(EMSCRIPTEN)
+      sda_wasm_test(${target})
+    endif()
+    add_test(NAME ${layer}/${name} COMMAND ${target} ${SDA_TEST_ARGUMENTS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endforeach()
 endfunction()
