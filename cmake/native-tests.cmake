@@ -29,6 +29,9 @@ function(sda_add_native_tests layer)
     if(EMSCRIPTEN)
       sda_wasm_test(${target})
     endif()
-    add_test(NAME ${layer}/${name} COMMAND ${target} ${SDA_TEST_ARGUMENTS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    add_test(
+      NAME ${layer}/${name}
+      COMMAND ${target} ${SDA_TEST_ARGUMENTS}
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endforeach()
 endfunction()

@@ -1,5 +1,6 @@
 # Options for WebAssembly with emscripten 3.1.6: the reader, the engine, their tests and the library
-# of native/wasm. scripts/wasm.ts configures both variants: a pool of threads (SDA_THREADS), or none.
+# of native/wasm. scripts/wasm.ts configures both variants: a pool of threads (SDA_THREADS), or
+# none.
 
 # The threads of the library that work: those of its pool, or the one that calls. std::thread throws
 # for one more than the pool has, and the engine then works with fewer.
