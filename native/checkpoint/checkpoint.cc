@@ -10,6 +10,7 @@
 #include "checkpoint/container/tar.h"
 #include "checkpoint/container/zip_format.h"
 #include "checkpoint/limits.h"
+#include "checkpoint/memory_size.h"
 #include "checkpoint/pickle/construct.h"
 #include "checkpoint/pickle/globals.h"
 #include "checkpoint/tensor/strided.h"
@@ -57,9 +58,9 @@ std::string_view guess(std::string_view head) {
   return "something else";
 }
 
-std::shared_ptr<std::byte> aligned_memory(std::size_t size) {
+std::shared_ptr<std::byte> aligned_memory(std::uint64_t size) {
   auto* memory = static_cast<std::byte*>(
-      ::operator new (std::max<std::size_t>(size, 1), std::align_val_t{kAlignment}));
+      ::operator new (std::max<std::size_t>(memory_size(size), 1), std::align_val_t{kAlignment}));
   return {memory, [](std::byte* p) { ::operator delete (p, std::align_val_t{kAlignment}); }};
 }
 
@@ -274,7 +275,7 @@ void place_storage(Storage& storage, std::byte* image, const std::shared_ptr<con
   }
   file.before_waiting();
   auto copy = aligned_memory(storage.byte_size);
-  std::memcpy(copy.get(), data, storage.byte_size);
+  std::memcpy(copy.get(), data, memory_size(storage.byte_size));
   storage.data = copy.get();
   storage.owner = std::move(copy);
 }

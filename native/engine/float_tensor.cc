@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "checkpoint/error.h"
+#include "checkpoint/memory_size.h"
 
 namespace sda::engine {
 namespace {
@@ -52,7 +53,7 @@ void check_shape(const FloatTensor& tensor, const std::vector<std::int64_t>& exp
 }
 
 std::shared_ptr<float[]> aligned_floats(std::int64_t count) {
-  const auto bytes = static_cast<std::size_t>(count) * sizeof(float);
+  const auto bytes = memory_size(count * static_cast<std::int64_t>(sizeof(float)));
   return {static_cast<float*>(operator new[](bytes, kCacheLine)),
           [](float* data) { operator delete[](data, kCacheLine); }};
 }

@@ -57,3 +57,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set_source_files_properties(${SDA_ENGINE_DIR}/network/conv_kernels_fma.cc
                               PROPERTIES COMPILE_OPTIONS "-O3;-ffp-contract=off;-mavx2;-mfma")
 endif()
+
+if(EMSCRIPTEN)
+  set_property(
+    SOURCE ${SDA_ENGINE_DIR}/network/conv_kernels_plain.cc ${SDA_ENGINE_DIR}/kernels.cc
+    APPEND
+    PROPERTY COMPILE_OPTIONS -include ${CMAKE_SOURCE_DIR}/native/wasm/unfused.h)
+endif()

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "checkpoint/io/crc32.h"
+#include "checkpoint/memory_size.h"
 #include "os/processors.h"
 
 namespace sda {
@@ -46,7 +47,7 @@ ImageReader::ImageReader(const File& file, const std::vector<ZipRecord>& records
     : file_(file),
       records_(records),
       cancel_(cancel),
-      image_(std::make_shared<PageBuffer>(static_cast<std::size_t>(records_end))) {
+      image_(std::make_shared<PageBuffer>(memory_size(records_end))) {
   for (std::size_t i = 0; i < records.size(); ++i) {
     const std::uint64_t end = records[i].data_offset + records[i].size;
     for (std::uint64_t at = records[i].data_offset; at < end; at += kPiece)

@@ -5,6 +5,7 @@
 
 #include "checkpoint/container/reader.h"
 #include "checkpoint/limits.h"
+#include "checkpoint/memory_size.h"
 
 namespace sda {
 namespace {
@@ -188,7 +189,7 @@ void LegacyReader::load_storages() {
     };
     std::uint64_t size = 0;
     for (const Storage* storage : in_file_order_) size += room(storage);
-    auto buffer = std::make_shared<PageBuffer>(static_cast<std::size_t>(size));
+    auto buffer = std::make_shared<PageBuffer>(memory_size(size));
     std::byte* at = buffer->data();
     const std::shared_ptr<const void> owner = std::move(buffer);
     for (Storage* storage : in_file_order_) {

@@ -18,6 +18,8 @@
 #include <new>
 #include <utility>
 
+#include "checkpoint/memory_size.h"
+
 namespace sda {
 namespace {
 
@@ -32,6 +34,12 @@ constexpr std::size_t kReadAtMost = std::size_t{1} << 30;
               std::string(doing) + " '" + path + "': " + std::strerror(number))
       .with("path", path)
       .with("errno", std::int64_t{number});
+}
+
+[[noreturn]] void throw_shorter(const std::string& path, std::uint64_t offset) {
+  throw Error(ErrorCode::kCorrupt, "'" + path + "' became shorter while it was read")
+      .with("path", path)
+      .with("offset", static_cast<std::int64_t>(offset));
 }
 
 PageBuffer::Region map_region(std::size_t size) {
@@ -121,10 +129,23 @@ File::File(std::string path, Waiting waiting) : path_(std::move(path)), waiting_
   size_ = static_cast<std::uint64_t>(info.st_size);
 }
 
-File::~File() { ::close(fd_); }
+File::File(std::string name, Bytes content)
+    : path_(std::move(name)),
+      waiting_(Waiting::kAllowed),
+      size_(content.size()),
+      memory_(content.data()) {}
+
+File::~File() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
   auto* out = static_cast<std::byte*>(to);
+  if (memory_ != nullptr) {
+    if (offset > size_ || size > size_ - offset) throw_shorter(path_, offset);
+    std::memcpy(out, memory_ + offset, size);
+    return;
+  }
   while (size > 0) {
     const std::size_t wanted = std::min(size, kReadAtMost);
     const auto at = static_cast<off_t>(offset);
@@ -134,10 +155,7 @@ void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
       if (errno == EINTR) continue;
       throw_errno(path_, "cannot read");
     }
-    if (got == 0)
-      throw Error(ErrorCode::kCorrupt, "'" + path_ + "' became shorter while it was read")
-          .with("path", path_)
-          .with("offset", static_cast<std::int64_t>(offset));
+    if (got == 0) throw_shorter(path_, offset);
     out += got;
     offset += static_cast<std::uint64_t>(got);
     size -= static_cast<std::size_t>(got);
@@ -163,7 +181,7 @@ PageBuffer::PageBuffer(std::size_t size) : size_(size) {
 
 PageBuffer::~PageBuffer() { spare_region().give(region_); }
 
-MappedFile::MappedFile(const File& file) : size_(static_cast<std::size_t>(file.size())) {
+MappedFile::MappedFile(const File& file) : size_(memory_size(file.size())) {
   if (size_ == 0) return;
   void* address = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.fd_, 0);
   if (address == MAP_FAILED) throw_errno(file.path(), "cannot map");

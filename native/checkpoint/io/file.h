@@ -27,6 +27,9 @@ class File {
   // opening and reading throw WouldWait for data that is not in the kernel's caches; where the
   // kernel cannot tell, they always throw it.
   explicit File(std::string path, Waiting waiting = Waiting::kAllowed);
+  // A file in memory, which must outlive the File. `name` stands for the path in errors. It has no
+  // descriptor and cannot be mapped.
+  File(std::string name, Bytes content);
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -50,6 +53,7 @@ class File {
   Waiting waiting_;
   int fd_ = -1;
   std::uint64_t size_ = 0;
+  const std::byte* memory_ = nullptr;
 };
 
 // Page-aligned memory, uninitialised. It is in huge pages where the kernel provides them: faulting

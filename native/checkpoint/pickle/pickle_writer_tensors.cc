@@ -4,6 +4,7 @@
 #include <string>
 
 #include "checkpoint/error.h"
+#include "checkpoint/memory_size.h"
 #include "checkpoint/pickle/globals.h"
 #include "checkpoint/pickle/pickle_opcodes.h"
 #include "checkpoint/pickle/pickle_writer.h"
@@ -195,7 +196,7 @@ void PickleWriter::save_array(const NdArray& array) {
   opcode(array.fortran_order ? kNewTrue : kNewFalse);
   const bool reorder = array.fortran_order && array.shape.size() > 1 && array.byte_size > 0;
   // numpy makes the array on the memory of the bytes object, so two arrays must not share one.
-  new_bytes({reinterpret_cast<const char*>(array.data.get()), array.byte_size},
+  new_bytes({reinterpret_cast<const char*>(array.data.get()), memory_size(array.byte_size)},
             reorder ? &array : nullptr);
   opcode(kTuple);
   opcode(kBuild);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "checkpoint/error.h"
+#include "checkpoint/memory_size.h"
 #include "engine/config.h"
 #include "engine/float_tensor.h"
 #include "engine/generation/finishing.h"
@@ -325,8 +326,7 @@ class Generator final : public GenerationRequest {
       std::vector<float>& channel = result_.audio[static_cast<std::size_t>(c)];
       Resampler resampler = table.fresh();
       std::vector<float> resampled;
-      resampled.reserve(
-          channel.size() * static_cast<std::size_t>(to) / static_cast<std::size_t>(from) + 1);
+      resampled.reserve(memory_size(static_cast<std::int64_t>(channel.size()) * to / from + 1));
       const auto stretch = static_cast<std::size_t>(kStretchSeconds * from);
       for (std::size_t at = 0; at < channel.size(); at += stretch) {
         cancel().throw_if_cancelled();

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <memory>
 
+#include "checkpoint/memory_size.h"
+
 namespace sda::engine {
 namespace {
 
@@ -44,7 +46,7 @@ float* activations(std::size_t which, std::int64_t floats) {
   Buffer& buffer = buffers[which];
   if (floats > buffer.size) {
     buffer.data.reset();
-    buffer.data.reset(new float[static_cast<std::size_t>(floats)]);
+    buffer.data.reset(new float[memory_size(floats)]);
     buffer.size = floats;
   }
   return buffer.data.get();

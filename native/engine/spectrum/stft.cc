@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "checkpoint/error.h"
+#include "checkpoint/memory_size.h"
 #include "engine/kernels.h"
 
 namespace sda::engine {
@@ -75,9 +76,9 @@ void Stft::overlap_add(const float* rows, std::int64_t frames, std::int64_t begi
 std::vector<float> Stft::envelope(std::int64_t frames) const {
   const std::int64_t size = n_fft();
   const std::int64_t count = samples(frames);
-  std::vector<float> squared(size);
+  std::vector<float> squared(memory_size(size));
   kernels::multiply(window_.data(), window_.data(), squared.data(), size);
-  std::vector<float> sum(count, 0.0F);
+  std::vector<float> sum(memory_size(count), 0.0F);
   for (std::int64_t f = 0; f < frames; ++f) {
     const std::int64_t start = f * hop_ - size / 2;
     const std::int64_t from = std::max<std::int64_t>(0, start);

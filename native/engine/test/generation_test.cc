@@ -37,7 +37,7 @@ Generation generate(const std::shared_ptr<const Model>& model,
   };
   Scheduler::shared().start(make_generation(
       model, spectrogram, options, std::make_shared<CancelToken>(), std::move(events), nullptr));
-  return done.get_future().get();
+  return result_of(done);
 }
 
 TEST_CASE("a generation is the same with any number of threads, and has the announced length") {

@@ -309,15 +309,15 @@ void on_engine(const std::function<void()>& work) {
   };
   std::promise<void> done;
   Scheduler::shared().start(std::make_shared<Once>(work, done));
-  done.get_future().get();
+  result_of(done);
 }
 
 // native/libtorch compares the waves with torch's.
 TEST_CASE("Griffin-Lim gives the same wave with any number of threads, and can be cancelled") {
   for (const auto& [n_fft, hop] :
        {std::pair{512, 128}, {512, 200}, {512, 61}, {64, 16}, {400, 160}}) {
-    CAPTURE(n_fft);
     const Stft stft(n_fft, hop);
+    CAPTURE(stft.n_fft());
     const FloatTensor magnitude = tensor_of({2, stft.bins(), 30}, uniform(2 * stft.bins() * 30, 5));
     const FloatTensor phase =
         tensor_of({2, stft.bins(), 30, 2}, uniform(2 * stft.bins() * 30 * 2, 6));

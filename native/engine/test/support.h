@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <numbers>
 #include <string>
@@ -21,8 +22,18 @@
 #include "engine/engine.h"
 #include "engine/network/vae_weights.h"
 #include "engine/random/torch_random.h"
+#include "engine/threads/scheduler.h"
 
 namespace sda::engine {
+
+// The result of a request that has been started. Where the scheduler has no threads, this thread
+// does the work.
+template <typename T>
+T result_of(std::promise<T>& done) {
+  while (Scheduler::shared().take_turn()) {
+  }
+  return done.get_future().get();
+}
 
 inline bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
 

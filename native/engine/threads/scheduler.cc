@@ -1,8 +1,6 @@
 #include "engine/threads/scheduler.h"
 
 #include <algorithm>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "os/processors.h"
@@ -55,27 +53,6 @@ void Scheduler::start(std::shared_ptr<Request> request) {
     if (const auto cancelled = weak.lock()) end_at_once(*cancelled);
   });
   if (started.cancel_->cancelled()) end_at_once(started);
-}
-
-void Scheduler::start_thread() {
-  auto team = std::make_unique<Team>();
-  std::thread([this, mine = team.get()] {
-    const std::unique_ptr<Team> owned(mine);
-    owned->enter();
-    run(*owned);
-  }).detach();
-  teams_.push_back(team.release());
-}
-
-// Each new thread starts the next one, so that the first request waits for a single thread to
-// start, not for all.
-void Scheduler::start_missing_thread() {
-  if (teams_.size() >= settings_.threads) return;
-  try {
-    start_thread();
-  } catch (const std::system_error&) {
-    // The threads that already run do all the work.
-  }
 }
 
 void Scheduler::make_ready(Request& request) {

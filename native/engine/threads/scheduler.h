@@ -87,6 +87,11 @@ class Scheduler {
   // Wakes the sleeping threads, if any, to help with a loop that has just been opened.
   void call_for_help();
 
+  // Asks the next request for a task and runs it, on the calling thread. Returns false when no
+  // request has work. Only for platforms without threads; elsewhere it does nothing and returns
+  // false.
+  bool take_turn();
+
   // Cancels every request and waits until all have ended. Called before the process exits: its exit
   // handlers destroy LibTorch's static objects, which no thread may use any more.
   void stop();
@@ -95,6 +100,7 @@ class Scheduler {
   using Lock = std::unique_lock<std::mutex>;
 
   Scheduler();
+  // own_threads.cc or no_threads.cc
   void start_thread();
   void start_missing_thread();
   void run(Team& team);
