@@ -10,6 +10,7 @@
 
 #include "checkpoint/cancel.h"
 #include "checkpoint/error.h"
+#include "os/file.h"
 
 namespace sda {
 
@@ -32,8 +33,8 @@ class File {
   File& operator=(const File&) = delete;
 
   const std::string& path() const noexcept { return path_; }
-  std::uint64_t size() const noexcept { return size_; }  // at the time of opening
-  int descriptor() const noexcept { return fd_; }  // for copies by the kernel; the File closes it
+  std::uint64_t size() const noexcept { return size_; }   // at the time of opening
+  os::Handle handle() const noexcept { return handle_; }  // the File closes it
 
   // Reads exactly `size` bytes. Throws kCorrupt when the file has become shorter meanwhile.
   void read_at(std::uint64_t offset, void* to, std::size_t size) const;
@@ -45,10 +46,9 @@ class File {
   }
 
  private:
-  friend class MappedFile;
   std::string path_;
   Waiting waiting_;
-  int fd_ = -1;
+  os::Handle handle_ = os::Handle::kNone;
   std::uint64_t size_ = 0;
 };
 
@@ -78,8 +78,8 @@ class PageBuffer {
 
 // The whole file mapped copy-on-write. Processes that map the same file share its pages; a write
 // makes a private copy of the page and never reaches the file. The mapping stays valid after the
-// File is closed. If another program truncates the file, access to a page beyond its new end raises
-// SIGBUS.
+// File is closed. If another program truncates the file, which Windows refuses, access to a page
+// beyond its new end raises SIGBUS.
 class MappedFile {
  public:
   explicit MappedFile(const File& file);
