@@ -1,12 +1,15 @@
 const MAX_LENGTH = 100;
 /** File systems allow 255 bytes, of which the seed, a number and the suffix need some. */
 const MAX_BYTES = 200;
+/** On Windows, a file with such a stem is the device, whatever its suffix. */
+const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)$/;
 
 /**
  * Makes the stem of a model file's name from the model's name, valid on every system. The Python
  * program makes the same stems, so letters beyond ASCII are lost; `soundStem` keeps them. Each
  * character outside `A-Za-z0-9_-` becomes `_`; runs of `_` become one; `_` at the ends is removed.
- * The stem is lower case and has at most 100 characters. An empty stem becomes "untitled".
+ * The stem is lower case and has at most 100 characters. An empty stem becomes "untitled", and a name that Windows reserves
+ * gets a "_" behind it, unlike in the Python program.
  */
 export function fileStem(name: string): string {
   const stem = name
@@ -15,7 +18,8 @@ export function fileStem(name: string): string {
     .replace(/^_|_$/g, "")
     .toLowerCase()
     .slice(0, MAX_LENGTH);
-  return stem === "" ? "untitled" : stem;
+  if (stem === "") return "untitled";
+  return DEVICE.test(stem) ? `${stem}_` : stem;
 }
 
 /**
