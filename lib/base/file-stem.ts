@@ -5,13 +5,13 @@ const MAX_BYTES = 200;
 const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)$/;
 
 /**
- * Makes the stem of a model file's name from the model's name, valid on every system. The Python
+ * Makes the stem of a model file's name from the model's name, valid on this system. The Python
  * program makes the same stems, so letters beyond ASCII are lost; `soundStem` keeps them. Each
  * character outside `A-Za-z0-9_-` becomes `_`; runs of `_` become one; `_` at the ends is removed.
- * The stem is lower case and has at most 100 characters. An empty stem becomes "untitled", and a name that Windows reserves
- * gets a "_" behind it, unlike in the Python program.
+ * The stem is lower case and has at most 100 characters. An empty stem becomes "untitled". On
+ * Windows, a stem that is the name of a device gets a "_", unlike in the Python program.
  */
-export function fileStem(name: string): string {
+export function fileStem(name: string, platform = process.platform): string {
   const stem = name
     .replace(/[^A-Za-z0-9_-]/gu, "_")
     .replace(/_+/g, "_")
@@ -19,7 +19,7 @@ export function fileStem(name: string): string {
     .toLowerCase()
     .slice(0, MAX_LENGTH);
   if (stem === "") return "untitled";
-  return DEVICE.test(stem) ? `${stem}_` : stem;
+  return platform === "win32" && DEVICE.test(stem) ? `${stem}_` : stem;
 }
 
 /**

@@ -8,8 +8,8 @@ const WAIT_MS = 5000;
 const PAUSE_MS = 10;
 
 /**
- * Renames a file; a file at `to` is replaced in one step. Windows refuses that while another program
- * has the file at `to` open, so this function tries again for a short time there.
+ * Renames a file; a file at `to` is replaced in one step. Windows refuses that while another
+ * program has the file at `to` open, so this function tries again for a short time there.
  */
 export async function replaceFile(from: string, to: string): Promise<void> {
   const deadline = performance.now() + (process.platform === "win32" ? WAIT_MS : 0);

@@ -17,9 +17,9 @@ describe("fileStem", () => {
   });
 
   it("is no name of a device on Windows", () => {
-    expect(fileStem("NUL")).toBe("nul_");
-    expect(fileStem("Com1")).toBe("com1_");
-    expect(fileStem("console")).toBe("console");
+    expect(fileStem("NUL", "win32")).toBe("nul_");
+    expect(fileStem("Com1", "win32")).toBe("com1_");
+    expect(fileStem("console", "win32")).toBe("console");
   });
 });
 
