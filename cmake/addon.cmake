@@ -15,6 +15,18 @@ target_compile_definitions(
                          NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
 target_link_libraries(sda_node_api INTERFACE sda_options)
 
+# On Windows a library names the program that its symbols are in. Node-API's headers list them.
+if(WIN32 AND SDA_ZIG)
+  set(SDA_NODE_LIB ${CMAKE_BINARY_DIR}/node.lib)
+  set(machine_x86_64 i386:x86-64)
+  set(machine_aarch64 arm64)
+  execute_process(
+    COMMAND ${SDA_ZIG} dlltool -m ${machine_${CMAKE_SYSTEM_PROCESSOR}} -D node.exe -d
+            ${CMAKE_SOURCE_DIR}/node_modules/node-api-headers/def/node_api.def -l ${SDA_NODE_LIB}
+    COMMAND_ERROR_IS_FATAL ANY)
+  set(CMAKE_JS_LIB ${SDA_NODE_LIB})
+endif()
+
 function(sda_add_addon name)
   add_library(${name} MODULE ${ARGN} ${CMAKE_JS_SRC})
   set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".node" SKIP_BUILD_RPATH ON)
@@ -23,6 +35,8 @@ function(sda_add_addon name)
   target_link_libraries(${name} PRIVATE sda_node_api ${CMAKE_JS_LIB})
   if(APPLE)
     target_link_options(${name} PRIVATE -undefined dynamic_lookup)
+  elseif(WIN32 AND SDA_ZIG)
+    target_link_options(${name} PRIVATE $<$<CONFIG:Release>:-s>)
   elseif(UNIX)
     # nodelete: Node closes an addon when the worker thread that loaded it ends, although threads of
     # the addon may still run its code.

@@ -1,18 +1,19 @@
 import { constants, write as writeTo } from "node:fs";
-import { type FileHandle, link, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, link, open, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { SdaError } from "./errors.js";
 import { errnoOf } from "./io-error.js";
 import { pause } from "./on-abort.js";
 import { type FileTarget, outputTarget, type StreamTarget, writeError } from "./output-target.js";
+import { replaceFile } from "./replace-file.js";
 import { syncFile, syncFolder } from "./sync.js";
 import { clearTemporaryFiles, temporaryName } from "./temporary-files.js";
 
 /** The pause before writing to a full pipe again. */
 const PIPE_PAUSE_MS = 5;
 /** Errors of `link` on a file system without hard links. */
-const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
+export const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
 /** Appends to the output. */
 export type Append = (bytes: Uint8Array | string) => Promise<void>;
@@ -87,7 +88,7 @@ async function writeFile(
     } finally {
       await file.close();
     }
-    if (overwrite) await rename(temporary, path);
+    if (overwrite) await replaceFile(temporary, path);
     else await moveIfFree(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => {}); // `open` may have failed
@@ -120,7 +121,7 @@ async function moveIfFree(from: string, to: string): Promise<void> {
     if (!NO_LINKS.includes(errnoOf(error) ?? "")) throw error;
     const reserved = await open(to, "wx", 0o666);
     await reserved.close();
-    await rename(from, to);
+    await replaceFile(from, to);
   }
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { chmod, link, lstat, open, readFile, rename, unlink } from "node:fs/promises";
+import { chmod, link, lstat, open, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder } from "../base/make-folder.js";
+import { replaceFile } from "../base/replace-file.js";
 import { syncFile } from "../base/sync.js";
 import { configFolder } from "../base/user-folders.js";
 
@@ -70,7 +71,7 @@ async function keepToken(path: string): Promise<string> {
     const other = await readToken(path);
     if (other !== undefined) return other;
     // The file holds no token, or its file system has no links.
-    await rename(temporary, path);
+    await replaceFile(temporary, path);
     return token;
   } finally {
     await unlink(temporary).catch(() => {}); // it may have been renamed

@@ -1,5 +1,4 @@
 // sda_checkpoint.node: the reader and the writer for Node. Needs no LibTorch.
-#include <dlfcn.h>
 #include <napi.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/pickle/globals.h"
 #include "checkpoint/pickle/scan_pickle.h"
+#include "os/shared_library.h"
 
 namespace sda::addon {
 namespace {
@@ -187,9 +187,8 @@ Napi::Value preload(const Napi::CallbackInfo& info) {
     const auto paths = call[0].As<Napi::Array>();
     for (std::uint32_t i = 0; i < paths.Length(); ++i) {
       const std::string path = string_argument(paths.Get(i), "path");
-      // Never closed: LibTorch's code stays in use until the process ends.
-      if (::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
-        throw Error(ErrorCode::kLibTorch, ::dlerror()).with("path", path);
+      const std::string problem = os::open_library(path);
+      if (!problem.empty()) throw Error(ErrorCode::kLibTorch, problem).with("path", path);
     }
     return call.Env().Undefined();
   });

@@ -7,6 +7,7 @@
 
 #include "addon/errors.h"
 #include "addon/thread_pool.h"
+#include "os/shared_library.h"
 
 namespace sda::addon {
 
@@ -20,7 +21,10 @@ struct Environment::Job {
   std::exception_ptr failure;  // set if the work threw
 };
 
-void Environment::install(Napi::Env env) { env.SetInstanceData(new Environment(env)); }
+void Environment::install(Napi::Env env) {
+  os::keep_this_library();
+  env.SetInstanceData(new Environment(env));
+}
 
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 

@@ -1,5 +1,6 @@
 #include "addon/save.h"
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,13 +28,17 @@ struct Target {
   std::string folder, stem, extension;
 };
 
+std::filesystem::path utf8_path(const std::string& path) {
+  return std::u8string(path.begin(), path.end());
+}
+
 Target target_argument(const Napi::Object& object) {
   Target target;
   if (!object.Get("path").IsUndefined()) {
     target.replace = true;
     target.path = string_argument(object.Get("path"), "path");
-    const std::size_t slash = target.path.rfind('/');
-    const std::string name = target.path.substr(slash == std::string::npos ? 0 : slash + 1);
+    const std::u8string file = utf8_path(target.path).filename().u8string();
+    const std::string name(file.begin(), file.end());
     const std::size_t dot = name.rfind('.');
     target.stem = dot == std::string::npos ? name : name.substr(0, dot);
     // PyTorch's name for an archive without a name.
@@ -47,9 +52,8 @@ Target target_argument(const Napi::Object& object) {
 }
 
 std::string parent(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
+  const std::u8string folder = utf8_path(path).parent_path().u8string();
+  return folder.empty() ? "." : std::string(folder.begin(), folder.end());
 }
 
 struct Saved {
@@ -60,7 +64,7 @@ struct Saved {
 Saved write(const Value& root, const Target& target, const WriteOptions& options) {
   const std::string real = target.replace ? follow_links(target.path) : std::string();
   TempFile temp(target.replace ? parent(real) : target.folder);
-  OutputFile out(temp.descriptor(), temp.path());
+  OutputFile out(temp.handle(), temp.path());
   const std::string top =
       target.replace ? target.stem : free_stem(target.folder, target.stem, target.extension);
   write_checkpoint(root, top, out, options);

@@ -1,8 +1,8 @@
 #include "library/find_text.h"
 
-#include <string.h>
-
 #include <algorithm>
+
+#include "os/memory.h"
 
 namespace sda::library {
 
@@ -14,7 +14,8 @@ std::vector<std::uint32_t> find_text(std::string_view all, std::span<const std::
   std::size_t from = *next;
   while (from < all.size()) {
     // The C library's search uses the processor's vector instructions.
-    const void* hit = ::memmem(all.data() + from, all.size() - from, sought.data(), sought.size());
+    const void* hit =
+        os::find_bytes(all.data() + from, all.size() - from, sought.data(), sought.size());
     if (hit == nullptr) break;
     const auto at = static_cast<std::size_t>(static_cast<const char*>(hit) - all.data());
     next = std::upper_bound(next, starts.end(), at);

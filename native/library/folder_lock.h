@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "os/file.h"
+
 namespace sda::library {
 
 class FolderLock {
@@ -27,8 +29,8 @@ class FolderLock {
   void release() noexcept;
 
  private:
-  explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_;
+  explicit FolderLock(os::Handle file) : file_(file) {}
+  os::Handle file_;
 };
 
 }  // namespace sda::library

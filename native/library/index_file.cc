@@ -18,10 +18,10 @@ constexpr auto kPause = std::chrono::milliseconds(10);
 constexpr auto kShortPause = std::chrono::milliseconds(1);
 
 std::string identity_of(const File& file) {
-  struct stat info;
-  if (::fstat(file.descriptor(), &info) != 0)
+  const auto info = os::info_of(file.handle());
+  if (!info)
     throw Error(ErrorCode::kIo, "cannot examine '" + file.path() + "'").with("path", file.path());
-  return library::identity_of(info);
+  return library::identity_of(*info);
 }
 
 // While another process exchanges the index under a lease (see rename.h), opening it without

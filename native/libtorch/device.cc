@@ -3,21 +3,20 @@
 #include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
-#include <dlfcn.h>
 #include <torch/headeronly/version.h>
 
 #include <filesystem>
 
 #include "checkpoint/error.h"
+#include "os/shared_library.h"
 
 namespace sda::libtorch {
 namespace {
 
 std::filesystem::path libtorch_folder() {
-  Dl_info found{};
   // The address of any function that libtorch_cpu exports gives the path of the library.
-  if (dladdr(reinterpret_cast<const void*>(&at::globalContext), &found) == 0) return {};
-  return std::filesystem::path(found.dli_fname).parent_path();
+  const auto* exported = reinterpret_cast<const void*>(&at::globalContext);
+  return std::filesystem::path(os::library_of(exported)).parent_path();
 }
 
 CudaState open_cuda() {
@@ -30,10 +29,9 @@ CudaState open_cuda() {
     return state;
   }
   // Its static initialisers register the CUDA kernels and hooks, so it is never closed.
-  if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    const char* why = dlerror();
-    state.reason = "LibTorch's CUDA library cannot be opened: " +
-                   std::string(why == nullptr ? "unknown reason" : why);
+  const std::string problem = os::open_library(library.string());
+  if (!problem.empty()) {
+    state.reason = "LibTorch's CUDA library cannot be opened: " + problem;
     return state;
   }
   const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <thread>
 
 namespace sda::os {
 
@@ -13,5 +14,8 @@ unsigned available_processors();
 // The CPU quota of this process in processors, as 0.5 or 2; 0: none. `root` is the folder that
 // stands for "/", for tests.
 double cpu_quota(const std::string& root = "");
+
+// Keeps `thread` off the processor that the calling thread runs on, where that helps.
+void keep_off_this_processor(std::thread& thread);
 
 }  // namespace sda::os

@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -149,6 +150,18 @@ unsigned available_processors() {
   const double quota = cpu_quota();
   if (quota == 0.0 || quota >= allowed) return allowed;
   return static_cast<unsigned>(std::ceil(quota));
+}
+
+// Linux sometimes queues a new thread behind its creator although another processor is idle; the
+// new thread would then start after the work is done.
+void keep_off_this_processor(std::thread& thread) {
+  cpu_set_t allowed;
+  const int here = ::sched_getcpu();
+  if (here < 0 || here >= CPU_SETSIZE || ::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return;
+  CPU_CLR(static_cast<std::size_t>(here), &allowed);
+  if (CPU_COUNT(&allowed) > 0)
+    ::pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
 }
 
 }  // namespace sda::os

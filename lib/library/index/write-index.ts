@@ -3,12 +3,13 @@
  * old or the new one. The backup's name holds the index before it, or the one before that.
  */
 import { randomBytes } from "node:crypto";
-import type { Stats } from "node:fs";
-import { type FileHandle, link, open, rename, stat, unlink } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { copyFile, type FileHandle, link, open, stat, unlink } from "node:fs/promises";
 import { SdaError } from "../../base/errors.js";
 import { fileIdentity, identityOf, sameContent } from "../../base/file-identity.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
-import { keepOwner } from "../../base/output-file.js";
+import { keepOwner, NO_LINKS } from "../../base/output-file.js";
+import { replaceFile } from "../../base/replace-file.js";
 import { syncFile, syncFolder } from "../../base/sync.js";
 import { warn } from "../../base/warnings.js";
 import { callNative } from "../../native/call.js";
@@ -91,7 +92,7 @@ export async function replaceIndex(folder: ModelsFolder, pieces: Buffer[]): Prom
     const file = await open(temporary, "wx", 0o666);
     try {
       await writePieces(file, pieces, folder, false);
-      await rename(temporary, folder.index);
+      await replaceFile(temporary, folder.index);
       await syncFolder(folder.path);
       return identityOf(await file.stat({ bigint: true }));
     } finally {
@@ -197,23 +198,23 @@ async function place(
           (back) => back === "done",
           () => false,
         ),
-      keepBackup: () => rename(temporary, backup),
+      keepBackup: () => replaceFile(temporary, backup),
     };
     return (await wasUntouched(placed, temporary, file, folder, expected)) ? placed : null;
   }
   // The file system can't exchange two files. A second name keeps the old index.
   if ((await fileIdentity(index)) !== expected.identity) return null;
   const second = `${temporary.slice(0, -TEMPORARY_SUFFIX.length)}0${TEMPORARY_SUFFIX}`;
-  await link(index, second);
+  await giveSecondName(index, second);
   try {
-    await rename(temporary, index);
+    await replaceFile(temporary, index);
   } catch (error) {
     await unlink(second).catch(() => {});
     throw error;
   }
   const placed: Placed = {
-    takeBack: async (ours) => (await isStill(index, ours)) && succeeds(rename(second, index)),
-    keepBackup: () => rename(second, backup),
+    takeBack: async (ours) => (await isStill(index, ours)) && succeeds(replaceFile(second, index)),
+    keepBackup: () => replaceFile(second, backup),
   };
   return (await wasUntouched(placed, second, file, folder, expected)) ? placed : null;
 }
@@ -257,6 +258,16 @@ function succeeds(work: Promise<void>): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Without hard links, as on FAT, the second name is that of a copy. */
+async function giveSecondName(file: string, second: string): Promise<void> {
+  try {
+    await link(file, second);
+  } catch (error) {
+    if (!NO_LINKS.includes(errnoOf(error) ?? "")) throw error;
+    await copyFile(file, second, constants.COPYFILE_EXCL);
+  }
 }
 
 /** @returns false: the name is taken */

@@ -15,6 +15,7 @@ import { basename, dirname } from "node:path";
 import { SdaError } from "../../base/errors.js";
 import { fileIdentity } from "../../base/file-identity.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
+import { replaceFile } from "../../base/replace-file.js";
 import { syncFolder } from "../../base/sync.js";
 import { warn } from "../../base/warnings.js";
 import type { SaveTarget } from "../../native/types.js";
@@ -152,7 +153,7 @@ async function replacedBy(store: IndexStore, waiting: string): Promise<string | 
 
 async function place(waiting: string, path: string): Promise<void> {
   try {
-    await rename(waiting, path);
+    await replaceFile(waiting, path);
   } catch (error) {
     throw ioError(error, path, `${path} can't be replaced`);
   }

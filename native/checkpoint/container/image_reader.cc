@@ -1,10 +1,5 @@
 #include "checkpoint/container/image_reader.h"
 
-#if defined(__linux__)
-#include <pthread.h>
-#include <sched.h>
-#endif
-
 #include <algorithm>
 #include <system_error>
 
@@ -19,21 +14,6 @@ namespace {
 constexpr std::size_t kPiece = std::size_t{1} << 18;
 // The file size from which a second thread is worth its cost.
 constexpr std::uint64_t kParallelFrom = std::uint64_t{4} << 20;
-
-// Keeps `thread` off the processor that the calling thread runs on. Linux sometimes queues a new
-// thread behind its creator although another processor is idle; the new thread would then start
-// after the work is done.
-void run_elsewhere([[maybe_unused]] std::thread& thread) {
-#if defined(__linux__)
-  cpu_set_t allowed;
-  const int here = ::sched_getcpu();
-  if (here < 0 || here >= CPU_SETSIZE || ::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-    return;
-  CPU_CLR(static_cast<std::size_t>(here), &allowed);
-  if (CPU_COUNT(&allowed) > 0)
-    ::pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
-#endif
-}
 
 bool several_processors() {
   static const bool several = os::available_processors() > 1;
@@ -71,7 +51,7 @@ void ImageReader::start_helper() {
         stopped_ = true;
       }
     });
-    run_elsewhere(helper_);
+    os::keep_off_this_processor(helper_);
   } catch (const std::system_error&) {
     // Without a second thread, finish() does all the work.
   }

@@ -1,13 +1,12 @@
 #include "checkpoint/io/copy_range.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 
 #include "checkpoint/io/crc32.h"
+#include "os/extras.h"
 
 namespace sda {
 namespace {
@@ -21,36 +20,18 @@ constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
       .with("errno", std::int64_t{number});
 }
 
-// Whether the error says that the kernel or the file system does not support the call. Copying
-// through memory would meet any other error again.
-bool is_unsupported(int number) {
-  return number == ENOSYS || number == EXDEV || number == EINVAL || number == EOPNOTSUPP ||
-         number == EPERM || number == EBADF;
-}
-
 // Lets the kernel copy to the end of `to`. Returns the bytes copied, 0 when it cannot copy.
 std::uint64_t kernel_copy(const File& from, std::uint64_t offset, std::uint64_t size,
                           OutputFile& to) {
-#if defined(__linux__)
-  auto at = static_cast<off_t>(offset);
-  ssize_t copied;
-  do {
-    copied = ::copy_file_range(from.descriptor(), &at, to.descriptor(), nullptr,
-                               static_cast<std::size_t>(size), 0);
-  } while (copied < 0 && errno == EINTR);
-  if (copied >= 0) return static_cast<std::uint64_t>(copied);
-  if (!is_unsupported(errno)) throw_errno(to.path(), "cannot copy to");
-#else
-  static_cast<void>(from), static_cast<void>(offset), static_cast<void>(size);
-  static_cast<void>(to);
-#endif
-  return 0;
+  const std::int64_t copied =
+      os::copy_range(from.handle(), offset, to.handle(), static_cast<std::size_t>(size));
+  if (copied < 0) throw_errno(to.path(), "cannot copy to");
+  return static_cast<std::uint64_t>(copied);
 }
 
 void read_back(const OutputFile& file, std::uint64_t offset, std::byte* to, std::size_t size) {
   while (size > 0) {
-    const ssize_t got = ::pread(file.descriptor(), to, size, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
+    const std::ptrdiff_t got = os::read_at(file.handle(), to, size, offset);
     if (got == 0) errno = EIO;
     if (got <= 0) throw_errno(file.path(), "cannot read back");
     to += got;

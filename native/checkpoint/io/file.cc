@@ -1,17 +1,6 @@
 #include "checkpoint/io/file.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#if defined(__linux__)
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#if __has_include(<linux/openat2.h>)
-#include <linux/openat2.h>
-#endif
-#endif
-
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
@@ -19,6 +8,8 @@
 #include <utility>
 
 #include "checkpoint/memory_size.h"
+#include "os/extras.h"
+#include "os/memory.h"
 
 namespace sda {
 namespace {
@@ -43,9 +34,8 @@ constexpr std::size_t kReadAtMost = std::size_t{1} << 30;
 }
 
 PageBuffer::Region map_region(std::size_t size) {
-  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address == MAP_FAILED) throw std::bad_alloc();
+  void* address = os::map_memory(size);
+  if (address == nullptr) throw std::bad_alloc();
   return {address, size};
 }
 
@@ -65,7 +55,7 @@ class SpareRegion {
       const std::lock_guard lock(mutex_);
       if (region.size <= kSpareAtMost && region.size > kept_.size) std::swap(region, kept_);
     }
-    if (region.address != nullptr) ::munmap(region.address, region.size);
+    if (region.address != nullptr) os::unmap_memory(region.address, region.size);
   }
 
  private:
@@ -79,30 +69,18 @@ SpareRegion& spare_region() {
   return *spare;
 }
 
-// O_NONBLOCK: opening a FIFO must not wait for its writer.
-constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-
-// Opens a file whose path is in the kernel's caches (Linux 5.12). Throws WouldWait for everything
-// else, missing files included: the caller's second, waiting attempt reports those errors.
-int open_without_waiting([[maybe_unused]] const char* path) {
-#if defined(SYS_openat2) && defined(RESOLVE_CACHED)
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(kOpenFlags);
-  how.resolve = RESOLVE_CACHED;
-  const auto fd = static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
-  if (fd >= 0) return fd;
-#endif
-  throw WouldWait();
+// Throws WouldWait also for errors: the caller's second, waiting attempt reports them.
+os::Handle open_without_waiting(const std::string& path) {
+  const os::Handle file = os::open_cached(path);
+  if (file == os::Handle::kNone) throw WouldWait();
+  return file;
 }
 
-ssize_t read_without_waiting([[maybe_unused]] int fd, [[maybe_unused]] void* to,
-                             [[maybe_unused]] std::size_t size, [[maybe_unused]] off_t offset) {
-#if defined(RWF_NOWAIT)
-  const iovec piece{to, size};
-  const ssize_t got = ::preadv2(fd, &piece, 1, offset, RWF_NOWAIT);
-  if (got > 0) return got;
-#endif
-  throw WouldWait();
+std::ptrdiff_t read_without_waiting(os::Handle file, void* to, std::size_t size,
+                                    std::uint64_t offset) {
+  const std::ptrdiff_t got = os::read_cached_at(file, to, size, offset);
+  if (got <= 0) throw WouldWait();
+  return got;
 }
 
 }  // namespace
@@ -110,23 +88,23 @@ ssize_t read_without_waiting([[maybe_unused]] int fd, [[maybe_unused]] void* to,
 File::File(std::string path, Waiting waiting) : path_(std::move(path)), waiting_(waiting) {
   if (path_.find('\0') != std::string::npos)
     throw Error(ErrorCode::kArgument, "a path cannot contain a NUL character");
-  fd_ = waiting == Waiting::kNever ? open_without_waiting(path_.c_str())
-                                   : ::open(path_.c_str(), kOpenFlags);
-  if (fd_ < 0) throw_errno(path_, "cannot open");
-  struct stat info;
-  if (::fstat(fd_, &info) != 0) {
+  handle_ = waiting == Waiting::kNever ? open_without_waiting(path_) : os::open_to_read(path_);
+  if (handle_ == os::Handle::kNone) throw_errno(path_, "cannot open");
+  const auto info = os::info_of(handle_);
+  if (!info) {
     const int number = errno;
-    ::close(fd_);
+    os::close(handle_);
     errno = number;
     throw_errno(path_, "cannot examine");
   }
-  if (!S_ISREG(info.st_mode)) {
-    ::close(fd_);
-    throw Error(ErrorCode::kFormat, S_ISDIR(info.st_mode) ? "'" + path_ + "' is a directory"
-                                                          : "'" + path_ + "' is not a file")
+  if (info->type != os::FileType::kRegular) {
+    os::close(handle_);
+    throw Error(ErrorCode::kFormat, info->type == os::FileType::kFolder
+                                        ? "'" + path_ + "' is a directory"
+                                        : "'" + path_ + "' is not a file")
         .with("path", path_);
   }
-  size_ = static_cast<std::uint64_t>(info.st_size);
+  size_ = info->size;
 }
 
 File::File(std::string name, Bytes content)
@@ -136,7 +114,7 @@ File::File(std::string name, Bytes content)
       memory_(content.data()) {}
 
 File::~File() {
-  if (fd_ >= 0) ::close(fd_);
+  if (handle_ != os::Handle::kNone) os::close(handle_);
 }
 
 void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
@@ -148,13 +126,10 @@ void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
   }
   while (size > 0) {
     const std::size_t wanted = std::min(size, kReadAtMost);
-    const auto at = static_cast<off_t>(offset);
-    const ssize_t got = waiting_ == Waiting::kNever ? read_without_waiting(fd_, out, wanted, at)
-                                                    : ::pread(fd_, out, wanted, at);
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      throw_errno(path_, "cannot read");
-    }
+    const std::ptrdiff_t got = waiting_ == Waiting::kNever
+                                   ? read_without_waiting(handle_, out, wanted, offset)
+                                   : os::read_at(handle_, out, wanted, offset);
+    if (got < 0) throw_errno(path_, "cannot read");
     if (got == 0) throw_shorter(path_, offset);
     out += got;
     offset += static_cast<std::uint64_t>(got);
@@ -165,17 +140,15 @@ void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
 PageBuffer::PageBuffer(std::size_t size) : size_(size) {
   const bool huge = size >= kHugePage;
   const std::size_t wanted =
-      size + (huge ? kHugePage : 1);  // room for alignment; mmap() refuses an empty mapping
+      size + (huge ? kHugePage : 1);  // room for alignment; the system refuses an empty region
   region_ = spare_region().take(wanted);
   if (region_.address == nullptr) region_ = map_region(wanted);
   data_ = static_cast<std::byte*>(region_.address);
   if (huge) {
     const auto address = reinterpret_cast<std::uintptr_t>(region_.address);
     data_ += (kHugePage - address % kHugePage) % kHugePage;
-#if defined(MADV_HUGEPAGE)
     // Only for whole huge pages: a tail of a few bytes would otherwise take 2 MiB.
-    ::madvise(data_, size / kHugePage * kHugePage, MADV_HUGEPAGE);
-#endif
+    os::prefer_huge_pages(data_, size / kHugePage * kHugePage);
   }
 }
 
@@ -183,13 +156,12 @@ PageBuffer::~PageBuffer() { spare_region().give(region_); }
 
 MappedFile::MappedFile(const File& file) : size_(memory_size(file.size())) {
   if (size_ == 0) return;
-  void* address = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.fd_, 0);
-  if (address == MAP_FAILED) throw_errno(file.path(), "cannot map");
-  data_ = static_cast<std::byte*>(address);
+  data_ = static_cast<std::byte*>(os::map_file(file.handle(), size_));
+  if (data_ == nullptr) throw_errno(file.path(), "cannot map");
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+  if (data_ != nullptr) os::unmap_file(data_, size_);
 }
 
 }  // namespace sda

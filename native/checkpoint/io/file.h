@@ -10,6 +10,7 @@
 
 #include "checkpoint/cancel.h"
 #include "checkpoint/error.h"
+#include "os/file.h"
 
 namespace sda {
 
@@ -28,15 +29,15 @@ class File {
   // kernel cannot tell, they always throw it.
   explicit File(std::string path, Waiting waiting = Waiting::kAllowed);
   // A file in memory, which must outlive the File. `name` stands for the path in errors. It has no
-  // descriptor and cannot be mapped.
+  // handle and cannot be mapped.
   File(std::string name, Bytes content);
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
   const std::string& path() const noexcept { return path_; }
-  std::uint64_t size() const noexcept { return size_; }  // at the time of opening
-  int descriptor() const noexcept { return fd_; }  // for copies by the kernel; the File closes it
+  std::uint64_t size() const noexcept { return size_; }   // at the time of opening
+  os::Handle handle() const noexcept { return handle_; }  // the File closes it
 
   // Reads exactly `size` bytes. Throws kCorrupt when the file has become shorter meanwhile.
   void read_at(std::uint64_t offset, void* to, std::size_t size) const;
@@ -48,10 +49,9 @@ class File {
   }
 
  private:
-  friend class MappedFile;
   std::string path_;
   Waiting waiting_;
-  int fd_ = -1;
+  os::Handle handle_ = os::Handle::kNone;
   std::uint64_t size_ = 0;
   const std::byte* memory_ = nullptr;
 };
@@ -82,8 +82,8 @@ class PageBuffer {
 
 // The whole file mapped copy-on-write. Processes that map the same file share its pages; a write
 // makes a private copy of the page and never reaches the file. The mapping stays valid after the
-// File is closed. If another program truncates the file, access to a page beyond its new end raises
-// SIGBUS.
+// File is closed. If another program truncates the file, which Windows refuses, access to a page
+// beyond its new end raises SIGBUS.
 class MappedFile {
  public:
   explicit MappedFile(const File& file);

@@ -9,13 +9,15 @@
 #include <string>
 #include <string_view>
 
+#include "os/file.h"
+
 namespace sda {
 
 // Appends to an open file. Small writes are gathered in a buffer.
 class OutputFile {
  public:
-  // Errors name `path`. The caller keeps and closes the descriptor.
-  OutputFile(int descriptor, std::string path);
+  // Errors name `path`. The caller keeps and closes the file.
+  OutputFile(os::Handle handle, std::string path);
 
   void write(const void* data, std::size_t size);
   void write(std::string_view text) { write(text.data(), text.size()); }
@@ -23,16 +25,16 @@ class OutputFile {
   std::uint64_t position() const noexcept { return position_; }
   void flush();
 
-  // For copy_range(), which writes to the descriptor directly: after flush() the descriptor's
-  // offset is position(), and advance() counts the bytes written past the buffer.
-  int descriptor() const noexcept { return descriptor_; }
+  // For copy_range(), which writes to the file directly: after flush() the file ends at position(),
+  // and advance() counts the bytes written past the buffer.
+  os::Handle handle() const noexcept { return handle_; }
   void advance(std::uint64_t bytes) noexcept { position_ += bytes; }
   const std::string& path() const noexcept { return path_; }
 
  private:
   void write_through(const char* data, std::size_t size);
 
-  int descriptor_;
+  os::Handle handle_;
   std::string path_;
   std::uint64_t position_ = 0;
   std::size_t gathered_ = 0;
@@ -54,7 +56,7 @@ class TempFile {
   TempFile(const TempFile&) = delete;
   TempFile& operator=(const TempFile&) = delete;
 
-  int descriptor() const noexcept { return descriptor_; }
+  os::Handle handle() const noexcept { return handle_; }
   const std::string& path() const noexcept { return path_; }
 
   // Syncs the file and renames it to <stem><extension>, <stem>_1<extension>, …: the first name that
@@ -71,7 +73,7 @@ class TempFile {
 
   std::string folder_;
   std::string path_;
-  int descriptor_ = -1;
+  os::Handle handle_ = os::Handle::kNone;
 };
 
 // Removes the temporary files of dead writers from `folder` and returns how many. Files of live

@@ -1,11 +1,10 @@
 // Files, archives and pickles for the tests of this folder.
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -15,6 +14,8 @@
 #include "checkpoint/cancel.h"
 #include "checkpoint/error.h"
 #include "checkpoint/io/crc32.h"
+#include "os/file.h"
+#include "os/process.h"
 
 namespace sda::test {
 
@@ -59,16 +60,14 @@ std::string little(T number) {
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::string_view content) {
-    const char* folder = std::getenv("TMPDIR");
-    path_ = std::string(folder != nullptr ? folder : "/tmp") + "/sda-checkpoint-test-XXXXXX";
-    const int fd = ::mkstemp(path_.data());
-    if (fd < 0) throw std::runtime_error("cannot create " + path_);
-    const ssize_t written = ::write(fd, content.data(), content.size());
-    ::close(fd);
-    if (written != static_cast<ssize_t>(content.size()))
+    static int count = 0;
+    const std::string name =
+        "sda-checkpoint-test-" + os::process_tag() + "-" + std::to_string(++count);
+    path_ = (std::filesystem::temp_directory_path() / name).string();
+    if (!(std::ofstream(path_, std::ios::binary) << content))
       throw std::runtime_error("cannot write " + path_);
   }
-  ~TemporaryFile() { ::unlink(path_.c_str()); }
+  ~TemporaryFile() { os::remove_file(path_); }
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
   const std::string& path() const { return path_; }

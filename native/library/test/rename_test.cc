@@ -2,35 +2,32 @@
 #include "library/rename.h"
 
 #include <doctest/doctest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "library/file_identity.h"
+#include "os/durable.h"
+#include "os/process.h"
 
 using namespace sda::library;
 
 namespace {
 
-// A folder for this test's three files; the destructor removes both.
+// A folder for a test; the destructor removes it.
 struct Folder {
   std::string path;
   Folder() {
-    char name[] = "/tmp/sda-rename-XXXXXX";
-    if (mkdtemp(name) == nullptr) throw std::runtime_error("cannot create a temporary folder");
-    path = name;
+    const std::string name = "sda-rename-" + sda::os::process_tag();
+    const auto folder = std::filesystem::temp_directory_path() / name;
+    std::filesystem::create_directory(folder);
+    path = folder.string();
   }
-  ~Folder() {
-    for (const char* name : {"index", "ours", "theirs"}) ::unlink(at(name).c_str());
-    ::rmdir(path.c_str());
-  }
+  ~Folder() { std::filesystem::remove_all(path); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
   std::string at(const std::string& name) const { return path + "/" + name; }
@@ -46,8 +43,8 @@ std::string text(const std::string& path) {
 }
 
 std::string identity(const std::string& path) {
-  struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 ? identity_of(info) : "";
+  const auto info = sda::os::info_at(path);
+  return info ? identity_of(*info) : "";
 }
 
 }  // namespace
@@ -76,7 +73,7 @@ TEST_CASE("exchange_names swaps only when the target is the expected file") {
   CHECK(exchange_names(ours, index, std::nullopt) == Renamed::kDone);
   CHECK(text(index) == "old");
 
-  ::unlink(index.c_str());
+  sda::os::remove_file(index);
   CHECK(exchange_names(ours, index, old) == Renamed::kMissing);
   CHECK(text(ours) == "new");
 }
@@ -94,7 +91,7 @@ TEST_CASE("an exchange that meets another writer never loses that writer's last 
       for (int i = 1; i <= kWrites; ++i) {
         put(folder.at("theirs"), std::to_string(i));
         started = i;
-        ::rename(folder.at("theirs").c_str(), index.c_str());
+        sda::os::rename_over(folder.at("theirs"), index);
       }
     });
     while (started < round % kWrites) std::this_thread::yield();

@@ -12,7 +12,7 @@
 namespace sda::os {
 namespace {
 
-#if defined(__linux__)
+#if defined(__linux__)  // other systems have no control groups
 // The quota in a tree of these files, by path.
 double quota(const std::map<std::string, std::string>& files) {
   std::string root = (std::filesystem::temp_directory_path() / "sda-os-XXXXXX").string();
