@@ -1,6 +1,6 @@
-// tsx scripts/platforms.ts [PLATFORM...] [--no-build]: builds the addons of the published packages in
-// out/build/ and runs them, by emulation where they are for another system. Says what it skipped,
-// and why. Exits with 1 when a check fails.
+// tsx scripts/platforms.ts [PLATFORM...] [--no-build]: builds the addons of the published packages
+// in out/build/ and runs them, by emulation where they are for another system. Says what it
+// skipped, and why. Exits with 1 when a check fails.
 //   --no-build  runs what an earlier `npm run pack -- --all` or a run of this script has built
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -46,7 +46,7 @@ const ALL_BUT_WEIGHTS: ReadOptions = {
 };
 
 /**
- * Reads everything that a model file says about itself. Reads no weights and needs no LibTorch.
+ * Reads everything that a model file says about itself. Reads no weights.
  *
  * @throws SdaError like `readMetadata`; `signal.reason` when the signal is aborted
  * @example

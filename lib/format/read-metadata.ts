@@ -16,7 +16,7 @@ const ONLY_METADATA: ReadOptions = {
 
 /**
  * Reads the metadata of a model file. Reads no weights, so the time does not depend on the size of
- * the file. Needs no LibTorch. The result always has all 14 fields, in the order of the file
+ * the file. The result always has all 14 fields, in the order of the file
  * format; a field that the file omits has the format's default.
  *
  * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_IO, ERR_SDA_FORMAT (not a model file),

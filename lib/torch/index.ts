@@ -1,6 +1,6 @@
 /**
- * `small-dataset-audio/torch` reads and writes any `torch.save` file without Python and without
- * LibTorch. It never executes code that a file names.
+ * `small-dataset-audio/torch` reads and writes any `torch.save` file without Python. It
+ * never executes code that a file names.
  *
  * @module small-dataset-audio/torch
  */
