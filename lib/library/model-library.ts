@@ -31,8 +31,9 @@ export interface OpenOptions {
 }
 
 /**
- * The models of a folder, as its index lists them. Reading takes no lock and never waits: it sees the index as it was when the library was opened, with this library's own
- * changes. `refresh()` reads the changes of others.
+ * The models of a folder, as its index lists them. Reading takes no lock and never waits: it sees
+ * the index as it was when the library was opened, with this library's own changes. `refresh()`
+ * reads the changes of others.
  *
  * A change is durable on disk when its promise resolves. Several processes may change a library at
  * the same time, and the Python program may be one of them. Changes that wait for the lock at the
