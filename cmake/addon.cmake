@@ -30,8 +30,6 @@ endif()
 function(sda_add_addon name)
   add_library(${name} MODULE ${ARGN} ${CMAKE_JS_SRC})
   set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".node" SKIP_BUILD_RPATH ON)
-  # The module name differs per addon, because one process loads them all.
-  target_compile_definitions(${name} PRIVATE NODE_GYP_MODULE_NAME=${name})
   target_link_libraries(${name} PRIVATE sda_node_api ${CMAKE_JS_LIB})
   if(APPLE)
     target_link_options(${name} PRIVATE -undefined dynamic_lookup)
