@@ -204,7 +204,7 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     try {
       old.copyIn(join(packageRoot, "assets/models"), "models");
       const env = { npm_config_registry: registry.url };
-      const how = "cd /root && npm install --ignore-scripts small-dataset-audio";
+      const how = "cd /root && $npm install --ignore-scripts small-dataset-audio";
       await must(old.sh(`${how} && ${BIN} generate ${MODEL} -d 1 -s 42 -o out`, { env }));
       expect(await must(old.sh("head -c 4 /root/out/*.wav"))).toBe("RIFF");
     } finally {
