@@ -27,12 +27,18 @@ if(WIN32 AND SDA_ZIG)
   set(CMAKE_JS_LIB ${SDA_NODE_LIB})
 endif()
 
+# zig makes no bundles for macOS. Node opens a dynamic library as well.
+if(APPLE AND SDA_ZIG)
+  set(CMAKE_SHARED_MODULE_CREATE_CXX_FLAGS -shared)
+endif()
+
 function(sda_add_addon name)
   add_library(${name} MODULE ${ARGN} ${CMAKE_JS_SRC})
   set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".node" SKIP_BUILD_RPATH ON)
   target_link_libraries(${name} PRIVATE sda_node_api ${CMAKE_JS_LIB})
   if(APPLE)
-    target_link_options(${name} PRIVATE -undefined dynamic_lookup)
+    target_link_options(${name} PRIVATE -Wl,-undefined,dynamic_lookup
+                                        $<$<AND:$<CONFIG:Release>,$<BOOL:${SDA_ZIG}>>:-s>)
   elseif(WIN32 AND SDA_ZIG)
     target_link_options(${name} PRIVATE $<$<CONFIG:Release>:-s>)
   elseif(UNIX)
