@@ -58,7 +58,8 @@ function buildTargets(): void {
     ...options,
     stdio: ["ignore", "ignore", "inherit"],
   });
-  run("cmake", ["--build", build], options);
+  const programs = TARGETS.map((target) => `${target}_fuzz`);
+  run("cmake", ["--build", build, "--target", ...programs], options);
 }
 
 /** Makes and returns the target's folders; new inputs are written to the first. */
