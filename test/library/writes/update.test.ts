@@ -376,17 +376,21 @@ test.runIf(python !== null && process.platform === "linux")(
   "updates lose no entry that a Python program without a lock adds meanwhile",
   async () => {
     const WRITES = count({ quick: 80, full: 400 });
-    const writer = addEntriesInPython(folder, WRITES);
+    const added: string[] = [];
     let updates = 0;
-    while (writer.isRunning) {
-      const name = `Kitchen ${++updates}`;
-      expect(await updateModel(entry.modelId, folder, { name })).toMatchObject({ name });
-      expect((await readMetadata(path)).name).toBe(name);
+    // Where updates are slow, one writer ends before a few of them.
+    while (updates <= WRITES / 50) {
+      const writer = addEntriesInPython(folder, WRITES);
+      while (writer.isRunning) {
+        const name = `Kitchen ${++updates}`;
+        expect(await updateModel(entry.modelId, folder, { name })).toMatchObject({ name });
+        expect((await readMetadata(path)).name).toBe(name);
+      }
+      expect(await writer.ended).toBe(0);
+      added.push(...writer.ids);
     }
-    expect(await writer.ended).toBe(0);
-    expect(updates).toBeGreaterThan(WRITES / 50);
     const library = await ModelLibrary.open(folder);
-    expect(writer.ids.filter((id) => library.get(id) === null)).toEqual([]);
+    expect(added.filter((id) => library.get(id) === null)).toEqual([]);
     await updateModel(entry.modelId, folder, { name: "Cellar" });
     expect(await entryNow()).toMatchObject({ name: "Cellar", fileSizeBytes: statSync(path).size });
     const left = readdirSync(folder).filter((name) => !/^\.?model_library/.test(name));
