@@ -1,8 +1,8 @@
 // npm run coverage: measures what the tests reach, and prints the totals. It fails when a test
 // fails, whatever the totals are. The reports lie in out/coverage.
 //   TypeScript: V8's coverage of all vitest files
-//   C++:        gcov's, of the native tests and the reader's vitest files. The engine is included
-//               if `npm run build` built it and --engine asks for it: that takes many minutes.
+//   C++:        gcov's, of the native tests and the reader's vitest files. The backend on LibTorch
+//               is included if `npm run build:libtorch` built it and --libtorch asks for it.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -33,7 +33,7 @@ function typescript(): void {
   vitest(["--coverage"]);
 }
 
-function cpp(withEngine: boolean): void {
+function cpp(withLibtorch: boolean): void {
   for (const tool of ["cmake", "gcov"]) {
     if (!runs(tool)) throw new BuildError(`C++ is not measured: ${tool} is missing`);
   }
@@ -41,7 +41,7 @@ function cpp(withEngine: boolean): void {
     "-DCMAKE_BUILD_TYPE=Debug",
     "-DCMAKE_CXX_FLAGS=--coverage -O1",
     "-DSDA_BUILD_NATIVE_TESTS=ON",
-    ...(withEngine ? [`-DSDA_LIBTORCH=${libtorch()}`] : []),
+    ...(withLibtorch ? [`-DSDA_LIBTORCH=${libtorch()}`] : []),
   ];
   run("cmake", ["-S", packageRoot, "-B", build, "-G", "Ninja", ...settings], {
     stdio: ["ignore", "ignore", "inherit"],
@@ -59,7 +59,7 @@ function cpp(withEngine: boolean): void {
 
 function libtorch(): string {
   const path = join(packageRoot, "build/Release/libtorch.json");
-  if (!existsSync(path)) throw new BuildError("--engine needs the engine's build: npm run build");
+  if (!existsSync(path)) throw new BuildError("--libtorch needs its addon: npm run build:libtorch");
   return JSON.parse(readFileSync(path, "utf8")).path;
 }
 
@@ -119,9 +119,9 @@ const percent = (part: number, all: number) => `${((100 * part) / all).toFixed(1
 
 await mainProgram(() => {
   const args = process.argv.slice(2);
-  const unknown = args.filter((arg) => arg !== "--engine" && arg !== "--cpp");
+  const unknown = args.filter((arg) => arg !== "--libtorch" && arg !== "--cpp");
   if (unknown.length > 0) throw new BuildError(`unknown argument ${unknown[0]}`);
   if (!args.includes("--cpp")) typescript();
-  cpp(args.includes("--engine"));
+  cpp(args.includes("--libtorch"));
   say(`reports in ${relative(process.cwd(), reports)}`);
 });

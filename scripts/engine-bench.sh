@@ -5,7 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[[ -f build/CMakeCache.txt ]] || { echo "Nothing is built yet. Run: npm run build" >&2; exit 1; }
+grep -qs '^SDA_LIBTORCH:PATH=.' build/CMakeCache.txt ||
+  { echo "It compares with LibTorch. Run: npm run build:libtorch" >&2; exit 1; }
 cmake -S . -B build -DSDA_BUILD_BENCH=ON >/dev/null
 cmake --build build --target engine_bench >/dev/null
 exec build/engine_bench "${1:-assets/models/synthetic-plucks.sda}" "${@:2}"

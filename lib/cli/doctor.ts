@@ -26,6 +26,7 @@ export function addDoctorCommand(program: Command, io: Io): void {
 type Report = Awaited<ReturnType<typeof examine>>;
 
 async function examine() {
+  const search = searchBackendLibtorch();
   return {
     platform: `${process.platform}-${process.arch}`,
     node: process.version,
@@ -33,8 +34,8 @@ async function examine() {
     engine: { file: addonFile("sda_engine"), ...(await probeEngine()) },
     libtorch: {
       file: addonFile("sda_libtorch"),
-      ...(await probeBackend()),
-      ...searchBackendLibtorch(),
+      ...(await probeBackend(search)),
+      ...search,
     },
   };
 }

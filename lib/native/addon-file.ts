@@ -1,7 +1,7 @@
 /** Finds the files of the native addons. */
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
-import { packageRoot } from "./package-root.js";
+import { PACKAGE, packageRoot } from "./package-root.js";
 import { exists, mayRead } from "./permission.js";
 import { systemLibc } from "./system.js";
 
@@ -46,8 +46,6 @@ export const PLATFORMS = [
 ] as const;
 
 export type Platform = (typeof PLATFORMS)[number];
-
-const PACKAGE = "small-dataset-audio";
 
 /** The package with the prebuilt addons of a platform. */
 export function platformPackage(platform: string): string {

@@ -3,12 +3,12 @@
  * searched for and opened only when a model is to compute with it. Each worker thread has its own
  * instance of this module.
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SdaError } from "../base/errors.js";
 import { addonFile } from "./addon-file.js";
 import {
   findLibtorch,
+  foundIn,
   type Libtorch,
   type LibtorchSearch,
   libtorchCommand,
@@ -43,7 +43,7 @@ let isAutoDone = false;
 export function prepareBackend(device: string, backend: Backend): void {
   if (attached || (backend === "auto" && device === "cpu")) return;
   if (backend === "libtorch" || device !== "auto") {
-    attachBackend({ cuda: device !== "cpu" });
+    attachBackend({ cuda: device !== "cpu" && device !== "mps" });
     return;
   }
   if (isAutoDone) return;
@@ -102,7 +102,7 @@ function seemsToHaveGpu(): boolean {
     process.platform === "win32"
       ? [join(windows, "System32", "nvcuda.dll")]
       : ["/dev/nvidiactl", "/dev/dxg"];
-  return files.some((file) => existsSync(file));
+  return files.some((file) => exists(file));
 }
 
 /** Searches the LibTorch for the backend without loading it. */
@@ -110,11 +110,16 @@ export function searchBackendLibtorch(): LibtorchSearch {
   return searchLibtorch(readBuildRecord(addonFile("sda_libtorch")));
 }
 
-/** Loads the backend and its LibTorch in a child process. */
-export function probeBackend(): Promise<Probe> {
+/**
+ * Loads the backend and its LibTorch in a child process.
+ *
+ * @param search the result of `searchBackendLibtorch`
+ */
+export function probeBackend(search: LibtorchSearch): Promise<Probe> {
   let libraries: string[];
   try {
-    libraries = libtorchLibraries(findLibtorch(readBuildRecord(requireFile("sda_libtorch"))).path);
+    const { builtWith } = readBuildRecord(requireFile("sda_libtorch"));
+    libraries = libtorchLibraries(foundIn(search, builtWith).path);
   } catch (error) {
     return Promise.resolve({ ok: false, message: errorText(error) });
   }

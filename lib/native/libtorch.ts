@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { SdaError } from "../base/errors.js";
 import { downloadFolder } from "../base/user-folders.js";
+import { PLATFORM } from "./addon-file.js";
 import { childProcess } from "./child-process.js";
 import { packageRoot } from "./package-root.js";
 import { exists, mayRead } from "./permission.js";
@@ -19,7 +20,6 @@ export const LIBTORCH_PINNED = "2.13.0";
  */
 export const LIBTORCH_RANGE = ["2.11", "2.15"] as const;
 
-const PLATFORM = `${process.platform}-${process.arch}`;
 export const LIBTORCH_PACKAGE = `small-dataset-audio-libtorch-cpu-${PLATFORM}`;
 const PYTHON_TIMEOUT_MS = 10_000;
 
@@ -127,14 +127,23 @@ function hasCuda(path: string): boolean {
 
 /** @throws SdaError ERR_SDA_LIBTORCH: `details.tried` lists each place and its problem. */
 export function findLibtorch(query: LibtorchQuery = {}): Libtorch {
-  const { found, tried } = searchLibtorch(query);
+  return foundIn(searchLibtorch(query), query.builtWith);
+}
+
+/**
+ * What a search has found.
+ *
+ * @param builtWith as in the search's query
+ * @throws as `findLibtorch`
+ */
+export function foundIn({ found, tried }: LibtorchSearch, builtWith?: string): Libtorch {
   if (found) return found;
-  const wanted = query.builtWith ? `LibTorch ${minor(query.builtWith)}` : "LibTorch";
+  const wanted = builtWith ? `LibTorch ${minor(builtWith)}` : "LibTorch";
   const list = tried.map((t) => `  ${t.source}: ${t.place}: ${t.problem}`).join("\n");
   const advice =
     tried[0]?.source === "SDA_LIBTORCH"
       ? "Correct SDA_LIBTORCH, or unset it to search the other places"
-      : `To install it: ${libtorchCommand(query.builtWith)}`;
+      : `To install it: ${libtorchCommand(builtWith)}`;
   throw new SdaError(
     "ERR_SDA_LIBTORCH",
     `${wanted} was not found; only GPUs and the backend "libtorch" need it. Looked in:\n${list}\n${advice}`,

@@ -21,14 +21,13 @@ import {
 } from "./addon-file.js";
 import { childProcess } from "./child-process.js";
 import { isCheckout } from "./libtorch.js";
-import { bundled, packageRoot } from "./package-root.js";
+import { bundled, PACKAGE, packageRoot } from "./package-root.js";
 import { exists, guardCheckpoint, guardEngine, mayRead } from "./permission.js";
 import { libcProblem, packageManifest, systemLibc, systemRequirements } from "./system.js";
 import type { CheckpointAddon, EngineAddon } from "./types.js";
 
 const require = createRequire(import.meta.url);
 const PROBE_TIMEOUT_MS = 60_000;
-const PACKAGE = "small-dataset-audio";
 
 let checkpoint: CheckpointAddon | undefined;
 let engine: EngineAddon | undefined;

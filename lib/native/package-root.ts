@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SdaError } from "../base/errors.js";
 
-const PACKAGE = "small-dataset-audio";
+export const PACKAGE = "small-dataset-audio";
 
 /** Finds the folder of this package's package.json, from dist/ as well as from lib/. */
 function findPackageRoot(): string {

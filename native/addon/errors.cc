@@ -38,9 +38,7 @@ Napi::Value current_error(Napi::Env env) {
   } catch (const std::bad_alloc&) {
     return make(env, code_name(ErrorCode::kLimit), "not enough memory").Value();
   } catch (const std::exception& error) {
-    // LibTorch appends a stack trace. The first line has the reason.
-    const std::string what = error.what();
-    return make(env, code_name(ErrorCode::kNative), what.substr(0, what.find('\n'))).Value();
+    return make(env, code_name(ErrorCode::kNative), error.what()).Value();
   } catch (...) {
     return make(env, code_name(ErrorCode::kNative), "an unknown native failure").Value();
   }

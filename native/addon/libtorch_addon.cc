@@ -3,7 +3,6 @@
 #include <napi.h>
 
 #include <exception>
-#include <string>
 
 #include "engine/backend_interface.h"
 #include "libtorch/device.h"
@@ -22,8 +21,7 @@ Napi::Value backend_info(const Napi::CallbackInfo& call) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
-    const std::string what = error.what();
-    throw Napi::Error::New(call.Env(), what.substr(0, what.find('\n')));
+    throw Napi::Error::New(call.Env(), libtorch::reason_of(error));
   }
 }
 

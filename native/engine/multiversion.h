@@ -17,6 +17,7 @@
 
 namespace sda::engine {
 
+// Whether the processor has AVX2 and FMA.
 inline bool has_avx2() {
   static const bool has = os::cpu_features().avx2 && os::cpu_features().fma;
   return has;

@@ -4,7 +4,6 @@
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
-#include <exception>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -75,9 +74,7 @@ void run(Status* status, const Work& work) noexcept {
   } catch (const std::bad_alloc&) {
     write_failure(*status, ErrorCode::kLimit, "not enough memory");
   } catch (const std::exception& error) {
-    // LibTorch appends a stack trace. The first line has the reason.
-    const std::string_view what = error.what();
-    write_failure(*status, ErrorCode::kNative, what.substr(0, what.find('\n')));
+    write_failure(*status, ErrorCode::kNative, reason_of(error));
   } catch (...) {
     write_failure(*status, ErrorCode::kNative, "an unknown failure of LibTorch");
   }
@@ -162,6 +159,11 @@ const Interface& torch_backend() {
       rebuild,
   };
   return kInterface;
+}
+
+std::string reason_of(const std::exception& error) {
+  const std::string what = error.what();
+  return what.substr(0, what.find('\n'));
 }
 
 std::string loaded_version() {

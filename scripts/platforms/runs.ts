@@ -57,7 +57,7 @@ const arm64: Run = (trial) => {
 };
 
 /** Another system's Node from npm, which `npm install` refuses to install by itself here. */
-export function nodeOf(name: string, program: string): string | undefined {
+function nodeOf(name: string, program: string): string | undefined {
   const folder = join(packageRoot, "out/nodes");
   const found = join(folder, "node_modules", name, program);
   if (!existsSync(found)) {

@@ -14,7 +14,10 @@ const platform = `${process.platform}-${process.arch}`;
 /** The module as it is in a package at `root`, on a system with this C library. */
 async function inPackage(root: string, libc = "glibc") {
   vi.resetModules();
-  vi.doMock("../../lib/native/package-root.js", () => ({ packageRoot: root }));
+  vi.doMock("../../lib/native/package-root.js", async (original) => ({
+    ...(await original<typeof import("../../lib/native/package-root.js")>()),
+    packageRoot: root,
+  }));
   vi.doMock("../../lib/native/system.js", () => ({ systemLibc: () => ({ name: libc }) }));
   return import("../../lib/native/addon-file.js");
 }

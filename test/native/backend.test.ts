@@ -56,7 +56,9 @@ describe.skipIf(!existsSync(addonFile("sda_libtorch")))("with the addon", () => 
   test("no LibTorch: every place is listed", async () => {
     vi.stubEnv("SDA_LIBTORCH", "/nowhere");
     expect(code(() => backend.prepareBackend("cuda", "auto"))).toBe("ERR_SDA_LIBTORCH");
-    expect(await backend.probeBackend()).toMatchObject({ ok: false });
+    expect(await backend.probeBackend(backend.searchBackendLibtorch())).toMatchObject({
+      ok: false,
+    });
   });
 });
 
@@ -65,7 +67,7 @@ describe.skipIf(!libtorchUsable)("with LibTorch", () => {
     const { found } = backend.searchBackendLibtorch();
     const { version } = backend.attachBackend().info();
     expect(found?.version).toContain(version);
-    expect(await backend.probeBackend()).toEqual({
+    expect(await backend.probeBackend(backend.searchBackendLibtorch())).toEqual({
       ok: true,
       message: expect.stringContaining(`LibTorch ${version}`),
     });

@@ -11,16 +11,19 @@ import type { CheckpointAddon, EngineAddon } from "../../lib/native/types.js";
 import { compiled } from "../support/compiled.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
+import { engineBuilt } from "../support/native.js";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const FLAG =
   major > 23 || (major === 23 && minor >= 5) ? "--permission" : "--experimental-permission";
-const SCRIPT = `
+const START = `
 const { load, save } = await import(process.env.TORCH);
-const { ModelLibrary, writeWav } = await import(process.env.LIB);
+const { loadModel, ModelLibrary, writeWav } = await import(process.env.LIB);
 const [file, outside, writable] = process.argv.slice(1);
 const run = async (f) =>
   console.log(await f().then(() => "done", (e) => e.code + " " + e.message.replaceAll("\\n", " ")));
+`;
+const SCRIPT = `${START}
 await run(() => load(file));
 await run(() => load(outside));
 await run(() => save({ n: 1 }, writable + "/a.pt"));
@@ -40,8 +43,12 @@ describe("under Node's permission model", () => {
 
   /** The outcome of each call in SCRIPT, with these flags. */
   function outcomes(...flags: string[]): string[] {
+    return outcomesOf(SCRIPT, ...flags);
+  }
+
+  function outcomesOf(script: string, ...flags: string[]): string[] {
     const args = [FLAG, "--no-warnings", `--allow-fs-read=${packageRoot}/*`, ...flags];
-    args.push("--input-type=module", "-e", SCRIPT, fixture("models/tiny.sda"), outside, writable);
+    args.push("--input-type=module", "-e", script, fixture("models/tiny.sda"), outside, writable);
     const url = (name: string) => pathToFileURL(compiled(`lib/${name}`)).href;
     const env = { ...process.env, LIB: url("index.js"), TORCH: url("torch/index.js") };
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env });
@@ -60,6 +67,12 @@ describe("under Node's permission model", () => {
     expect(refused).toHaveLength(2);
     for (const outcome of refused) expect(outcome).toMatch(/^ERR_SDA_IO .* can't be written/);
     expect(existsSync(join(writable, "a.pt"))).toBe(true);
+  });
+
+  test.skipIf(!engineBuilt)("a model loads without a look at devices that no flag permits", () => {
+    expect(outcomesOf(`${START} await run(() => loadModel(file));`, "--allow-addons")).toEqual([
+      "done",
+    ]);
   });
 
   test("a missing flag is named", () => {

@@ -188,8 +188,10 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     async (name, how) => {
       const { run } = await install("22", how);
       expect((await run(`ls node_modules/${LIBTORCH_PACKAGE}`)).status).not.toBe(0);
-      const load = `node -e 'require("small-dataset-audio").loadModel("${MODEL}", { backend: "libtorch" })
-        .then((m) => m.generate({ durationS: 1 }), (e) => e).then((r) => console.log(r.message ?? r.durationS))'`;
+      const load = `node -e 'require("small-dataset-audio")
+        .loadModel("${MODEL}", { backend: "libtorch" })
+        .then((m) => m.generate({ durationS: 1 }), (e) => e)
+        .then((r) => console.log(r.message ?? r.durationS))'`;
       const message = await must(run(load));
       const [, advice] = /To install it: npm install (\S+)/.exec(message) ?? [];
       expect(advice).toBe(`${LIBTORCH_PACKAGE}@2.13`);

@@ -1,5 +1,6 @@
 #include "engine/network/conv_kernels.h"
 
+#include "engine/multiversion.h"
 #include "os/cpu_features.h"
 
 namespace sda::engine::kernels {
@@ -10,9 +11,8 @@ enum class Instructions { kPlain, kFma, kAvx512 };
 
 Instructions instructions() {
   static const Instructions best = [] {
-    const os::CpuFeatures& cpu = os::cpu_features();
-    if (!cpu.avx2 || !cpu.fma) return Instructions::kPlain;
-    return cpu.avx512f ? Instructions::kAvx512 : Instructions::kFma;
+    if (!has_avx2()) return Instructions::kPlain;
+    return os::cpu_features().avx512f ? Instructions::kAvx512 : Instructions::kFma;
   }();
   return best;
 }
