@@ -49,6 +49,7 @@ function entry(
     hasAnalysis: true,
     nActiveComponents: 8,
     tags: ["drum", "lo-fi"],
+    vocoder: null,
   };
 }
 

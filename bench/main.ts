@@ -2,11 +2,12 @@
  * Runs the benchmarks and writes a JSON file and a chart for each. Compares with a Python that has
  * torch, if found; SDA_PYTHON names one.
  *
- *     npm run bench -- [load] [library] [generate] [torch] [cuda] [server] [FILE.sda]
+ *     npm run bench -- [load] [library] [generate] [torch] [cuda] [server] [vocoder] [FILE]
  *         [--quick] [--out FOLDER] [--entries 1000,10000]
  *         [--compare OLD.json|FOLDER] [--with NEW.json|FOLDER] [--fail-on-slower]
  *
- * Without names, all but cuda and server run, in eight minutes. A quick run writes to out/bench, so
+ * Without names, all but cuda, server and vocoder run, in eight minutes. The suite
+ * vocoder needs a FILE.distillgan with one. A quick run writes to out/bench, so
  * it does not replace the figures of a full run. With both --compare and --with, nothing is
  * measured: the two results are compared.
  *
@@ -33,6 +34,7 @@ const MODULES: Record<SuiteName, string> = {
   torch: "./torch.bench.js",
   cuda: "./generate-cuda.bench.js",
   server: "./server.bench.js",
+  vocoder: "./vocoder.bench.js",
 };
 
 async function main(args: string[]): Promise<number> {

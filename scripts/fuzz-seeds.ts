@@ -102,6 +102,31 @@ function pickles(): Seeds {
       [str("epoch"), int(3)],
       [str("model"), dict([str("weight"), tensor({ storage: twelve })])],
     ),
+    "a-cancelled-vocoder": dict(
+      [str("format"), str("distillgan_model")],
+      [
+        str("training_config"),
+        dict([
+          str("preset"),
+          call(global("distill.training.config", "OverfittingPreset"), str("balanced")),
+        ]),
+      ],
+      [
+        str("vocoder_state"),
+        dict(
+          [str("generator_state_dict"), dict([str("w"), tensor({ storage: twelve })])],
+          // The same storage also belongs to the part that is left out.
+          [str("checkpoint"), dict([str("w"), tensor({ storage: twelve })])],
+        ),
+      ],
+    ),
+    "a-model-of-codes": dict(
+      [str("format"), str("distill_model")],
+      [str("version"), int(2)],
+      [str("model_type"), str("vqvae")],
+      [str("prior_state_dict"), dict([str("w"), tensor({ storage: twelve })])],
+      [str("prior_config"), dict([str("num_heads"), int(3)])],
+    ),
     "an-array": numpyArray(numpyDtype("f4", ">"), ints(3), binbytes(THREE_FLOATS)),
     "a-fortran-array": numpyArray(
       numpyDtype("i2"),
@@ -154,6 +179,13 @@ function archives(): Seeds {
   return made;
 }
 
+/** Files in containers that torch.save does not write. */
+function containers(): Seeds {
+  const folder = joinPath(packageRoot, "test/fixtures/containers");
+  const names = readdirSync(folder).filter((name) => /\.(pt|pkl|joblib)$/.test(name));
+  return Object.fromEntries(names.map((name) => [name, readFileSync(joinPath(folder, name))]));
+}
+
 function legacyFiles(): Seeds {
   const view = legacyStorage(tuple(str("8"), int(1), int(2)));
   const made: Seeds = {
@@ -169,6 +201,13 @@ function legacyFiles(): Seeds {
     if (name.includes("legacy")) made[name] = readFileSync(joinPath(folder, name));
   return made;
 }
+
+const VOCODER = `{
+        "type": "hifigan_v2",
+        "epochs": 120,
+        "final_loss": Infinity,
+        "training_date": ""
+      }`;
 
 function indexes(): Seeds {
   const entry = (id: string, loss: string, tags: string[]) => ({
@@ -203,6 +242,9 @@ function indexes(): Seeds {
     empty: '{\n  "version": 1,\n  "models": {}\n}',
     two: two,
     one: index(entry("a", "-Infinity", ["tag"])),
+    vocoder: two
+      .replace('"version": 1', '"version": 2')
+      .replace('"tags": []', `"tags": [],\n      "vocoder": ${VOCODER}`),
     "odd-entry": two.replace('"has_analysis": true,\n      ', ""),
     "cut-off": two.slice(0, 700),
     "twice-the-same-key": index(entry("a", "NaN", [])).replace(
@@ -237,7 +279,12 @@ export function seedsOf(target: Target): Seeds {
       const small = bombs
         .map(({ name, make }): [string, Uint8Array] => [name.replace(/\W+/g, "-"), make()])
         .filter(([name, bytes]) => bytes.length < 4096 && !SLOW.test(name));
-      return { ...archives(), ...Object.fromEntries(small), ...prefixed("l", pickles()) };
+      return {
+        ...archives(),
+        ...containers(),
+        ...Object.fromEntries(small),
+        ...prefixed("l", pickles()),
+      };
     }
     case "index":
       return indexes();

@@ -57,6 +57,10 @@ missing() {
   has g++ || echo g++
   for tool in ccache clang-format strace debootstrap; do has "$tool" || echo "$tool"; done
   has_nginx || echo nginx
+  # They read and change sound files.
+  has ffmpeg || echo ffmpeg
+  has metaflac || echo flac
+  has vorbiscomment || echo vorbis-tools
   has_browser || echo chromium
   has clang++ || echo clang
   has_clang_runtime || echo clang-runtime

@@ -9,7 +9,7 @@ const CATEGORIES = [
   [/^small-dataset-audio-server\//, "Server"],
   [/\/lib\/base\/errors\.ts$/, "Errors"],
   [/\/lib\/library\//, "Library"],
-  [/\/lib\/audio\/|\/lib\/model\/(mel-picture|sidecar)\.ts$/, "Sound"],
+  [/\/lib\/audio\/|\/lib\/model\/(mel-picture|reproduce|sidecar|sidecar-fields)\.ts$/, "Sound"],
   [/\/lib\/(torch|values)\//, "Torch files"],
   [/\/lib\//, "Models"],
 ];

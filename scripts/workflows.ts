@@ -1,7 +1,8 @@
-// tsx scripts/workflows.ts [FILE...]: checks GitHub workflows, by default all of .github/workflows.
-// GitHub's language service checks syntax, keys and expressions. The rest are this project's rules.
+// tsx scripts/workflows.ts [FILE...]: checks GitHub workflows and actions, by default all of
+// .github/workflows and action.yml. GitHub's language service checks syntax, keys and expressions.
+// The rest are this project's rules.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { validate } from "@actions/languageservice";
 import { TextDocument } from "vscode-languageserver-textdocument";
@@ -10,6 +11,7 @@ import { packageRoot } from "../lib/native/package-root.js";
 import { BuildError, mainProgram, say } from "./lib/process.js";
 
 const FOLDER = join(packageRoot, ".github/workflows");
+const ACTION = "action.yml";
 const npmScripts = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).scripts;
 
 /** A YAML mapping as it comes, before anything is known of it. */
@@ -22,8 +24,19 @@ async function problemsOf(file: string): Promise<string[]> {
   const problems = found.map(({ range, message }) => `${range.start.line + 1}: ${message}`);
   // What GitHub does not accept has no certain structure.
   if (problems.length > 0) return problems;
-  const workflow = parse(text) as Mapping;
-  return [...structureProblems(workflow), ...lineProblems(text.split("\n"))];
+  const content = parse(text) as Mapping;
+  const structure = basename(file) === ACTION ? actionProblems : structureProblems;
+  return [...structure(content), ...lineProblems(text.split("\n"))];
+}
+
+/** An expression in a script could be a command of whoever gives the input. */
+function actionProblems(action: Mapping): string[] {
+  const { steps = [] } = action["runs"] as { steps?: Mapping[] };
+  return steps.flatMap(({ run }) =>
+    String(run ?? "").includes("${{")
+      ? ["1: an expression in a script: pass it as a variable, by env"]
+      : [],
+  );
 }
 
 function structureProblems(workflow: Mapping): string[] {
@@ -57,7 +70,8 @@ function lineProblems(lines: string[]): string[] {
 
 await mainProgram(async () => {
   const named = process.argv.slice(2);
-  const files = named.length > 0 ? named : readdirSync(FOLDER).map((name) => join(FOLDER, name));
+  const own = readdirSync(FOLDER).map((name) => join(FOLDER, name));
+  const files = named.length > 0 ? named : [...own, join(packageRoot, ACTION)];
   let count = 0;
   for (const file of files)
     for (const problem of await problemsOf(file)) {

@@ -208,7 +208,9 @@ test.skipIf(!built)(
       );
       const refused = run(folder, "to-safetensors.mjs", source, "none.safetensors");
       expect(refused.status).toBe(1);
-      expect(refused.stderr).toContain(`Error: ${lacking}: safetensors has no ${lacking}\n`);
+      expect(refused.stderr).toContain(
+        `tensors["${lacking}"]: safetensors has no dtype ${lacking}`,
+      );
       all.delete(lacking);
     }
     expect(readdirSync(folder).filter((name) => /none|tmp/.test(name))).toEqual([]);

@@ -9,8 +9,6 @@ report of the sound.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,21 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/python"))
 import torch  # noqa: E402
 
 import sda_reference as sda  # noqa: E402
-from turns import serve  # noqa: E402
+from turns import peer_options, serve  # noqa: E402
 
 SEED = 1
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("file", type=Path)
-    parser.add_argument(
-        "--threads", type=int, default=os.cpu_count() or 1, help="default: one per processor"
-    )
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = peer_options(__doc__)
     loaded = sda.load_sda(options.file)
     spectrogram = sda.AudioSpectrogram(loaded.config)
     z = torch.zeros(1, loaded.model.latent_dim)

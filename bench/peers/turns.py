@@ -13,6 +13,7 @@ handles.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -20,7 +21,24 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+
+def peer_options(description: str | None) -> argparse.Namespace:
+    """The options of a peer that runs a model: `file` and `threads`. Sets PyTorch's threads."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="default: one per processor"
+    )
+    options = parser.parse_args()
+    import torch  # here, as not every peer has it
+
+    torch.set_num_threads(options.threads)
+    return options
 
 
 def measure(work: Callable[[], Any], warm_up: float, runs: int) -> list[float]:

@@ -13,8 +13,8 @@ export interface Options extends Pick<Context, "file" | "quick" | "out" | "entri
   failOnSlower: boolean;
 }
 
-/** Suites that need special hardware or a long time: they run only when named */
-const NAMED_ONLY: ReadonlySet<SuiteName> = new Set(["cuda", "server"]);
+/** Suites that need special hardware, another model or a long time: they run only when named */
+const NAMED_ONLY: ReadonlySet<SuiteName> = new Set(["cuda", "server", "vocoder"]);
 
 /** @throws Error for an unknown or invalid argument */
 export function parseOptions(args: string[]): Options {

@@ -95,6 +95,7 @@ export const SECTIONS: readonly Section[] = [
   { name: "generate", suites: ["generate"], text: sound },
   { name: "library", suites: ["library"], text: library },
   { name: "server", suites: ["server"], text: server },
+  { name: "vocoder", suites: ["vocoder"], text: vocoder },
   { name: "summary", suites: ["load", "generate"], optional: true, text: summary },
 ];
 
@@ -171,6 +172,25 @@ function sound(result: Result): string {
         "",
       ],
     ],
+  );
+}
+
+function vocoder(result: Result): string {
+  const ms = (name: string) => `${figure(row(result, name).median)} ms`;
+  const [second, alone] = ["engine: 1 s", "engine: multiply-adds of 1 s"];
+  const beside = ["1 s", `${LONG_S} s`].map((name) => [
+    `${name} of sound`,
+    ms(name),
+    ms(peerName(name)),
+    spread(ratio(result, name, name).ratio),
+  ]);
+  const { ratio: median, fastest } = ratio(result, second, alone);
+  const best = fastest ? `; ${spread(fastest)} in each round's fastest run` : "";
+  const than = `${ms(second)}: ${figure(median.median)} times its multiply-adds alone${best}`;
+  return section(
+    result,
+    ["", "this package", "PyTorch", "ratio"],
+    [...beside, ["1 s on one thread", than, "", ""]],
   );
 }
 

@@ -1,6 +1,14 @@
 import type { Measured } from "./schema.js";
 
-export const SUITES = ["load", "library", "generate", "torch", "cuda", "server"] as const;
+export const SUITES = [
+  "load",
+  "library",
+  "generate",
+  "torch",
+  "cuda",
+  "server",
+  "vocoder",
+] as const;
 export type SuiteName = (typeof SUITES)[number];
 
 export interface Context {

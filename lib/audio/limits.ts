@@ -28,6 +28,14 @@ export const LIMITS = {
   width: { min: 0, max: 1.5 },
   /** Strength of the reflection of "stereo"; "dual_seed" always has 0.3. */
   depth: { min: 0, max: 1 },
+  /** How far `sliders` or a `latent` move over the time of a sound. */
+  evolution: { min: 0, max: 1 },
+  /** Divides the logits that codes are drawn from. */
+  temperature: { min: 0.01, max: 100 },
+  /** The number of likeliest codes that are drawn from; 0: all. */
+  topK: { min: 0, max: 2 ** 20 },
+  /** The share of the likeliest codes that are drawn from; 0 and 1: all. */
+  topP: { min: 0, max: 1 },
   /** Sample rates of the result, in Hz. */
   sampleRates: [44100, 48000, 96000],
   concatModes: ["crossfade", "latent_interpolation"],

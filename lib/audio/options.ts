@@ -12,7 +12,7 @@ import { SdaError } from "../base/errors.js";
 import { isFloat32Array } from "../base/realm.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { slidersToLatent } from "../latent/sliders.js";
-import type { NativeGenerateOptions } from "../native/types.js";
+import type { ModelHandle, NativeGenerateOptions, NativeProgram } from "../native/types.js";
 import { LIMITS } from "./limits.js";
 
 export const SAMPLE_RATES = LIMITS.sampleRates;
@@ -30,13 +30,34 @@ export interface SpatialOptions {
    * - "dual_seed": the right channel is generated with seed + 1
    */
   mode: (typeof SPATIAL_MODES)[number];
-  /** Strength of the side signal, 0 to 1.5; default 0.5. Only "stereo" uses it. */
+  /**
+   * Strength of the side signal, 0 to 1.5. Only "stereo" uses it. The defaults of width and depth
+   * are those of the model's program: 0.5 and 0.3 up to the first Distill, 0.7 and 0.5 later.
+   */
   width?: number;
   /**
    * One reflection per channel, depth · 40 ms late at depth · 0.15 of the level. 0 to 1, no
-   * reflection below 0.01; default 0.3, which "dual_seed" always uses.
+   * reflection below 0.01. "dual_seed" always uses 0.3.
    */
   depth?: number;
+}
+
+/** The property of a model in memory that holds the handle of its vocoder. */
+export const VOCODER_HANDLE: unique symbol = Symbol.for("small-dataset-audio.vocoder") as never;
+
+/** A `LoadedModel` whose file holds a vocoder. */
+export interface ModelWithVocoder {
+  readonly vocoder: { readonly type: string } | null;
+}
+
+/** What generation options mean for a model; see `Generation` in lib/format/generations.ts. */
+export interface OptionsModel {
+  latentDim: number;
+  analysis: AnalysisResult | null;
+  synthesis: NativeProgram["synthesis"];
+  /** Whether the mels hold phases */
+  isComplex: boolean;
+  defaults: { readonly sampleRate: number; readonly width: number; readonly depth: number };
 }
 
 /**
@@ -91,7 +112,35 @@ export interface GenerateOptions {
   loudness?: (typeof LOUDNESSES)[number];
   /** Default mono */
   spatial?: SpatialOptions;
-  /** Hz of the result; default 48000 */
+  /**
+   * How far the sound moves away from `sliders` or a `latent` in the course of time, 0 to 1;
+   * default 0.5. Only models since the second Distill ("distill-2", "distill-complex",
+   * "distillgan")
+   */
+  evolution?: number;
+  /**
+   * What makes sound of mel spectrograms.
+   *
+   * - "auto" (the default): the model's own vocoder if its file has one, otherwise Griffin-Lim; for
+   *   "distill-complex" the phases that the model makes
+   * - "model": the model's own vocoder
+   * - "griffin_lim": Griffin-Lim; not for "distill-complex"
+   * - a `LoadedModel`: the vocoder of that model, which must take the same mels
+   */
+  vocoder?: "auto" | "model" | "griffin_lim" | ModelWithVocoder;
+  /** Divides the logits that codes are drawn from, 0.01 to 100; default 1. Only "distill-vq" */
+  temperature?: number;
+  /** Draw from that many likeliest codes; 0 (the default): from all. Only "distill-vq" */
+  topK?: number;
+  /**
+   * Draw from the likeliest codes whose chances add up to this, 0 to 1; default 0.9; 0 and 1: from
+   * all. Only "distill-vq"
+   */
+  topP?: number;
+  /**
+   * Hz of the result. Default 48000, for "distillgan" 44100. "distill-vq" has 48000 whatever is
+   * asked for, as its program
+   */
   sampleRate?: (typeof SAMPLE_RATES)[number];
   /** Aborting rejects with the signal's reason */
   signal?: AbortSignal;
@@ -114,9 +163,19 @@ const OPTIONS = optionNames<GenerateOptions>({
   loudness: true,
   spatial: true,
   sampleRate: true,
+  evolution: true,
+  vocoder: true,
+  temperature: true,
+  topK: true,
+  topP: true,
   signal: true,
   onProgress: true,
 });
+
+/** Options that a model of codes cannot have: its program knows no latent space and no stereo. */
+const NOT_OF_CODES = ["sliders", "latent", "concatMode", "stepsBetween", "spatial"] as const;
+/** Options that only a model of codes has. */
+const ONLY_OF_CODES = ["temperature", "topK", "topP"] as const;
 
 /**
  * Checks every option and fills in the defaults.
@@ -125,12 +184,13 @@ const OPTIONS = optionNames<GenerateOptions>({
  */
 export function resolveGenerateOptions(
   options: GenerateOptions,
-  model: { latentDim: number; analysis: AnalysisResult | null },
+  model: OptionsModel,
   defaultLoudness: (typeof LOUDNESSES)[number] = "peak",
 ): NativeGenerateOptions {
   checkOptions("options", options, OPTIONS);
+  refuseForeignOptions(options, model);
   const { durationS = 1, concatMode = "crossfade", stepsBetween = 10 } = options;
-  const { overlapSamples = 2400, sampleRate = 48000, onProgress } = options;
+  const { overlapSamples = 2400, sampleRate = model.defaults.sampleRate, onProgress } = options;
   const { joint = "python", loudness = defaultLoudness } = options;
   const { above, max } = LIMITS.durationS;
   if (typeof durationS !== "number" || !(durationS > above && durationS <= max)) {
@@ -140,7 +200,8 @@ export function resolveGenerateOptions(
   checkInteger("stepsBetween", stepsBetween, LIMITS.stepsBetween.min, LIMITS.stepsBetween.max);
   const latent = resolveLatent(options, model);
   const chunks = (Math.ceil(durationS) - 1) * stepsBetween + 1;
-  if (concatMode === "latent_interpolation" && latent === undefined && chunks > LIMITS.chunks.max) {
+  const isInterpolated = model.synthesis === "chunks" && concatMode === "latent_interpolation";
+  if (isInterpolated && latent === undefined && chunks > LIMITS.chunks.max) {
     const expected = `fewer for ${durationS} s, so that the chunks are at most ${LIMITS.chunks.max}`;
     throw badArgument("stepsBetween", expected, stepsBetween);
   }
@@ -158,18 +219,75 @@ export function resolveGenerateOptions(
     ),
     joint: checkOneOf("joint", joint, JOINTS),
     loudness: checkOneOf("loudness", loudness, LOUDNESSES),
-    ...resolveSpatial(options.spatial),
-    sampleRate: checkOneOf("sampleRate", sampleRate, SAMPLE_RATES),
+    ...resolveSpatial(options.spatial, model.defaults),
+    sampleRate: checkOneOf("sampleRate", sampleRate as 48000, SAMPLE_RATES),
+    evolution: inRange("evolution", options.evolution, 0.5),
+    vocoder: resolveVocoder(options.vocoder),
+    ...resolveSampling(options),
   };
 }
 
-function resolveSpatial(spatial: unknown) {
+/**
+ * Checks the options of drawing codes and fills in the defaults.
+ *
+ * @throws SdaError ERR_SDA_ARGUMENT with `details.option`
+ */
+export function resolveSampling({
+  temperature,
+  topK = 0,
+  topP,
+}: Pick<GenerateOptions, "temperature" | "topK" | "topP">) {
+  return {
+    temperature: inRange("temperature", temperature, 1),
+    topK: checkInteger("topK", topK, LIMITS.topK.min, LIMITS.topK.max),
+    topP: inRange("topP", topP, 0.9),
+  };
+}
+
+function inRange(
+  name: "evolution" | "temperature" | "topP",
+  value: number | undefined,
+  fallback: number,
+): number {
+  return checkNumber(name, value ?? fallback, LIMITS[name].min, LIMITS[name].max);
+}
+
+function refuseForeignOptions(options: GenerateOptions, { synthesis, isComplex }: OptionsModel) {
+  const refuse = (names: readonly (keyof GenerateOptions)[], why: string) => {
+    const option = names.find((name) => options[name] !== undefined);
+    if (option !== undefined) {
+      throw new SdaError("ERR_SDA_ARGUMENT", `${option} is not for this model: ${why}`, { option });
+    }
+  };
+  if (synthesis === "codes") refuse(NOT_OF_CODES, "it draws codes and makes mono sound");
+  else refuse(ONLY_OF_CODES, "it draws no codes");
+  if (synthesis !== "overlap-add") refuse(["evolution"], "its program makes each second by itself");
+  if (isComplex && options.vocoder !== "auto")
+    refuse(["vocoder"], "its mel spectrograms hold the phases");
+}
+
+function resolveVocoder(vocoder: GenerateOptions["vocoder"]): NativeGenerateOptions["vocoder"] {
+  if (typeof vocoder === "object" && vocoder !== null) {
+    const handle = (vocoder as { [VOCODER_HANDLE]?: ModelHandle })[VOCODER_HANDLE];
+    if (handle !== undefined) return handle;
+    throw badArgument("vocoder", "a LoadedModel whose file holds a vocoder", "another object");
+  }
+  if ((vocoder as string) === "bigvgan") {
+    const problem =
+      "this package does not have BigVGAN, whose weights take 489 MB: use griffin_lim, or the " +
+      "vocoder of another model (bigvganMel makes its input)";
+    throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "vocoder" });
+  }
+  return checkOneOf("vocoder", vocoder ?? "auto", ["auto", "model", "griffin_lim"] as const);
+}
+
+function resolveSpatial(spatial: unknown, defaults: OptionsModel["defaults"]) {
   if (spatial === undefined) return { spatialMode: "mono" as const, width: 0, depth: 0 };
   if (typeof spatial !== "object" || spatial === null) {
     throw badArgument("spatial", "an object with a mode", spatial);
   }
   checkOptions("spatial", spatial, ["mode", "width", "depth"]);
-  const { mode, width = 0.5, depth = 0.3 } = spatial as SpatialOptions;
+  const { mode, width = defaults.width, depth = defaults.depth } = spatial as SpatialOptions;
   return {
     spatialMode: checkOneOf("spatial.mode", mode, SPATIAL_MODES),
     width: checkNumber("spatial.width", width, LIMITS.width.min, LIMITS.width.max),

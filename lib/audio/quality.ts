@@ -58,3 +58,50 @@ function clippingText(samples: number, percentage: number): string {
   if (samples === 0) return "no clipping";
   return `${samples} ${samples === 1 ? "sample" : "samples"} clipped, ${percentage.toFixed(3)} %`;
 }
+
+/** A frame with a root mean square above this is signal, any other is noise. */
+const SIGNAL_RMS = 0.01;
+const CLIP_LEVEL = 0.999;
+
+/**
+ * Measures and rates sound, as the engine does for the sound that it makes (see
+ * native/engine/sound/quality.cc). The channels count one after the other as one signal.
+ */
+export function measureQuality(audio: readonly Float32Array[], sampleRate: number): QualityReport {
+  const length = Math.max(1, Math.floor(sampleRate / 100));
+  const signal = { power: 0, frames: 0 };
+  const noise = { power: 0, frames: 0 };
+  let [power, filled, clippedSamples, peakValue, maxConsecutiveClipped] = [0, 0, 0, 0, 0];
+  for (const channel of audio) {
+    let run = 0;
+    for (const sample of channel) {
+      const size = Math.abs(sample);
+      peakValue = Math.max(peakValue, size);
+      run = size >= Math.fround(CLIP_LEVEL) ? run + 1 : 0;
+      if (run > 0) clippedSamples++;
+      maxConsecutiveClipped = Math.max(maxConsecutiveClipped, run);
+      power += sample * sample;
+      if (++filled < length) continue;
+      power /= length;
+      const kind = Math.sqrt(power) > SIGNAL_RMS ? signal : noise;
+      kind.power += power;
+      kind.frames++;
+      [power, filled] = [0, 0];
+    }
+  }
+  return qualityReport({
+    snrDb: signalToNoise(signal, noise),
+    clippedSamples,
+    totalSamples: audio.reduce((sum, channel) => sum + channel.length, 0),
+    peakValue,
+    maxConsecutiveClipped,
+  });
+}
+
+type Frames = { power: number; frames: number };
+
+function signalToNoise(signal: Frames, noise: Frames): number {
+  if (signal.frames === 0) return 0;
+  if (noise.frames === 0 || noise.power === 0) return Number.POSITIVE_INFINITY;
+  return 10 * Math.log10(signal.power / signal.frames / (noise.power / noise.frames));
+}

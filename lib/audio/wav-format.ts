@@ -35,6 +35,8 @@ export interface WavSize {
   data: number;
   /** 1 after samples of an odd length, otherwise 0 */
   pad: number;
+  /** Chunks after the samples; default 0 */
+  after?: number;
 }
 
 /**
@@ -56,15 +58,16 @@ export function checkShape({ sampleRate, channels, frames, bits }: WavShape): Wa
 /**
  * The sizes of the file's parts. Unknown frames count as none.
  *
+ * @param after bytes of chunks after the samples
  * @throws SdaError ERR_SDA_ARGUMENT naming `option` when a value does not fit its header field
  */
-export function wavSize(shape: WavShape, option: string): WavSize {
+export function wavSize(shape: WavShape, option: string, after = 0): WavSize {
   const { sampleRate, channels, frames = 0, bits } = shape;
   const frameBytes = channels * (bits / 8);
   const header = bits === 32 ? 58 : 44;
   const data = frames * frameBytes;
   const pad = data % 2;
-  const riff = header - 8 + data + pad;
+  const riff = riffSize({ header, data, pad, after });
   if (riff > MAX_UINT32 || sampleRate * frameBytes > MAX_UINT32 || frameBytes > MAX_UINT16) {
     const size = `${channels} channels, ${frames} samples each, at ${sampleRate} Hz`;
     throw new SdaError("ERR_SDA_ARGUMENT", `too much for a WAV file (4 GiB): ${size}`, {
@@ -72,7 +75,11 @@ export function wavSize(shape: WavShape, option: string): WavSize {
       bytes: riff,
     });
   }
-  return { header, data, pad };
+  return { header, data, pad, after };
+}
+
+function riffSize({ header, data, pad, after = 0 }: WavSize): number {
+  return header - 8 + data + pad + after;
 }
 
 /**
@@ -86,7 +93,7 @@ export function wavHeader(shape: WavShape, size: WavSize): Bytes {
   const bytes = new Uint8Array(size.header);
   const header = Buffer.from(bytes.buffer);
   let at = header.write("RIFF", 0, "latin1");
-  at = header.writeUInt32LE(known ? size.header - 8 + size.data + size.pad : UNKNOWN_SIZE, at);
+  at = header.writeUInt32LE(known ? riffSize(size) : UNKNOWN_SIZE, at);
   at += header.write("WAVEfmt ", at, "latin1");
   at = header.writeUInt32LE(isFloat ? 18 : 16, at);
   at = header.writeUInt16LE(isFloat ? FORMAT_IEEE_FLOAT : FORMAT_PCM, at);
@@ -118,12 +125,21 @@ export function encodeSamples(
   option: string,
   first: number,
 ): Bytes {
-  if (!allFinite(samples)) {
-    const i = samples.findIndex((value) => !Number.isFinite(value));
-    const sample = Math.floor((first + i) / channels);
-    throw badArgument(option, `finite at sample ${sample}`, samples[i]);
-  }
+  checkFinite(samples, channels, option, first);
   return ENCODERS[bits](samples);
+}
+
+/** @throws SdaError as `encodeSamples` */
+export function checkFinite(
+  samples: Float32Array,
+  channels: number,
+  option: string,
+  first: number,
+): void {
+  if (allFinite(samples)) return;
+  const i = samples.findIndex((value) => !Number.isFinite(value));
+  const sample = Math.floor((first + i) / channels);
+  throw badArgument(option, `finite at sample ${sample}`, samples[i]);
 }
 
 /** x - x is 0 for a finite x and NaN otherwise. */

@@ -1,9 +1,9 @@
-import { ReadableStream as WebStream } from "node:stream/web";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { badArgument, checkOptions, optionNames } from "../base/check.js";
 import { isFloat32Array } from "../base/realm.js";
 import type { Bytes } from "../values/arrays.js";
 import type { AudioFormat } from "./generation.js";
+import { PartStream, type SoundFileStream } from "./part-stream.js";
 import { PieceStream, type SoundStream } from "./sound-stream.js";
 import type { ToWavOptions } from "./wav.js";
 import {
@@ -33,29 +33,8 @@ const OPTIONS = optionNames<WavFormat>({
   bitDepth: true,
 });
 
-/** A WAV file in parts, made while it is read. */
-export interface WavStream extends AsyncIterableIterator<Bytes> {
-  /**
-   * The length of the whole file in bytes, for `Content-Length`; undefined when the format has no
-   * `frames`
-   */
-  readonly byteLength: number | undefined;
-  /** Resolves to the next part. `for await` calls it. */
-  next(): Promise<IteratorResult<Bytes, void>>;
-  /** Leaves the pieces, which stops their work. `break` in a `for await` loop calls it. */
-  return(): Promise<IteratorResult<Bytes, void>>;
-  /** Leaves the pieces, and rejects with the error. */
-  throw(error: unknown): Promise<IteratorResult<Bytes, void>>;
-  /** Returns this stream, for `for await`. */
-  [Symbol.asyncIterator](): this;
-  /** Same as `return`. */
-  [Symbol.asyncDispose](): Promise<void>;
-  /**
-   * The same parts as a web stream, for `new Response(…)`. Cancelling the web stream leaves the
-   * pieces.
-   */
-  toReadableStream(): ReadableStream<Bytes>;
-}
+/** A WAV file in parts, made while it is read. Its `byteLength` needs the format's `frames`. */
+export type WavStream = SoundFileStream;
 
 /**
  * Encodes sound as a WAV file while the sound is being made.
@@ -95,7 +74,10 @@ export function wavStream(
   const own = pieces.format;
   const merges = isObject(own) && (format === undefined || isObject(format));
   if (merges) checkOptions("options", format, OPTIONS);
-  return new PartStream(pieces, shapeOf(merges ? { ...own, ...format } : format));
+  const shape = shapeOf(merges ? { ...own, ...format } : format);
+  const size = wavSize(shape, "format");
+  const length = shape.frames === undefined ? undefined : byteLength(size);
+  return new PartStream(pieces, partsOf(pieces, shape, size), length);
 }
 
 /**
@@ -142,58 +124,6 @@ function shapeOf(format: unknown): WavShape {
 
 function byteLength({ header, data, pad }: WavSize): number {
   return header + data + pad;
-}
-
-class PartStream implements WavStream {
-  readonly byteLength: number | undefined;
-  readonly #pieces: AsyncIterable<Float32Array>;
-  readonly #parts: AsyncGenerator<Bytes, void, undefined>;
-  #begun = false;
-
-  constructor(pieces: AsyncIterable<Float32Array>, shape: WavShape) {
-    const size = wavSize(shape, "format");
-    this.byteLength = shape.frames === undefined ? undefined : byteLength(size);
-    this.#pieces = pieces;
-    this.#parts = partsOf(pieces, shape, size);
-  }
-
-  next(): Promise<IteratorResult<Bytes, void>> {
-    this.#begun = true;
-    return this.#parts.next();
-  }
-
-  async return(): Promise<IteratorResult<Bytes, void>> {
-    await this.#leaveUnread();
-    return this.#parts.return();
-  }
-
-  async throw(error: unknown): Promise<IteratorResult<Bytes, void>> {
-    await this.#leaveUnread();
-    return this.#parts.throw(error);
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
-  }
-
-  toReadableStream(): ReadableStream<Bytes> {
-    // Where a program compiles with the DOM's types, the global has no `from`.
-    return WebStream.from(this) as unknown as ReadableStream<Bytes>;
-  }
-
-  /**
-   * A generator that has not begun holds no iterator of the pieces, so ending it would leave them
-   * open.
-   */
-  async #leaveUnread(): Promise<void> {
-    if (this.#begun) return;
-    this.#begun = true;
-    await this.#pieces[Symbol.asyncIterator]().return?.();
-  }
 }
 
 async function* partsOf(

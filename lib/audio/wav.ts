@@ -142,9 +142,10 @@ class WavFile {
   }
 }
 
-type Channels = readonly [Float32Array, ...Float32Array[]];
+export type Channels = readonly [Float32Array, ...Float32Array[]];
 
-function checkAudio(audio: unknown): Channels {
+/** @throws SdaError ERR_SDA_ARGUMENT */
+export function checkAudio(audio: unknown): Channels {
   if (!Array.isArray(audio) || audio.length === 0) {
     throw badArgument("audio", "an array of channels", audio);
   }
@@ -155,7 +156,11 @@ function checkAudio(audio: unknown): Channels {
 }
 
 /** Frames `start` to `end`, `end` not included. */
-function interleaved(audio: readonly Float32Array[], start: number, end: number): Float32Array {
+export function interleaved(
+  audio: readonly Float32Array[],
+  start: number,
+  end: number,
+): Float32Array {
   const channels = audio.length;
   if (channels === 1) return (audio[0] as Float32Array).subarray(start, end);
   const samples = new Float32Array((end - start) * channels);

@@ -92,6 +92,30 @@ export function checkOneOf<T extends string | number>(
   return value as T;
 }
 
+/**
+ * Checks a text that goes into a file. Half of a surrogate pair is refused: UTF-8 can't represent
+ * it, so Python can't print it.
+ *
+ * @param longest length in UTF-16 code units
+ */
+export function checkText(option: string, value: unknown, longest: number): string {
+  if (typeof value !== "string") throw badArgument(option, "a string", value);
+  if (value.length > longest) {
+    throw badArgument(option, `at most ${longest} characters long`, value.length);
+  }
+  if (LONE_SURROGATE.test(value)) throw badArgument(option, "well-formed Unicode", value);
+  return value;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** As `checkText`, but the text must not be blank. */
+export function checkFilledText(option: string, value: unknown, longest: number): string {
+  const filled = checkText(option, value, longest);
+  if (filled.trim() === "") throw badArgument(option, "not blank", value);
+  return filled;
+}
+
 export function checkBoolean(option: string, value: unknown): asserts value is boolean {
   if (typeof value !== "boolean") throw badArgument(option, "true or false", value);
 }

@@ -55,7 +55,9 @@ export function ownArrays<T>(value: T, depth = 2): T {
     return isForeign ? (Array.from(value, ownArray) as T) : value;
   }
   if (tagOf(value) !== "[object Object]") return value;
-  for (const [name, field] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    // What makes its value when it is read makes it of this realm.
+    const field = Object.getOwnPropertyDescriptor(value, name)?.value as unknown;
     const owned = ownArrays(field, depth - 1);
     if (owned !== field) (value as Record<string, unknown>)[name] = owned;
   }

@@ -1,8 +1,9 @@
 import { createInterface } from "node:readline/promises";
-import { Interrupted, type Io } from "./io.js";
+import { SdaError } from "../base/errors.js";
+import { Failed, Interrupted, type Io } from "./io.js";
 
 /** Asks a yes-or-no question on the terminal. @returns null: there is no terminal */
-export async function confirm(question: string, io: Io): Promise<boolean | null> {
+async function confirm(question: string, io: Io): Promise<boolean | null> {
   const { stdin } = io;
   if (!stdin || !io.stderr.isTTY) return null;
   const reader = createInterface({ input: stdin, output: io.stderr as NodeJS.WritableStream });
@@ -26,4 +27,26 @@ export async function confirm(question: string, io: Io): Promise<boolean | null>
     reader.removeAllListeners("close");
     reader.close();
   }
+}
+
+/**
+ * Asks before something is deleted.
+ *
+ * @param what as in "Delete <what>?"
+ * @throws SdaError ERR_SDA_ARGUMENT: there is no terminal to ask on; Failed: the answer is no
+ */
+export async function confirmDeletion(
+  what: string,
+  { force }: { force?: boolean },
+  io: Io,
+): Promise<void> {
+  if (force) return;
+  const sure = await confirm(`Delete ${what}?`, io);
+  if (sure === null) {
+    const problem = "no terminal to ask on; use --force to delete without asking";
+    throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--force" });
+  }
+  if (sure) return;
+  io.stderr.write("Nothing was deleted.\n");
+  throw new Failed();
 }

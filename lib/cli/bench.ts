@@ -28,7 +28,7 @@ export function addBenchCommand(program: Command, io: Io): void {
     .command("bench")
     .summary("measure how fast a model loads and makes sound on this machine")
     .description("Measure how fast a model loads, decodes and makes sound on this machine.")
-    .argument("<ref>", "id, name, part of a name, or path of an .sda file")
+    .argument("<ref>", "id, name, part of a name, or path of a model file")
     .option("--device <name>", "auto, cpu, cuda, cuda:N or mps", "auto")
     .option("--seconds <number>", "time to measure, up to 600", parseSeconds, 10)
     .addHelpText("after", EXAMPLES)

@@ -1,5 +1,6 @@
 import { Argument, type Command } from "commander";
 import type { Io } from "./io.js";
+import { type FolderSettings, settleFolders } from "./options.js";
 
 const SHELLS = ["bash", "zsh", "fish", "pwsh"] as const;
 /** The hidden command that the completion scripts call. */
@@ -12,10 +13,8 @@ Examples:
   sda completion fish > ~/.config/fish/completions/sda.fish
   sda completion pwsh >> $PROFILE`;
 
-/** Names of arguments that take a model. */
-const MODEL_ARGUMENTS = new Set(["ref"]);
-/** The largest number of models to offer. */
-const MOST_MODELS = 500;
+/** The largest number of names to offer. */
+const MOST_NAMES = 500;
 
 interface Candidate {
   name: string;
@@ -78,23 +77,26 @@ export async function candidates(
   if (commands.length > 0) {
     return commands.map((c) => ({ name: c.name(), description: c.summary() || c.description() }));
   }
-  const argument = command.registeredArguments[positionals];
+  const argument = command.registeredArguments[positionals.length];
   if (!argument) return [];
   if (argument.argChoices) {
     return argument.argChoices.map((name) => ({ name, description: "" }));
   }
-  if (!MODEL_ARGUMENTS.has(argument.name()) || /[/\\]/.test(current)) return FILES;
-  const models = await modelNames(modelsDir(command, before));
-  return models.length === 0 ? FILES : models;
+  const list = Object.hasOwn(NAMES, argument.name()) ? NAMES[argument.name()] : undefined;
+  if (!list || /[/\\]/.test(current)) return FILES;
+  const found = await foldersIn(command, before)
+    .then((folders) => list(folders, positionals[0] ?? ""))
+    .catch(() => []); // there is nothing to offer from folders that can't be read
+  return found.length === 0 ? FILES : found.slice(0, MOST_NAMES).map(asCandidate);
 }
 
 /**
- * Parses the typed words: the command that they name, the number of its arguments so far, and the
- * option that waits for its value.
+ * Parses the typed words: the command that they name, its arguments so far, and the option that
+ * waits for its value.
  */
 function walk(program: Command, words: readonly string[]) {
   let command = program;
-  let positionals = 0;
+  const positionals: string[] = [];
   let waiting: Command["options"][number] | undefined;
   for (const word of words) {
     if (waiting) {
@@ -105,27 +107,58 @@ function walk(program: Command, words: readonly string[]) {
     } else {
       const next = command.commands.find((c) => c.name() === word);
       if (next) command = next;
-      else positionals++;
+      else positionals.push(word);
     }
   }
   return { command, positionals, waiting };
 }
 
-function modelsDir(command: Command, words: readonly string[]): string {
-  const joined = words.findLast((word) => word.startsWith("--models-dir="));
-  if (joined) return joined.slice(joined.indexOf("=") + 1);
-  const named = words[words.indexOf("--models-dir") + 1];
-  return words.includes("--models-dir") && named ? named : command.getOptionValue("modelsDir");
+/** The command's folders, as the words before the cursor name them. */
+async function foldersIn(command: Command, words: readonly string[]): Promise<FolderSettings> {
+  for (const [option, key] of [
+    ["--models-dir", "modelsDir"],
+    ["--data-dir", "dataDir"],
+  ] as const) {
+    const joined = words.findLast((word) => word.startsWith(`${option}=`));
+    const next = words.includes(option) ? words[words.indexOf(option) + 1] : undefined;
+    const named = joined ? joined.slice(option.length + 1) : next;
+    if (named) command.setOptionValueWithSource(key, named, "cli");
+  }
+  await settleFolders(command);
+  return command.opts<FolderSettings>();
 }
 
-/** The names of the library's models. A name that a shell would split is offered as its id. */
-async function modelNames(folder: string): Promise<Candidate[]> {
-  const { ModelLibrary } = await import("../library/model-library.js");
-  const library = await ModelLibrary.open(folder).catch(() => null);
-  const entries = library?.listAll({ sortBy: "name", reverse: false }).slice(0, MOST_MODELS) ?? [];
-  return entries.map(({ modelId, name }) =>
-    /^[\w.,+@%][\w.,+@%-]*$/.test(name)
-      ? { name, description: "" }
-      : { name: modelId, description: name.replace(/\p{Cc}/gu, " ") },
-  );
+interface Named {
+  id: string;
+  name: string;
+}
+
+/** The names to offer for an argument. @param first the command's first argument */
+const NAMES: Record<string, (folders: FolderSettings, first: string) => Promise<Named[]>> = {
+  async ref({ modelsDir }) {
+    const { ModelLibrary } = await import("../library/model-library.js");
+    const library = await ModelLibrary.open(modelsDir);
+    const entries = library.listAll({ sortBy: "name", reverse: false });
+    return entries.map(({ modelId, name }) => ({ id: modelId, name }));
+  },
+  async preset(folders, ref) {
+    const { openPresets } = await import("./preset-refs.js");
+    const presets = (await openPresets(ref, folders)).list();
+    return presets.map(({ presetId, name }) => ({ id: presetId, name }));
+  },
+  async sound(folders) {
+    const { openHistory } = await import("./history-refs.js");
+    const sounds = (await openHistory(folders)).list();
+    return sounds.map(({ entryId, modelName, seed }) => ({
+      id: entryId,
+      name: `${modelName}, seed ${seed}`,
+    }));
+  },
+};
+
+/** A name that a shell would split is offered as its id. */
+function asCandidate({ id, name }: Named): Candidate {
+  return /^[\w.,+@%][\w.,+@%-]*$/.test(name)
+    ? { name, description: "" }
+    : { name: id, description: name.replace(/\p{Cc}/gu, " ") };
 }

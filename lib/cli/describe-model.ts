@@ -7,6 +7,7 @@ import {
   colors,
   countText,
   dateText,
+  plural,
   printable,
   secondsText,
   table,
@@ -39,12 +40,14 @@ export function modelText(io: Io, path: string, model: ModelDescription, id?: st
   const facts = factLines(io, [
     ["id", idText(m.modelId, id)],
     ["file", `${printable(path)} (${bytesText(model.bytes)})`],
+    ["generation", model.generation],
     ["description", printable(m.description)],
     ["tags", m.tags.map(printable).join(", ")],
     ["saved", dateText(m.saveDate)],
     ["dataset", datasetText(m)],
     ["training", trainingText(m)],
     ["network", `latent size ${model.latentDim}, ${parameters} (${dtypes})${parts}`],
+    ["vocoder", vocoderText(model.vocoder)],
     ["spectrogram", `${countText(s.sampleRate)} Hz, ${fft}, ${frequencies}, power ${s.power}`],
   ]);
   return `${bold(printable(m.name))}\n${facts}\n${slidersText(io, model.sliders, dim)}`;
@@ -74,6 +77,15 @@ function trainingText(m: ModelDescription["metadata"]): string {
   const losses = `loss ${loss}, validation ${validation}`;
   const date = m.trainingDate === "" ? "" : `${dateText(m.trainingDate)}, `;
   return `${date}${countText(m.trainingEpochs)} epochs, ${losses}`;
+}
+
+function vocoderText(vocoder: ModelDescription["vocoder"]): string {
+  if (vocoder === null) return "";
+  const { type, epochs, finalLoss, trainingDate } = vocoder;
+  const loss = finalLoss === null ? "" : `loss ${+finalLoss.toPrecision(4)}`;
+  return [printable(type), plural(epochs, "epoch"), loss, dateText(trainingDate)]
+    .filter(Boolean)
+    .join(", ");
 }
 
 function slidersText(

@@ -77,21 +77,22 @@ async function modelOf(file: string, found: InspectResult, io: Io) {
 
 function contentText(io: Io, file: string, found: InspectResult, assessment: Assessment): string {
   const { bold, dim } = colors(io.stderr);
-  const count = found.tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
-  const bytes = found.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const own = found.tensors.filter(({ aliasOf }) => aliasOf === undefined);
+  const count = own.reduce((sum, { shape }) => sum + elements(shape), 0);
+  const bytes = own.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const dtypes = [...new Set(found.tensors.map(({ dtype }) => dtype))].join(", ");
   const size = `${countText(count)} elements, ${bytesText(bytes)}`;
   const tensors = found.tensors.map((t) => [
     printable(t.name),
     t.dtype,
     `[${t.shape.join(", ")}]`,
-    t.bytes,
+    t.aliasOf === undefined ? t.bytes : `= ${printable(t.aliasOf)}`,
   ]);
   const facts = factLines(io, [
     ["container", `${found.container}, ${bytesText(found.bytes)}`],
     [
       "tensors",
-      found.tensors.length === 0 ? "none" : `${countText(tensors.length)} (${dtypes}), ${size}`,
+      found.tensors.length === 0 ? "none" : `${countText(own.length)} (${dtypes}), ${size}`,
     ],
     ["verdict", verdictText(io, assessment)],
   ]);

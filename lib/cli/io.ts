@@ -44,7 +44,14 @@ export class Interrupted extends Stopped {
 }
 
 /** Ends a command that has already reported its failure. */
-export class Failed extends Error {}
+export class Failed extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode = EXIT_FAILURE) {
+    super("failed");
+    this.exitCode = exitCode;
+  }
+}
 
 const USAGE_CODES: SdaErrorCode[] = ["ERR_SDA_ARGUMENT", "ERR_SDA_NOT_FOUND"];
 
@@ -56,7 +63,7 @@ const USAGE_CODES: SdaErrorCode[] = ["ERR_SDA_ARGUMENT", "ERR_SDA_NOT_FOUND"];
 export function reportError(error: unknown, io: Io, debug: boolean): number {
   // Commander has printed its own errors already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  if (error instanceof Failed) return EXIT_FAILURE;
+  if (error instanceof Failed) return error.exitCode;
   if (debug) {
     io.stderr.write(`${inspect(error)}\n`);
   } else if (error instanceof SdaError) {
@@ -79,6 +86,11 @@ function aboutFile({ message, details }: SdaError): string {
 
 /** Prints a value as JSON. NaN, infinities and bigints become strings, for example "Infinity". */
 export function writeJson(io: Io, value: unknown): void {
+  io.stdout.write(jsonText(value));
+}
+
+/** The line breaks and the numbers of `writeJson`. */
+export function jsonText(value: unknown): string {
   const text = JSON.stringify(
     value,
     (_, item) =>
@@ -87,5 +99,5 @@ export function writeJson(io: Io, value: unknown): void {
         : item,
     2,
   );
-  io.stdout.write(`${text}\n`);
+  return `${text}\n`;
 }

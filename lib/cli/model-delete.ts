@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { SdaError } from "../base/errors.js";
 import type { LockKind } from "../library/index/lock-kind.js";
-import { confirm } from "./ask.js";
-import { Failed, type Io, writeJson } from "./io.js";
+import { confirmDeletion } from "./ask.js";
+import { type Io, writeJson } from "./io.js";
 import { addCommonOptions, addLockOption, addModelsDirOption } from "./options.js";
 import { findEntry } from "./refs.js";
 import { bytesText, printable } from "./text.js";
@@ -38,17 +38,7 @@ async function remove(ref: string, settings: Settings, io: Io): Promise<void> {
   const library = await ModelLibrary.open(settings.modelsDir, { lock: settings.lock });
   const entry = await findEntry(ref, library);
   const what = `${printable(entry.name)} (${entry.modelId}, ${bytesText(entry.fileSizeBytes)})`;
-  if (!settings.force) {
-    const sure = await confirm(`Delete ${what} from ${printable(library.modelsDir)}?`, io);
-    if (sure === null) {
-      const problem = "no terminal to ask on; use --force to delete without asking";
-      throw new SdaError("ERR_SDA_ARGUMENT", problem, { option: "--force" });
-    }
-    if (!sure) {
-      io.stderr.write("Nothing was deleted.\n");
-      throw new Failed();
-    }
-  }
+  await confirmDeletion(`${what} from ${printable(library.modelsDir)}`, settings, io);
   const deleted = await library.delete(entry.modelId, { signal: io.signal });
   if (!deleted) {
     throw new SdaError("ERR_SDA_NOT_FOUND", `${what} has been deleted by another process`, { ref });

@@ -28,7 +28,7 @@ export function addImportCommand(parent: Command, io: Io): void {
     .command("import")
     .summary("add a training checkpoint or a model file to a library")
     .description(
-      "Copy a model file (.sda) into a library, or convert a training checkpoint (.pt) to a " +
+      "Copy a model file into a library, or convert a training checkpoint (.pt) to a " +
         "model of the library. Nothing in the file is executed.",
     )
     .argument("<file>", "a training checkpoint of the Python program, or a model file")

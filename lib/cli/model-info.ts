@@ -16,7 +16,7 @@ export function addInfoCommand(parent: Command, io: Io): void {
     .command("info")
     .summary("show a model's settings, network and sliders")
     .description("Show a model's settings, network and sliders. No weights are read.")
-    .argument("<ref>", "id, name, part of a name, or path of an .sda file")
+    .argument("<ref>", "id, name, part of a name, or path of a model file")
     .addHelpText("after", EXAMPLES)
     .action((ref: string, settings: { modelsDir: string; json?: boolean }) =>
       info(ref, settings, io),

@@ -1,6 +1,8 @@
 import { type Command, Option } from "commander";
+import type { GenerationName } from "../format/generations.js";
 import type { ModelEntry } from "../library/index/entry.js";
 import type { LockKind } from "../library/index/lock-kind.js";
+import type { ModelLibrary } from "../library/model-library.js";
 import { type Io, writeJson } from "./io.js";
 import {
   addCommonOptions,
@@ -9,7 +11,16 @@ import {
   collect,
   parseCount,
 } from "./options.js";
-import { bytesText, colors, dateText, plural, printable, table, tableWidth } from "./text.js";
+import {
+  bytesText,
+  colors,
+  dateText,
+  generationText,
+  plural,
+  printable,
+  table,
+  tableWidth,
+} from "./text.js";
 
 const EXAMPLES = `
 Examples:
@@ -35,7 +46,11 @@ const SHOWN = [
   "hasAnalysis",
   "nActiveComponents",
   "tags",
+  "vocoder",
 ] as const;
+
+/** The generation is in the files: so many of them are read. */
+const MOST_READ = 200;
 
 interface Settings {
   modelsDir: string;
@@ -52,7 +67,10 @@ export function addListCommand(parent: Command, io: Io): void {
   const command = parent
     .command("list")
     .summary("list the models of a library")
-    .description("List the models of a library. No model file is opened.")
+    .description(
+      "List the models of a library. Only the version of the program that wrote a model is read " +
+        `from its file, for the first ${MOST_READ} models.`,
+    )
     .option("-q, --query <text>", "only models with this text in their name or description")
     .option("--tag <tag>", "only models with this tag; repeatable: with any of the tags", collect)
     .addOption(
@@ -79,29 +97,39 @@ async function list(settings: Settings, io: Io): Promise<void> {
     ...(settings.query !== undefined && { query: settings.query }),
     ...(settings.tag && { tags: settings.tag }),
   };
-  if (settings.json) return writeJson(io, library.search(options).slice(0, settings.limit));
+  if (settings.json) {
+    const entries = library.search(options).slice(0, settings.limit);
+    const generations = await generationsOf(library, entries);
+    const models = entries.map((entry, i) => ({ ...entry, generation: generations[i] ?? null }));
+    return writeJson(io, models);
+  }
   const shown = library.pick(SHOWN, options).slice(0, settings.limit);
+  const generations = await generationsOf(library, shown);
 
   const { bold, dim } = colors(io.stderr);
   if (library.count() === 0) {
     io.stderr.write(
       `${library.modelsDir} has no models yet. sda model import FILE adds a checkpoint or a ` +
-        "model, sda model repair adds the .sda files that are in the folder.\n",
+        "model, sda model repair adds the model files that are in the folder.\n",
     );
     return;
   }
   if (shown.length > 0) {
-    const rows = shown.map((entry) => [
+    const rows = shown.map((entry, i) => [
       printable(entry.name),
       entry.modelId,
       dateText(entry.saveDate),
       bytesText(entry.fileSizeBytes).padStart(8),
+      generationText(generations[i] ?? null, entry.vocoder),
       entry.hasAnalysis ? entry.nActiveComponents : 0,
       entry.tags.map(printable).join(", "),
     ]);
-    const text = table([["NAME", "ID", "SAVED", "SIZE", "SLIDERS", "TAGS"], ...rows], {
-      width: tableWidth(io),
-    });
+    const text = table(
+      [["NAME", "ID", "SAVED", "SIZE", "GENERATION", "SLIDERS", "TAGS"], ...rows],
+      {
+        width: tableWidth(io),
+      },
+    );
     const end = text.indexOf("\n");
     io.stderr.write(`${bold(text.slice(0, end))}${text.slice(end)}`);
   }
@@ -110,4 +138,13 @@ async function list(settings: Settings, io: Io): Promise<void> {
       ? plural(library.count(), "model")
       : `${shown.length} of ${plural(library.count(), "model")}`;
   io.stderr.write(dim(`${count}, ${library.modelsDir}\n`));
+}
+
+/** The generations of the first models; null: the file is missing or damaged. */
+function generationsOf(
+  library: ModelLibrary,
+  models: readonly Pick<ModelEntry, "modelId">[],
+): Promise<(GenerationName | null)[]> {
+  const first = models.slice(0, MOST_READ);
+  return Promise.all(first.map(({ modelId }) => library.generationOf(modelId).catch(() => null)));
 }

@@ -23,8 +23,9 @@ export function addRepairCommand(parent: Command, io: Io): void {
     .command("repair")
     .summary("make a library's index agree with the files in its folder")
     .description(
-      "Remove the entries of missing files from the index, and add the .sda files that have no " +
-        "entry. No model file is changed or deleted.",
+      "Remove the entries of missing files from the index, add the model files that have no " +
+        "entry, and update the size and the vocoder of entries whose file has others. No model file " +
+        "is changed or deleted.",
     )
     .addHelpText("after", EXAMPLES)
     .action((settings: Settings) => repair(settings, io));
@@ -45,9 +46,10 @@ async function repair(settings: Settings, io: Io): Promise<void> {
   if (settings.json) {
     writeJson(io, { ...result, count: library.count() });
   } else {
-    const { added, removed } = result;
+    const { added, removed, updated } = result;
     const now = `${library.modelsDir} has ${plural(library.count(), "model")}`;
-    io.stderr.write(`${plural(added, "model")} added, ${removed} removed; ${now}.\n`);
+    const done = `${plural(added, "model")} added, ${removed} removed, ${updated} updated`;
+    io.stderr.write(`${done}; ${now}.\n`);
   }
   if (result.unreadable.length > 0) {
     // A process warning has given the reason for each file.

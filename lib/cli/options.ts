@@ -1,4 +1,6 @@
+import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { BIT_DEPTHS, type BitDepth } from "../audio/wav-format.js";
 import { LOCK_KINDS } from "../library/index/lock-kind.js";
 
 /** Adds --json and --debug, which every command has. */
@@ -8,18 +10,60 @@ export function addCommonOptions(command: Command): Command {
     .option("--debug", "print the stack trace of an error");
 }
 
+/** The folders of a command, after `settleFolders`. */
+export interface FolderSettings {
+  modelsDir: string;
+  dataDir: string;
+}
+
+/** Adds --models-dir and --data-dir. The action finds both folders in its settings. */
 export function addModelsDirOption(command: Command): Command {
-  return command.addOption(
-    new Option(
-      "--models-dir <folder>",
-      "folder of the library (default: SDA_MODELS_DIR, or ./data/models)",
+  return command
+    .addOption(
+      new Option(
+        "--models-dir <folder>",
+        "folder of the library (default: SDA_MODELS_DIR, or ./data/models)",
+      )
+        .default(process.env["SDA_MODELS_DIR"] || "./data/models", "")
+        .argParser(parseFolder),
     )
-      .default(process.env["SDA_MODELS_DIR"] || "./data/models", "")
-      .argParser((folder) => {
-        if (folder === "") throw new InvalidArgumentError("Expected a folder, not an empty text.");
-        return folder;
-      }),
-  );
+    .addOption(dataDirOption())
+    .hook("preAction", (_, action) => settleFolders(action));
+}
+
+export function dataDirOption(): Option {
+  return new Option(
+    "--data-dir <folder>",
+    "folder of models, presets and history, or of the config.toml that names their folders " +
+      "(default: SDA_DATA_DIR, or the folder above the library)",
+  ).argParser(parseFolder);
+}
+
+function parseFolder(folder: string): string {
+  if (folder === "") throw new InvalidArgumentError("Expected a folder, not an empty text.");
+  return folder;
+}
+
+/**
+ * Decides on the folders of the library and of the data. The option for one folder comes before the
+ * option for both; options come before the environment.
+ */
+export async function settleFolders(command: Command): Promise<void> {
+  const { modelsDir, dataDir = globalDataDir(command) } = command.opts();
+  const { SDA_DATA_DIR, SDA_MODELS_DIR } = process.env;
+  const isNamed = command.getOptionValueSource("modelsDir") === "cli";
+  const given = dataDir ?? (isNamed ? undefined : SDA_DATA_DIR || undefined);
+  command.setOptionValue("dataDir", given ?? dirname(resolve(modelsDir)));
+  if (given === undefined || isNamed || (dataDir === undefined && SDA_MODELS_DIR)) return;
+  const { dataFolders } = await import("../library/data-folders.js");
+  command.setOptionValue("modelsDir", (await dataFolders(given)).models);
+}
+
+/** The --data-dir before the command: sda --data-dir FOLDER model list */
+function globalDataDir(command: Command): string | undefined {
+  let program = command;
+  while (program.parent) program = program.parent;
+  return program.opts()["dataDir"];
 }
 
 /** For commands that change a library. */
@@ -40,17 +84,18 @@ export function numberChoice(
   flags: string,
   description: string,
   choices: readonly number[],
-  standard: number,
+  standard?: number,
 ): Option {
-  return new Option(flags, `${description} (choices: ${choices.join(", ")})`)
-    .argParser((text) => {
+  const option = new Option(flags, `${description} (choices: ${choices.join(", ")})`).argParser(
+    (text) => {
       const value = parseNumber(text);
       if (!choices.includes(value)) {
         throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.`);
       }
       return value;
-    })
-    .default(standard);
+    },
+  );
+  return standard === undefined ? option : option.default(standard);
 }
 
 export function parseNumber(text: string): number {
@@ -65,10 +110,34 @@ export function parseInteger(text: string): number {
   return value;
 }
 
+/** 16, 24 and 32, also as the Python program writes them: "16-bit", "24-bit", "32-bit float" */
+export function parseBitDepth(text: string): BitDepth {
+  const bits = Number(/^(\d+)(-bit( float)?)?$/i.exec(text.trim())?.[1]);
+  const found = BIT_DEPTHS.find((depth) => depth === bits);
+  if (found === undefined) {
+    const choices = `${BIT_DEPTHS.join(", ")}, 16-bit, 24-bit, 32-bit float`;
+    throw new InvalidArgumentError(`Allowed choices are ${choices}.`);
+  }
+  return found;
+}
+
 export function parseCount(text: string): number {
   const count = parseInteger(text);
   if (count < 1) throw new InvalidArgumentError("Expected 1 or more.");
   return count;
+}
+
+/** Parses "Rain:40" (the model Rain with weight 40) and adds it to the parts given before. */
+export function parseBlend(text: string, before: BlendSetting[] = []): BlendSetting[] {
+  const match = /^(.+):(\d+(?:\.\d+)?)$/s.exec(text.trim());
+  if (!match) throw new InvalidArgumentError("Expected NAME:WEIGHT, as in Rain:40.");
+  return [...before, { ref: match[1] as string, weight: Number(match[2]) }];
+}
+
+/** A model of a blend, as a person names it. */
+export interface BlendSetting {
+  ref: string;
+  weight: number;
 }
 
 /** Collects the values of an option that may be given several times. */

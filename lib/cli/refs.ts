@@ -19,7 +19,7 @@ export interface FoundModel {
 const MOST_LISTED = 10;
 
 /**
- * Finds a model file: `ref` is the path of an existing `.sda` file, or names an entry of the
+ * Finds a model file: `ref` is the path of an existing model file, or names an entry of the
  * library as for `findEntry`.
  *
  * @throws SdaError ERR_SDA_NOT_FOUND; ERR_SDA_ARGUMENT: several models match, and the message lists
@@ -46,39 +46,65 @@ export async function findEntry(ref: string, library: ModelLibrary): Promise<Mod
     // `library.modelsDir` is a real path, so the file's folder must be one too.
     const file = join(await realpath(dirname(ref)), basename(ref));
     const byFile = all.filter((e) => resolve(library.modelsDir, e.filePath) === file);
-    if (byFile.length > 0) return single(ref, byFile);
+    if (byFile.length > 1) throw ambiguous(ref, byFile.map(namesOfModel), "models");
+    if (byFile[0]) return byFile[0];
     throw notFound(`${ref} is not in the library ${library.modelsDir}`, ref);
   }
-  const wanted = ref.toLowerCase();
-  const steps: ((e: ModelEntry) => boolean)[] = [
-    (e) => e.name === ref,
-    (e) => e.name.toLowerCase() === wanted,
-    (e) => e.name.toLowerCase().includes(wanted) || e.modelId.toLowerCase().startsWith(wanted),
-  ];
-  for (const matches of wanted === "" ? [] : steps) {
-    const found = all.filter(matches);
-    if (found.length > 0) return single(ref, found);
-  }
+  const found = findByName(ref, all, namesOfModel, "models");
+  if (found) return found;
   const has = `${library.modelsDir} has ${plural(all.length, "model")}`;
   const hint =
     all.length === 0 ? "sda model import or repair adds models" : "sda model list shows them";
   throw notFound(`no model is called ${JSON.stringify(ref)}; ${has}, ${hint}`, ref);
 }
 
-function single(ref: string, found: ModelEntry[]): ModelEntry {
-  const [first] = found;
-  if (first && found.length === 1) return first;
+/**
+ * Finds the item with this whole name. Otherwise, finds the only item whose name contains `ref`, in
+ * upper or lower case, or whose id starts with it.
+ *
+ * @param what the items are, for messages: "models"
+ * @returns undefined: no item matches
+ * @throws SdaError ERR_SDA_ARGUMENT: several items match, and the message lists them
+ */
+export function findByName<T>(
+  ref: string,
+  all: readonly T[],
+  namesOf: (item: T) => { id: string; name: string },
+  what: string,
+): T | undefined {
+  const wanted = ref.toLowerCase();
+  const named = all.map((item) => ({ item, ...namesOf(item) }));
+  type Named = (typeof named)[number];
+  const steps: ((item: Named) => boolean)[] = [
+    ({ id }) => id === ref,
+    ({ name }) => name === ref,
+    ({ name }) => name.toLowerCase() === wanted,
+    ({ id, name }) => name.toLowerCase().includes(wanted) || id.toLowerCase().startsWith(wanted),
+  ];
+  for (const matches of wanted === "" ? [] : steps) {
+    const found = named.filter(matches);
+    if (found.length > 1) throw ambiguous(ref, found, what);
+    if (found[0]) return found[0].item;
+  }
+  return undefined;
+}
+
+function ambiguous(ref: string, found: { id: string; name: string }[], what: string): SdaError {
   const lines = found
     .slice(0, MOST_LISTED)
-    .map((e) => `\n  ${e.modelId}  ${printable(e.name)}`)
+    .map(({ id, name }) => `\n  ${id}  ${printable(name)}`)
     .join("");
   const more = found.length > MOST_LISTED ? `\n  and ${found.length - MOST_LISTED} more` : "";
-  const problem = `${JSON.stringify(ref)} matches ${found.length} models`;
-  throw new SdaError(
+  const problem = `${JSON.stringify(ref)} matches ${found.length} ${what}`;
+  return new SdaError(
     "ERR_SDA_ARGUMENT",
     `${problem}; give the id or more of the name${lines}${more}`,
-    { ref, matches: found.map(({ modelId, name }) => ({ modelId, name })) },
+    { ref, matches: found.map(({ id, name }) => ({ id, name })) },
   );
+}
+
+function namesOfModel({ modelId, name }: ModelEntry) {
+  return { id: modelId, name };
 }
 
 async function isModelFile(ref: string): Promise<boolean> {

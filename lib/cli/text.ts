@@ -1,6 +1,8 @@
 /** Formats text for people: makes text from files safe to print; tables, sizes, dates, colours. */
 import { createRequire } from "node:module";
 import pc from "picocolors";
+import type { GenerationName } from "../format/generations.js";
+import type { VocoderInfo } from "../format/vocoder.js";
 import type { Output } from "./output.js";
 
 /**
@@ -130,6 +132,15 @@ export function countText(count: number): string {
 
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`;
+}
+
+/** For example "distillgan + hifigan_v2". A null is left out. */
+export function generationText(
+  generation: GenerationName | null,
+  vocoder: VocoderInfo | null,
+): string {
+  const parts = [generation, vocoder && printable(vocoder.type)];
+  return parts.filter((part) => part !== null).join(" + ");
 }
 
 /** An ISO date as "2025-01-31 12:30". Other text stays as it is. */

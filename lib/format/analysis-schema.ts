@@ -1,9 +1,10 @@
 import type { AnalysisResult } from "../latent/analysis.js";
 import { NdArray, Tensor } from "../values/values.js";
 import { type Fields, schemaError, toNumber } from "./fields.js";
-import { checkVersion } from "./header.js";
+import { checkVersion } from "./generations.js";
 import { ANALYSIS_NAMES } from "./names.js";
 
+const ANALYSIS_VERSION = 1;
 const DEFAULT_STEPS = 21;
 const MAX_STEPS = 2 ** 31 - 1;
 
@@ -19,7 +20,14 @@ export function parseAnalysis(top: Fields, latentDim: number, path: string): Ana
   if ((top.get(key) ?? null) === null) return null;
   const fields = top.dict(key);
   const names = ANALYSIS_NAMES;
-  const version = checkVersion(fields, names.version, `${key}.${names.version}`, 1, path);
+  const version = checkVersion(
+    fields,
+    names.version,
+    `${key}.${names.version}`,
+    1,
+    path,
+    ANALYSIS_VERSION,
+  );
 
   const pcaComponents = readArray(fields, names.pcaComponents, [null, latentDim]);
   const n = pcaComponents.shape[0] as number;

@@ -3,18 +3,26 @@ import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos } from "../latent/sliders.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
-import type { InspectResult, ReadOptions } from "../native/types.js";
+import type { InspectResult } from "../native/types.js";
+import type { GenerationName } from "./generations.js";
 import type { ModelMetadata } from "./metadata.js";
-import { parseModel } from "./schema.js";
+import { contentOf, parseModel } from "./schema.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
+import type { VocoderInfo } from "./vocoder.js";
 
 /** The content of a model file without the weights. */
 export interface ModelDescription {
+  /** Which version of the program wrote the file */
+  generation: GenerationName;
   metadata: ModelMetadata;
   /** The size of the file */
   bytes: number;
-  /** The number of values in a latent */
+  /** The number of values in a latent; 0 for a model of codes, which has no latent space */
   latentDim: number;
+  /** null: the file has none */
+  vocoder: VocoderInfo | null;
+  /** Codes of each level, and levels, of a model of codes; null for others */
+  codebook: { size: number; levels: number; hasPrior: boolean } | null;
   spectrogramConfig: SpectrogramConfig;
   /** Whether the model can encode sounds; a decoder-only model cannot */
   hasEncoder: boolean;
@@ -30,20 +38,22 @@ export interface ModelDescription {
 }
 
 const STATE_DICT = "model_state_dict.";
-const ALL_BUT_WEIGHTS: ReadOptions = {
-  verify: true,
-  weights: false,
-  only: [
-    "format",
-    "version",
-    "latent_dim",
-    "spectrogram_config",
-    "latent_analysis",
-    "training_config",
-    "metadata",
-  ],
-  unknownGlobals: "reject",
-};
+/** The tensors that only a model with an encoder has. */
+const ENCODERS = ["encoder.fc_mu.weight", "encoder.proj.weight"];
+const KEYS = [
+  "format",
+  "version",
+  "model_type",
+  "latent_dim",
+  "spectrogram_config",
+  "latent_analysis",
+  "training_config",
+  "metadata",
+  "normalization_stats",
+  "vqvae_config",
+  "has_prior",
+  "prior_config",
+];
 
 /**
  * Reads everything that a model file says about itself. Reads no weights.
@@ -64,21 +74,32 @@ export async function describeModel(
   checkOptions("options", options, ["signal"]);
   const addon = checkpointAddon();
   const { signal } = options;
-  const content = await callNative(addon, signal, (c) => addon.read(file, ALL_BUT_WEIGHTS, c));
-  const { latentDim, spectrogramConfig, analysis, trainingConfig, metadata } = parseModel(
-    content,
-    file,
-  );
-  const found = await callNative(addon, signal, (c) => addon.inspect(file, c));
+  const outline = await callNative(addon, signal, (c) => addon.outline(file, KEYS, c));
+  const model = parseModel(contentOf(outline), file, outline.layerShape);
+  const { latentDim, spectrogramConfig, analysis, trainingConfig, metadata } = model;
+  const found = await callNative(addon, signal, (c) => addon.inspect(file, {}, c));
   const tensors = found.tensors
     .filter(({ name }) => name.startsWith(STATE_DICT))
-    .map((tensor) => ({ ...tensor, name: tensor.name.slice(STATE_DICT.length) }));
+    .map(({ aliasOf: _, ...tensor }) => ({
+      ...tensor,
+      name: tensor.name.slice(STATE_DICT.length),
+    }));
+  const { codebook, prior } = model.parts;
   return {
+    generation: model.generation.name,
     metadata,
     bytes: found.bytes,
     latentDim,
+    vocoder: model.vocoder,
+    codebook: codebook
+      ? {
+          size: codebook.codebookSize,
+          levels: codebook.numQuantizers,
+          hasPrior: (prior ?? null) !== null,
+        }
+      : null,
     spectrogramConfig,
-    hasEncoder: tensors.some(({ name }) => name === "encoder.fc_mu.weight"),
+    hasEncoder: tensors.some(({ name }) => ENCODERS.includes(name)),
     parameters: tensors
       .filter(({ name }) => /\.(weight|bias)$/.test(name))
       .reduce((sum, { shape }) => sum + elements(shape), 0),

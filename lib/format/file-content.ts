@@ -5,32 +5,52 @@ import { badArgument, checkInteger } from "../base/check.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { markFloat, markFloats } from "../values/provenance.js";
 import { NdArray, type Tensor } from "../values/values.js";
-import { FORMAT, FORMAT_VERSION } from "./header.js";
+import type { Generation } from "./generations.js";
 import { METADATA_DEFAULTS, type ModelMetadata } from "./metadata.js";
 import { ANALYSIS_NAMES, METADATA_NAMES, SPECTROGRAM_NAMES } from "./names.js";
 import { SPECTROGRAM_DEFAULTS, type SpectrogramConfig } from "./spectrogram-config.js";
 
 /** The parts of a model file. An `unknown` is a dict or value of the file, or a `Carried` value. */
 export interface FileParts {
+  generation: Generation;
   stateDict: unknown;
   latentDim: number;
   spectrogramConfig: unknown;
   analysis: unknown;
   trainingConfig: unknown;
   metadata: ModelMetadata;
+  /** Further keys, at the end */
+  extras?: ReadonlyMap<string, unknown>;
 }
 
-/** Makes the top-level dict. */
+/** Makes the top-level dict of a model with a latent space. */
 export function fileContent(parts: FileParts): Map<string, unknown> {
   return new Map<string, unknown>([
-    ["format", FORMAT],
-    ["version", FORMAT_VERSION],
+    ["format", parts.generation.format],
+    ["version", parts.generation.version],
     ["model_state_dict", parts.stateDict],
     ["latent_dim", parts.latentDim],
     ["spectrogram_config", parts.spectrogramConfig],
     ["latent_analysis", parts.analysis],
     ["training_config", parts.trainingConfig],
     ["metadata", metadataDict(parts.metadata)],
+    ...(parts.extras ?? []),
+  ]);
+}
+
+/**
+ * Makes the top-level dict of a model of codes. `parts`: the keys between "version" and "metadata".
+ */
+export function codesContent(
+  { format, version }: Generation,
+  parts: ReadonlyMap<string, unknown>,
+  metadata: ModelMetadata,
+): Map<string, unknown> {
+  return new Map<string, unknown>([
+    ["format", format],
+    ["version", version],
+    ...parts,
+    ["metadata", metadataDict(metadata)],
   ]);
 }
 
@@ -102,7 +122,7 @@ function checkField(key: keyof ModelMetadata, value: unknown): unknown {
   return checkInteger(option, value, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 }
 
-function metadataDict(metadata: ModelMetadata): Map<string, unknown> {
+export function metadataDict(metadata: ModelMetadata): Map<string, unknown> {
   return markFloatFields(renamed(METADATA_NAMES, metadata));
 }
 

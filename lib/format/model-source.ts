@@ -2,8 +2,10 @@
 import type { AnalysisResult } from "../latent/analysis.js";
 import type { SavePlan, SaveResult, SaveTarget } from "../native/types.js";
 import type { Tensor } from "../values/values.js";
+import type { Generation } from "./generations.js";
 import type { ModelMetadata } from "./metadata.js";
 import type { SpectrogramConfig } from "./spectrogram-config.js";
+import type { VocoderInfo } from "./vocoder.js";
 
 /**
  * The property of a model in memory that holds its `ModelSource`. The symbol is registered, so that
@@ -13,10 +15,12 @@ export const MODEL_SOURCE: unique symbol = Symbol.for("small-dataset-audio.model
 
 /** A model in memory, as the source of a new file. */
 export interface ModelSource {
+  readonly generation: Generation;
   readonly latentDim: number;
   readonly spectrogramConfig: SpectrogramConfig;
   readonly analysis: AnalysisResult | null;
   readonly metadata: ModelMetadata;
+  readonly vocoder: VocoderInfo | null;
   stateDict(): ReadonlyMap<string, Tensor>;
   /** Writes the plan's file. `Carried` values of the plan come from the model's own file. */
   write(plan: SavePlan, target: SaveTarget, signal: AbortSignal | undefined): Promise<SaveResult>;

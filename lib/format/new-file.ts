@@ -4,11 +4,18 @@ import { badArgument, checkInteger } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import { isMap } from "../base/realm.js";
 import type { AnalysisResult } from "../latent/analysis.js";
-import { Carried } from "../torch/encode.js";
+import { Amended, Carried } from "../torch/encode.js";
 import { OrderedDict, type Tensor } from "../values/values.js";
 import { parseAnalysis } from "./analysis-schema.js";
 import { Fields } from "./fields.js";
-import { analysisDict, completeMetadata, fileContent, spectrogramDict } from "./file-content.js";
+import {
+  analysisDict,
+  completeMetadata,
+  fileContent,
+  metadataDict,
+  spectrogramDict,
+} from "./file-content.js";
+import { GENERATIONS, type Generation } from "./generations.js";
 import type { ModelMetadata } from "./metadata.js";
 import { type ModelSource, modelSourceOf } from "./model-source.js";
 import { MAX_LATENT_DIM, parseSpectrogramConfig } from "./schema.js";
@@ -51,15 +58,24 @@ export function newFile(source: unknown, options: NewFileOptions): NewFile {
 
 export interface NewFile {
   /** The top-level dict of the file */
-  content: Map<string, unknown>;
+  content: Map<string, unknown> | Amended;
   metadata: ModelMetadata;
+  generation: Generation;
 }
 
 function fromModel(model: ModelSource, options: NewFileOptions): NewFile {
-  const { latentDim } = model;
+  const { generation, latentDim } = model;
   const { spectrogramConfig, trainingConfig, analysis } = options;
+  const isOfCodes = generation.network === "codes";
+  if (isOfCodes && (analysis ?? null) !== null) {
+    throw badArgument("analysis", "absent: a model of codes has no latent space", analysis);
+  }
   let config: unknown = new Carried("spectrogram_config");
   if (spectrogramConfig !== undefined) {
+    if (generation.name !== "sda") {
+      const wanted = "absent: the new file keeps the model's settings";
+      throw badArgument("spectrogramConfig", wanted, spectrogramConfig);
+    }
     config = configDict({ ...model.spectrogramConfig, ...spectrogramConfig });
     checkWeights(model.stateDict(), latentDim, config as Map<string, unknown>);
   }
@@ -68,18 +84,27 @@ function fromModel(model: ModelSource, options: NewFileOptions): NewFile {
     model.metadata,
     analysis === undefined ? model.analysis : analysis,
   );
+  const latentAnalysis =
+    analysis === undefined
+      ? new Carried("latent_analysis", null)
+      : checkedAnalysis(analysis, latentDim);
+  if (generation.name !== "sda") {
+    // The new file keeps everything else of the old one, such as a vocoder and a prior.
+    const changed = new Map<string, unknown>([["metadata", metadataDict(metadata)]]);
+    if (analysis !== undefined && !isOfCodes) changed.set("latent_analysis", latentAnalysis);
+    if (trainingConfig !== undefined) changed.set("training_config", trainingConfig);
+    return { content: new Amended(null, changed), metadata, generation };
+  }
   const content = fileContent({
+    generation,
     stateDict: new Carried("model_state_dict"),
     latentDim,
     spectrogramConfig: config,
-    analysis:
-      analysis === undefined
-        ? new Carried("latent_analysis", null)
-        : checkedAnalysis(analysis, latentDim),
+    analysis: latentAnalysis,
     trainingConfig: trainingConfig ?? new Carried("training_config", new Map()),
     metadata,
   });
-  return { content, metadata };
+  return { content, metadata, generation };
 }
 
 function fromTensors(source: ModelWeights, options: NewFileOptions): NewFile {
@@ -93,7 +118,9 @@ function fromTensors(source: ModelWeights, options: NewFileOptions): NewFile {
   if (source.stateDict instanceof OrderedDict) stateDict.attributes = source.stateDict.attributes;
   const analysis = options.analysis ?? null;
   const metadata = completeMetadata(options.metadata, {}, analysis);
+  const generation = GENERATIONS.sda;
   const content = fileContent({
+    generation,
     stateDict,
     latentDim,
     spectrogramConfig: config,
@@ -101,7 +128,7 @@ function fromTensors(source: ModelWeights, options: NewFileOptions): NewFile {
     trainingConfig: options.trainingConfig ?? new Map(),
     metadata,
   });
-  return { content, metadata };
+  return { content, metadata, generation };
 }
 
 function configDict(config: Partial<SpectrogramConfig>): Map<string, unknown> {
@@ -117,7 +144,9 @@ function checkWeights(
   config: Map<string, unknown>,
 ): void {
   const fields = new Fields(config, "the new file", "spectrogram_config");
-  checkStateDict(tensors, latentDim, parseSpectrogramConfig(fields), (tensor, problem) => {
+  const settings = parseSpectrogramConfig(fields);
+  const facts = { network: GENERATIONS.sda.network, latentDim, config: settings };
+  checkStateDict(tensors, facts, (tensor, problem) => {
     return new SdaError("ERR_SDA_ARGUMENT", `tensor ${tensor} ${problem}`, { tensor });
   });
 }

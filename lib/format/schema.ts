@@ -1,15 +1,21 @@
-/** Checks the top-level dict of an `.sda` file. Errors name the file and the field. */
+/** Checks the top-level dict of a model file. Errors name the file and the field. */
+import { isMap } from "../base/realm.js";
 import type { AnalysisResult } from "../latent/analysis.js";
+import type { NativeModelOptions, NativeVocoderConfig, Outline } from "../native/types.js";
 import { parseAnalysis } from "./analysis-schema.js";
-import { Fields } from "./fields.js";
-import { parseHeader } from "./header.js";
+import { Fields, schemaError } from "./fields.js";
+import { type Generation, generationOf } from "./generations.js";
 import { METADATA_DEFAULTS, type ModelMetadata } from "./metadata.js";
 import { METADATA_NAMES, SPECTROGRAM_NAMES } from "./names.js";
 import { SPECTROGRAM_DEFAULTS, type SpectrogramConfig } from "./spectrogram-config.js";
 import { parseTrainingConfig } from "./training-config.js";
-
-/** The latent dimension of a file that does not state it. */
-export const DEFAULT_LATENT_DIM = 64;
+import {
+  parseCodebook,
+  parseComplexStats,
+  parsePrior,
+  parseVocoder,
+  type VocoderInfo,
+} from "./vocoder.js";
 
 /** Limits that only a damaged or hostile file exceeds. The engine has the same limits. */
 export const MAX_LATENT_DIM = 2 ** 16;
@@ -20,30 +26,75 @@ const MAX_POWER = 16;
 
 /** The checked content of a model file. */
 export interface ModelContent {
+  generation: Generation;
+  /** 0 for a model of codes */
   latentDim: number;
   spectrogramConfig: SpectrogramConfig;
   analysis: AnalysisResult | null;
   trainingConfig: Record<string, unknown>;
   metadata: ModelMetadata;
+  vocoder: VocoderInfo | null;
+  /** What the engine needs of the generation's other parts */
+  parts: Pick<NativeModelOptions, "complexStats" | "vocoder" | "codebook" | "prior">;
+}
+
+/** The content of an outline as one dict, as a file holds it. */
+export function contentOf({ content, vocoder }: Outline): unknown {
+  if (isMap(content) && vocoder !== undefined) content.set("vocoder_state", vocoder);
+  return content;
 }
 
 /**
  * Checks the content of a model file.
  *
- * @param content the top-level dict from the native reader, without the state dict
+ * @param content the top-level dict from the native reader
  * @param path the path in error messages
+ * @param layerShape the shape of the decoder's first convolution, if the content lacks it
  * @throws SdaError ERR_SDA_FORMAT, ERR_SDA_VERSION or ERR_SDA_SCHEMA
  */
-export function parseModel(content: unknown, path: string): ModelContent {
-  const top = parseHeader(content, path);
-  const latentDim = top.integer("latent_dim", DEFAULT_LATENT_DIM, 1, MAX_LATENT_DIM);
+export function parseModel(
+  content: unknown,
+  path: string,
+  layerShape?: readonly number[] | null,
+): ModelContent {
+  const generation = generationOf(content, path, layerShape);
+  const top = new Fields(content, path, "");
+  const isOfCodes = generation.network === "codes";
+  const latentDim = isOfCodes
+    ? 0
+    : top.integer("latent_dim", generation.latentDim, 1, MAX_LATENT_DIM);
+  const vocoder = generation.hasVocoder ? parseVocoder(top) : null;
+  const spectrogramConfig = parseSpectrogramConfig(top.dict("spectrogram_config"));
+  if (vocoder) checkVocoderFits(vocoder.config, spectrogramConfig, path);
   return {
+    generation,
     latentDim,
-    spectrogramConfig: parseSpectrogramConfig(top.dict("spectrogram_config")),
-    analysis: parseAnalysis(top, latentDim, path),
+    spectrogramConfig,
+    analysis: isOfCodes ? null : parseAnalysis(top, latentDim, path),
     trainingConfig: top.has("training_config") ? parseTrainingConfig(top, "training_config") : {},
     metadata: parseMetadata(top),
+    vocoder: vocoder?.info ?? null,
+    parts: isOfCodes
+      ? { codebook: parseCodebook(top), prior: parsePrior(top) }
+      : {
+          vocoder: vocoder?.config ?? null,
+          complexStats: generation.network === "complex" ? parseComplexStats(top) : null,
+        },
   };
+}
+
+/** A vocoder must take the mels that the model makes. */
+function checkVocoderFits(vocoder: NativeVocoderConfig, config: SpectrogramConfig, path: string) {
+  const facts = [
+    ["num_mels", vocoder.nMels, config.nMels],
+    ["hop_size", vocoder.hopLength, config.hopLength],
+    ["sample_rate", vocoder.sampleRate, config.sampleRate],
+  ] as const;
+  for (const [name, found, wanted] of facts) {
+    if (found === wanted) continue;
+    const field = `vocoder_state.config.${name}`;
+    throw schemaError(path, field, `${wanted}, as in spectrogram_config`, found);
+  }
 }
 
 /** Checks `spectrogram_config`. A missing setting has its default; an unknown one is an error. */

@@ -1,9 +1,18 @@
 import { badArgument, checkOptions } from "../base/check.js";
+import { SdaError } from "../base/errors.js";
 import type { SpectrogramConfig } from "../format/spectrogram-config.js";
 import { callNativeSync } from "../native/call.js";
+import type { Network } from "../native/types.js";
 import type { Tensor } from "../values/values.js";
 import { type NativeModel, toTensor } from "./native-model.js";
 import { BATCH, checkTensor } from "./tensor-argument.js";
+
+interface VaeParts {
+  latentDim: number;
+  hasEncoder: boolean;
+  config: SpectrogramConfig;
+  network: Network;
+}
 
 /** Options of one operation on tensors. */
 export interface OperationOptions {
@@ -28,40 +37,44 @@ export interface OperationOptions {
  * ```
  */
 export class ConvVae {
-  /** Number of values in a latent */
+  /** Number of values in a latent; 0 for a model of codes (see `LoadedModel.vq`) */
   readonly latentDim: number;
   /** false for a decoder-only file, which can generate but not encode */
   readonly hasEncoder: boolean;
   readonly #native: NativeModel;
   readonly #config: SpectrogramConfig;
+  readonly #network: Network;
 
   /** @internal */
-  static create(
-    native: NativeModel,
-    latentDim: number,
-    hasEncoder: boolean,
-    config: SpectrogramConfig,
-  ): ConvVae {
-    return new ConvVae(native, latentDim, hasEncoder, config);
+  static create(native: NativeModel, parts: VaeParts): ConvVae {
+    return new ConvVae(native, parts);
   }
 
-  private constructor(
-    native: NativeModel,
-    latentDim: number,
-    hasEncoder: boolean,
-    config: SpectrogramConfig,
-  ) {
+  private constructor(native: NativeModel, parts: VaeParts) {
     this.#native = native;
-    this.latentDim = latentDim;
-    this.hasEncoder = hasEncoder;
-    this.#config = config;
+    this.latentDim = parts.latentDim;
+    this.hasEncoder = parts.hasEncoder;
+    this.#config = parts.config;
+    this.#network = parts.network;
+  }
+
+  /** Mels of one second: [B, channels, nMels, time]. */
+  get #channels(): number {
+    return this.#network === "complex" ? 2 : 1;
+  }
+
+  #checkLatents(): void {
+    if (this.#network !== "codes") return;
+    const message = "this model has codes instead of latents: use model.vq";
+    throw new SdaError("ERR_SDA_ARGUMENT", message, { option: "model" });
   }
 
   /**
    * Encodes mel spectrograms, each of one second of sound.
    *
    * @param mel [B, 1, nMels, time], float32, log(1 + x) as `AudioSpectrogram.waveformToMel` makes
-   *   it; time is `floor(sampleRate / hopLength) + 1`
+   *   it; time is `floor(sampleRate / hopLength) + 1`. For "distill-complex" [B, 2, nMels, time],
+   *   normalised: loudness, and steps of the phase
    * @returns mean and log variance of the latents' distribution, each [B, latentDim], float32
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype; decoder-only model);
    *   ERR_SDA_LIMIT when the engine has too many requests; ERR_SDA_DISPOSED. An aborted call
@@ -74,11 +87,12 @@ export class ConvVae {
     this.#native.check();
     checkOptions("options", options, ["signal"]);
     const { signal } = options;
+    this.#checkLatents();
     if (!this.hasEncoder)
       throw badArgument("model", "a model with an encoder", "a decoder-only model");
     const { nMels, sampleRate, hopLength } = this.#config;
     const time = Math.floor(sampleRate / hopLength) + 1;
-    const input = checkTensor("mel", mel, [BATCH, 1, nMels, time]);
+    const input = checkTensor("mel", mel, [BATCH, this.#channels, nMels, time]);
     const { mu, logvar } = await this.#native.run(signal, (addon, cancel) =>
       addon.encode(this.#native.model, input, cancel),
     );
@@ -86,11 +100,12 @@ export class ConvVae {
   }
 
   /**
-   * Decodes latents to log(1 + x) mel spectrograms with values from 0 to 1.
+   * Decodes latents to log(1 + x) mel spectrograms: with values from 0 to 1 of "sda" and
+   * "distill-1", from 0 of the later ones.
    *
    * @param z [B, latentDim], float32, finite
    * @returns [B, 1, nMels, time], float32, one second of sound each; time is
-   *   `floor(sampleRate / hopLength) + 1`
+   *   `floor(sampleRate / hopLength) + 1`. For "distill-complex" [B, 2, nMels, time], normalised
    * @throws SdaError ERR_SDA_ARGUMENT (`details.option`: wrong shape or dtype, not finite);
    *   ERR_SDA_LIMIT when the engine has too many requests; ERR_SDA_DISPOSED. An aborted call
    *   rejects with the signal's reason.
@@ -99,6 +114,7 @@ export class ConvVae {
     this.#native.check();
     checkOptions("options", options, ["signal"]);
     const { signal } = options;
+    this.#checkLatents();
     const input = checkTensor("z", z, [BATCH, this.latentDim]);
     if (!input.data.every(Number.isFinite)) throw badArgument("z", "finite", "NaN or infinity");
     const mel = await this.#native.run(signal, (addon, cancel) =>

@@ -1,5 +1,7 @@
 import { badArgument, checkBoolean, checkOptions, optionNames, toFilePath } from "../base/check.js";
-import { parseModel } from "../format/schema.js";
+import { SdaError } from "../base/errors.js";
+import { fileIdentity } from "../base/file-identity.js";
+import { contentOf, parseModel } from "../format/schema.js";
 import { atOnce } from "../native/at-once.js";
 import { prepareBackend } from "../native/backend.js";
 import { callNative } from "../native/call.js";
@@ -8,6 +10,8 @@ import { AudioSpectrogram } from "./audio-spectrogram.js";
 import { ConvVae } from "./conv-vae.js";
 import { LoadedModel } from "./loaded-model.js";
 import { NativeModel } from "./native-model.js";
+import { rememberOrigin } from "./sound-recipe.js";
+import { VqVae } from "./vq-vae.js";
 
 /**
  * Where a model computes. "auto" takes the first of "cuda:0", "mps" and "cpu" that this machine
@@ -46,8 +50,8 @@ const OPTIONS = optionNames<LoadModelOptions>({
 const DEVICE = /^(auto|cpu|cuda|cuda:\d{1,3}|mps)$/;
 
 /**
- * Loads an `.sda` model file. Nothing in the file is executed. Weights of every float dtype are
- * converted to float32 for computing.
+ * Loads a model file of any version of the program: `.sda`, `.distill` or `.distillgan`. Nothing in
+ * the file is executed. Weights of every float dtype are converted to float32 for computing.
  *
  * @throws SdaError ERR_SDA_NOT_FOUND, ERR_SDA_FORMAT (not a model file), ERR_SDA_CORRUPT (damaged),
  *   ERR_SDA_UNSAFE (refused content), ERR_SDA_VERSION (newer than supported), ERR_SDA_SCHEMA
@@ -75,6 +79,7 @@ export async function loadModel(
   checkBoolean("verify", verify);
 
   const addon = engineAddon();
+  const identity = await fileIdentity(file).catch(() => null);
   const opened = await callNative(
     addon,
     signal,
@@ -82,23 +87,61 @@ export async function loadModel(
       (verify ? undefined : atOnce(() => addon.openAtOnce(file))) ??
       addon.open(file, { verify }, cancel),
   );
-  const content = parseModel(opened.content, file);
-  const { latentDim, spectrogramConfig: config } = content;
-  prepareBackend(device, backend);
+  const content = parseModel(contentOf(opened.outline), file, opened.outline.layerShape);
+  const { generation, latentDim, spectrogramConfig: config, parts } = content;
+  const { network, program } = generation;
+  const needsCpu = network === "codes";
+  if (needsCpu && device !== "auto" && device !== "cpu") throw onlyOnCpu(device);
+  const wanted = needsCpu ? "cpu" : device;
+  const by = needsCpu ? "auto" : backend;
+  prepareBackend(wanted, by);
   const created = await callNative(addon, signal, (cancel) =>
-    addon.createModel(opened.file, { latentDim, config, device, backend }, cancel),
+    addon.createModel(
+      opened.file,
+      {
+        config,
+        program,
+        ...(network !== "codes" && { network, latentDim }),
+        ...parts,
+        device: wanted,
+        backend: by,
+      },
+      cancel,
+    ),
   );
 
   const native = new NativeModel(addon, created.model, created.spectrogram);
-  return LoadedModel.create(native, {
-    vae: ConvVae.create(native, latentDim, created.hasEncoder, config),
-    spectrogram: AudioSpectrogram.create(native, config),
+  const { codebook, prior } = parts;
+  const model = LoadedModel.create(native, {
+    generation,
+    vae: ConvVae.create(native, { latentDim, hasEncoder: created.hasEncoder, config, network }),
+    vq: codebook
+      ? VqVae.create(native, { codebook, hasPrior: (prior ?? null) !== null, config })
+      : null,
+    vocoder: content.vocoder,
+    spectrogram: AudioSpectrogram.create(native, config, {
+      channels: network === "complex" ? 2 : 1,
+      isLocal: network === "complex" || content.vocoder !== null,
+    }),
     analysis: content.analysis,
     metadata: content.metadata,
     trainingConfig: content.trainingConfig,
     device: created.device,
     byteLength: created.byteLength,
   });
+  const isOwn = by === "auto" && created.device === "cpu";
+  rememberOrigin(model, file, identity, isOwn ? "sda" : "libtorch");
+  return model;
+}
+
+function onlyOnCpu(device: Device): SdaError {
+  return new SdaError(
+    "ERR_SDA_DEVICE",
+    `a model of codes plays on the CPU only, not on ${device}`,
+    {
+      device,
+    },
+  );
 }
 
 /**

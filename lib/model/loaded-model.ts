@@ -1,23 +1,31 @@
 import type { AudioFormat, GenerationResult } from "../audio/generation.js";
-import { type GenerateOptions, resolveGenerateOptions } from "../audio/options.js";
+import { type GenerateOptions, resolveGenerateOptions, VOCODER_HANDLE } from "../audio/options.js";
 import { qualityReport } from "../audio/quality.js";
 import { PieceStream, type SoundStream } from "../audio/sound-stream.js";
 import { badArgument } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
+import type { Generation, GenerationName } from "../format/generations.js";
 import type { ModelMetadata } from "../format/metadata.js";
 import { MODEL_SOURCE, type ModelSource } from "../format/model-source.js";
+import type { VocoderInfo } from "../format/vocoder.js";
 import type { AnalysisResult } from "../latent/analysis.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../latent/sliders.js";
 import { callNativeSync, stoppingProgress } from "../native/call.js";
-import type { NativeGenerateOptions } from "../native/types.js";
+import type { ModelHandle, NativeGenerateOptions } from "../native/types.js";
 import type { Floats } from "../values/arrays.js";
 import type { AudioSpectrogram } from "./audio-spectrogram.js";
 import type { ConvVae } from "./conv-vae.js";
 import type { NativeModel } from "./native-model.js";
 import { NativeSource } from "./native-source.js";
+import { optionsModel } from "./options-model.js";
+import { rememberSound } from "./sound-recipe.js";
+import type { VqVae } from "./vq-vae.js";
 
 export interface LoadedModelParts {
+  generation: Generation;
   vae: ConvVae;
+  vq: VqVae | null;
+  vocoder: VocoderInfo | null;
   spectrogram: AudioSpectrogram;
   analysis: AnalysisResult | null;
   metadata: ModelMetadata;
@@ -42,8 +50,14 @@ export interface LoadedModelParts {
  * ```
  */
 export class LoadedModel implements Disposable, AsyncDisposable {
-  /** The network */
+  /** Which version of the program wrote the file */
+  readonly generation: GenerationName;
+  /** The network. Of a "distill-vq" model only `stateDict` works; see `vq` */
   readonly vae: ConvVae;
+  /** The network of a "distill-vq" model; null for others */
+  readonly vq: VqVae | null;
+  /** The vocoder in the file; null: it has none */
+  readonly vocoder: VocoderInfo | null;
   /** Converts sound to mel spectrograms and back */
   readonly spectrogram: AudioSpectrogram;
   /** null when the file has no analysis; the model has no sliders then */
@@ -56,6 +70,7 @@ export class LoadedModel implements Disposable, AsyncDisposable {
   /** Size of the weights in bytes, on the device where they are */
   readonly byteLength: number;
   readonly #native: NativeModel;
+  readonly #generation: Generation;
 
   /** @internal */
   static create(native: NativeModel, parts: LoadedModelParts): LoadedModel {
@@ -64,7 +79,11 @@ export class LoadedModel implements Disposable, AsyncDisposable {
 
   private constructor(native: NativeModel, parts: LoadedModelParts) {
     this.#native = native;
+    this.#generation = parts.generation;
+    this.generation = parts.generation.name;
     this.vae = parts.vae;
+    this.vq = parts.vq;
+    this.vocoder = parts.vocoder;
     this.spectrogram = parts.spectrogram;
     this.analysis = parts.analysis;
     this.metadata = parts.metadata;
@@ -137,7 +156,7 @@ export class LoadedModel implements Disposable, AsyncDisposable {
       )
       .finally(stopping.release);
     if (onProgress) signal?.throwIfAborted(); // the last onProgress may have thrown
-    return {
+    const result = {
       audio,
       sampleRate,
       channels: audio.length,
@@ -145,13 +164,15 @@ export class LoadedModel implements Disposable, AsyncDisposable {
       seed: native.seed,
       quality: qualityReport(quality),
     };
+    return this.#remember(result, options, native);
   }
 
   /**
    * Makes the same sound as `generate` and yields it in pieces of about a second, while the rest is
    * still being made. Pieces are interleaved samples of all channels; `format` tells the channels,
    * the rate and the length. Loudness is "running" by default, because the peak is unknown until
-   * the end: `generate({ ...options, loudness: "running" })` gives the same samples.
+   * the end: `generate({ ...options, loudness: "running" })` gives the same samples
+   * (on a GPU, to rounding).
    *
    * The work begins when the first piece is requested, pauses while a few finished pieces wait to
    * be read, and stops when the reader leaves, when the signal aborts, or when the stream is
@@ -184,7 +205,14 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     const format = this.#format(native);
     const { signal, onProgress } = options;
     const source = new NativeSource(this.#native, { options: native, signal, onProgress, ended });
-    return { source, stream: new PieceStream(source, { format, seed: native.seed }) };
+    const stream = new PieceStream(source, { format, seed: native.seed });
+    return { source, stream: this.#remember(stream, options, native) };
+  }
+
+  #remember<T extends object>(sound: T, given: GenerateOptions, used: NativeGenerateOptions): T {
+    const { metadata, device } = this;
+    const source = { metadata, device, generation: this.#generation };
+    return rememberSound(sound, this, source, given, used);
   }
 
   /**
@@ -205,9 +233,17 @@ export class LoadedModel implements Disposable, AsyncDisposable {
     this.#native.check();
     return resolveGenerateOptions(
       options,
-      { latentDim: this.vae.latentDim, analysis: this.analysis },
+      optionsModel(this.#generation, {
+        latentDim: this.vae.latentDim,
+        analysis: this.analysis,
+      }),
       loudness,
     );
+  }
+
+  /** @internal The handle for `GenerateOptions.vocoder`; undefined where the file has none. */
+  get [VOCODER_HANDLE](): ModelHandle | undefined {
+    return this.vocoder === null ? undefined : this.#native.model;
   }
 
   /**
@@ -215,10 +251,12 @@ export class LoadedModel implements Disposable, AsyncDisposable {
    */
   get [MODEL_SOURCE](): ModelSource {
     return {
+      generation: this.#generation,
       latentDim: this.vae.latentDim,
       spectrogramConfig: this.spectrogram.config,
       analysis: this.analysis,
       metadata: this.metadata,
+      vocoder: this.vocoder,
       stateDict: () => this.vae.stateDict(),
       write: (plan, target, signal) =>
         this.#native.run(signal, (addon, cancel) =>

@@ -71,7 +71,7 @@ export async function melPicture(
   const padded = new Float32Array(Math.max(samples.length, nFft)); // the STFT needs a whole window
   padded.set(samples);
   const waveform = new Tensor("float32", [1, 1, padded.length], padded);
-  const mel = await model.spectrogram.waveformToMel(waveform, signal && { signal });
+  const mel = await model.spectrogram.loudness(waveform, signal && { signal });
   const [bands = 0, stride = 0] = mel.shape.slice(2);
   const frames = Math.min(stride, 1 + Math.floor(samples.length / hopLength));
   const columns = Math.min(frames, maxWidth);

@@ -7,6 +7,8 @@ import type { CancelToken } from "./types.js";
 
 /** The code of the error that a cancelled native call rejects with. */
 export const ABORTED = "ERR_SDA_ABORTED";
+/** The code of an error of a call that needs bytes that its image of the file lacks. */
+export const PART_MISSING = "ERR_SDA_PART_MISSING";
 
 /**
  * Runs one native call, which `signal` can cancel.
@@ -58,6 +60,7 @@ export interface StoppingProgress {
 
 /**
  * Wraps a progress callback so that an error that it throws cancels the work and rejects the call.
+ * It isn't called again once the work is cancelled, though reports may be on their way by then.
  * Not with `AbortSignal.any`: the caller's signal would keep some memory for each call.
  *
  * @returns the signal and the callback to use instead of the given ones
@@ -73,6 +76,7 @@ export function stoppingProgress(
     signal: stopped.signal,
     release: onAbort(signal, () => stopped.abort(signal?.reason)),
     onProgress(done, total) {
+      if (stopped.signal.aborted) return;
       try {
         onProgress(done, total);
       } catch (error) {

@@ -10,6 +10,7 @@ import { isMainThread } from "node:worker_threads";
 import { SdaError } from "../base/errors.js";
 import { isError } from "../base/realm.js";
 import { readCompact } from "../values/compact.js";
+import { describedObject } from "../values/described.js";
 import { factories } from "../values/values.js";
 import {
   ADDONS,
@@ -21,9 +22,9 @@ import {
 } from "./addon-file.js";
 import { childProcess } from "./child-process.js";
 import { isCheckout } from "./libtorch.js";
-import { bundled, PACKAGE, packageRoot } from "./package-root.js";
+import { bundled, PACKAGE, packageManifest, packageRoot } from "./package-root.js";
 import { exists, guardCheckpoint, guardEngine, mayRead } from "./permission.js";
-import { libcProblem, packageManifest, systemLibc, systemRequirements } from "./system.js";
+import { libcProblem, systemLibc, systemRequirements } from "./system.js";
 import type { CheckpointAddon, EngineAddon } from "./types.js";
 
 const require = createRequire(import.meta.url);
@@ -53,7 +54,7 @@ export function engineAddon(): EngineAddon {
 }
 
 function prepare(addon: CheckpointAddon | EngineAddon): void {
-  addon.registerClasses({ ...factories, readCompact });
+  addon.registerClasses({ ...factories, describedObject, readCompact });
   // Native threads must stop computing before the process exits. A worker stops its own work
   // itself.
   if (isMainThread) process.once("exit", () => addon.stopWork());

@@ -44,3 +44,8 @@ export function bundled(): SdaError {
 
 /** The folder of this package's package.json. */
 export const packageRoot = findPackageRoot();
+
+/** Reads this package's package.json. */
+export function packageManifest(): { version: string; homepage?: string } {
+  return JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+}

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { SdaError } from "../base/errors.js";
-import type { CheckpointAddon, EngineAddon, SaveTarget } from "./types.js";
+import type { CheckpointAddon, EngineAddon, ImageHandle, SaveTarget } from "./types.js";
 
 /** The types of the oldest supported Node lack it. */
 interface Permission {
@@ -53,6 +53,16 @@ function checked<A extends unknown[], R>(scope: Scope, method: OfPath<A, R>): Of
   };
 }
 
+/** The same for a method that also takes a file in memory. */
+function checkedSource<A extends unknown[], R>(
+  method: (source: string | ImageHandle, ...rest: A) => R,
+): (source: string | ImageHandle, ...rest: A) => R {
+  return (source, ...rest) => {
+    if (typeof source === "string") check("read", source);
+    return method(source, ...rest);
+  };
+}
+
 function checkTarget(target: SaveTarget): void {
   check("write", "path" in target ? target.path : target.folder);
 }
@@ -61,10 +71,14 @@ function checkTarget(target: SaveTarget): void {
 export function guardCheckpoint(addon: CheckpointAddon): CheckpointAddon {
   if (permission() === undefined) return addon;
   const methods: Partial<CheckpointAddon> = {
-    read: checked("read", addon.read),
+    read: checkedSource(addon.read),
+    listArchive: checkedSource(addon.listArchive),
     readAtOnce: () => undefined, // then `read` tells the reason
-    inspect: checked("read", addon.inspect),
+    outline: checked("read", addon.outline),
+    outlineAtOnce: () => undefined, // then `outline` tells the reason
+    inspect: checkedSource(addon.inspect),
     scanPickle: checked("read", addon.scanPickle),
+    mapParts: checked("read", addon.mapParts),
     verify: checked("read", addon.verify),
     openSource: checked("read", addon.openSource),
     readIndex: checked("read", addon.readIndex),

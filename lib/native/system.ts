@@ -3,7 +3,6 @@
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { packageRoot } from "./package-root.js";
 
 /** The versions of the system's C and C++ libraries that an addon needs, such as "2.35". */
 export interface SystemRequirements {
@@ -13,10 +12,6 @@ export interface SystemRequirements {
 }
 
 export type Libc = { name: "glibc"; version: string } | { name: "musl" };
-
-export function packageManifest(): { version: string } {
-  return JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
-}
 
 /**
  * The requirements of each addon in a package of prebuilt addons, which `npm run pack` writes into

@@ -5,8 +5,10 @@
  * turns it into an `SdaError`. A cancelled call rejects with the code "ERR_SDA_ABORTED";
  * `lib/native/call.ts` throws the signal's reason instead.
  */
-import type { Bytes, Floats } from "../values/arrays.js";
+import type { SdaErrorCode } from "../base/errors.js";
+import type { Bytes, Codes, Floats } from "../values/arrays.js";
 import type { readCompact } from "../values/compact.js";
+import type { describedObject } from "../values/described.js";
 import type { Tensor, ValueFactories } from "../values/values.js";
 
 /** A flag that cancels native work. Only the thread that created it may use it, at any time. */
@@ -18,11 +20,28 @@ export interface CancelToken {
 
 /** See `LoadOptions` in lib/torch/load.ts. */
 export interface ReadOptions {
-  verify: boolean;
-  unknownGlobals: "reject" | "inert";
-  weights: boolean;
+  /** Default: true */
+  verify?: boolean;
+  /** Default: "reject" */
+  unknownGlobals?: "reject" | "inert";
+  /** Default: "utf-8" */
+  encoding?: "utf-8" | "latin1" | "bytes";
+  /** Default: true */
+  weights?: boolean;
+  /** Read containers that torch.save does not write. Default: false */
+  anyContainer?: boolean;
+  /** The most memory for the values of the pickle. Default: 4 GiB */
+  memoryBytes?: number;
+  /** Leave out what a cancelled training of a vocoder keeps in a model file */
+  withoutTraining?: boolean;
   /** Convert only these keys of a top-level dict; the others are parsed but not converted. */
   only?: string[];
+}
+
+/** Factories that are not in lib/values/values.ts. */
+interface OtherFactories {
+  readCompact: typeof readCompact;
+  describedObject: typeof describedObject;
 }
 
 /** How the reader treats a global; see `InspectResult.globalKinds`. */
@@ -30,8 +49,24 @@ export type GlobalKind = "known" | "project" | "project-code" | "unknown";
 
 /** The globals and tensors of a file. */
 export interface InspectResult {
-  /** "zip": written by PyTorch 1.6 and later; "legacy": the format before it */
-  container: "zip" | "legacy";
+  /**
+   * "zip": written by PyTorch 1.6 and later; "legacy": the format before it; "tar": the format
+   * before PyTorch 0.1.10; "torchscript": a program of torch.jit; "package": of torch.package;
+   * "pickle": without a container; "pt2": a program of torch.export; "distributed": a folder of
+   * torch.distributed.checkpoint; "safetensors", "npy", "npz"
+   */
+  container:
+    | "zip"
+    | "legacy"
+    | "tar"
+    | "torchscript"
+    | "package"
+    | "pickle"
+    | "pt2"
+    | "distributed"
+    | "safetensors"
+    | "npy"
+    | "npz";
   /** The size of the file */
   bytes: number;
   /** Every global that the pickle names, as `module.name`, sorted by code point */
@@ -41,20 +76,38 @@ export interface InspectResult {
    *
    * - "known": plain data that the reader builds itself
    * - "project": the Enum that the Python program's own files name
-   * - "project-code": any other global of `small_dataset_audio.*`
+   * - "project-code": any other global of the program (`small_dataset_audio.*`, `distill.*`)
    * - "unknown": any other global; `load` refuses the file
    *
    * `load` describes "project" and "project-code" globals as `PyObject` and runs neither.
    */
   globalKinds: GlobalKind[];
-  /** `name`: the keys that lead to the tensor, joined by dots; `bytes`: of its elements */
-  tensors: { name: string; dtype: string; shape: number[]; bytes: number }[];
+  /**
+   * The "unknown" ones of `globals`, for which `load` refuses the file, and why: what Python does
+   * when it reads the file, such as "runs a shell command"
+   */
+  refused: { global: string; reason: string }[];
+  /**
+   * Every name of every tensor. `name`: the keys and indices that lead to the tensor, joined by
+   * dots; `bytes`: of its elements; `aliasOf`: the first name of the same tensor, where this is
+   * another one
+   */
+  tensors: { name: string; dtype: string; shape: number[]; bytes: number; aliasOf?: string }[];
 }
 
-/** What Python would do with a file that is no archive: see lib/torch/scan-pickle.ts. */
+/** What the addon returns of an `InspectResult`. */
+export type NativeInspectResult = Omit<InspectResult, "refused">;
+
+/** What Python would do with a file that `inspect` does not read: see lib/torch/scan-pickle.ts. */
 export interface PickleScan {
   executes: boolean;
+  complete: boolean;
   globals: string[];
+  /** As of `InspectResult` */
+  globalKinds: GlobalKind[];
+  /** Why it is not complete, where a pickle is wrong or not understood */
+  code?: SdaErrorCode;
+  problem?: string;
 }
 
 /** See `VerifyResult` in lib/format/verify.ts. */
@@ -101,6 +154,28 @@ export type SaveTarget = { path: string } | { folder: string; stem: string; exte
 export interface SaveResult {
   path: string;
   bytes: number;
+  /** Of the tensors with `Code.View`, the numbers of those that do not view that storage now */
+  unshared: number[];
+}
+
+declare const imageBrand: unique symbol;
+/** A file whose bytes are in memory, or parts of them. */
+export interface ImageHandle {
+  readonly [imageBrand]: true;
+}
+
+/** A record of a zip archive. */
+export interface ArchiveRecord {
+  name: string;
+  /** Where its bytes begin in the file */
+  offset: number;
+  /** Bytes in the file */
+  stored: number;
+  /** Bytes of its content */
+  size: number;
+  /** CRC-32 of its content; 0 may stand for none */
+  crc: number;
+  deflated: boolean;
 }
 
 declare const sourceBrand: unique symbol;
@@ -113,6 +188,7 @@ export interface SourceHandle {
 export interface NativeConstants {
   errorCodes: string[];
   abortedCode: string;
+  partMissingCode: string;
   /** In the order of their numbers, like `compactOps` and `dtypes` */
   planCodes: string[];
   compactOps: string[];
@@ -130,21 +206,49 @@ export interface CheckpointAddon {
   readonly version: string;
   constants(): NativeConstants;
   /** Must be called once in each thread, before any file is read. */
-  registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
+  registerClasses(factories: ValueFactories & OtherFactories): void;
   createCancelToken(): CancelToken;
   /** Cancels all work of this addon in this process, waits for its end and starts no new work. */
   stopWork(): void;
-  /** Reads a torch.save file; see `load` in lib/torch/load.ts. */
-  read(path: string, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
+  /**
+   * A file in memory, for `fillImage`. `whole`: all its bytes will come, in order; then it can be
+   * read once. `name`: for errors.
+   */
+  createImage(name: string, size: number, whole: boolean): ImageHandle;
+  /** Copies bytes of the file into the image. Parts must not overlap. */
+  fillImage(image: ImageHandle, offset: number, bytes: Uint8Array): void;
+  /** The records of any zip archive, in the order of the file. */
+  listArchive(source: string | ImageHandle, cancel?: CancelToken): Promise<ArchiveRecord[]>;
+  /**
+   * Reads a torch.save file; see `load` in lib/torch/load.ts. As all calls that take an image, it
+   * rejects with the code "ERR_SDA_PART_MISSING" and `details` `{ offset, size }` where it needs
+   * bytes that the image lacks.
+   */
+  read(source: string | ImageHandle, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
   /**
    * Reads a small file that is in the kernel's caches, on the calling thread. Undefined in any
    * other case, errors included: call `read`, which reports the error.
    */
   readAtOnce(path: string, options: ReadOptions): unknown;
+  /** A model file's content without its weights; `only`: the wanted keys. */
+  outline(path: string, only: string[], cancel?: CancelToken): Promise<Outline>;
+  /** As `outline`, where `readAtOnce` would read the file; otherwise undefined. */
+  outlineAtOnce(path: string, only: string[]): Outline | undefined;
   /** See `inspect` in lib/torch/inspect.ts. */
-  inspect(path: string, cancel?: CancelToken): Promise<InspectResult>;
+  inspect(
+    source: string | ImageHandle,
+    options: Pick<ReadOptions, "anyContainer" | "memoryBytes">,
+    cancel?: CancelToken,
+  ): Promise<NativeInspectResult>;
   /** See `scanPickle` in lib/torch/scan-pickle.ts. */
   scanPickle(path: string, cancel?: CancelToken): Promise<PickleScan>;
+  /** The same for a file in memory, of which the addon makes a copy. */
+  scanPickleBytes(bytes: Uint8Array, cancel?: CancelToken): Promise<PickleScan>;
+  /**
+   * Maps a file into memory, copy-on-write. `places`: offset and size of each part, in turn. A part
+   * need not be aligned for the elements in it.
+   */
+  mapParts(path: string, places: Float64Array, cancel?: CancelToken): Promise<ArrayBuffer[]>;
   /** See `verifyFile` in lib/format/verify.ts. */
   verify(path: string, cancel?: CancelToken): Promise<VerifyResult>;
   /**
@@ -241,6 +345,77 @@ export interface NativeSpectrogramConfig {
   power: number;
 }
 
+/** The layers of a model; "codes" is a vector-quantised autoencoder. */
+export type Network = "sigmoid" | "softplus" | "complex" | "codes";
+
+/** How a program makes sound; see native/engine/engine.h. */
+export interface NativeProgram {
+  synthesis: "chunks" | "overlap-add" | "codes";
+  griffinLimIterations: number;
+  resampling: "hann" | "kaiser";
+}
+
+/** A HiFi-GAN generator's sizes. */
+export interface NativeVocoderConfig {
+  sampleRate: number;
+  hopLength: number;
+  nMels: number;
+  upsampleInitialChannel: number;
+  upsampleRates: number[];
+  upsampleKernelSizes: number[];
+  resblockKernelSizes: number[];
+  resblockDilationSizes: number[][];
+}
+
+/** What the mels of a complex model were normalised by. */
+export interface NativeComplexStats {
+  magMean: number;
+  magStd: number;
+  ifMean: number;
+  ifStd: number;
+}
+
+export interface NativeCodebook {
+  codebookDim: number;
+  codebookSize: number;
+  /** Levels */
+  numQuantizers: number;
+}
+
+export interface NativePrior {
+  hiddenSize: number;
+  numLayers: number;
+  numHeads: number;
+  seqLen: number;
+  numQuantizers: number;
+}
+
+/** What `createModel` builds. */
+export interface NativeModelOptions {
+  config: NativeSpectrogramConfig;
+  program: NativeProgram;
+  /** Not of a model of codes */
+  network?: Exclude<Network, "codes">;
+  latentDim?: number;
+  complexStats?: NativeComplexStats | null;
+  vocoder?: NativeVocoderConfig | null;
+  /** Only of a model of codes */
+  codebook?: NativeCodebook;
+  prior?: NativePrior | null;
+  device: string;
+  backend: Backend;
+}
+
+/** A model file's content without its weights. */
+export interface Outline {
+  /** The top-level dict without the dicts of tensors and without "vocoder_state" */
+  content: unknown;
+  /** "vocoder_state" without its tensors; undefined where there is none */
+  vocoder?: unknown;
+  /** The shape of "decoder.deconvs.0.weight" of the state dict; null where there is none */
+  layerShape: number[] | null;
+}
+
 /** Row-major float32 elements with their shape: the form of mels, waveforms and latents here. */
 export interface FloatTensor {
   shape: number[];
@@ -249,6 +424,12 @@ export interface FloatTensor {
 
 /** See `GenerateOptions` in lib/audio/options.ts. */
 export interface NativeGenerateOptions {
+  /** A model's handle: that model's vocoder */
+  vocoder: "auto" | "model" | "griffin_lim" | ModelHandle;
+  evolution: number;
+  temperature: number;
+  topK: number;
+  topP: number;
   durationS: number;
   seed: number;
   concatMode: "crossfade" | "latent_interpolation";
@@ -279,6 +460,10 @@ export interface NativeGenerationLimits {
   overlapSamples: NativeRange;
   width: NativeRange;
   depth: NativeRange;
+  evolution: NativeRange;
+  temperature: NativeRange;
+  topK: NativeRange;
+  topP: NativeRange;
   sampleRates: number[];
   concatModes: string[];
   joints: string[];
@@ -327,33 +512,28 @@ export interface EngineAddon {
   /** The version of the package that the addon was built for. */
   readonly version: string;
   /** Must be called once in each thread, before any file is read. */
-  registerClasses(factories: ValueFactories & { readCompact: typeof readCompact }): void;
+  registerClasses(factories: ValueFactories & OtherFactories): void;
   createCancelToken(): CancelToken;
   /** Cancels all work of this addon in this process, waits for its end and starts no new work. */
   stopWork(): void;
   /** Lets models compute with LibTorch. The first backend stays for the rest of the process. */
   attachBackend(backend: BackendHandle): void;
 
-  /** Reads and checks a file. `content`: its top-level dict without "model_state_dict". */
+  /** Reads and checks a file, but not what a cancelled training of a vocoder left in it. */
   open(
     path: string,
     options: { verify: boolean },
     cancel?: CancelToken,
-  ): Promise<{ file: FileHandle; content: unknown }>;
+  ): Promise<{ file: FileHandle; outline: Outline }>;
   /**
    * Opens a file like `open` without `verify`, on the calling thread. Undefined where
    * `CheckpointAddon.readAtOnce` would be.
    */
-  openAtOnce(path: string): { file: FileHandle; content: unknown } | undefined;
+  openAtOnce(path: string): { file: FileHandle; outline: Outline } | undefined;
   /** Builds the network from the file's state dict. `file` cannot be used afterwards. */
   createModel(
     file: FileHandle,
-    options: {
-      latentDim: number;
-      config: NativeSpectrogramConfig;
-      device: string;
-      backend: Backend;
-    },
+    options: NativeModelOptions,
     cancel?: CancelToken,
   ): Promise<{
     model: ModelHandle;
@@ -378,10 +558,29 @@ export interface EngineAddon {
     cancel?: CancelToken,
   ): Promise<{ mu: FloatTensor; logvar: FloatTensor }>;
   decode(model: ModelHandle, z: FloatTensor, cancel?: CancelToken): Promise<FloatTensor>;
+  /** Codes of a grid of ⌈frames / 16⌉ columns → [1, 1, nMels, frames] */
+  decodeCodes(
+    model: ModelHandle,
+    codes: Int32Array,
+    frames: number,
+    cancel?: CancelToken,
+  ): Promise<FloatTensor>;
+  /** [1, 1, nMels, frames] → codes */
+  encodeCodes(model: ModelHandle, mel: FloatTensor, cancel?: CancelToken): Promise<Codes>;
+  /** The prior's codes of one second. */
+  sampleCodes(
+    model: ModelHandle,
+    options: { seed: number; temperature: number; topK: number; topP: number },
+    cancel?: CancelToken,
+  ): Promise<Codes>;
+  /** The prior's logits after each code: [codes, codebookSize] */
+  codeLogits(model: ModelHandle, codes: Int32Array, cancel?: CancelToken): Promise<FloatTensor>;
+  /** `plain`: without a complex model's phases, and not normalised */
   waveformToMel(
     spectrogram: SpectrogramHandle,
     waveform: FloatTensor,
     cancel?: CancelToken,
+    plain?: boolean,
   ): Promise<FloatTensor>;
   /** An undefined `seed` is drawn from the system's random numbers. */
   melToWaveform(

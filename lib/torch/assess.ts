@@ -32,7 +32,7 @@ export interface Assessment {
  * console.log(verdict === "safe" ? "plain data" : `refused: ${refused.join(", ")}`);
  * ```
  */
-export function assess(found: InspectResult): Assessment {
+export function assess(found: Pick<InspectResult, "globals" | "globalKinds">): Assessment {
   const named = (...kinds: InspectResult["globalKinds"]) =>
     found.globals.filter((_, i) => kinds.includes(found.globalKinds[i] ?? "unknown"));
   const refused = named("unknown", "project-code");

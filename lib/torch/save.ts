@@ -1,13 +1,21 @@
 import { checkOptions, toFilePath } from "../base/check.js";
 import { callNative } from "../native/call.js";
 import { checkpointAddon } from "../native/load.js";
-import { encode } from "./encode.js";
+import { encode, type NotKept } from "./encode.js";
 import { clearLeftovers, saveTarget } from "./save-target.js";
 
 /** The options of `save`. */
 export interface SaveOptions {
   /** Aborting rejects with the signal's reason and leaves an existing file unchanged */
   signal?: AbortSignal;
+}
+
+/** What `save` has written. */
+export interface SaveReport {
+  /** The size of the file */
+  bytes: number;
+  /** What the value had when `load` read it, and the file does not have; see `save` */
+  notKept: NotKept[];
 }
 
 /**
@@ -18,15 +26,21 @@ export interface SaveOptions {
  *
  * `Map` and plain objects → dict, `OrderedDict` → OrderedDict with its attributes, `Array` → list,
  * `Tuple` → tuple, `Set` → set, `null` → None, `Uint8Array` → bytes, `bigint` → int; `Complex`,
- * `Tensor`, `NdArray`, `PyGlobal` and `PyObject` of the Python program's classes → what `load`
- * reads as them. A `number` becomes an int if it is a safe integer other than -0, and a float
- * otherwise.
+ * `Counter`, `DefaultDict`, `Deque`, `Tensor` with its attributes, `NdArray`, `SparseTensor` and
+ * its kin, `PyGlobal` and `PyObject` of the Python program's classes → what `load` reads as them. A
+ * `number` becomes an int if it is a safe integer other than -0, and a float otherwise. Keys of a
+ * dict or members of a set that are one key in Python, such as 1 and `true`, are an error.
  *
  * A value that comes from `load` keeps its Python type while it stays unchanged in its container:
- * floats without a fraction, numpy scalars, frozensets, bytearrays and parameters. These types are
- * lost: torch.Size becomes a tuple, deque a list, defaultdict and Counter a dict. The type of a
- * number is also lost if the number is the whole file. Tensors that share memory share it in the
- * file; each tensor is written row-major.
+ * floats without a fraction, numpy scalars, frozensets, bytearrays, torch.Size, TorchVersion and
+ * parameters. Tensors that share memory share it in the file. So do transposed, sliced and expanded
+ * tensors that `load` has read, while their elements are those of the storage that they viewed.
+ *
+ * The file does not keep the device of a tensor that was not on the CPU, the hooks of a tensor, the
+ * byte order of numpy arrays and dtypes, and that a tensor was a conjugate or negative view; the
+ * promise's `notKept` lists these. It cannot list what the value does not show: that a number which
+ * is the whole file was a float or a numpy scalar, or that a text which is the whole file was a
+ * TorchVersion.
  *
  * The bytes of large tensors are read during the write: do not change them until the promise has
  * settled. If their buffer is transferred meanwhile, the promise rejects with ERR_SDA_ARGUMENT. All
@@ -47,16 +61,18 @@ export async function save(
   value: unknown,
   path: string | URL,
   options: SaveOptions = {},
-): Promise<void> {
+): Promise<SaveReport> {
   const file = toFilePath(path);
   const { signal } = options;
   checkOptions("options", options, ["signal"]);
   signal?.throwIfAborted();
   const { path: target, folder } = saveTarget(file);
-  const plan = encode(value);
+  const { notKept, views, ...plan } = encode(value);
   const addon = checkpointAddon();
-  await callNative(addon, signal, (cancel) =>
+  const { bytes, unshared } = await callNative(addon, signal, (cancel) =>
     addon.save(plan, { path: target }, undefined, cancel),
   );
   await clearLeftovers(folder);
+  const changed = unshared.map((i) => ({ at: views[i] as string, what: "sharing" }) as const);
+  return { bytes, notKept: [...notKept, ...changed] };
 }

@@ -11,3 +11,5 @@
 export type Floats = ReturnType<typeof Float32Array.of>;
 /** A `Uint8Array` on an `ArrayBuffer`. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
+/** Codes: an `Int32Array` on an `ArrayBuffer`. */
+export type Codes = ReturnType<typeof Int32Array.of>;

@@ -8,14 +8,15 @@
  */
 
 /**
- * The native reader's numbers for the kinds: 0 is the type that JavaScript shows, 1 is a float, 2
- * and more are numpy scalars with the dtype number kind - 2.
+ * The native reader's numbers for the kinds: 0 is the type that JavaScript shows, 1 is a float, 63
+ * is a TorchVersion, and the others are numpy scalars with the dtype number kind - 2.
  */
 export const SLOT_FLOAT = 1;
 export const SLOT_NUMPY_SCALAR = 2;
+export const SLOT_VERSION = 63;
 
 /** A slot is index * SLOT_KINDS + kind. */
-export const SLOT_KINDS = 32;
+export const SLOT_KINDS = 64;
 
 /** The bits of `mark`; native/addon/marshal/values.h has the same. */
 export const MARK = {
@@ -25,6 +26,11 @@ export const MARK = {
   parameter: 8,
   storage: 16,
   untyped: 32,
+  size: 64,
+  elsewhere: 128,
+  hooked: 256,
+  bigEndian: 512,
+  conjugate: 1024,
 } as const;
 
 /** Slots in ascending order of their indices */
@@ -42,10 +48,20 @@ interface MapSlot {
   value: unknown;
 }
 
+/** What a tensor viewed in its file, of which it has a row-major copy. */
+export interface View {
+  /** Of the whole storage */
+  buffer: ArrayBuffer;
+  /** In elements, as the strides */
+  offset: number;
+  strides: readonly number[];
+}
+
 const arrays = new WeakMap<object, ArraySlots>();
 const maps = new WeakMap<object, Map<unknown, MapSlot>>();
 const sets = new WeakMap<object, Map<unknown, number>>();
 const states = new WeakMap<object, { kind: number; value: unknown }>();
+const views = new WeakMap<object, View>();
 const marks = new WeakMap<object, number>();
 
 function indexOf(slot: number): number {
@@ -116,6 +132,20 @@ export function mark(target: object, bits: number): void {
 
 export function marksOf(target: object): number {
   return marks.get(target) ?? 0;
+}
+
+/** Stores what a tensor viewed. */
+export function rememberView(
+  tensor: object,
+  buffer: ArrayBuffer,
+  offset: number,
+  strides: readonly number[],
+): void {
+  views.set(tensor, { buffer, offset, strides });
+}
+
+export function viewOf(tensor: object): View | null {
+  return views.get(tensor) ?? null;
 }
 
 /** Makes `save` write the number under `key` as a float, even if it has no fraction. */

@@ -2,7 +2,7 @@
 
 import { show } from "../base/brief.js";
 import { isArrayBuffer } from "../base/realm.js";
-import type { DType } from "./values.js";
+import type { DType, TypedArray } from "./dtype.js";
 
 /** The array's class, its elements per element of the tensor, and whether numpy has the dtype. */
 const LAYOUTS: Record<DType, [array: string, perElement: number, numpy: boolean]> = {
@@ -27,9 +27,58 @@ const LAYOUTS: Record<DType, [array: string, perElement: number, numpy: boolean]
   float8_e4m3fnuz: ["Uint8Array", 1, false],
   float8_e5m2fnuz: ["Uint8Array", 1, false],
   float8_e8m0fnu: ["Uint8Array", 1, false],
+  qint8: ["Int8Array", 1, false],
+  quint8: ["Uint8Array", 1, false],
+  qint32: ["Int32Array", 1, false],
+  quint4x2: ["Uint8Array", 1, false],
+  quint2x4: ["Uint8Array", 1, false],
+  bits8: ["Uint8Array", 1, false],
+  bits16: ["Uint16Array", 1, false],
+  bits1x8: ["Uint8Array", 1, false],
+  bits2x4: ["Uint8Array", 1, false],
+  bits4x2: ["Uint8Array", 1, false],
+  float4_e2m1fn_x2: ["Uint8Array", 1, false],
 };
 
-export const MAX_DIMENSIONS = 64;
+export const MAX_DIMENSIONS = 1024;
+
+const ARRAYS = {
+  Uint8Array,
+  Int8Array,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  BigInt64Array,
+  BigUint64Array,
+  Float32Array,
+  Float64Array,
+} as const;
+
+/**
+ * The array that holds a tensor's elements, on a whole buffer.
+ *
+ * @param elements of the tensor; default: as many as the buffer has, and no byte is left
+ */
+export function arrayFor(dtype: DType, buffer: ArrayBuffer, elements?: number): TypedArray {
+  const [array, perElement] = LAYOUTS[dtype];
+  const length = elements === undefined ? undefined : elements * perElement;
+  return new ARRAYS[array as keyof typeof ARRAYS](buffer, 0, length);
+}
+
+/** Items of the array per element of the tensor: 2 for complex numbers. */
+export function itemsPerElement(dtype: DType): number {
+  return LAYOUTS[dtype][1];
+}
+
+export function bytesPerElement(dtype: DType): number {
+  const [array, perElement] = LAYOUTS[dtype];
+  return ARRAYS[array as keyof typeof ARRAYS].BYTES_PER_ELEMENT * perElement;
+}
+
+export function isDType(name: unknown): name is DType {
+  return typeof name === "string" && Object.hasOwn(LAYOUTS, name);
+}
 
 export function isNumpyType(dtype: DType): boolean {
   return LAYOUTS[dtype][2];
@@ -37,10 +86,10 @@ export function isNumpyType(dtype: DType): boolean {
 
 /** @returns why these parts make no tensor that can be saved; null if there is no problem */
 export function checkTensorData(dtype: unknown, shape: unknown, data: unknown): string | null {
-  if (typeof dtype !== "string" || !Object.hasOwn(LAYOUTS, dtype)) {
+  if (!isDType(dtype)) {
     return `unknown dtype ${show(dtype)}`;
   }
-  const [array, perElement] = LAYOUTS[dtype as DType];
+  const [array, perElement] = LAYOUTS[dtype];
   const isShape =
     Array.isArray(shape) &&
     shape.length <= MAX_DIMENSIONS &&

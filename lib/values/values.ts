@@ -5,6 +5,7 @@
 
 import { constants } from "node:buffer";
 import { ownArrays } from "../base/realm.js";
+import type { DType, TypedArray } from "./dtype.js";
 import {
   mark,
   rememberArray,
@@ -12,45 +13,12 @@ import {
   rememberPairs,
   rememberSet,
   rememberState,
+  rememberView,
   type Slots,
 } from "./provenance.js";
+import { defineStrided, defineTooLarge } from "./strided.js";
 
-/** The element types. The names are PyTorch's without the prefix "torch.". */
-export type DType =
-  | "bool"
-  | "uint8"
-  | "int8"
-  | "int16"
-  | "int32"
-  | "int64"
-  | "uint16"
-  | "uint32"
-  | "uint64"
-  | "float16"
-  | "bfloat16"
-  | "float32"
-  | "float64"
-  | "complex32"
-  | "complex64"
-  | "complex128"
-  | "float8_e4m3fn"
-  | "float8_e5m2"
-  | "float8_e4m3fnuz"
-  | "float8_e5m2fnuz"
-  | "float8_e8m0fnu";
-
-/** The arrays that hold the elements of a tensor; see `Tensor`. */
-export type TypedArray =
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array
-  | Float32Array
-  | Float64Array;
+export type { DType, TypedArray };
 
 /**
  * A tensor. Its elements are row-major and contiguous, whatever its strides in the file are.
@@ -59,7 +27,9 @@ export type TypedArray =
  * Other types are held as their bits: float16, bfloat16 and complex32 in a `Uint16Array`, 8-bit
  * floats and bool in a `Uint8Array`. A complex number takes two elements, its real and its
  * imaginary part. Tensors that share a storage in the file share one `ArrayBuffer`. A tensor that
- * is read with `weights: false` has empty `data`.
+ * is read with `weights: false` has empty `data`. The `data` of a transposed, sliced or expanded
+ * tensor of a file is made when it is first read. Where a tensor has more bytes than this Node's
+ * `ArrayBuffer` holds (4 GiB in Node 20), reading its `data` throws ERR_SDA_LIMIT.
  *
  * The constructor checks nothing. Functions that take a tensor check it.
  *
@@ -75,6 +45,11 @@ export class Tensor {
   /** The size of each dimension; [] for a scalar */
   readonly shape: number[];
   readonly data: TypedArray;
+  /**
+   * What Python has set on the tensor or parameter, by name: a `torch.nn.Buffer` has `persistent`
+   * and `_is_buffer`. Missing or null: nothing
+   */
+  declare attributes?: Map<string, unknown> | null;
 
   constructor(dtype: DType, shape: number[], data: TypedArray) {
     this.dtype = dtype;
@@ -127,14 +102,64 @@ export class Tuple<T = unknown> extends Array<T> {
  * @example
  * ```js
  * const bias = new Tensor("float32", [2], Float32Array.of(0, 1));
- * const stateDict = new OrderedDict([["bias", bias]]);
- * stateDict.attributes = new Map([["_metadata", new OrderedDict()]]);
- * await save(stateDict, "bias.pt");
+ * const weights = new OrderedDict([["bias", bias]]);
+ * weights.attributes = new Map([["_metadata", new OrderedDict()]]);
+ * await save(weights, "bias.pt");
  * ```
  */
 export class OrderedDict<K = unknown, V = unknown> extends Map<K, V> {
   /** Name → value; null: no attributes */
   attributes: Map<unknown, unknown> | null = null;
+}
+
+/**
+ * A Python `collections.Counter`: how often each key was counted.
+ *
+ * @example
+ * ```js
+ * await save({ words: new Counter([["rain", 3]]) }, "words.pt");
+ * console.log((await load("words.pt")).get("words") instanceof Counter); // true
+ * ```
+ */
+export class Counter<K = unknown> extends Map<K, number | bigint> {}
+
+/**
+ * A Python `collections.defaultdict`.
+ *
+ * @example
+ * ```js
+ * const lists = new DefaultDict([["a", [1]]]);
+ * lists.factory = new PyGlobal("builtins", "list");
+ * await save(lists, "lists.pt");
+ * ```
+ */
+export class DefaultDict<K = unknown, V = unknown> extends Map<K, V> {
+  /** What Python calls for a missing key, such as builtins.list; null: nothing */
+  factory: unknown = null;
+}
+
+/**
+ * A Python `collections.deque`. Methods that return a new array return a plain `Array`.
+ *
+ * @example
+ * ```js
+ * const losses = Deque.of(0.5, 0.25);
+ * losses.maxlen = 100;
+ * await save({ losses }, "losses.pt");
+ * ```
+ */
+export class Deque<T = unknown> extends Array<T> {
+  /** The greatest length; null: none */
+  maxlen: number | null = null;
+
+  static override of<T>(...items: T[]): Deque<T> {
+    return Deque.from(items) as Deque<T>;
+  }
+
+  /** The class of the arrays that `map`, `slice` and others return. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
 }
 
 /**
@@ -203,6 +228,11 @@ export class PyObject {
   items: unknown[] = [];
   /** Entries set on the object, if its class derives from dict */
   entries: [unknown, unknown][] = [];
+  /**
+   * What makes the object where that is not the global `module`.`name` but the result of another
+   * call, which is described here; null: the global
+   */
+  callee: unknown = null;
 
   constructor(module: string, name: string, args: unknown[] = new Tuple(), state: unknown = null) {
     this.module = module;
@@ -221,19 +251,27 @@ export const factories = {
   maxBufferBytes: constants.MAX_LENGTH,
   tensor: (dtype: DType, shape: number[], data: TypedArray): Tensor =>
     new Tensor(dtype, shape, ownArrays(data)),
+  setAttributes(tensor: Tensor, attributes: Map<string, unknown>): void {
+    tensor.attributes = attributes;
+  },
   ndArray: (dtype: DType, shape: number[], data: TypedArray, fortranOrder: boolean): NdArray =>
     new NdArray(dtype, shape, ownArrays(data), fortranOrder),
   complex: (re: number, im: number): Complex => new Complex(re, im),
   global: (module: string, name: string): PyGlobal => new PyGlobal(module, name),
-  object(module: string, name: string, allocated: boolean): PyObject {
-    const object = new PyObject(module, name);
-    object.allocated = allocated;
-    return object;
-  },
   tuple: (): Tuple => new Tuple(),
   set: (): Set<unknown> => new Set(),
   map: (): Map<unknown, unknown> => new Map(),
   orderedDict: (): OrderedDict => new OrderedDict(),
+  counter: (): Counter => new Counter(),
+  defaultDict: (): DefaultDict => new DefaultDict(),
+  setFactory(dict: DefaultDict, factory: unknown): void {
+    dict.factory = factory;
+  },
+  deque(maxlen: number | null): Deque {
+    const deque = new Deque();
+    deque.maxlen = maxlen;
+    return deque;
+  },
   fillSet(set: Set<unknown>, items: unknown[]): void {
     for (const item of items) set.add(item);
     rememberSet(set, items);
@@ -254,7 +292,9 @@ export const factories = {
     state: unknown,
     items: unknown[],
     flat: unknown[],
+    callee: unknown,
   ): void {
+    object.callee = callee;
     object.args = args;
     object.kwargs = kwargs;
     object.state = state;
@@ -267,7 +307,28 @@ export const factories = {
     if (target instanceof PyObject) rememberState(target, slots[0] as number);
     else rememberArray(target, slots);
   },
+  /** A tensor of a buffer that has its elements at `offset` and strides, in elements. */
+  stridedTensor(
+    dtype: DType,
+    shape: number[],
+    buffer: ArrayBuffer,
+    offset: number,
+    strides: number[],
+  ): Tensor {
+    const tensor = new Tensor(dtype, shape, NOTHING);
+    defineStrided(tensor, buffer, offset, strides);
+    rememberView(tensor, buffer, offset, strides);
+    return tensor;
+  },
+  /** A tensor whose elements are too many for one buffer. */
+  largeTensor(dtype: DType, shape: number[], bytes: number): Tensor {
+    const tensor = new Tensor(dtype, shape, NOTHING);
+    defineTooLarge(tensor, bytes);
+    return tensor;
+  },
   mark,
 } as const;
+
+const NOTHING = new Uint8Array();
 
 export type ValueFactories = typeof factories;

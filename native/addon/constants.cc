@@ -92,6 +92,7 @@ Napi::Value constants(const Napi::CallbackInfo& info) {
     Napi::Object all = Napi::Object::New(env);
     all.Set("errorCodes", names(env, kErrorCodes));
     all.Set("abortedCode", std::string(kAbortedCode));
+    all.Set("partMissingCode", std::string(kPartMissingCode));
     all.Set("planCodes", names(env, kPlanCodes));
     all.Set("compactOps", names(env, kCompactOps));
     all.Set("dtypes", dtypes(env));
@@ -100,10 +101,16 @@ Napi::Value constants(const Napi::CallbackInfo& info) {
                                    {"requiresGrad", kMarkRequiresGrad},
                                    {"parameter", kMarkParameter},
                                    {"storage", kMarkStorage},
-                                   {"untyped", kMarkUntyped}}));
-    all.Set(
-        "slots",
-        numbers(env, {{"float", kSlotFloat}, {"numpyScalar", kSlotScalar}, {"kinds", kSlotKinds}}));
+                                   {"untyped", kMarkUntyped},
+                                   {"size", kMarkSize},
+                                   {"elsewhere", kMarkElsewhere},
+                                   {"hooked", kMarkHooked},
+                                   {"bigEndian", kMarkBigEndian},
+                                   {"conjugate", kMarkConjugate}}));
+    all.Set("slots", numbers(env, {{"float", kSlotFloat},
+                                   {"numpyScalar", kSlotScalar},
+                                   {"version", kSlotVersion},
+                                   {"kinds", kSlotKinds}}));
     all.Set("indexLayout", numbers(env, {{"entryStart", library::kEntryStart},
                                          {"keyEnd", library::kKeyEnd},
                                          {"valueEnds", library::kValueEnds},

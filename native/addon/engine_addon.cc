@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,9 @@
 #include "addon/loaded_model.h"
 #include "addon/marshal/arguments.h"
 #include "addon/marshal/float_tensors.h"
+#include "addon/marshal/generate_options.h"
+#include "addon/marshal/model_options.h"
+#include "addon/marshal/outline.h"
 #include "addon/marshal/values.h"
 #include "addon/resample.h"
 #include "addon/save.h"
@@ -29,22 +33,13 @@ struct HandleTag<const Document> {
 
 namespace {
 
-constexpr std::string_view kStateDict = "model_state_dict";
-
 // The value that open() resolves to.
 Napi::Value opened(Napi::Env env, const std::shared_ptr<const Document>& document,
                    const std::string& path) {
-  try {
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("content", ValueConverter(env, document, ValueConverter::Purpose::kReading)
-                              .convert_top(document->root(),
-                                           [](std::string_view key) { return key != kStateDict; }));
-    result.Set("file", wrap_handle(env, document));
-    return result;
-  } catch (Error& error) {
-    error.with("path", path);
-    throw;
-  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("outline", outline(env, document, path, nullptr));
+  result.Set("file", wrap_handle(env, document));
+  return result;
 }
 
 // open(path, { verify }, cancel?)
@@ -56,6 +51,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
         .run(call.Env(), cancel_argument(call[2]), [path, verify](const CancelToken& cancel) {
           OpenOptions options;
           options.hold = verify ? Hold::kMemory : Hold::kMapping;
+          options.without = {vocoder_checkpoint()};
           options.cancel = &cancel;
           auto document = Document::open(path, options);
           return [document = std::move(document), path](Napi::Env env) {
@@ -72,65 +68,71 @@ Napi::Value open_at_once(const Napi::CallbackInfo& info) {
     const std::string path = string_argument(call[0], "path");
     OpenOptions options;
     options.hold = Hold::kMapping;
+    options.without = {vocoder_checkpoint()};
     const auto document = Document::open_at_once(path, options);
     return document ? opened(call.Env(), document, path) : call.Env().Undefined();
   });
 }
 
-engine::SpectrogramConfig config_argument(const Napi::Object& object) {
-  const auto integer = [&](const char* name) { return integer_argument(object.Get(name), name); };
-  engine::SpectrogramConfig config;
-  config.sample_rate = integer("sampleRate");
-  config.n_fft = integer("nFft");
-  config.hop_length = integer("hopLength");
-  config.n_mels = integer("nMels");
-  config.f_min = number_argument(object.Get("fMin"), "fMin");
-  const Napi::Value f_max = object.Get("fMax");
-  if (!f_max.IsNull()) config.f_max = number_argument(f_max, "fMax");
-  config.power = number_argument(object.Get("power"), "power");
-  return config;
-}
-
 Napi::Value model_object(Napi::Env env, const std::shared_ptr<LoadedModel>& loaded) {
+  const engine::Instrument& instrument = loaded->instrument;
   Napi::Object result = Napi::Object::New(env);
-  result.Set("device", loaded->model->device());
-  result.Set("hasEncoder", loaded->model->has_encoder());
-  result.Set("byteLength", static_cast<double>(loaded->model->byte_size()));
+  result.Set("device", instrument.model ? instrument.model->device() : "cpu");
+  result.Set("hasEncoder", instrument.codes || instrument.model->has_encoder());
+  result.Set("byteLength", static_cast<double>(loaded->byte_size()));
   result.Set("spectrogram", wrap_spectrogram(env, loaded));
   result.Set("model", wrap_model(env, loaded));
   return result;
 }
 
-engine::BackendChoice backend_argument(const Napi::Value& value) {
-  const std::string name = string_argument(value, "backend");
-  if (name == "auto") return engine::BackendChoice::kAuto;
-  if (name == "libtorch") return engine::BackendChoice::kAttached;
-  throw Error(ErrorCode::kArgument, "backend must be auto or libtorch").with("option", "backend");
+// The weights of a file, by their names there.
+struct Weights {
+  StateDict network, vocoder, prior;
+};
+
+engine::Instrument make_instrument(const ModelOptions& options, const Weights& weights) {
+  engine::Instrument instrument;
+  instrument.program = options.program;
+  if (options.codebook) {
+    std::optional<engine::CodeModel::PriorSource> prior;
+    if (options.prior) prior.emplace(engine::CodeModel::PriorSource{weights.prior, *options.prior});
+    instrument.codes = engine::CodeModel::create(weights.network, *options.codebook,
+                                                 prior ? &*prior : nullptr, options.config);
+  } else {
+    instrument.model = engine::Model::create(weights.network, options.network, options.latent_dim,
+                                             options.config, options.placement);
+    if (options.network == engine::Network::kComplex)
+      instrument.synthesis = engine::make_complex_synthesis(options.config, options.stats);
+    if (options.vocoder)
+      instrument.synthesis =
+          engine::make_vocoder(weights.vocoder, *options.vocoder, options.placement);
+  }
+  instrument.spectrogram = engine::Spectrogram::create(
+      options.config, options.program.griffin_lim_iterations, options.placement);
+  return instrument;
 }
 
-// createModel(file, { latentDim, config, device, backend }, cancel?): moves the file out of its
-// handle. The model then owns the file's memory, and dispose() frees it without waiting for a
-// garbage collection.
+// createModel(file, options, cancel?): moves the file out of its handle. The model then owns the
+// file's memory, and dispose() frees it without waiting for a garbage collection.
 Napi::Value create_model(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const auto document = std::exchange(unwrap_handle<const Document>(call[0]), nullptr);
     if (!document)
       throw Error(ErrorCode::kDisposed, "a model has been created from this file already");
-    const Napi::Object options = object_argument(call[1], "options");
-    const std::int64_t latent_dim = integer_argument(options.Get("latentDim"), "latentDim");
-    const auto config = config_argument(object_argument(options.Get("config"), "config"));
-    const engine::Placement placement = engine::place(
-        string_argument(options.Get("device"), "device"), backend_argument(options.Get("backend")));
-    const auto weights = state_dict(document, kStateDict);
-    const auto build = [document, weights, latent_dim, config, placement]() -> Finish {
+    const auto options = std::make_shared<const ModelOptions>(model_options_argument(call[1]));
+    const auto weights = std::make_shared<Weights>();
+    weights->network = state_dict(document, kStateDict);
+    if (options->vocoder) weights->vocoder = state_dict(document, kVocoderStateDict);
+    if (options->prior) weights->prior = state_dict(document, kPriorStateDict);
+    const auto build = [document, weights, options]() -> Finish {
       auto loaded = std::make_shared<LoadedModel>();
       loaded->document = document;
-      loaded->model = engine::Model::create(weights, latent_dim, config, placement);
-      loaded->spectrogram = engine::Spectrogram::create(config, placement);
+      loaded->instrument = make_instrument(*options, *weights);
       return [loaded](Napi::Env env) { return model_object(env, loaded); };
     };
     // Faster on this thread than a switch to another thread and back.
-    if (engine::Model::is_instant(weights, config, placement)) {
+    if (!options->vocoder && !options->prior &&
+        engine::Model::is_instant(weights->network, options->config, options->placement)) {
       const auto deferred = Napi::Promise::Deferred::New(call.Env());
       deferred.Resolve(build()(call.Env()));
       return deferred.Promise();
@@ -144,8 +146,7 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
 Napi::Value state_dict_of(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const auto document = model_argument(call[0])->document;
-    const auto* top = document->root().as<Dict>();
-    return ValueConverter(call.Env(), document).convert(*top->find(kStateDict));
+    return ValueConverter(call.Env(), document).convert(*find_value(*document, kStateDict));
   });
 }
 
@@ -162,7 +163,7 @@ Napi::Value decode(const Napi::CallbackInfo& info) {
     return run_on_engine(call.Env(), cancel_argument(call[2]),
                          [loaded = model_argument(call[0]),
                           z = float_tensor_argument(call[1], "z")](const CancelToken& cancel) {
-                           return [mel = loaded->model->decode(z, cancel)](
+                           return [mel = loaded->vae().decode(z, cancel)](
                                       Napi::Env env) -> Napi::Value { return to_object(env, mel); };
                          });
   });
@@ -175,7 +176,7 @@ Napi::Value encode(const Napi::CallbackInfo& info) {
         call.Env(), cancel_argument(call[2]),
         [loaded = model_argument(call[0]),
          mel = float_tensor_argument(call[1], "mel")](const CancelToken& cancel) {
-          return [result = loaded->model->encode(mel, cancel)](Napi::Env env) -> Napi::Value {
+          return [result = loaded->vae().encode(mel, cancel)](Napi::Env env) -> Napi::Value {
             Napi::Object object = Napi::Object::New(env);
             object.Set("mu", to_object(env, result.first));
             object.Set("logvar", to_object(env, result.second));
@@ -185,14 +186,18 @@ Napi::Value encode(const Napi::CallbackInfo& info) {
   });
 }
 
-// waveformToMel(spectrogram, waveform, cancel?)
+// waveformToMel(spectrogram, waveform, cancel?, plain?): `plain` leaves a complex model's phases
+// out, and its loudness as it is.
 Napi::Value waveform_to_mel(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     return run_on_engine(
         call.Env(), cancel_argument(call[2]),
-        [loaded = spectrogram_argument(call[0]),
+        [loaded = spectrogram_argument(call[0]), plain = call[3].ToBoolean().Value(),
          waveform = float_tensor_argument(call[1], "waveform")](const CancelToken& cancel) {
-          return [mel = loaded->spectrogram->waveform_to_mel(waveform, cancel)](
+          const engine::Instrument& made_by = loaded->instrument;
+          const bool is_complex = !plain && made_by.model && made_by.model->channels() == 2;
+          return [mel = is_complex ? engine::analyse_complex(*made_by.synthesis, waveform, cancel)
+                                   : made_by.spectrogram->waveform_to_mel(waveform, cancel)](
                      Napi::Env env) -> Napi::Value { return to_object(env, mel); };
         });
   });
@@ -205,9 +210,67 @@ Napi::Value mel_to_waveform(const Napi::CallbackInfo& info) {
         call.Env(), cancel_argument(call[3]),
         [loaded = spectrogram_argument(call[0]), mel = float_tensor_argument(call[1], "mel"),
          seed = seed_argument(call[2])](const CancelToken& cancel) {
-          return [waveform = loaded->spectrogram->mel_to_waveform(mel, seed, cancel)](
+          const engine::Instrument& made_by = loaded->instrument;
+          return [waveform = made_by.synthesis
+                                 ? engine::render_all(*made_by.synthesis, mel, cancel)
+                                 : made_by.spectrogram->mel_to_waveform(mel, seed, cancel)](
                      Napi::Env env) -> Napi::Value { return to_object(env, waveform); };
         });
+  });
+}
+
+// decodeCodes(model, codes, frames?, cancel?)
+Napi::Value decode_codes(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return run_on_engine(call.Env(), cancel_argument(call[3]),
+                         [loaded = model_argument(call[0]), codes = codes_argument(call[1]),
+                          frames = integer_argument(call[2], "frames")](const CancelToken& cancel) {
+                           return [mel = loaded->codes().decode(codes, frames, cancel)](
+                                      Napi::Env env) -> Napi::Value { return to_object(env, mel); };
+                         });
+  });
+}
+
+// encodeCodes(model, mel, cancel?)
+Napi::Value encode_codes(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return run_on_engine(
+        call.Env(), cancel_argument(call[2]),
+        [loaded = model_argument(call[0]),
+         mel = float_tensor_argument(call[1], "mel")](const CancelToken& cancel) {
+          return [codes = loaded->codes().encode(mel, cancel)](Napi::Env env) -> Napi::Value {
+            return codes_array(env, codes);
+          };
+        });
+  });
+}
+
+// sampleCodes(model, { seed, temperature, topK, topP }, cancel?)
+Napi::Value sample_codes(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    const Napi::Object object = object_argument(call[1], "options");
+    const engine::SampleOptions options = sample_options_argument(object);
+    return run_on_engine(call.Env(), cancel_argument(call[2]),
+                         [loaded = model_argument(call[0]), options,
+                          seed = seed_argument(object.Get("seed"))](const CancelToken& cancel) {
+                           return [codes = loaded->codes().sample(seed, options, cancel)](
+                                      Napi::Env env) -> Napi::Value {
+                             return codes_array(env, codes);
+                           };
+                         });
+  });
+}
+
+// codeLogits(model, codes, cancel?)
+Napi::Value code_logits(const Napi::CallbackInfo& info) {
+  return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
+    return run_on_engine(call.Env(), cancel_argument(call[2]),
+                         [loaded = model_argument(call[0]),
+                          codes = codes_argument(call[1])](const CancelToken& cancel) {
+                           return
+                               [logits = loaded->codes().logits(codes, cancel)](
+                                   Napi::Env env) -> Napi::Value { return to_object(env, logits); };
+                         });
   });
 }
 
@@ -244,6 +307,10 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("save", save_model);
   add("decode", decode);
   add("encode", encode);
+  add("decodeCodes", decode_codes);
+  add("encodeCodes", encode_codes);
+  add("sampleCodes", sample_codes);
+  add("codeLogits", code_logits);
   add("waveformToMel", waveform_to_mel);
   add("melToWaveform", mel_to_waveform);
   add("resample", resample);

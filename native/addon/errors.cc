@@ -4,6 +4,8 @@
 #include <new>
 #include <string>
 
+#include "checkpoint/io/file.h"
+
 namespace sda::addon {
 namespace {
 
@@ -33,6 +35,13 @@ Napi::Value current_error(Napi::Env env) {
     return made.Value();
   } catch (const Cancelled&) {
     return make(env, kAbortedCode, "the operation was aborted").Value();
+  } catch (const PartMissing& missing) {
+    Napi::Error made = make(env, kPartMissingCode, "bytes of the file are missing");
+    Napi::Object details = Napi::Object::New(env);
+    details.Set("offset", static_cast<double>(missing.offset));
+    details.Set("size", static_cast<double>(missing.size));
+    made.Set("details", details);
+    return made.Value();
   } catch (const Napi::Error& error) {
     return error.Value();
   } catch (const std::bad_alloc&) {

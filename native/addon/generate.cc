@@ -41,6 +41,7 @@ Napi::Value generate(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const auto loaded = model_argument(call[0]);
     const auto options = generate_options_argument(call[2]);
+    const auto [instrument, owner] = instrument_argument(loaded, call[2]);
     const auto progress = progress_argument(call[3]);
     const auto start = [&](std::shared_ptr<CancelToken> cancel, Complete complete) {
       engine::GenerationEvents events;
@@ -51,9 +52,8 @@ Napi::Value generate(const Napi::CallbackInfo& info) {
         complete([shared](Napi::Env env) { return result_object(env, shared); },
                  std::move(failure));
       };
-      engine::Scheduler::shared().start(engine::make_generation(loaded->model, loaded->spectrogram,
-                                                                options, std::move(cancel),
-                                                                std::move(events), loaded));
+      engine::Scheduler::shared().start(engine::make_generation(
+          instrument, options, std::move(cancel), std::move(events), owner));
     };
     return Environment::of(call.Env())
         .run_elsewhere(call.Env(), cancel_argument(call[4]), start,
@@ -64,8 +64,8 @@ Napi::Value generate(const Napi::CallbackInfo& info) {
 Napi::Value audio_format(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const auto loaded = model_argument(call[0]);
-    const engine::AudioFormat format = engine::audio_format(*loaded->model, *loaded->spectrogram,
-                                                            generate_options_argument(call[1]));
+    const engine::AudioFormat format = engine::audio_format(
+        instrument_argument(loaded, call[1]).instrument, generate_options_argument(call[1]));
     Napi::Object object = Napi::Object::New(call.Env());
     object.Set("sampleRate", static_cast<double>(format.sample_rate));
     object.Set("channels", static_cast<double>(format.channels));

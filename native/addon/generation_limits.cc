@@ -53,6 +53,10 @@ Napi::Value generation_limits(const Napi::CallbackInfo& info) {
     result.Set("overlapSamples", range(env, limits::kOverlapSamples));
     result.Set("width", range(env, limits::kWidth));
     result.Set("depth", range(env, limits::kDepth));
+    result.Set("evolution", range(env, limits::kEvolution));
+    result.Set("temperature", range(env, limits::kTemperature));
+    result.Set("topK", range(env, limits::kTopK));
+    result.Set("topP", range(env, limits::kTopP));
     result.Set("sampleRates", rates);
     result.Set("concatModes", names(env, limits::kConcatModes));
     result.Set("joints", names(env, limits::kJoints));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "addon/environment.h"
 #include "addon/errors.h"
@@ -59,6 +60,7 @@ std::string parent(const std::string& path) {
 struct Saved {
   std::string path;
   std::uint64_t bytes;
+  std::vector<std::uint32_t> unshared;  // numbers of views
 };
 
 Saved write(const Value& root, const Target& target, const WriteOptions& options) {
@@ -69,9 +71,9 @@ Saved write(const Value& root, const Target& target, const WriteOptions& options
       target.replace ? target.stem : free_stem(target.folder, target.stem, target.extension);
   write_checkpoint(root, top, out, options);
   if (options.cancel != nullptr) options.cancel->throw_if_cancelled();
-  if (!target.replace) return {temp.publish_new(target.stem, target.extension), out.position()};
+  if (!target.replace) return {temp.publish_new(target.stem, target.extension), out.position(), {}};
   temp.publish_over(real);
-  return {target.path, out.position()};
+  return {target.path, out.position(), {}};
 }
 
 }  // namespace
@@ -83,7 +85,8 @@ Napi::Value start_save(const Napi::CallbackInfo& call, SaveSource source) {
   const auto arena = std::make_shared<Arena>(kUnlimited, kUnlimited);
   const Dict* carried = source.document ? source.document->root().as<Dict>() : nullptr;
   const auto memory = std::make_shared<SavedMemory>(call.Env());
-  const Value root = ValueBuilder(call.Env(), plan, carried, *arena, *memory).build();
+  ValueBuilder builder(call.Env(), plan, carried, *arena, *memory);
+  const Value root = builder.build();
   const bool numpy2 = source.document &&
                       (source.document->globals().contains("numpy._core.multiarray._reconstruct") ||
                        source.document->globals().contains("numpy._core.multiarray.scalar") ||
@@ -91,7 +94,7 @@ Napi::Value start_save(const Napi::CallbackInfo& call, SaveSource source) {
   return Environment::of(call.Env())
       .run(
           call.Env(), cancel_argument(call[3]),
-          [root, target, arena, memory, source = std::move(source),
+          [root, views = builder.take_views(), target, arena, memory, source = std::move(source),
            numpy2](const CancelToken& cancel) -> Finish {
             WriteOptions options;
             options.style.numpy2_names = numpy2;
@@ -101,11 +104,21 @@ Napi::Value start_save(const Napi::CallbackInfo& call, SaveSource source) {
               options.access = [&](const void* data, const std::function<void()>& f) {
                 memory->access(data, f, cancel);
               };
-            const Saved saved = write(root, target, options);
+            std::vector<std::uint32_t> unshared = views.unshared;
+            for (const CopiedView& view : views.open) {
+              cancel.throw_if_cancelled();
+              if (!view.share()) unshared.push_back(view.number);
+            }
+            Saved saved = write(root, target, options);
+            saved.unshared = std::move(unshared);
             return [saved](Napi::Env env) -> Napi::Value {
               Napi::Object result = Napi::Object::New(env);
               result.Set("path", saved.path);
               result.Set("bytes", static_cast<double>(saved.bytes));
+              Napi::Array numbers = Napi::Array::New(env);
+              for (const std::uint32_t number : saved.unshared)
+                numbers.Set(numbers.Length(), number);
+              result.Set("unshared", numbers);
               return result;
             };
           },
@@ -133,12 +146,14 @@ Napi::Value open_source(const Napi::CallbackInfo& info) {
           return [source = std::move(source)](Napi::Env env) -> Napi::Value {
             // Leaves out state that only training needs: an optimizer has two tensors for each
             // weight.
-            const auto wanted = [](std::string_view key) {
+            const auto& document = source->document();
+            // The metrics of a model of codes go into its file.
+            const bool keeps_metrics = find_value(*document, "model_type") != nullptr;
+            const auto wanted = [&](std::string_view key) {
               return key != "optimizer_state_dict" && key != "scheduler_state_dict" &&
-                     key != "metrics_history";
+                     (keeps_metrics || key != "metrics_history");
             };
             Napi::Object result = Napi::Object::New(env);
-            const auto& document = source->document();
             result.Set("content",
                        ValueConverter(env, document).convert_top(document->root(), wanted));
             result.Set("source", wrap_handle(env, source));

@@ -5,8 +5,10 @@ set(SDA_ADDON_COMMON_SOURCES
   native/addon/errors.cc
   native/addon/marshal/external_buffer.cc
   native/addon/marshal/from_js.cc
+  native/addon/marshal/outline.cc
   native/addon/save.cc
   native/addon/marshal/saved_memory.cc
+  native/addon/marshal/source.cc
   native/addon/thread_pool.cc
   native/addon/marshal/values.cc
 )
@@ -25,6 +27,7 @@ set(SDA_ENGINE_ADDON_SOURCES
   native/addon/generate.cc
   native/addon/generation_limits.cc
   native/addon/marshal/generate_options.cc
+  native/addon/marshal/model_options.cc
   native/addon/loaded_model.cc
   native/addon/resample.cc
   native/addon/stream.cc

@@ -27,7 +27,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Stream(Napi::Env env, std::shared_ptr<CancelToken> cancel)
       : environment_(Environment::of(env)), cancel_(std::move(cancel)) {}
 
-  void start(const LoadedModel& loaded, const engine::GenerateOptions& options,
+  void start(engine::Instrument instrument, const engine::GenerateOptions& options,
              const std::shared_ptr<ProgressChannel>& progress, std::shared_ptr<const void> owner) {
     engine::GenerationEvents events;
     events.progress = reporter(progress);
@@ -41,8 +41,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
       left();
     };
     try {
-      request_ = engine::make_generation(loaded.model, loaded.spectrogram, options, cancel_,
-                                         std::move(events), std::move(owner));
+      request_ = engine::make_generation(std::move(instrument), options, cancel_, std::move(events),
+                                         std::move(owner));
       engine::Scheduler::shared().start(request_);
     } catch (...) {
       request_ = nullptr;  // the request shares this stream, so the cycle is cut here
@@ -176,7 +176,9 @@ Napi::Value start_stream(const Napi::CallbackInfo& info) {
     if (!cancel) cancel = std::make_shared<CancelToken>();
     auto handle =
         std::make_shared<StreamHandle>(std::make_shared<Stream>(call.Env(), std::move(cancel)));
-    handle->stream->start(*loaded, options, progress_argument(call[3]), loaded);
+    auto [instrument, owner] = instrument_argument(loaded, call[2]);
+    handle->stream->start(std::move(instrument), options, progress_argument(call[3]),
+                          std::move(owner));
     return wrap_handle(call.Env(), std::move(handle));
   });
 }

@@ -24,11 +24,12 @@ struct Magic {
   std::string_view bytes;
   std::size_t at;
   std::string_view name;
+  std::string_view container = {};  // of one that lib/torch can read
 };
 
 using namespace std::string_view_literals;
 constexpr Magic kOthers[] = {
-    {"\x1f\x8b"sv, 0, "a gzip archive"},
+    {"\x1f\x8b"sv, 0, "a gzip archive", "gzip"},
     {"7z\xbc\xaf\x27\x1c"sv, 0, "a 7z archive"},
     {"\xfd\x37zXZ\0"sv, 0, "an xz archive"},
     {"BZh"sv, 0, "a bzip2 archive"},
@@ -36,7 +37,7 @@ constexpr Magic kOthers[] = {
     {"Rar!"sv, 0, "a rar archive"},
     {"ustar"sv, 257, "a tar archive"},
     {"\x89HDF"sv, 0, "an HDF5 file"},
-    {"\x93NUMPY"sv, 0, "a numpy .npy file"},
+    {"\x93NUMPY"sv, 0, "a numpy .npy file", "npy"},
     {"RIFF"sv, 0, "a RIFF file (WAV or the like)"},
     {"GGUF"sv, 0, "a GGUF file"},
     {"\x7f"
@@ -45,17 +46,61 @@ constexpr Magic kOthers[] = {
     {"version https://git-lfs"sv, 0, "a Git LFS pointer; the file itself was not fetched"},
 };
 
-std::string_view guess(std::string_view head) {
-  if (is_tar(head)) return "a tar archive";
+bool holds(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// safetensors: the length of a JSON object, and the object.
+bool is_safetensors(std::string_view head, std::uint64_t file_size) {
+  std::uint64_t length = 0;
+  if (head.size() < sizeof length + 2) return false;
+  std::memcpy(&length, head.data(), sizeof length);
+  return length >= 2 && length <= file_size - sizeof length && head.substr(8, 2) == "{\"";
+}
+
+// ONNX: a message whose first fields are the version of its form and the program's name.
+bool is_onnx(std::string_view head) {
+  return head.size() > 4 && head[0] == 8 && head[1] > 0 && head[1] < 32 && head[2] == 0x12 &&
+         (holds(head.substr(0, 64), "pytorch") || holds(head, "onnx"));
+}
+
+struct Guess {
+  std::string_view what;
+  std::string_view container = {};
+};
+
+Guess guess(std::string_view head, std::uint64_t file_size) {
+  if (is_tar(head)) return {"a tar archive", "tar"};
+  if (is_safetensors(head, file_size)) return {"a safetensors file", "safetensors"};
+  if (is_onnx(head)) return {"an ONNX model"};
   for (const Magic& magic : kOthers)
     if (head.size() >= magic.at + magic.bytes.size() &&
         head.substr(magic.at, magic.bytes.size()) == magic.bytes)
-      return magic.name;
+      return {magic.name, magic.container};
+  // The header of zlib: its method, its window and a check that both bytes are a multiple of 31.
+  if (head.size() > 2 && head[0] == 'x' &&
+      (('x' << 8) + static_cast<unsigned char>(head[1])) % 31 == 0)
+    return {"a zlib stream", "zlib"};
   const std::size_t start = head.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
-  if (start == std::string_view::npos) return "an empty text";
-  if (head[start] == '<') return "HTML or XML";
-  if (head[start] == '{' || head[start] == '[') return "JSON";
-  return "something else";
+  if (start == std::string_view::npos) return {"an empty text"};
+  if (head[start] == '<') return {"HTML or XML"};
+  if (head[start] == '{' || head[start] == '[') return {"JSON"};
+  return {"something else"};
+}
+
+// What a pickle is that no file of torch.save begins with.
+Guess guess_pickle(std::string_view head) {
+  if (holds(head, "sklearn")) return {"a pickle of scikit-learn, which is no torch file", "pickle"};
+  if (holds(head, "joblib")) return {"a pickle of joblib, which is no torch file", "pickle"};
+  return {"a pickle, but not one of torch.save", "pickle"};
+}
+
+// Whether a file of protocol 0 or 1 may begin and end so. These protocols have no signature.
+bool may_be_text_pickle(const File& file, std::string_view head) {
+  if (std::string_view("(]}c").find(head[0]) == std::string_view::npos) return false;
+  char last;
+  file.read_at(file.size() - 1, &last, 1);
+  return last == '.';
 }
 
 std::shared_ptr<std::byte> aligned_memory(std::uint64_t size) {
@@ -92,7 +137,25 @@ bool is_floating(DType dtype) {
 
 }  // namespace
 
-FileKind sniff(const File& file) {
+std::string_view container_name(Container container) {
+  switch (container) {
+    case Container::kZip:
+      return "zip";
+    case Container::kLegacy:
+      return "legacy";
+    case Container::kTar:
+      return "tar";
+    case Container::kScript:
+      return "torchscript";
+    case Container::kPackage:
+      return "package";
+    case Container::kPickle:
+      return "pickle";
+  }
+  return {};
+}
+
+FileKind sniff(const File& file, bool any_container) {
   if (file.size() == 0)
     throw Error(ErrorCode::kFormat, "'" + file.path() + "' is empty")
         .with("path", file.path())
@@ -108,21 +171,31 @@ FileKind sniff(const File& file) {
   // A legacy file begins with a pickled magic number. Its first bytes depend on the pickle
   // protocol.
   constexpr std::size_t kMagicPickle = 25;
-  if (head[0] == '\x80' &&
-      (head.substr(0, kMagicPickle).find(kLegacyMagic) != std::string_view::npos ||
-       head.size() < kMagicPickle)) {
+  if (head.starts_with(kLegacyMagicText)) return FileKind::kLegacy;
+  const bool is_pickle = head[0] == '\x80';
+  if (is_pickle && (head.substr(0, kMagicPickle).find(kLegacyMagic) != std::string_view::npos ||
+                    head.size() < kMagicPickle)) {
     if (is_tar(head))
       refuse_ambiguous(ambiguity::kTar,
                        "'" + file.path() + "' is a legacy torch file and a tar archive", 0);
-    return FileKind::kLegacy;
+    // A short file may also be a short pickle, which is whole.
+    const bool is_whole =
+        head.size() < kMagicPickle && head.back() == '.' && head.find(kLegacyMagic) == head.npos;
+    if (!any_container || !is_whole) return FileKind::kLegacy;
   }
-  std::string what(guess(head));
-  if (head[0] == '\x80' && !is_tar(head)) what = "a pickle, but not one of torch.save";
-  throw Error(ErrorCode::kFormat,
-              "'" + file.path() + "' is not a torch.save file; it looks like " + what)
-      .with("path", file.path())
+  const Guess found = is_pickle && !is_tar(head) ? guess_pickle(head) : guess(head, file.size());
+  if (any_container) {
+    if (found.container == "tar") return FileKind::kTar;
+    if (found.container == "pickle") return FileKind::kPickle;
+    if (found.container.empty() && may_be_text_pickle(file, head)) return FileKind::kPickle;
+  }
+  Error error(ErrorCode::kFormat, "'" + file.path() + "' is not a torch.save file; it looks like " +
+                                      std::string(found.what));
+  error.with("path", file.path())
       .with("offset", std::int64_t{0})
-      .with("found", what);
+      .with("found", std::string(found.what));
+  if (!found.container.empty()) error.with("container", std::string(found.container));
+  throw error;
 }
 
 std::shared_ptr<const Document> Document::open(const std::string& path,
@@ -145,13 +218,25 @@ std::shared_ptr<const Document> Document::open(const File& file, const OpenOptio
   try {
     std::shared_ptr<Document> document(new Document());
     document->file_size_ = file.size();
-    if (sniff(file) == FileKind::kZip) {
-      document->container_ = Container::kZip;
-      ZipReader(file, options, *document).read();
-    } else {
-      file.before_waiting();
-      document->container_ = Container::kLegacy;
-      LegacyReader(file, options, *document).read();
+    const FileKind kind = sniff(file, options.any_container);
+    if (kind != FileKind::kZip) file.before_waiting();
+    switch (kind) {
+      case FileKind::kZip:
+        document->container_ = Container::kZip;
+        ZipReader(file, options, *document).read();
+        break;
+      case FileKind::kLegacy:
+        document->container_ = Container::kLegacy;
+        LegacyReader(file, options, *document).read();
+        break;
+      case FileKind::kTar:
+        document->container_ = Container::kTar;
+        TarReader(file, options, *document).read();
+        break;
+      case FileKind::kPickle:
+        document->container_ = Container::kPickle;
+        PickleReader(file, options, *document).read();
+        break;
     }
     return document;
   } catch (Error& error) {
@@ -162,16 +247,19 @@ std::shared_ptr<const Document> Document::open(const File& file, const OpenOptio
   }
 }
 
-void Document::allocate_arena(std::uint64_t pickle_size, Waiting waiting) {
+void Document::allocate_arena(std::uint64_t pickle_size, Waiting waiting,
+                              std::uint64_t memory_bytes) {
   if (waiting == Waiting::kNever) {
     arena_ = std::make_unique<Arena>(limits::kAtOnceHeapBytes, limits::kAtOnceHeapBytes);
     return;
   }
-  arena_ = std::make_unique<Arena>(limits::kPickleHeapBytes + file_size_ - pickle_size,
+  const std::uint64_t in_proportion =
+      limits::kPickleHeapBytes + limits::kPickleHeapFactor * pickle_size + file_size_ - pickle_size;
+  arena_ = std::make_unique<Arena>(std::min(memory_bytes, in_proportion),
                                    limits::kPickleDataBytes + 2 * file_size_);
 }
 
-void Document::finish_tensors(bool swap_bytes, const File& file) {
+void Document::finish_tensors(bool swap_bytes, const File& file, const OpenOptions& options) {
   if (swap_bytes) {
     file.before_waiting();
     // An untyped storage takes the dtype, and so the width of its scalars, from the first tensor in
@@ -186,8 +274,9 @@ void Document::finish_tensors(bool swap_bytes, const File& file) {
     });
   }
 
-  const auto needs_copy = [](const Tensor& tensor) {
-    return tensor.storage->data != nullptr && !tensor.is_contiguous();
+  const auto needs_copy = [&options](const Tensor& tensor) {
+    return tensor.needed && tensor.storage->data != nullptr && !tensor.is_contiguous() &&
+           (!options.keep_strides || tensor.conjugate || tensor.negate);
   };
   std::uint64_t total = 0;
   const std::uint64_t limit = limits::kMaterializeBytes + file_size_;
@@ -216,8 +305,8 @@ void Document::finish_tensors(bool swap_bytes, const File& file) {
   });
 }
 
-StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
-                           std::size_t max_items) {
+StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items, std::size_t max_items,
+                           Arena& arena) {
   const auto* tuple = persistent_id.as<Tuple>();
   const auto kind =
       tuple == nullptr || tuple->items.empty() ? std::nullopt : tuple->items[0].as_str();
@@ -231,7 +320,9 @@ StorageId parse_storage_id(const Value& persistent_id, std::size_t min_items,
   if (cls == nullptr ||
       (cls->known != Known::kTorchStorage && cls->known != Known::kTorchUntypedStorage))
     throw Error(ErrorCode::kUnsafe, "a storage of class '" + describe(items[1]) + "'");
-  const auto key = items[2].as_str();
+  // torch.package numbers its storages.
+  const auto number = items[2].as_int();
+  const auto key = number ? std::optional(arena.keep(std::to_string(*number))) : items[2].as_str();
   const auto location = items[3].as_str();
   const auto count = items[4].as_int();
   if (!key || !location || !count)

@@ -1,5 +1,6 @@
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "checkpoint/checkpoint.h"
@@ -10,18 +11,51 @@ namespace {
 
 class Walk {
  public:
-  Walk(std::vector<TensorInfo>& out, std::uint64_t name_budget)
-      : out_(out), name_budget_(name_budget) {}
+  Walk(std::vector<TensorInfo>& out, const Document& document)
+      : out_(out),
+        name_budget_(limits::kTensorNameBytes + document.file_size()),
+        visits_(limits::kExtraVisits + 2 * document.arena().object_count()) {}
 
   void visit(const Value& value, int depth) {
-    if (value.kind != Kind::kObject || !seen_.insert(value.object).second) return;
+    if (value.kind != Kind::kObject) return;
     if (depth > limits::kMaxDepth)
       throw Error(ErrorCode::kLimit,
                   "containers nested deeper than " + std::to_string(limits::kMaxDepth));
+    if (const auto known = first_.find(value.object); known != first_.end())
+      return add_alias(known->second);
     if (const auto* tensor = value.as<Tensor>()) {
-      add(tensor->dtype, tensor->shape, tensor->numel() * item_size(tensor->dtype));
-    } else if (const auto* array = value.as<NdArray>()) {
-      if (array->built) add(array->dtype, array->shape, array->byte_size);
+      first_.emplace(tensor, out_.size());
+      return add(tensor->dtype, tensor->shape, tensor->numel() * item_size(tensor->dtype));
+    }
+    // A container that several others hold is entered from each of them, until that takes too long.
+    if (!seen_.insert(value.object).second) {
+      const std::uint64_t cost = 1 + size_of(value);
+      if (cost > visits_) return;
+      visits_ -= cost;
+    }
+    if (!open_.insert(value.object).second) return;
+    enter(value, depth);
+    open_.erase(value.object);
+  }
+
+ private:
+  static std::size_t size_of(const Value& value) {
+    if (const auto* list = value.as<List>()) return list->items.size();
+    if (const auto* tuple = value.as<Tuple>()) return tuple->items.size();
+    if (const auto* dict = value.as<Dict>()) return dict->entries.size();
+    if (const auto* object = value.as<PyObject>())
+      return object->items.size() + object->entries.size();
+    return 0;
+  }
+
+  void enter(const Value& value, int depth) {
+    if (const auto* array = value.as<NdArray>()) {
+      if (array->described != nullptr)
+        visit(Value::of(array->described), depth + 1);
+      else if (array->built) {
+        first_.emplace(array, out_.size());
+        add(array->dtype, array->shape, array->byte_size);
+      }
     } else if (const auto* list = value.as<List>()) {
       visit_all(list->items, depth);
     } else if (const auto* tuple = value.as<Tuple>()) {
@@ -29,6 +63,7 @@ class Walk {
     } else if (const auto* dict = value.as<Dict>()) {
       visit_entries(dict->entries, depth);
     } else if (const auto* object = value.as<PyObject>()) {
+      visit(object->callee, depth + 1);
       visit(object->args, depth + 1);
       visit(object->kwargs, depth + 1);
       visit(object->state, depth + 1);
@@ -37,7 +72,6 @@ class Walk {
     }
   }
 
- private:
   // Limits the total length of the names: a key may be a megabyte long, and each further use of it
   // takes only two bytes of pickle.
   void charge(std::size_t bytes) {
@@ -49,7 +83,15 @@ class Walk {
 
   void add(DType dtype, std::span<const std::int64_t> shape, std::uint64_t bytes) {
     charge(name_.size());
-    out_.push_back({name_, dtype, {shape.begin(), shape.end()}, bytes});
+    out_.push_back({name_, dtype, {shape.begin(), shape.end()}, bytes, std::nullopt});
+  }
+
+  void add_alias(std::size_t index) {
+    charge(name_.size());
+    TensorInfo alias = out_[index];
+    alias.name = name_;
+    alias.alias_of = index;
+    out_.push_back(std::move(alias));
   }
 
   void visit_below(std::string_view key, const Value& value, int depth) {
@@ -67,26 +109,32 @@ class Walk {
   }
 
   void visit_entries(std::span<const std::pair<Value, Value>> entries, int depth) {
-    for (const auto& [key, value] : entries) {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const auto& [key, value] = entries[i];
       if (value.kind != Kind::kObject) continue;
       if (key.as_str())
         visit_below(key.view(), value, depth);
+      else if (key.as_int())
+        visit_below(std::to_string(key.integer), value, depth);
       else
-        visit_below(key.as_int() ? std::to_string(key.integer) : describe(key), value, depth);
+        visit_below("[" + std::to_string(i) + "]", value, depth);  // a tuple or another object
     }
   }
 
   std::vector<TensorInfo>& out_;
   std::uint64_t name_budget_;
-  std::string name_;  // of the value that is visited
+  std::uint64_t visits_;  // that are left, of items in containers that were entered before
+  std::string name_;      // of the value that is visited
   std::unordered_set<const Object*> seen_;
+  std::unordered_set<const Object*> open_;  // the containers around the value that is visited
+  std::unordered_map<const Object*, std::size_t> first_;  // of tensors and arrays: indices in out_
 };
 
 }  // namespace
 
 std::vector<TensorInfo> list_tensors(const Document& document) {
   std::vector<TensorInfo> tensors;
-  Walk(tensors, limits::kTensorNameBytes + document.file_size()).visit(document.root(), 0);
+  Walk(tensors, document).visit(document.root(), 0);
   return tensors;
 }
 

@@ -11,8 +11,10 @@ set(SDA_CHECKPOINT_SOURCES
   native/checkpoint/pickle/globals.cc
   native/checkpoint/container/image_reader.cc
   native/checkpoint/container/legacy_reader.cc
+  native/checkpoint/leave_out.cc
   native/checkpoint/list_tensors.cc
   native/checkpoint/pickle/pickle.cc
+  native/checkpoint/container/pickle_reader.cc
   native/checkpoint/pickle/pickle_content.cc
   native/checkpoint/pickle/pickle_writer.cc
   native/checkpoint/pickle/pickle_writer_tensors.cc
@@ -20,6 +22,8 @@ set(SDA_CHECKPOINT_SOURCES
   native/checkpoint/tensor/strided.cc
   native/checkpoint/pickle/scan_pickle.cc
   native/checkpoint/container/tar.cc
+  native/checkpoint/container/tar_reader.cc
+  native/checkpoint/pickle/text_opcodes.cc
   native/checkpoint/pickle/utf8.cc
   native/checkpoint/pickle/value.cc
   native/checkpoint/container/verify_file.cc

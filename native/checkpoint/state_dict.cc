@@ -6,12 +6,21 @@
 
 namespace sda {
 
+const Value* find_value(const Document& document, std::string_view key) {
+  const auto in = [](const Value* value, std::string_view name) {
+    const auto* dict = value == nullptr ? nullptr : value->as<Dict>();
+    return dict == nullptr ? nullptr : dict->find(name);
+  };
+  const std::size_t dot = key.find('.');
+  const Value* found = in(&document.root(), key.substr(0, dot));
+  return dot == std::string_view::npos ? found : in(found, key.substr(dot + 1));
+}
+
 StateDict state_dict(const std::shared_ptr<const Document>& document, std::string_view key) {
-  const auto* top = document->root().as<Dict>();
-  const Value* found = top == nullptr ? nullptr : top->find(key);
+  const Value* found = find_value(*document, key);
   const auto* dict = found == nullptr ? nullptr : found->as<Dict>();
   if (dict == nullptr)
-    throw Error(ErrorCode::kFormat, "the file holds no '" + std::string(key) + "'")
+    throw Error(ErrorCode::kSchema, "the file holds no '" + std::string(key) + "'")
         .with("field", std::string(key));
   StateDict tensors;
   tensors.reserve(dict->entries.size());

@@ -13,7 +13,7 @@ namespace sda::engine::backend {
 
 // Both addons must have the same. Raised with every change of this file and of the order of
 // for_each_parameter().
-inline constexpr std::uint32_t kInterfaceVersion = 1;
+inline constexpr std::uint32_t kInterfaceVersion = 3;
 
 inline constexpr int kDeviceNameBytes = 32;
 inline constexpr int kMessageBytes = 1024;
@@ -40,6 +40,7 @@ struct Spectrum {
 };
 
 struct NetworkData {
+  std::int32_t network;  // an engine::Network
   std::int64_t latent_dim;
   Spectrum spectrum;
   // In the order of for_each_parameter(). On the CPU they must live as long as the network; other
@@ -48,8 +49,28 @@ struct NetworkData {
   std::int64_t parameter_count;
 };
 
+// A convolution over samples, or where `rate` is not 0, a transposed one that makes `rate` samples
+// of each.
+struct VocoderLayerData {
+  const float* weight;  // [outputs, inputs, width], or [inputs, outputs, width]; norms folded
+  const float* bias;    // [outputs]
+  std::int64_t inputs, outputs, width, dilation, rate;
+};
+
+// HiFi-GAN's generator. The backend copies it.
+struct VocoderData {
+  std::int64_t num_mels, hop_length, stages;
+  // Layers of each residual block of a stage: pairs of convolutions.
+  const std::int64_t* block_layers;
+  std::int64_t blocks;  // of a stage
+  // The first layer; of each stage the transposed one and its blocks' layers; the last one
+  const VocoderLayerData* layers;
+  std::int64_t layer_count;
+};
+
 struct Network;      // of the backend; immutable
 struct Resynthesis;  // of the backend; immutable
+struct Vocoder;      // of the backend; immutable
 
 // All functions may be called from any thread, and any number of threads may use one object at
 // once. All tensors are row-major float32 in the memory of the calling process.
@@ -63,22 +84,30 @@ struct Interface {
   // Null when it fails. `device` is a full name.
   Network* (*create_network)(const NetworkData* data, const char* device, Status* status);
   void (*destroy_network)(Network* network);
-  // z: [items, latent_dim] → mel: [items, 1, n_mels, frames]
+  // z: [items, latent_dim] → mel: [items, channels, n_mels, frames]
   void (*decode)(const Network* network, const float* z, std::int64_t items, float* mel,
                  const CancelFlag* cancelled, Status* status);
-  // mel: [items, 1, n_mels, frames] → mu and logvar, each [items, latent_dim]. Only for a network
-  // with all of the encoder's parameters.
+  // mel: [items, channels, n_mels, frames] → mu and logvar, each [items, latent_dim]. Only for a
+  // network with all of the encoder's parameters.
   void (*encode)(const Network* network, const float* mel, std::int64_t items, float* mu,
                  float* logvar, const CancelFlag* cancelled, Status* status);
 
-  // Null when it fails. `device` is a full name.
-  Resynthesis* (*create_resynthesis)(const Spectrum* spectrum, const char* device, Status* status);
+  // `iterations` of Griffin-Lim. Null when it fails. `device` is a full name.
+  Resynthesis* (*create_resynthesis)(const Spectrum* spectrum, std::int32_t iterations,
+                                     const char* device, Status* status);
   void (*destroy_resynthesis)(Resynthesis* resynthesis);
   // mel: [items, 1, n_mels, frames]; phases: [items, bins, frames, 2], complex numbers of any
   // magnitude → wave: [items, (frames − 1) · hop_length]
   void (*rebuild)(const Resynthesis* resynthesis, const float* mel, const float* phases,
                   std::int64_t items, std::int64_t frames, float* wave, const CancelFlag* cancelled,
                   Status* status);
+
+  // Null when it fails. `device` is a full name.
+  Vocoder* (*create_vocoder)(const VocoderData* data, const char* device, Status* status);
+  void (*destroy_vocoder)(Vocoder* vocoder);
+  // mel: [num_mels, frames], not logarithmic → wave: [frames · hop_length]
+  void (*render)(const Vocoder* vocoder, const float* mel, std::int64_t frames, float* wave,
+                 Status* status);
 };
 
 }  // namespace sda::engine::backend

@@ -53,6 +53,9 @@ std::int64_t model_frames(const SpectrogramConfig& config) {
   return config.sample_rate / config.hop_length + 1;
 }
 
-std::int64_t padded_to_16(std::int64_t extent) { return (extent + 15) / 16 * 16; }
+std::int64_t halved(std::int64_t extent, std::int64_t layers) {
+  const std::int64_t unit = std::int64_t{1} << layers;
+  return (extent + unit - 1) / unit;
+}
 
 }  // namespace sda::engine

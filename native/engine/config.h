@@ -22,7 +22,7 @@ double upper_frequency(const SpectrogramConfig& config);
 // Mel frames of one second of sound, the length that a model decodes.
 std::int64_t model_frames(const SpectrogramConfig& config);
 
-// `extent` rounded up to a multiple of 16: the network has four layers of stride 2.
-std::int64_t padded_to_16(std::int64_t extent);
+// What `layers` layers of stride 2 leave of an extent that is padded to a multiple of 2^layers.
+std::int64_t halved(std::int64_t extent, std::int64_t layers);
 
 }  // namespace sda::engine

@@ -7,6 +7,7 @@
 #include "engine/backend_interface.h"
 #include "engine/engine.h"
 #include "engine/network/vae_weights.h"
+#include "engine/vocoder/hifi_gan.h"
 
 namespace sda::engine {
 
@@ -14,7 +15,7 @@ namespace sda::engine {
 class DeviceResynthesis {
  public:
   DeviceResynthesis(const backend::Interface& library, const SpectrogramConfig& config,
-                    const std::string& device);
+                    int iterations, const std::string& device);
   // As SpectrogramImpl::rebuild.
   FloatTensor rebuild(const FloatTensor& mel, const FloatTensor& phases,
                       const CancelToken& cancel) const;
@@ -31,5 +32,10 @@ std::string resolve_on(const backend::Interface& library, const std::string& dev
 std::shared_ptr<const Model> create_model_on(const backend::Interface& library,
                                              const VaeShape& shape, const SpectrogramConfig& config,
                                              VaeWeights weights, const std::string& device);
+
+std::shared_ptr<const LocalSynthesis> create_vocoder_on(const backend::Interface& library,
+                                                        const VocoderConfig& config,
+                                                        const VocoderWeights& weights,
+                                                        const std::string& device);
 
 }  // namespace sda::engine

@@ -30,6 +30,16 @@ void weighted_sum(const double* weights, const double* rows, std::int64_t count,
 // out[i] = 1 / (1 + e^-(x[i] + bias)), computed in double precision and rounded to float.
 void sigmoid(const float* x, float bias, float* out, std::int64_t count);
 
+// The same with max(0, v) + ln(1 + e^-|v|) of v = x[i] + bias, and v itself above 20: torch's
+// softplus.
+void softplus(const float* x, float bias, float* out, std::int64_t count);
+
+// The same with the hyperbolic tangent.
+void tanh(const float* x, float bias, float* out, std::int64_t count);
+
+// The same with e^v − 1 of v = max(0, x[i]), without bias.
+void expm1_positive(const float* x, float* out, std::int64_t count);
+
 // out[lane] = Σ weights[k] · rows[k][lane] for eight lanes, summed in the order of k.
 void weighted_lanes(const float* weights, const float* rows, std::int64_t count, float* out);
 

@@ -9,15 +9,15 @@
 namespace sda::library {
 namespace {
 
-enum class Kind { kText, kInteger, kFloat, kBoolean, kTexts };
+enum class Kind { kText, kInteger, kFloat, kBoolean, kTexts, kVocoder };
 
 struct Field {
   std::string_view before;  // the text between the previous value and this one
   Kind kind;
 };
 
-// lib/format/names.ts has the same names in the same order; test/native/constants.test.ts compares
-// them.
+// lib/library/index/entry.ts has the same names in the same order; test/native/constants.test.ts
+// compares them.
 constexpr std::array<Field, kFieldCount> kFields = {{
     {": {\n      \"model_id\": ", Kind::kText},
     {",\n      \"name\": ", Kind::kText},
@@ -35,9 +35,11 @@ constexpr std::array<Field, kFieldCount> kFields = {{
     {",\n      \"has_analysis\": ", Kind::kBoolean},
     {",\n      \"n_active_components\": ", Kind::kInteger},
     {",\n      \"tags\": ", Kind::kTexts},
+    {",\n      \"vocoder\": ", Kind::kVocoder},
 }};
 
-constexpr std::string_view kHead = "{\n  \"version\": 1,\n  \"models\": {";
+constexpr std::string_view kBeforeVersion = "{\n  \"version\": ";
+constexpr std::string_view kBeforeModels = ",\n  \"models\": {";
 constexpr std::string_view kTail = "\n  }\n}";
 constexpr std::string_view kBeforeEntry = "\n    ";
 constexpr std::string_view kBeforeTag = "\n        ";
@@ -123,6 +125,14 @@ class Cursor {
     return literal(kAfterTags);
   }
 
+  bool vocoder(bool& not_finite) {
+    if (literal("null")) return true;
+    return literal("{\n        \"type\": ") && text() && literal(",\n        \"epochs\": ") &&
+           integer() && literal(",\n        \"final_loss\": ") &&
+           (literal("null") || number(not_finite)) && literal(",\n        \"training_date\": ") &&
+           text() && literal("\n      }");
+  }
+
  private:
   bool digits() {
     const std::size_t start = position_;
@@ -161,6 +171,7 @@ class Cursor {
 bool regular_entry(Cursor& cursor, std::uint32_t* entry) {
   bool not_finite = false;
   for (std::size_t i = 0; i < kFieldCount; ++i) {
+    if (kFields[i].kind == Kind::kVocoder && cursor.is_next(kAfterEntry)) break;  // version 1
     if (!cursor.literal(kFields[i].before)) return false;
     bool fits = false;
     switch (kFields[i].kind) {
@@ -179,6 +190,9 @@ bool regular_entry(Cursor& cursor, std::uint32_t* entry) {
       case Kind::kTexts:
         fits = cursor.texts();
         break;
+      case Kind::kVocoder:
+        fits = cursor.vocoder(not_finite);
+        break;
     }
     if (!fits) return false;
     entry[kValueEnds + i] = static_cast<std::uint32_t>(cursor.position());
@@ -192,7 +206,8 @@ bool regular_entry(Cursor& cursor, std::uint32_t* entry) {
 std::optional<IndexLayout> scan_index(std::string_view text, const CancelToken& cancel) {
   if (text.size() > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
   Cursor cursor(text);
-  if (!cursor.literal(kHead)) return std::nullopt;
+  if (!cursor.literal(kBeforeVersion) || !cursor.integer() || !cursor.literal(kBeforeModels))
+    return std::nullopt;
   IndexLayout layout;
   if (cursor.literal("}\n}")) return cursor.at_end() ? std::optional(layout) : std::nullopt;
 

@@ -7,4 +7,5 @@ set(SDA_LIBTORCH_SOURCES
     ${SDA_LIBTORCH_DIR}/torch_backend.cc
     ${SDA_LIBTORCH_DIR}/torch_griffin_lim.cc
     ${SDA_LIBTORCH_DIR}/torch_resynthesis.cc
-    ${SDA_LIBTORCH_DIR}/torch_vae.cc)
+    ${SDA_LIBTORCH_DIR}/torch_vae.cc
+    ${SDA_LIBTORCH_DIR}/torch_vocoder.cc)

@@ -15,6 +15,7 @@
 #include "libtorch/device.h"
 #include "libtorch/torch_resynthesis.h"
 #include "libtorch/torch_vae.h"
+#include "libtorch/torch_vocoder.h"
 
 namespace sda::engine::backend {
 
@@ -23,6 +24,9 @@ struct Network {
 };
 struct Resynthesis {
   libtorch::TorchResynthesis resynthesis;
+};
+struct Vocoder {
+  libtorch::TorchVocoder vocoder;
 };
 
 }  // namespace sda::engine::backend
@@ -40,6 +44,8 @@ using engine::backend::Outcome;
 using engine::backend::Resynthesis;
 using engine::backend::Spectrum;
 using engine::backend::Status;
+using engine::backend::Vocoder;
+using engine::backend::VocoderData;
 
 // Copies as much as fits. A text that is cut ends between two characters of UTF-8.
 template <std::size_t N>
@@ -99,7 +105,9 @@ void resolve(const char* device, char (*found)[kDeviceNameBytes], Status* status
 Network* create_network(const NetworkData* data, const char* device, Status* status) {
   std::unique_ptr<Network> made;
   run(status, [&] {
-    engine::VaeWeights weights;
+    const auto network = static_cast<engine::Network>(data->network);
+    const engine::VaeShape shape(network, data->latent_dim, config_of(data->spectrum));
+    engine::VaeWeights weights(shape.layers);
     std::int64_t next = 0;
     engine::for_each_parameter(weights, [&](engine::Parameter& parameter) {
       if (next < data->parameter_count) parameter = data->parameters[next];
@@ -107,7 +115,6 @@ Network* create_network(const NetworkData* data, const char* device, Status* sta
     });
     if (next != data->parameter_count)
       throw Error(ErrorCode::kNative, "the engine and the backend know different networks");
-    const engine::VaeShape shape(data->latent_dim, config_of(data->spectrum));
     made.reset(new Network{{shape, std::move(weights), choose_device(device)}});
   });
   return made.release();
@@ -125,11 +132,12 @@ void encode(const Network* network, const float* mel, std::int64_t items, float*
   run(status, [&] { network->vae.encode(mel, items, mu, logvar, CancelToken(*cancelled)); });
 }
 
-Resynthesis* create_resynthesis(const Spectrum* spectrum, const char* device, Status* status) {
+Resynthesis* create_resynthesis(const Spectrum* spectrum, std::int32_t iterations,
+                                const char* device, Status* status) {
   std::unique_ptr<Resynthesis> made;
   run(status, [&] {
     made.reset(new Resynthesis{{engine::SpectralTables::of(config_of(*spectrum)), spectrum->n_mels,
-                                spectrum->power, choose_device(device)}});
+                                spectrum->power, iterations, choose_device(device)}});
   });
   return made.release();
 }
@@ -142,6 +150,19 @@ void rebuild(const Resynthesis* resynthesis, const float* mel, const float* phas
   run(status, [&] {
     resynthesis->resynthesis.rebuild(mel, phases, items, frames, wave, CancelToken(*cancelled));
   });
+}
+
+Vocoder* create_vocoder(const VocoderData* data, const char* device, Status* status) {
+  std::unique_ptr<Vocoder> made;
+  run(status, [&] { made.reset(new Vocoder{{*data, choose_device(device)}}); });
+  return made.release();
+}
+
+void destroy_vocoder(Vocoder* vocoder) { delete vocoder; }
+
+void render(const Vocoder* vocoder, const float* mel, std::int64_t frames, float* wave,
+            Status* status) {
+  run(status, [&] { vocoder->vocoder.render(mel, frames, wave); });
 }
 
 }  // namespace
@@ -157,6 +178,9 @@ const Interface& torch_backend() {
       create_resynthesis,
       destroy_resynthesis,
       rebuild,
+      create_vocoder,
+      destroy_vocoder,
+      render,
   };
   return kInterface;
 }

@@ -59,13 +59,13 @@ class DeviceStft {
 }  // namespace
 
 at::Tensor griffin_lim(const engine::Stft& stft, const at::Tensor& magnitude,
-                       const at::Tensor& phase, const CancelToken& cancel) {
+                       const at::Tensor& phase, int iterations, const CancelToken& cancel) {
   constexpr double kPart = engine::kGriffinLimMomentum / (1.0 + engine::kGriffinLimMomentum);
   const DeviceStft transform(stft, magnitude.size(2), magnitude.device());
   const at::Tensor loud = magnitude.transpose(1, 2).contiguous();
   at::Tensor angles = phase.transpose(1, 2).contiguous();
   at::Tensor previous = at::zeros_like(angles);
-  for (int i = 0; i < engine::kGriffinLimIterations; ++i) {
+  for (int i = 0; i < iterations; ++i) {
     cancel.throw_if_cancelled();
     at::Tensor rebuilt = transform.forward(transform.inverse(loud * angles));
     angles = rebuilt - previous * kPart;

@@ -11,6 +11,6 @@ namespace sda::libtorch {
 // magnitude: [B, bins, frames] float32; phase: [B, bins, frames] complex64, the first guess
 // → [B, (frames − 1)·hop] float32, all on one device. See engine/spectrum/griffin_lim.h.
 at::Tensor griffin_lim(const engine::Stft& stft, const at::Tensor& magnitude,
-                       const at::Tensor& phase, const CancelToken& cancel);
+                       const at::Tensor& phase, int iterations, const CancelToken& cancel);
 
 }  // namespace sda::libtorch

@@ -15,8 +15,13 @@
 namespace sda::libtorch {
 
 TorchResynthesis::TorchResynthesis(std::shared_ptr<const engine::SpectralTables> tables,
-                                   std::int64_t n_mels, double power, c10::Device device)
-    : tables_(std::move(tables)), n_mels_(n_mels), power_(power), device_(device) {}
+                                   std::int64_t n_mels, double power, int iterations,
+                                   c10::Device device)
+    : tables_(std::move(tables)),
+      n_mels_(n_mels),
+      power_(power),
+      iterations_(iterations),
+      device_(device) {}
 
 void TorchResynthesis::rebuild(const float* mel, const float* phases, std::int64_t items,
                                std::int64_t frames, float* wave, const CancelToken& cancel) const {
@@ -32,7 +37,7 @@ void TorchResynthesis::rebuild(const float* mel, const float* phases, std::int64
   // The copy from pinned memory runs while the device computes the spectrum.
   const at::Tensor first =
       device_.is_cuda() ? drawn.pin_memory().to(device_, true) : drawn.to(device_);
-  copy_to(wave, griffin_lim(tables_->stft, magnitude, first, cancel));
+  copy_to(wave, griffin_lim(tables_->stft, magnitude, first, iterations_, cancel));
 }
 
 at::Tensor TorchResynthesis::magnitude_of(const at::Tensor& mel, const CancelToken& cancel) const {

@@ -15,7 +15,7 @@ namespace sda::libtorch {
 class TorchResynthesis {
  public:
   TorchResynthesis(std::shared_ptr<const engine::SpectralTables> tables, std::int64_t n_mels,
-                   double power, c10::Device device);
+                   double power, int iterations, c10::Device device);
 
   // See backend_interface.h.
   void rebuild(const float* mel, const float* phases, std::int64_t items, std::int64_t frames,
@@ -28,6 +28,7 @@ class TorchResynthesis {
   std::shared_ptr<const engine::SpectralTables> tables_;
   std::int64_t n_mels_;
   double power_;
+  int iterations_;
   c10::Device device_;
   mutable std::mutex mutex_;     // guards solution_
   mutable at::Tensor solution_;  // of the mel scale, on the device

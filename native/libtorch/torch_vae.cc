@@ -1,17 +1,20 @@
 #include "libtorch/torch_vae.h"
 
 #include <ATen/ops/batch_norm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/softplus.h>
 #include <c10/core/InferenceMode.h>
 
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "engine/network/conv_vae.h"
 #include "libtorch/tensors.h"
 #include "libtorch/threads.h"
 
@@ -69,12 +72,25 @@ at::Tensor TorchVae::apply_linear(const at::Tensor& x, const Affine& layer) cons
                     tensor(layer.bias, {outputs}));
 }
 
+at::Tensor TorchVae::activate(at::Tensor x) const {
+  switch (shape_.network) {
+    case engine::Network::kSigmoid:
+      return x.sigmoid_();
+    case engine::Network::kSoftplus:
+      return at::softplus(x);
+    case engine::Network::kComplex:
+      return at::cat({at::softplus(x.narrow(1, 0, 1)), x.narrow(1, 1, 1).tanh()}, 1);
+  }
+  return x;
+}
+
 void TorchVae::decode(const float* z, std::int64_t items, float* mel,
                       const CancelToken& cancel) const {
   const c10::InferenceMode guard;
   prepare_thread();
   at::Tensor x = apply_linear(view_of(z, {items, shape_.latent_dim}).to(device_), weights_.fc)
-                     .view({items, 256, shape_.small_height, shape_.small_width});
+                     .view({items, shape_.layer_channels(shape_.layers), shape_.small_height,
+                            shape_.small_width});
   for (std::size_t i = 0; i < weights_.deconvs.size(); ++i) {
     cancel.throw_if_cancelled();
     const Affine& layer = weights_.deconvs[i];
@@ -83,7 +99,7 @@ void TorchVae::decode(const float* z, std::int64_t items, float* mel,
                              /*stride=*/{2, 2}, /*padding=*/{1, 1}, /*output_padding=*/{1, 1});
     if (i < weights_.deconv_norms.size()) x = normalise(x, weights_.deconv_norms[i]).relu_();
   }
-  copy_to(mel, x.sigmoid_().narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames));
+  copy_to(mel, activate(x).narrow(2, 0, shape_.n_mels).narrow(3, 0, shape_.frames));
 }
 
 void TorchVae::encode(const float* mel, std::int64_t items, float* mu, float* logvar,
@@ -91,8 +107,9 @@ void TorchVae::encode(const float* mel, std::int64_t items, float* mu, float* lo
   const c10::InferenceMode guard;
   prepare_thread();
   at::Tensor x = at::constant_pad_nd(
-      view_of(mel, {items, 1, shape_.n_mels, shape_.frames}).to(device_),
-      {0, 16 * shape_.small_width - shape_.frames, 0, 16 * shape_.small_height - shape_.n_mels});
+      view_of(mel, {items, shape_.channels(), shape_.n_mels, shape_.frames}).to(device_),
+      {0, (shape_.small_width << shape_.layers) - shape_.frames, 0,
+       (shape_.small_height << shape_.layers) - shape_.n_mels});
   for (std::size_t i = 0; i < weights_.convs.size(); ++i) {
     cancel.throw_if_cancelled();
     const Affine& layer = weights_.convs[i];
@@ -103,7 +120,10 @@ void TorchVae::encode(const float* mel, std::int64_t items, float* mu, float* lo
   }
   x = x.flatten(1);
   copy_to(mu, apply_linear(x, weights_.fc_mu));
-  copy_to(logvar, apply_linear(x, weights_.fc_logvar));
+  at::Tensor variance = apply_linear(x, weights_.fc_logvar);
+  if (shape_.network != engine::Network::kSigmoid)
+    variance.clamp_(-engine::kLogvarLimit, engine::kLogvarLimit);
+  copy_to(logvar, variance);
 }
 
 }  // namespace sda::libtorch

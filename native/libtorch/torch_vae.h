@@ -23,6 +23,7 @@ class TorchVae {
  private:
   at::Tensor tensor(const engine::Parameter& parameter, at::IntArrayRef shape) const;
   at::Tensor normalise(const at::Tensor& x, const engine::BatchNorm& norm) const;
+  at::Tensor activate(at::Tensor x) const;
   at::Tensor apply_linear(const at::Tensor& x, const engine::Affine& layer) const;
 
   engine::VaeShape shape_;

@@ -35,8 +35,7 @@ using namespace std::string_view_literals;
 // An open file, and the model that sda_create_model() makes of it.
 struct Model {
   std::shared_ptr<const Document> document;
-  std::shared_ptr<const engine::Model> network;
-  std::shared_ptr<const engine::Spectrogram> spectrogram;
+  engine::Instrument instrument;
 };
 // What JavaScript holds. Jobs share the model, so that it may be closed while they run.
 using ModelHandle = std::shared_ptr<Model>;
@@ -175,6 +174,7 @@ engine::GenerateOptions options_of(const double* numbers, const float* latent, i
   options.width = numbers[8];
   options.depth = numbers[9];
   options.sample_rate = whole(10);
+  options.evolution = numbers[11];
   if (count > 0) options.latent.emplace(latent, latent + count);
   return options;
 }
@@ -249,11 +249,21 @@ EMSCRIPTEN_KEEPALIVE const char* sda_create_model(const ModelHandle* model, cons
     if (numbers[6] == numbers[6]) config.f_max = numbers[6];
     config.power = numbers[7];
     Model& made = **model;
-    made.network = engine::Model::create(state_dict(made.document, kStateDict), whole(0), config);
-    made.spectrogram = engine::Spectrogram::create(config);
+    // The order of `NETWORKS` in face.ts
+    constexpr engine::Network kNetworks[] = {engine::Network::kSigmoid, engine::Network::kSoftplus};
+    engine::Instrument& instrument = made.instrument;
+    instrument.program.synthesis =
+        whole(9) == 0 ? engine::Synthesis::kChunks : engine::Synthesis::kOverlapAdd;
+    instrument.program.griffin_lim_iterations = static_cast<int>(whole(10));
+    instrument.program.resampling =
+        whole(11) == 0 ? engine::SincWindow::kHann : engine::SincWindow::kKaiser;
+    instrument.model = engine::Model::create(state_dict(made.document, kStateDict),
+                                             kNetworks[whole(8) == 0 ? 0 : 1], whole(0), config);
+    instrument.spectrogram =
+        engine::Spectrogram::create(config, instrument.program.griffin_lim_iterations);
     Json json;
-    json.raw(R"({"hasEncoder":)").raw(made.network->has_encoder() ? "true" : "false");
-    return json.raw(R"(,"byteLength":)").integer(made.network->byte_size()).raw("}").take();
+    json.raw(R"({"hasEncoder":)").raw(instrument.model->has_encoder() ? "true" : "false");
+    return json.raw(R"(,"byteLength":)").integer(instrument.model->byte_size()).raw("}").take();
   });
 }
 
@@ -263,7 +273,7 @@ EMSCRIPTEN_KEEPALIVE void sda_close(ModelHandle* model) { delete model; }
 EMSCRIPTEN_KEEPALIVE const char* sda_decode(const ModelHandle* model, const float* data,
                                             const double* shape, int dimensions) {
   return run([model = *model, z = argument(data, shape, dimensions)](const CancelToken& cancel) {
-    return std::vector{model->network->decode(z, cancel)};
+    return std::vector{model->instrument.model->decode(z, cancel)};
   });
 }
 
@@ -271,7 +281,7 @@ EMSCRIPTEN_KEEPALIVE const char* sda_decode(const ModelHandle* model, const floa
 EMSCRIPTEN_KEEPALIVE const char* sda_encode(const ModelHandle* model, const float* data,
                                             const double* shape, int dimensions) {
   return run([model = *model, mel = argument(data, shape, dimensions)](const CancelToken& cancel) {
-    const auto [mu, logvar] = model->network->encode(mel, cancel);
+    const auto [mu, logvar] = model->instrument.model->encode(mel, cancel);
     return std::vector{mu, logvar};
   });
 }
@@ -282,7 +292,7 @@ EMSCRIPTEN_KEEPALIVE const char* sda_mel_to_waveform(const ModelHandle* model, c
                                                      double seed) {
   return run([model = *model, mel = argument(data, shape, dimensions),
               seed = static_cast<std::uint64_t>(seed)](const CancelToken& cancel) {
-    return std::vector{model->spectrogram->mel_to_waveform(mel, seed, cancel)};
+    return std::vector{model->instrument.spectrogram->mel_to_waveform(mel, seed, cancel)};
   });
 }
 
@@ -303,8 +313,8 @@ EMSCRIPTEN_KEEPALIVE const char* sda_resample(const float* data, const double* s
 EMSCRIPTEN_KEEPALIVE const char* sda_audio_format(const ModelHandle* model, const double* numbers,
                                                   const float* latent, int count) {
   return answer([&] {
-    const engine::AudioFormat format = engine::audio_format(
-        *(*model)->network, *(*model)->spectrogram, options_of(numbers, latent, count));
+    const engine::AudioFormat format =
+        engine::audio_format((*model)->instrument, options_of(numbers, latent, count));
     Json json;
     json.raw(R"({"sampleRate":)").integer(format.sample_rate);
     json.raw(R"(,"channels":)").integer(format.channels);
@@ -330,9 +340,8 @@ EMSCRIPTEN_KEEPALIVE const char* sda_generate(const ModelHandle* handle, const d
       const std::string facts = facts_of(sound);
       job->post(tensors_event("tensors", tensors_of(std::move(sound.audio)), facts));
     };
-    auto request =
-        engine::make_generation(model->network, model->spectrogram,
-                                options_of(numbers, latent, count), job->cancel, events, model);
+    auto request = engine::make_generation(model->instrument, options_of(numbers, latent, count),
+                                           job->cancel, events, model);
     engine::Scheduler::shared().start(request);
     if (stream) job->stream = std::move(request);
     return started(job);

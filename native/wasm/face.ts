@@ -12,14 +12,24 @@
  */
 import type { AudioFormat, GenerationResult } from "../../lib/audio/generation.js";
 import { LIMITS } from "../../lib/audio/limits.js";
-import { type GenerateOptions, resolveGenerateOptions } from "../../lib/audio/options.js";
+import {
+  type GenerateOptions,
+  type OptionsModel,
+  resolveGenerateOptions,
+} from "../../lib/audio/options.js";
 import { qualityReport } from "../../lib/audio/quality.js";
 import { badArgument, checkInteger } from "../../lib/base/check.js";
 import { SdaError, type SdaErrorCode } from "../../lib/base/errors.js";
 import type { ModelMetadata } from "../../lib/format/metadata.js";
 import { type ModelContent, parseModel } from "../../lib/format/schema.js";
 import { type SliderInfo, sliderInfos, slidersToLatent } from "../../lib/latent/sliders.js";
-import type { FloatTensor, NativeGenerateOptions, NativeQuality } from "../../lib/native/types.js";
+import { optionsModel } from "../../lib/model/options-model.js";
+import type {
+  FloatTensor,
+  NativeGenerateOptions,
+  NativeQuality,
+  Network,
+} from "../../lib/native/types.js";
 import { type DType, Tensor } from "../../lib/values/values.js";
 
 declare global {
@@ -56,6 +66,14 @@ export interface EngineFiles {
 
 /** Options of `WasmModel.generate` and `WasmModel.stream`, which cannot be aborted by a signal. */
 export type WasmGenerateOptions = Omit<GenerateOptions, "signal" | "onProgress">;
+
+/** The networks that this face opens. */
+const NETWORKS: readonly Network[] = ["sigmoid", "softplus"];
+
+function notYet(path: string): SdaError {
+  const problem = `${path}: WebAssembly plays no models with codes, phases or a vocoder yet`;
+  return new SdaError("ERR_SDA_VERSION", problem, { path, field: "format" });
+}
 
 /** The size of a page of WebAssembly memory */
 const PAGE = 64 * 1024;
@@ -107,7 +125,17 @@ export class WasmEngine {
       const parsed = parseModel(native.value(content), name);
       const { sampleRate, nFft, hopLength, nMels, fMin, fMax, power } = parsed.spectrogramConfig;
       const spectrogram = [sampleRate, nFft, hopLength, nMels, fMin, fMax ?? Number.NaN, power];
-      native.with([Float64Array.of(parsed.latentDim, ...spectrogram)], (numbers) =>
+      const { generation, latentDim } = parsed;
+      const { program } = generation;
+      const network = NETWORKS.indexOf(generation.network);
+      if (network < 0 || parsed.vocoder !== null) throw notYet(name);
+      const kind = [
+        network,
+        program.synthesis === "chunks" ? 0 : 1,
+        program.griffinLimIterations,
+        program.resampling === "hann" ? 0 : 1,
+      ];
+      native.with([Float64Array.of(latentDim, ...spectrogram, ...kind)], (numbers) =>
         native.call("create_model", model, numbers),
       );
       return new WasmModel(native, model, parsed);
@@ -189,7 +217,7 @@ export class WasmModel {
 
   /** See `LoadedModel.generate`. */
   async generate(options: WasmGenerateOptions = {}): Promise<GenerationResult> {
-    const resolved = resolveGenerateOptions(options, this.#content);
+    const resolved = resolveGenerateOptions(options, this.#facts);
     for await (const { tensors, sampleRate, quality } of this.#start(resolved, false)) {
       const audio = tensors.map(({ data }) => data) as GenerationResult["audio"];
       const durationS = (audio[0]?.length ?? 0) / sampleRate;
@@ -211,7 +239,7 @@ export class WasmModel {
    * Leaving the loop stops the work.
    */
   async *stream(options: WasmGenerateOptions = {}): AsyncGenerator<Float32Array, void, undefined> {
-    const resolved = resolveGenerateOptions(options, this.#content, "running");
+    const resolved = resolveGenerateOptions(options, this.#facts, "running");
     if (resolved.loudness === "peak") throw badArgument("loudness", '"running" or "none"', "peak");
     for await (const { piece } of this.#start(resolved, true)) {
       if (piece) yield (piece[0] as FloatTensor).data;
@@ -220,7 +248,7 @@ export class WasmModel {
 
   /** The form of the sound that `generate` and `stream` make with these options. */
   audioFormat(options: WasmGenerateOptions = {}): AudioFormat {
-    const resolved = resolveGenerateOptions(options, this.#content);
+    const resolved = resolveGenerateOptions(options, this.#facts);
     return this.#withOptions(resolved, (...addresses) =>
       this.#native.call<AudioFormat>("audio_format", this.#open, ...addresses),
     );
@@ -230,6 +258,10 @@ export class WasmModel {
   close(): void {
     if (this.#handle !== 0) this.#native.invoke("close", this.#handle);
     this.#handle = 0;
+  }
+
+  get #facts(): OptionsModel {
+    return optionsModel(this.#content.generation, this.#content);
   }
 
   get #open(): number {
@@ -268,6 +300,7 @@ function optionNumbers(options: NativeGenerateOptions): Float64Array {
     width,
     depth,
     sampleRate,
+    options.evolution,
   );
 }
 

@@ -100,7 +100,8 @@ Json& Json::value(const Value& value, int depth) {
     });
     return raw("}");
   }
-  if (const auto* array = value.as<NdArray>(); array != nullptr && array->built)
+  if (const auto* array = value.as<NdArray>();
+      array != nullptr && array->built && !array->described)
     return memory(array->dtype, array->shape, array->data.get());
   if (const auto* tensor = value.as<Tensor>()) {
     const std::byte* const data =

@@ -11,10 +11,12 @@ Any other value is an object. Its key tells the kind of value:
     {"list": […]} {"tuple": […]} {"set": […]} {"frozenset": […]}       sets in sorted order
     {"dict": [[key, value], …]} {"OrderedDict": [[key, value], …], "attributes": {…}}
     {"tensor": {dtype, shape, hex | sha256, …}}
-                                         bytes row-major, little-endian, conj and neg resolved
+                                         bytes row-major, little-endian, conj and neg resolved;
+                                         also "attributes", as of an OrderedDict
     {"ndarray": {dtype, shape, hex}} {"scalar": {dtype, hex}}           as for tensors
     {"enum": [module, name, value]} {"storage": {dtype, hex}}
     {"torch": text}                      torch.Size, torch.dtype, torch.device
+    {"version": text}                    torch.torch_version.TorchVersion
     {"ref": n}                           the same object as the one described with "id": n
 """
 
@@ -28,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.torch_version import TorchVersion
 
 HEX_LIMIT = 512
 
@@ -76,6 +79,8 @@ class Describer:
         if isinstance(value, dict):
             attributes = getattr(value, "__dict__", {}).values()
             return [x for pair in value.items() for x in pair] + list(attributes)
+        if isinstance(value, torch.Tensor):
+            return list(vars(value).values())
         return list(value) if isinstance(value, (list, tuple, set, frozenset)) else []
 
     def _find_shared(self, value: Any) -> None:
@@ -111,6 +116,8 @@ class Describer:
                 return {"scalar": {"dtype": array.dtype.name, **_content(array_bytes(array))}}
             case None | bool():
                 return value
+            case TorchVersion():
+                return {"version": str(value)}
             case str():
                 repeats = len(value) > 300 and set(value) == {value[0]}
                 return {"repeat": [value[0], len(value)]} if repeats else value
@@ -124,7 +131,7 @@ class Describer:
             case bytes() | bytearray():
                 return {type(value).__name__: value.hex()}
             case torch.Tensor():
-                return {"tensor": describe_tensor(value)}
+                return {"tensor": describe_tensor(value), **self._attributes(value)}
             case torch.storage.TypedStorage() if value.dtype == torch.uint8:
                 # torch.load returns an untyped storage as a TypedStorage.
                 return self._plain(value._untyped_storage)
@@ -141,10 +148,7 @@ class Describer:
                     }
                 }
             case OrderedDict():
-                described: dict[str, Any] = {"OrderedDict": self._pairs(value)}
-                if vars(value):
-                    described["attributes"] = {k: self._describe(v) for k, v in vars(value).items()}
-                return described
+                return {"OrderedDict": self._pairs(value), **self._attributes(value)}
             case dict():
                 return {"dict": self._pairs(value)}
             case list() | tuple():
@@ -152,6 +156,10 @@ class Describer:
             case set() | frozenset():
                 return {type(value).__name__: [self._describe(x) for x in sorted(value, key=repr)]}
         raise TypeError(f"no description for {type(value)}")
+
+    def _attributes(self, value: Any) -> dict[str, Any]:
+        attributes = {name: self._describe(inner) for name, inner in vars(value).items()}
+        return {"attributes": attributes} if attributes else {}
 
     def _pairs(self, value: dict[Any, Any]) -> list[list[Any]]:
         return [[self._describe(k), self._describe(v)] for k, v in value.items()]

@@ -48,14 +48,14 @@ ANALYSIS_ARRAYS = (
 # The Python program's Enum, under the name that pickles use
 
 
-def register_program_modules() -> type[enum.Enum]:
+def register_program_modules(package: str = "small_dataset_audio") -> type[enum.Enum]:
     """Make the Enum `OverfittingPreset` importable for pickles that name it.
 
-    Its module is `small_dataset_audio.training.config`.
+    Its module is `training.config` of `package`. Later versions call the package `distill`.
     """
-    name = "small_dataset_audio.training.config"
+    name = f"{package}.training.config"
     if name not in sys.modules:
-        for parent in ("small_dataset_audio", "small_dataset_audio.training"):
+        for parent in (package, f"{package}.training"):
             sys.modules.setdefault(parent, types.ModuleType(parent))
         sys.modules[name] = types.ModuleType(name)
     module = sys.modules[name]
@@ -173,70 +173,106 @@ class AudioSpectrogram:
 # Model
 
 
-def _ceil16(size: int) -> int:
-    return (size + 15) // 16 * 16
+# Channels before the first convolution of the encoder, and after each.
+FOUR_LAYERS = (1, 32, 64, 128, 256)
 
 
-class Encoder(nn.Module):
-    """Four strided convolutions, then the mean and the log-variance of the latent vector."""
+def grid_of(mel_shape: tuple[int, int], channels: Sequence[int] = FOUR_LAYERS) -> tuple[int, int]:
+    """The size of a spectrogram after the encoder's convolutions. Each one halves both axes."""
+    cell = 2 ** (len(channels) - 1)
+    return -(-mel_shape[0] // cell), -(-mel_shape[1] // cell)
 
-    def __init__(self, latent_dim: int, flat: int, dropout: float) -> None:
-        super().__init__()
+
+class Convolutions(nn.Sequential):
+    """The encoder's strided convolutions. Pads the high ends of both axes with zeros."""
+
+    def __init__(self, channels: Sequence[int], dropout: float) -> None:
+        self.cell = 2 ** (len(channels) - 1)
         layers: list[nn.Module] = []
-        for inner, outer in ((1, 32), (32, 64), (64, 128), (128, 256)):
+        for inner, outer in zip(channels, channels[1:], strict=False):
             layers += [
                 nn.Conv2d(inner, outer, 3, stride=2, padding=1),
                 nn.BatchNorm2d(outer),
                 nn.ReLU(),
                 nn.Dropout2d(dropout),
             ]
-        self.convs = nn.Sequential(*layers)
+        super().__init__(*layers)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        height, width = mel.shape[-2:]
+        return super().forward(F.pad(mel, (0, -width % self.cell, 0, -height % self.cell)))
+
+
+def deconvolutions(
+    channels: Sequence[int], dropout: float, end: Sequence[nn.Module]
+) -> nn.Sequential:
+    """Mirrors `Convolutions`. `end` follows the last convolution."""
+    layers: list[nn.Module] = []
+    for inner, outer in zip(channels[::-1], channels[-2::-1], strict=False):
+        layers += [
+            nn.ConvTranspose2d(inner, outer, 3, stride=2, padding=1, output_padding=1),
+            nn.BatchNorm2d(outer),
+            nn.ReLU(),
+            nn.Dropout2d(dropout),
+        ]
+    return nn.Sequential(*layers[:-3], *end)
+
+
+class Encoder(nn.Module):
+    """Strided convolutions, then the mean and the log-variance of the latent vector."""
+
+    def __init__(
+        self, latent_dim: int, flat: int, dropout: float, channels: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.convs = Convolutions(channels, dropout)
         self.fc_mu = nn.Linear(flat, latent_dim)
         self.fc_logvar = nn.Linear(flat, latent_dim)
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        height, width = mel.shape[-2:]
-        padded = F.pad(mel, (0, _ceil16(width) - width, 0, _ceil16(height) - height))
-        hidden = self.convs(padded).flatten(1)
+        hidden = self.convs(mel).flatten(1)
         return self.fc_mu(hidden), self.fc_logvar(hidden)
 
 
 class Decoder(nn.Module):
-    """Mirrors `Encoder`. Ends with a sigmoid and crops to the spectrogram's shape."""
+    """Mirrors `Encoder`. Crops to the spectrogram's shape."""
 
-    def __init__(self, latent_dim: int, mel_shape: tuple[int, int], dropout: float) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        mel_shape: tuple[int, int],
+        dropout: float,
+        channels: Sequence[int],
+        end: Sequence[nn.Module],
+    ) -> None:
         super().__init__()
         self.mel_shape = mel_shape
-        self.grid = (_ceil16(mel_shape[0]) // 16, _ceil16(mel_shape[1]) // 16)
-        layers: list[nn.Module] = []
-        for inner, outer in ((256, 128), (128, 64), (64, 32)):
-            layers += [
-                nn.ConvTranspose2d(inner, outer, 3, stride=2, padding=1, output_padding=1),
-                nn.BatchNorm2d(outer),
-                nn.ReLU(),
-                nn.Dropout2d(dropout),
-            ]
-        layers += [
-            nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1), nn.Sigmoid()
-        ]
-        self.deconvs = nn.Sequential(*layers)
-        self.fc = nn.Linear(latent_dim, 256 * self.grid[0] * self.grid[1])
+        self.grid = grid_of(mel_shape, channels)
+        self.deepest = channels[-1]
+        self.deconvs = deconvolutions(channels, dropout, end)
+        self.fc = nn.Linear(latent_dim, self.deepest * self.grid[0] * self.grid[1])
 
     def forward(self, z: Tensor) -> Tensor:
-        mel = self.deconvs(self.fc(z).view(-1, 256, *self.grid))
+        mel = self.deconvs(self.fc(z).view(-1, self.deepest, *self.grid))
         return mel[..., : self.mel_shape[0], : self.mel_shape[1]]
 
 
 class ConvVAE(nn.Module):
-    """The Python program's model. Its state dict has the names of `.sda` files."""
+    """The Python program's model. Its state dict has the names of the program's files."""
+
+    channels: Sequence[int] = FOUR_LAYERS
+    # The modules after the decoder's last convolution.
+    end: Sequence[type[nn.Module]] = (nn.Sigmoid,)
 
     def __init__(self, latent_dim: int, config: SpectrogramConfig, dropout: float = 0.2) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         mel_shape = config.mel_shape(config.sample_rate)
-        flat = 256 * (_ceil16(mel_shape[0]) // 16) * (_ceil16(mel_shape[1]) // 16)
-        self.encoder = Encoder(latent_dim, flat, dropout)
-        self.decoder = Decoder(latent_dim, mel_shape, dropout)
+        grid = grid_of(mel_shape, self.channels)
+        flat = self.channels[-1] * grid[0] * grid[1]
+        self.encoder = Encoder(latent_dim, flat, dropout, self.channels)
+        end = [module() for module in self.end]
+        self.decoder = Decoder(latent_dim, mel_shape, dropout, self.channels, end)
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns `(reconstruction, mu, logvar)`. Samples the latent vector, as training does."""
@@ -533,6 +569,20 @@ class GenerateConfig:
     stereo_mode: str = "mono"
     spatial: dict[str, Any] | None = None
     sample_rate: int = 48_000
+    stereo_width: float = 0.5
+    evolution_amount: float = 0.5
+    overlap_samples: int = 2400
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 0.9
+
+    def space(self) -> tuple[str, float, float]:
+        """Mode (mono, stereo or dual_seed), width and depth."""
+        if self.spatial is not None:
+            spatial = self.spatial
+            return spatial["mode"], spatial.get("width", 0.7), spatial.get("depth", 0.5)
+        mode = "stereo" if self.stereo_mode == "mid_side" else self.stereo_mode
+        return mode, self.stereo_width, 0.3
 
 
 @torch.no_grad()
@@ -561,12 +611,16 @@ def crossfade(chunks: Sequence[np.ndarray], overlap: int) -> np.ndarray:
     return joined
 
 
-def _channel(
-    loaded: LoadedModel, spectrogram: AudioSpectrogram, config: GenerateConfig, seed: int
+def channel_of_chunks(
+    loaded: Any,
+    spectrogram: AudioSpectrogram,
+    config: GenerateConfig,
+    seed: int,
+    disturb: Callable[[Tensor], Tensor] = lambda mel: mel,
 ) -> np.ndarray:
     """Chunks of one channel, joined and low-passed.
 
-    Draws from torch's generator in the Python program's order.
+    Draws from torch's generator in the Python program's order. `disturb` changes each mel.
     """
     rate = loaded.config.sample_rate
     latent_dim = loaded.model.latent_dim
@@ -574,8 +628,10 @@ def _channel(
     count = math.ceil(config.duration_s)
     torch.manual_seed(seed)
 
+    @torch.no_grad()
     def render(z: Tensor) -> np.ndarray:
-        return render_latent(loaded, spectrogram, z)
+        mel = disturb(loaded.model.decoder(z.reshape(1, -1)))
+        return spectrogram.mel_to_waveform(mel)[0, 0].numpy()
 
     if config.latent_vector is not None:
         base = torch.tensor(config.latent_vector, dtype=torch.float32)
@@ -597,8 +653,8 @@ def _channel(
     return low_pass(joined, rate)
 
 
-def low_pass(audio: np.ndarray, rate: int) -> np.ndarray:
-    """8th-order Butterworth at 20 kHz, forward and backward.
+def low_pass(audio: np.ndarray, rate: int, cutoff: float = LOW_PASS_HZ) -> np.ndarray:
+    """8th-order Butterworth, forward and backward.
 
     Returns the sound unchanged if 20 kHz is not below half its sample rate.
     """
@@ -607,7 +663,7 @@ def low_pass(audio: np.ndarray, rate: int) -> np.ndarray:
     # Imported here, because the import takes seconds and must not count as loading time.
     import scipy.signal
 
-    sections = scipy.signal.butter(8, LOW_PASS_HZ, btype="low", fs=rate, output="sos")
+    sections = scipy.signal.butter(8, cutoff, btype="low", fs=rate, output="sos")
     return scipy.signal.sosfiltfilt(sections, audio).astype(np.float32)
 
 
@@ -630,24 +686,39 @@ def depth_reflection(stereo: np.ndarray, rate: int, depth: float) -> np.ndarray:
     return np.stack([channel + level * _delayed(channel, delay) for channel in stereo])
 
 
-def resample(audio: np.ndarray, rate: int, target: int) -> np.ndarray:
-    """Windowed-sinc resampling as in torchaudio: Hann, width 6, rolloff 0.99, last axis."""
+HANN_WIDTH = 6
+KAISER_WIDTH = 64
+KAISER_BETA = 14.769656459379492
+ROLLOFF = 0.99
+
+
+def resample(audio: np.ndarray, rate: int, target: int, *, kaiser: bool = False) -> np.ndarray:
+    """Windowed-sinc resampling as in torchaudio, along the last axis.
+
+    The window is Hann's of width 6, or Kaiser's of width 64. torchaudio computes the positions in
+    double precision, except one quotient and the Kaiser window's factors.
+    """
     if rate == target:
         return audio
     divisor = math.gcd(rate, target)
     old, new = rate // divisor, target // divisor
-    base = min(old, new) * 0.99
-    width = math.ceil(6 * old / base)
+    reach = KAISER_WIDTH if kaiser else HANN_WIDTH
+    base = min(old, new) * ROLLOFF
+    width = math.ceil(reach * old / base)
     offsets = torch.arange(-width, width + old, dtype=torch.float64)[None, None] / old
-    t = (torch.arange(0, -new, -1, dtype=torch.float64)[:, None, None] / new + offsets) * base
-    t = t.clamp(-6, 6)
-    window = torch.cos(t * math.pi / 6 / 2) ** 2
+    t = (torch.arange(0, -new, -1)[:, None, None] / new + offsets) * base
+    t = t.clamp(-reach, reach)
+    if kaiser:
+        beta = torch.tensor(KAISER_BETA)
+        window = torch.i0(beta * torch.sqrt(1 - (t / reach) ** 2)) / torch.i0(beta)
+    else:
+        window = torch.cos(t * math.pi / reach / 2) ** 2
     t = t * math.pi
     kernels = torch.where(t == 0, 1.0, t.sin() / t) * window * (base / old)
     flat = torch.from_numpy(np.ascontiguousarray(audio, np.float32)).reshape(-1, audio.shape[-1])
     padded = F.pad(flat, (width, width + old))
     out = F.conv1d(padded[:, None], kernels.to(torch.float32), stride=old)
-    length = math.ceil(new * audio.shape[-1] / old)
+    length = math.ceil(np.float32(new * audio.shape[-1] / old))
     out = out.transpose(1, 2).reshape(flat.shape[0], -1)[:, :length]
     return out.reshape(*audio.shape[:-1], -1).numpy()
 
@@ -660,20 +731,20 @@ def _longest_run(flags: np.ndarray) -> int:
 def quality_report(audio: np.ndarray, rate: int) -> dict[str, Any]:
     """SNR of 10 ms frames, clipping, and a traffic light.
 
-    The Python program's results are known only if all frames are signal (infinite SNR). Here, a
-    finite SNR is the mean power of signal frames divided by the mean power of other frames.
+    A finite SNR is the mean power of signal frames divided by the mean power of other frames. The
+    frames of all channels count, one channel after the other.
     """
-    mono = audio if audio.ndim == 1 else audio.mean(axis=0)
+    samples = audio.ravel()
     frame = int(0.010 * rate)
-    frames = mono[: len(mono) // frame * frame].reshape(-1, frame).astype(np.float64)
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64)
     powers = np.mean(frames**2, axis=1)
     loud = np.sqrt(powers) > 0.01
     if not loud.any():
         snr = 0.0
-    elif loud.all():
+    elif loud.all() or not powers[~loud].any():
         snr = math.inf
     else:
-        snr = float(10 * np.log10(powers[loud].mean() / max(powers[~loud].mean(), 1e-20)))
+        snr = float(10 * np.log10(powers[loud].mean() / powers[~loud].mean()))
     clipped = np.abs(audio) >= 0.999
     longest = max(_longest_run(row) for row in np.atleast_2d(clipped))
     percent = float(100 * clipped.mean())
@@ -696,19 +767,38 @@ def quality_report(audio: np.ndarray, rate: int) -> dict[str, Any]:
 def generate(loaded: LoadedModel, config: GenerateConfig) -> np.ndarray:
     """The whole pipeline: `[n]` for mono, `[2, n]` for stereo, float32 at `config.sample_rate`."""
     spectrogram = AudioSpectrogram(loaded.config)
-    rate = loaded.config.sample_rate
-    spatial = config.spatial or {}
-    mode = spatial.get("mode", config.stereo_mode)
-    audio = _channel(loaded, spectrogram, config, config.seed)
+
+    def channel(seed: int) -> np.ndarray:
+        return channel_of_chunks(loaded, spectrogram, config, seed)
+
+    return cut(finish(channel, config, loaded.config.sample_rate), config)
+
+
+def finish(
+    channel: Callable[[int], np.ndarray],
+    config: GenerateConfig,
+    rate: int,
+    *,
+    kaiser: bool = False,
+) -> np.ndarray:
+    """All steps after the low-pass filter, except the cut: space, peak and sample rate.
+
+    `channel` makes one channel at `rate` from a seed.
+    """
+    mode, width, depth = config.space()
+    audio = channel(config.seed)
     if mode == "stereo":
-        audio = depth_reflection(mid_side(audio, rate, spatial["width"]), rate, spatial["depth"])
+        audio = depth_reflection(mid_side(audio, rate, width), rate, depth)
     elif mode == "dual_seed":
-        right = _channel(loaded, spectrogram, config, config.seed + 1)
-        audio = depth_reflection(np.stack([audio, right]), rate, spatial.get("depth", 0.3))
+        audio = depth_reflection(np.stack([audio, channel(config.seed + 1)]), rate, depth)
     peak = np.abs(audio).max()
     if peak > 0:
         audio = audio * np.float32(PEAK_LEVEL / peak)
-    audio = resample(audio, rate, config.sample_rate)
+    return resample(audio, rate, config.sample_rate, kaiser=kaiser)
+
+
+def cut(audio: np.ndarray, config: GenerateConfig) -> np.ndarray:
+    """The sound without the samples after the wanted duration."""
     return np.ascontiguousarray(
         audio[..., : int(config.duration_s * config.sample_rate)], dtype=np.float32
     )

@@ -1,7 +1,8 @@
 import { type FSWatcher, watch } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
+import { extname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ModelLibrary, SdaError } from "small-dataset-audio";
+import { MODEL_SUFFIXES, ModelLibrary, SdaError } from "small-dataset-audio";
 import { etagOf } from "./etag.js";
 import { type Problem, unavailable } from "./problem.js";
 
@@ -162,7 +163,7 @@ export class LibraryView {
   async #enterFiles(): Promise<void> {
     if (this.#library.count() > 0) return;
     const names = await readdir(this.#path);
-    if (!names.some((name) => name.endsWith(".sda"))) return;
+    if (!names.some(isModelName)) return;
     try {
       await this.#library.repairIndex();
     } catch (error) {
@@ -236,6 +237,10 @@ export class LibraryView {
     const named = complete ? { added, removed, changed } : { added: [], removed: [], changed: [] };
     this.#options.onChange({ ...named, complete, total: now.size });
   }
+}
+
+function isModelName(name: string): boolean {
+  return (MODEL_SUFFIXES as readonly string[]).includes(extname(name).toLowerCase());
 }
 
 export function folderMissing(): Problem {

@@ -2,7 +2,12 @@
  * TypeBox schemas of requests and responses: they check requests, type the routes and become the
  * OpenAPI document.
  */
-import { CHANGE_LIMITS, GENERATION_LIMITS } from "small-dataset-audio";
+import {
+  CHANGE_LIMITS,
+  GENERATION_DEFAULTS,
+  GENERATION_LIMITS,
+  type GenerationName,
+} from "small-dataset-audio";
 import { type Static, type TProperties, type TSchema, Type } from "typebox";
 
 const object = <T extends TProperties>(properties: T, description?: string) =>
@@ -40,14 +45,39 @@ const ENTRY = {
   hasAnalysis: Type.Boolean({ description: "Whether the model has an analysis, and so sliders" }),
   nActiveComponents: integer("Number of sliders"),
   tags: Type.Array(Type.String(), { description: "The model's tags" }),
+  vocoder: Type.Union(
+    [
+      object({
+        type: text("hifigan_v2"),
+        epochs: integer("Number of training epochs"),
+        finalLoss: maybeNumber("Loss after the last epoch; null: unknown or not a number"),
+        trainingDate: text('ISO 8601 in UTC, or ""'),
+      }),
+      Type.Null(),
+    ],
+    { description: "The neural vocoder in the model's file; null: none" },
+  ),
 };
 export const SORT_FIELDS = Object.keys(ENTRY) as (keyof typeof ENTRY)[];
 
-export const ModelEntrySchema = object(ENTRY, "A model's entry in the library's index");
+const GENERATIONS = Object.keys(GENERATION_DEFAULTS) as GenerationName[];
+const generation = (description: string) => oneOf(GENERATIONS, description);
+
+export const ModelEntrySchema = object(
+  {
+    ...ENTRY,
+    generation: Type.Union(
+      [generation("Which version of the program wrote the file"), Type.Null()],
+      { description: "null: the file is missing or can't be read" },
+    ),
+  },
+  "A model's entry in the library's index, and the generation of its file",
+);
 
 export const ModelSchema = object(
   {
     ...ENTRY,
+    generation: generation("Which version of the program wrote the file"),
     sampleRate: integer("Sample rate of the training sounds, in Hz"),
     latentDim: integer("Dimensions of the latent space"),
     hasEncoder: Type.Boolean({ description: "Whether the model can encode sounds" }),
@@ -154,6 +184,7 @@ export const SlidersSchema = object({
 
 const BIT_DEPTHS = [16, 24, 32] as const;
 const { durationS, seed, stepsBetween, overlapSamples, width, depth } = GENERATION_LIMITS;
+const { evolution, temperature, topK, topP } = GENERATION_LIMITS;
 
 export const GenerateQuery = object({
   format: optional(
@@ -223,20 +254,66 @@ export const GenerateBody = object(
           Type.Number({
             minimum: width.min,
             maximum: width.max,
-            description: "Strength of the side signal of stereo; default 0.5",
+            description:
+              "Strength of the side signal of stereo; default 0.5, for models since the second " +
+              "Distill 0.7",
           }),
         ),
         depth: optional(
           Type.Number({
             minimum: depth.min,
             maximum: depth.max,
-            description: "Strength of the reflection of stereo; default 0.3",
+            description:
+              "Strength of the reflection of stereo; default 0.3, since the second Distill 0.5",
           }),
         ),
       }),
     ),
     sampleRate: optional(
-      oneOf(GENERATION_LIMITS.sampleRates, "Sample rate of the sound in Hz; default 48000"),
+      oneOf(
+        GENERATION_LIMITS.sampleRates,
+        "Sample rate of the sound in Hz; default 48000, for .distillgan models 44100",
+      ),
+    ),
+    evolution: optional(
+      Type.Number({
+        minimum: evolution.min,
+        maximum: evolution.max,
+        description:
+          "How far the sound moves away from sliders or latent; default 0.5. Only models since " +
+          "the second Distill",
+      }),
+    ),
+    vocoder: optional(
+      oneOf(
+        ["auto", "model", "griffin_lim"],
+        "What makes sound of mel spectrograms; default auto: the model's vocoder, if it has one",
+      ),
+    ),
+    temperature: optional(
+      Type.Number({
+        minimum: temperature.min,
+        maximum: temperature.max,
+        description:
+          "Divides the logits that codes are drawn from; default 1. Only models of codes",
+      }),
+    ),
+    topK: optional(
+      Type.Integer({
+        minimum: topK.min,
+        maximum: topK.max,
+        description:
+          "Draw from that many likeliest codes; 0: all, the default. Only models of codes",
+      }),
+    ),
+    topP: optional(
+      Type.Number({
+        minimum: topP.min,
+        maximum: topP.max,
+        description:
+          "Draw from the likeliest codes with chances up to this; default 0.9. Only models of " +
+          "codes",
+      }),
     ),
     bitDepth: optional(oneOf(BIT_DEPTHS, "Bit depth of the WAV file; 32 is float. Default 24")),
   },

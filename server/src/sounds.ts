@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import {
   type BitDepth,
+  GENERATION_DEFAULTS,
   type GenerateOptions,
+  type GenerationName,
   type GenerationResult,
   wavBytes,
   wavStream,
@@ -20,21 +22,24 @@ export interface Sound extends GenerationResult {
 export const SOUND_ID = "^[0-9a-f]{32}$";
 
 /** A hash of the model's file and of all options that affect the sound. */
-export function soundId(fileIdentity: string, options: GenerateOptions): string {
+export function soundId(
+  fileIdentity: string,
+  options: GenerateOptions,
+  generation: GenerationName,
+): string {
   const { durationS = 1, seed, concatMode = "crossfade", stepsBetween = 10 } = options;
-  const {
-    overlapSamples = 2400,
-    joint = "python",
-    loudness = "peak",
-    sampleRate = 48000,
-  } = options;
-  const { mode = "mono", width = 0.5, depth = 0.3 } = options.spatial ?? {};
+  const { overlapSamples = 2400, joint = "python", loudness = "peak" } = options;
+  const { evolution = 0.5, vocoder = "auto", temperature = 1, topK = 0, topP = 0.9 } = options;
+  const defaults = GENERATION_DEFAULTS[generation];
+  const { sampleRate = defaults.sampleRate, spatial } = options;
+  const { mode = "mono", width = defaults.width, depth = defaults.depth } = spatial ?? {};
   const point = options.latent ? Array.from(options.latent) : (options.sliders ?? null);
   const all = [durationS, seed, concatMode, stepsBetween, overlapSamples, joint, loudness];
   const text = JSON.stringify([
     fileIdentity,
     ...all,
     sampleRate,
+    [evolution, vocoder, temperature, topK, topP],
     [mode, mode === "stereo" ? width : 0, mode === "stereo" ? depth : 0],
     [options.latent ? "latent" : "sliders", point],
   ]);

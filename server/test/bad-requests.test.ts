@@ -63,7 +63,7 @@ test("no bad request ends the server, stays unanswered, or leaves a file", async
   const uploadDir = modelsFolder({});
   const { child, url } = await serverProcess(modelsDir, uploadDir);
   const port = Number(new URL(url).port);
-  const total = count({ quick: 300, full: 10_000 }, "SDA_BAD_REQUESTS");
+  const total = count({ quick: 150, full: 10_000 }, "SDA_BAD_REQUESTS");
   const first = Number(process.env["SDA_BAD_REQUESTS_SEED"] ?? 1);
   const wrong: string[] = [];
   let next = first;

@@ -31,6 +31,7 @@ import {
   rawConnection,
   readAll,
   running,
+  sharedApplication,
   TINY_ID,
   tiny,
   until,
@@ -107,13 +108,13 @@ describe("PATCH /api/models/:id", () => {
   });
 
   test.each(["", "{", "[]", "null", '"name"'])("a body of %s is refused", async (payload) => {
-    const app = await application();
+    const app = await sharedApplication();
     const headers = { "content-type": "application/json" };
     expect((await problemOf(app, { method: "PATCH", url, headers, payload })).status).toBe(400);
   });
 
   test("a request without a body is refused", async () => {
-    const app = await application();
+    const app = await sharedApplication();
     expect((await problemOf(app, { method: "PATCH", url })).status).toBe(400);
   });
 

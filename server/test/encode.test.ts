@@ -22,6 +22,7 @@ import {
   rawConnection,
   readAll,
   running,
+  sharedApplication,
 } from "./support.js";
 
 const url = `/api/models/${PLUCKS_ID}/encode`;
@@ -136,7 +137,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
   });
 
   test("another type, or no type, is 415", async () => {
-    const app = await application();
+    const app = await sharedApplication();
     const bytes = await wav(tone(8000, 8000), 8000);
     for (const type of [
       "audio/mpeg",
@@ -176,7 +177,7 @@ describe.skipIf(!engineBuilt)("POST /api/models/:id/encode", () => {
     ["no samples", async () => (await wav(tone(8000, 8000), 8000)).subarray(0, 58), 400],
     ["61 seconds", () => wav(new Float32Array(61 * 8000), 8000), 400],
   ])("%s is refused", async (_, bytes, status) => {
-    const app = await application();
+    const app = await sharedApplication();
     const response = await send(app, await bytes());
     checkProblem(response.statusCode, response.headers["content-type"], response.body);
     expect(response.statusCode).toBe(status);

@@ -6,7 +6,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify from "fastify";
 import { describe, expect, test, vi } from "vitest";
-import { count } from "../../test/support/effort.js";
+import { count, effort } from "../../test/support/effort.js";
 import { engineBuilt } from "../../test/support/native.js";
 import { type RunningServer, sdaServer } from "../src/index.js";
 import { WorkQueue } from "../src/work.js";
@@ -51,7 +51,11 @@ function head(body: string, target = path): string {
 }
 
 /** A sound that no buffer on its way holds. */
-const long = { durationS: 60, sampleRate: 96000, spatial: { mode: "stereo" } };
+const long = {
+  durationS: effort({ quick: 45, full: 60 }),
+  sampleRate: effort({ quick: 48_000, full: 96_000 }),
+  spatial: { mode: "stereo" },
+};
 
 /** A client that requests a long sound and reads only the beginning. */
 async function slowClient(server: RunningServer, seed: number): Promise<Socket> {
@@ -305,6 +309,8 @@ describe("connections", () => {
 });
 
 describe.skipIf(!engineBuilt)("closing", () => {
+  const TIMEOUT_MS = count({ quick: 1000, full: 2000 });
+
   test("finishes running and waiting work, refuses new work and ends event streams", async () => {
     const server = await running({ limits: { maxRunning: 1, lendAfterMs: 60_000 } });
     const listener = await fetch(`${server.url}api/events`);
@@ -361,13 +367,13 @@ describe.skipIf(!engineBuilt)("closing", () => {
     "at %s, ends in time, whatever clients do",
     async (host) => {
       const uploadDir = modelsFolder({});
-      const server = await running({ host, uploadDir, limits: { shutdownTimeoutMs: 2000 } });
+      const server = await running({ host, uploadDir, limits: { shutdownTimeoutMs: TIMEOUT_MS } });
       await stuckClients(server);
       const begin = performance.now();
       await server.close();
       const elapsed = performance.now() - begin;
-      expect(elapsed).toBeGreaterThan(1000);
-      expect(elapsed).toBeLessThan(3000);
+      expect(elapsed).toBeGreaterThan(TIMEOUT_MS / 2);
+      expect(elapsed).toBeLessThan(TIMEOUT_MS + 1000);
       expect(readdirSync(uploadDir)).toEqual([]);
     },
   );
@@ -398,13 +404,13 @@ describe.skipIf(!engineBuilt)("closing", () => {
   test("rejects nothing into an application whose hooks have less time", async () => {
     const app = Fastify({ pluginTimeout: 1000 });
     const modelsDir = modelsFolder();
-    const limits = { shutdownTimeoutMs: 3000 };
+    const limits = { shutdownTimeoutMs: TIMEOUT_MS + 1000 };
     await app.register(sdaServer, { modelsDir, token: false, device: "cpu", limits });
     const url = `${await app.listen({ port: 0, host: "127.0.0.1" })}/`;
     await stuckClients({ url, close: async () => {} });
     const begin = performance.now();
     await app.close();
-    expect(performance.now() - begin).toBeLessThan(4000);
+    expect(performance.now() - begin).toBeLessThan(TIMEOUT_MS + 2000);
   });
 
   test("finishes a running upload", async () => {

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ModelLibrary, updateModel } from "small-dataset-audio";
+import { load, save } from "small-dataset-audio/torch";
 import { describe, expect, test } from "vitest";
 import { entry } from "../../test/library/support.js";
+import { toGan, VOCODER } from "../../test/support/gan-content.js";
 import {
   application,
   bytesOf,
@@ -10,8 +12,14 @@ import {
   PLUCKS_ID,
   plucks,
   problemOf,
+  sharedApplication,
   TINY_ID,
+  tiny,
 } from "./support.js";
+
+async function writeGan(path: string, ...facts: [vocoder?: typeof VOCODER, id?: string]) {
+  await save(toGan((await load(tiny)) as Map<string, unknown>, ...facts), path);
+}
 
 async function manyModels(count: number): Promise<string> {
   const folder = modelsFolder({});
@@ -31,13 +39,54 @@ describe("GET /api/models", () => {
   test("returns pages in the library's order, newest first", async () => {
     const modelsDir = await manyModels(120);
     const app = await application({ modelsDir });
-    const expected = (await ModelLibrary.open(modelsDir)).listAll();
+    const listed = (await ModelLibrary.open(modelsDir)).listAll();
+    const expected = listed.map((one) => ({ ...one, generation: null })); // there are no files
     const first = (await app.inject("/api/models")).json();
     expect(first).toEqual({ models: expected.slice(0, 50), total: 120, page: 1, pageSize: 50 });
     const third = (await app.inject("/api/models?page=3&pageSize=50")).json();
     expect(third.models).toEqual(expected.slice(100));
     const beyond = (await app.inject("/api/models?page=4")).json();
     expect(beyond).toMatchObject({ models: [], total: 120, page: 4 });
+  });
+
+  test("shows generations and vocoders, also of a model by itself", async () => {
+    const modelsDir = modelsFolder();
+    await writeGan(join(modelsDir, "wires.distillgan"), VOCODER, "wires");
+    const app = await application({ modelsDir });
+    const facts = async (query: string) =>
+      (await app.inject(`/api/models?${query}`))
+        .json()
+        .models.map((m: Record<string, unknown>) => [m["modelId"], m["generation"], m["vocoder"]]);
+    const wires = ["wires", "distillgan", VOCODER];
+    expect(await facts("sort=modelId&order=desc")).toEqual([
+      wires,
+      [PLUCKS_ID, "sda", null],
+      [TINY_ID, "sda", null],
+    ]);
+    expect(await facts("sort=vocoder&pageSize=1")).toEqual([wires]);
+    const one = (await app.inject("/api/models/wires")).json();
+    expect(one).toMatchObject({ generation: "distillgan", vocoder: VOCODER });
+    // The program trains the vocoder in place, and leaves the index alone.
+    await writeGan(join(modelsDir, "wires.distillgan"), { ...VOCODER, epochs: 9 }, "wires");
+    const trained = (await app.inject("/api/models/wires")).json();
+    expect(trained.vocoder.epochs).toBe(9);
+    const file = await app.inject("/api/models/wires/file");
+    expect(file.headers["content-disposition"]).toBe('attachment; filename="Tiny.distillgan"');
+    rmSync(join(modelsDir, "wires.distillgan"));
+    expect(await facts("pageSize=1&sort=vocoder")).toEqual([["wires", null, VOCODER]]);
+  });
+
+  test("lists an index of a newer version, and changes nothing in it", async () => {
+    const modelsDir = await manyModels(3);
+    const index = join(modelsDir, "model_library.json");
+    const newer = readFileSync(index, "utf8").replace('"version": 1', '"version": 3');
+    writeFileSync(index, newer);
+    const app = await application({ modelsDir });
+    expect((await app.inject("/api/models")).json().total).toBe(3);
+    const url = `/api/models/${entry(1).modelId}`;
+    const problem = await problemOf(app, { method: "DELETE", url });
+    expect([problem.status, problem.code]).toEqual([422, "ERR_SDA_VERSION"]);
+    expect(readFileSync(index, "utf8")).toBe(newer);
   });
 
   test("searches, filters by tags and sorts", async () => {
@@ -76,7 +125,7 @@ describe("GET /api/models", () => {
     ["tags", Array.from({ length: 101 }, () => "tags=a").join("&")],
     ["nothing", "nothing=1"],
   ])("names the wrong parameter %s", async (option, query) => {
-    const app = await application();
+    const app = await sharedApplication();
     const problem = await problemOf(app, { url: `/api/models?${query}` });
     expect([problem.status, problem.option]).toEqual([400, option]);
   });
@@ -193,7 +242,7 @@ const routes = [
 ] as const;
 describe.each(routes)("%s /api/models/:id%s", (method, path) => {
   test.each(tricks)("does not find %s", async (_, id) => {
-    const app = await application();
+    const app = await sharedApplication();
     const headers = { "content-type": path === "/encode" ? "audio/wav" : "application/json" };
     const request = method === "GET" || method === "DELETE" ? {} : { headers, payload: "{}" };
     const url = `/api/models/${id}${path}`;
@@ -252,7 +301,7 @@ describe("GET /api/models/:id/file", () => {
     ["lines=0-3", 200, 0, undefined],
     ["bytes=a-b", 200, 0, undefined],
   ])("%s", async (range, status, start, end) => {
-    const app = await application();
+    const app = await sharedApplication();
     const file = bytesOf(plucks);
     const expected = file.subarray(start < 0 ? file.length + start : start, end);
     const response = await app.inject({ url, headers: { range } });
@@ -267,7 +316,7 @@ describe("GET /api/models/:id/file", () => {
   });
 
   test("a range outside the file is 416", async () => {
-    const app = await application();
+    const app = await sharedApplication();
     for (const range of ["bytes=99999999-", "bytes=-0"]) {
       const response = await app.inject({ url, headers: { range } });
       expect(response.statusCode).toBe(416);
@@ -295,6 +344,13 @@ describe("GET /api/models/:id/file", () => {
       "",
     ]);
   });
+});
+
+test("a folder of other files than .sda without an index gets one", async () => {
+  const modelsDir = modelsFolder({});
+  await writeGan(join(modelsDir, "wires.DistillGAN"));
+  const app = await application({ modelsDir });
+  expect((await app.inject("/api/models")).json().total).toBe(1);
 });
 
 test("a folder of model files without an index gets one", async () => {

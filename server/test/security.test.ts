@@ -14,6 +14,7 @@ import {
   PLUCKS_ID,
   problemOf,
   running,
+  sharedApplication,
   tiny,
 } from "./support.js";
 
@@ -240,7 +241,7 @@ describe("pages of other sites", () => {
     "http://localhost.evil.example",
     "nonsense",
   ])("%s may not change anything", async (origin) => {
-    const app = await application();
+    const app = await sharedApplication();
     for (const request of writes) {
       const headers = {
         ...("headers" in request && request.headers),
@@ -270,7 +271,7 @@ describe("pages of other sites", () => {
   });
 
   test("pages of the server itself may", async () => {
-    const app = await application();
+    const app = await sharedApplication();
     const headers = { origin: "http://localhost:8080", host: "localhost:8080" };
     expect((await app.inject({ ...patch, headers })).statusCode).toBe(200);
   });
@@ -327,7 +328,7 @@ describe("the name in Host", () => {
     "[::1]:80",
     "models.localhost:80",
   ])("%s is allowed", async (host) => {
-    const app = await application();
+    const app = await sharedApplication();
     expect((await app.inject({ url: "/api/models", headers: { host } })).statusCode).toBe(200);
   });
 
@@ -340,7 +341,7 @@ describe("the name in Host", () => {
     "192.168.0.1:80",
     "x@localhost",
   ])("%s is refused", async (host) => {
-    const app = await application();
+    const app = await sharedApplication();
     for (const path of ["/api/models", "/api/health", "/metrics", "/openapi.json", url]) {
       expect((await problemOf(app, { url: path, headers: { host } })).status).toBe(403);
     }
@@ -365,7 +366,7 @@ describe("the name in Host", () => {
 test.each(["/api/models", "/api/nothing", `${url}/file`, "/metrics", "/openapi.json"])(
   "%s has the security headers",
   async (path) => {
-    const app = await application();
+    const app = await sharedApplication();
     const { headers } = await app.inject(path);
     expect(headers).toMatchObject({
       "content-security-policy": "default-src 'none';frame-ancestors 'none'",
@@ -383,7 +384,7 @@ test.each(["/api/models", "/api/nothing", `${url}/file`, "/metrics", "/openapi.j
 );
 
 test("a valid X-Request-Id is returned", async () => {
-  const app = await application();
+  const app = await sharedApplication();
   const id = async (given: string) =>
     (await app.inject({ url: "/api/health", headers: { "x-request-id": given } })).headers[
       "x-request-id"

@@ -18,6 +18,7 @@ import {
   plucks,
   problemOf,
   running,
+  sharedApplication,
   tiny,
   until,
 } from "./support.js";
@@ -165,13 +166,13 @@ describe.skipIf(!engineBuilt)("sound", () => {
     ["Audio/X-WAV, application/json;q=0.5", "audio/wav"],
     ["audio/x-wav;q=0.4, application/json;q=0.5", "application/json; charset=utf-8"],
   ])("Accept: %s", async (accept, type) => {
-    const app = await application();
+    const app = await sharedApplication();
     const response = await app.inject({ method: "POST", url, headers: { accept } });
     expect(response.headers["content-type"]).toBe(type);
   });
 
   test("an Accept without an offered type is 406", async () => {
-    const app = await application();
+    const app = await sharedApplication();
     const { status } = await problemOf(app, {
       method: "POST",
       url,
@@ -214,7 +215,7 @@ describe.skipIf(!engineBuilt)("sound", () => {
     ["signal", { signal: {} }],
     ["__proto__x", { __proto__x: 1 }],
   ])("names the wrong option %s", async (option, payload) => {
-    const app = await application();
+    const app = await sharedApplication();
     for (const format of ["wav", "json"]) {
       const problem = await problemOf(app, {
         method: "POST",
@@ -240,13 +241,13 @@ describe.skipIf(!engineBuilt)("sound", () => {
     [`{"latent":[${"[".repeat(100_000)}`, 400],
     [`{"latent":[${"0,".repeat(1_000_000)}0]}`, 413],
   ])("a body of %.30s is refused", async (payload, status) => {
-    const app = await application();
+    const app = await sharedApplication();
     const headers = { "content-type": "application/json" };
     expect((await problemOf(app, { method: "POST", url, headers, payload })).status).toBe(status);
   });
 
   test("a body of another type is 415", async () => {
-    const app = await application();
+    const app = await sharedApplication();
     for (const type of [
       "text/plain",
       "application/x-www-form-urlencoded",

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Fastify, { type FastifyInstance, type InjectOptions } from "fastify";
-import { afterEach, expect } from "vitest";
+import { afterAll, afterEach, expect } from "vitest";
 import {
   type RunningServer,
   type SdaServerOptions,
@@ -55,6 +55,25 @@ export async function application(
   });
   return app;
 }
+
+let shared: Promise<FastifyInstance> | undefined;
+
+/**
+ * The application that all tests of a file share whose requests change nothing, with the models
+ * plucks.sda and tiny.sda. Setting one up for each would take most of their time.
+ */
+export function sharedApplication(): Promise<FastifyInstance> {
+  shared ??= (async () => {
+    const modelsDir = mkdtempSync(join(tmpdir(), "sda-server-test-"));
+    cpSync(plucks, join(modelsDir, "plucks.sda"));
+    cpSync(tiny, join(modelsDir, "tiny.sda"));
+    const app = Fastify({ routerOptions: { maxParamLength: 1000 } });
+    await app.register(sdaServer, { modelsDir, device: "cpu", token: false });
+    return app;
+  })();
+  return shared;
+}
+afterAll(async () => (await shared)?.close());
 
 export async function running(options: Partial<ServeOptions> = {}): Promise<RunningServer> {
   const server = await serve({

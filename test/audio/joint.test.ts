@@ -1,10 +1,11 @@
 /** Joints: how chunks of one second are faded into each other. See GenerateOptions. */
 import { describe, expect, it } from "vitest";
+import { count } from "../support/effort.js";
 import { generated, models48k, ofModel } from "../support/engine.js";
 import { engineBuilt } from "../support/native.js";
 import { peakOf } from "../support/sound.js";
 
-const CHUNKS = 20;
+const CHUNKS = count({ quick: 8, full: 20 });
 /** Samples of a joint of 50 ms */
 const OVERLAP = 2400;
 /** How far the low-pass filter behind the joints spreads a change to either side */
@@ -22,9 +23,17 @@ describe.skipIf(!engineBuilt).each(models48k)("joints of %s", (_, path) => {
   const model = ofModel(path);
   const options = { durationS: CHUNKS, seed: 1, loudness: "none" } as const;
 
+  const made = new Map<string, Promise<Float32Array>>();
+  /** Both tests use the same sounds. */
+  function joinedBy(joint: "python" | "equal-power"): Promise<Float32Array> {
+    const sound = made.get(joint) ?? generated(model(), { ...options, joint });
+    made.set(joint, sound);
+    return sound;
+  }
+
   it("are the only difference between the two kinds", async () => {
-    const python = await generated(model(), { ...options, joint: "python" });
-    const equalPower = await generated(model(), { ...options, joint: "equal-power" });
+    const python = await joinedBy("python");
+    const equalPower = await joinedBy("equal-power");
     expect(python).toHaveLength(equalPower.length);
     const between = (python.length - OVERLAP) / CHUNKS;
     let [beside, within] = [0, 0];
@@ -46,7 +55,7 @@ describe.skipIf(!engineBuilt).each(models48k)("joints of %s", (_, path) => {
     const chunk = chunks.length / CHUNKS;
     const energies = { python: 0, "equal-power": 0, wanted: 0 };
     for (const joint of ["python", "equal-power"] as const) {
-      const joined = await generated(model(), { ...options, joint });
+      const joined = await joinedBy(joint);
       let error = 0;
       for (let k = 1; k < CHUNKS; k++) {
         for (let i = SMEARED; i < OVERLAP - SMEARED; i++) {

@@ -8,10 +8,11 @@ import { LIMITS } from "../../lib/audio/limits.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../../lib/audio/options.js";
 import { seedOrRandom } from "../../lib/base/check.js";
 import { engineAddon } from "../../lib/native/load.js";
+import { ANY_MODEL } from "../support/any-model.js";
 import { sdaError } from "../support/errors.js";
 import { engineBuilt } from "../support/native.js";
 
-const model = { latentDim: 3, analysis: null };
+const model = { ...ANY_MODEL, latentDim: 3 };
 const resolve = (options: object) => resolveGenerateOptions(options as GenerateOptions, model);
 const stereo = (more: object) => ({ spatial: { mode: "stereo", ...more } });
 

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { type GenerateOptions, resolveGenerateOptions } from "../../lib/audio/options.js";
 import { parseModel } from "../../lib/format/schema.js";
+import { ANY_MODEL } from "../support/any-model.js";
 import { modelDict } from "../support/content.js";
 import { sdaError } from "../support/errors.js";
 
 const { latentDim, analysis } = parseModel(modelDict(), "test.sda");
 const resolve = (options: unknown, withAnalysis = true) =>
   resolveGenerateOptions(options as GenerateOptions, {
+    ...ANY_MODEL,
     latentDim,
     analysis: withAnalysis ? analysis : null,
   });
@@ -25,7 +27,46 @@ describe("defaults", () => {
       width: 0,
       depth: 0,
       sampleRate: 48000,
+      evolution: 0.5,
+      vocoder: "auto",
+      temperature: 1,
+      topK: 0,
+      topP: 0.9,
     });
+  });
+
+  it("of space and rate are those of the model's program", () => {
+    const defaults = { sampleRate: 44100, width: 0.7, depth: 0.5 };
+    const model = { ...ANY_MODEL, defaults, synthesis: "overlap-add" } as const;
+    const spatial = { mode: "stereo" } as const;
+    expect(resolveGenerateOptions({ spatial }, model)).toMatchObject({ ...defaults });
+  });
+
+  it("are only those that the model's program knows", async () => {
+    const refused = async (options: GenerateOptions, facts: object) => {
+      const model = { ...ANY_MODEL, ...facts };
+      return (await sdaError(() => resolveGenerateOptions(options, model))).details?.["option"];
+    };
+    const codes = { synthesis: "codes" };
+    for (const option of ["sliders", "latent", "concatMode", "stepsBetween", "spatial"] as const) {
+      expect(await refused({ [option]: [1] } as never, codes)).toBe(option);
+    }
+    for (const option of ["temperature", "topK", "topP"] as const) {
+      expect(await refused({ [option]: 1 }, {})).toBe(option);
+      expect(await refused({ [option]: -1 }, codes)).toBe(option);
+    }
+    expect(await refused({ evolution: 0.5 }, {})).toBe("evolution");
+    expect(await refused({ evolution: 1.1 }, { synthesis: "overlap-add" })).toBe("evolution");
+    const complex = { synthesis: "overlap-add", isComplex: true };
+    expect(await refused({ vocoder: "griffin_lim" }, complex)).toBe("vocoder");
+    expect(await refused({ vocoder: "bigvgan" as never }, {})).toBe("vocoder");
+    expect(await refused({ vocoder: {} as never }, {})).toBe("vocoder");
+    const phases = { ...ANY_MODEL, ...complex } as never;
+    expect(resolveGenerateOptions({ vocoder: "auto" }, phases).vocoder).toBe("auto");
+    // Since the second Distill, these are accepted and ignored.
+    const ignored = { stepsBetween: 1000, overlapSamples: 0, concatMode: "crossfade" } as const;
+    const overlap = { ...ANY_MODEL, synthesis: "overlap-add" } as const;
+    expect(resolveGenerateOptions({ durationS: 60, ...ignored }, overlap).durationS).toBe(60);
   });
 
   it("draw a seed, another one each time", () => {

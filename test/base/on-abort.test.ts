@@ -45,6 +45,28 @@ describe("onAbort", () => {
   });
 });
 
+describe("stoppingProgress", () => {
+  it("reports no more once the callback has thrown or the signal is aborted", () => {
+    const failure = new Error("enough");
+    const failing = vi.fn(() => {
+      throw failure;
+    });
+    const stopping = stoppingProgress(undefined, failing);
+    for (const done of [1, 2, 3]) stopping.onProgress?.(done, 3);
+    expect(failing).toHaveBeenCalledExactlyOnceWith(1, 3);
+    expect(stopping.signal?.reason).toBe(failure);
+
+    const controller = new AbortController();
+    const counting = vi.fn();
+    const cancelled = stoppingProgress(controller.signal, counting);
+    cancelled.onProgress?.(1, 3);
+    controller.abort();
+    cancelled.onProgress?.(2, 3);
+    expect(counting).toHaveBeenCalledExactlyOnceWith(1, 3);
+    cancelled.release();
+  });
+});
+
 describe("a signal that many calls share", () => {
   it("brings no warning, and keeps no listener", async () => {
     const warned = vi.fn();

@@ -5,7 +5,7 @@ import { parseOptions } from "../../bench/support/arguments.js";
 import { KEPT } from "../../bench/support/results.js";
 import { temporaryFolder } from "../support/folder.js";
 
-it("runs all suites but cuda and server when none is named, and keeps the results", () => {
+it("runs all suites but cuda, server and vocoder when none is named, and keeps the results", () => {
   expect(parseOptions([])).toMatchObject({
     suites: ["load", "library", "generate", "torch"],
     quick: false,

@@ -14,7 +14,15 @@ it("doc/benchmarks.md has the figures of bench/results, and no others: npm run b
   const document = readFileSync(DOCUMENT, "utf8");
   expect(document).toBe(withFigures(document, KEPT));
   const sections = [...document.matchAll(/<!-- bench:(\w+) -->/g)].map(([, name]) => name);
-  expect(sections.sort()).toEqual(["generate", "library", "load", "server", "summary", "torch"]);
+  expect(sections.sort()).toEqual([
+    "generate",
+    "library",
+    "load",
+    "server",
+    "summary",
+    "torch",
+    "vocoder",
+  ]);
   const charts = [...document.matchAll(/\]\((\.\.\/bench\/results\/[^)]+)\)/g)];
   expect(charts.length).toBeGreaterThan(1);
   for (const chart of charts)

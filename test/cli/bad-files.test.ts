@@ -120,11 +120,10 @@ describe("a library in a bad state", () => {
   it("whose index is newer than this program is not changed", async () => {
     const index = '{\n  "version": 99,\n  "models": {}\n}';
     writeFileSync(join(library, "model_library.json"), index);
-    for (const command of [["list"], ["repair"], ["delete", "x", "-f"]]) {
-      const { code, stderr } = await sda("model", ...command, "--models-dir", library);
-      expect([command, code]).toEqual([command, 1]);
-      expect(stderr).toMatch(/^error: [^\n]*\(ERR_SDA_VERSION\)\n$/);
-    }
+    expect((await sda("model", "list", "--models-dir", library)).code).toBe(0);
+    const { code, stderr } = await sda("model", "repair", "--models-dir", library);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: [^\n]*\(ERR_SDA_VERSION\)\n$/);
     expect(readFileSync(join(library, "model_library.json"), "utf8")).toBe(index);
   });
 });

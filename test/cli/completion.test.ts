@@ -1,6 +1,9 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { run } from "../../lib/cli/program.js";
 import { saveModelFromCheckpoint } from "../../lib/index.js";
+import { dataFolder, MODEL_ID } from "../support/data-folder.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
 import { keepingIo } from "../support/io.js";
@@ -74,6 +77,16 @@ describe.each(["zsh", "fish", "pwsh"])("completion in %s", (shell) => {
     expect(names.find((name) => name !== "Warm_Pad")).toMatch(/^[\da-f-]{36}$/);
     const other = temporaryFolder();
     expect(await complete("model", "info", "--models-dir", other, "")).toEqual(FILES);
+  });
+
+  it("offers presets of the model, and sounds", async () => {
+    const data = dataFolder();
+    rmSync(join(data, "config.toml"));
+    const names = await complete("preset", "show", "--data-dir", data, MODEL_ID, "");
+    expect(names).toEqual([1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`));
+    expect(await complete("--data-dir", data, "history", "show", "")).toHaveLength(2);
+    expect(await complete("history", `--data-dir=${data}`, "delete", "")).toHaveLength(2);
+    expect(await complete("preset", "show", "--data-dir", data, "nothing", "")).toEqual(FILES);
   });
 
   it("lets the shell complete files", async () => {

@@ -5,6 +5,7 @@ import type { GenerateOptions } from "../../lib/audio/options.js";
 import { SdaError } from "../../lib/base/errors.js";
 import { Interrupted } from "../../lib/cli/io.js";
 import { run } from "../../lib/cli/program.js";
+import { readSidecar } from "../../lib/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { keepingIo } from "../support/io.js";
 
@@ -12,6 +13,13 @@ const engine = vi.hoisted(() => ({
   metadata: { modelId: "id-1", name: "Kitchen: Drums" },
   loaded: [] as unknown[],
   requests: [] as GenerateOptions[],
+  clipping: {
+    clippedSamples: 0,
+    clippedPercentage: 0,
+    peakValue: 0.5,
+    maxConsecutiveClipped: 0,
+    hasClipping: false,
+  },
   disposed: 0,
   failure: null as Error | null,
   onRequest: () => {},
@@ -25,6 +33,8 @@ vi.mock("../../lib/model/load.js", () => ({
     const range = { minStep: -10, maxStep: 10 };
     return {
       metadata: engine.metadata,
+      generation: "sda",
+      vae: { latentDim: 3 },
       device: "cpu",
       sliders: () => [range, range, range],
       generate: async (options: GenerateOptions) => {
@@ -34,13 +44,13 @@ vi.mock("../../lib/model/load.js", () => ({
         options.onProgress?.(1, 2);
         return {
           audio: [new Float32Array(4800)],
-          sampleRate: options.sampleRate,
+          sampleRate: options.sampleRate ?? 48000,
           channels: 1,
           durationS: 0.1,
           seed: options.seed,
           quality: {
             snrDb: Infinity,
-            clipping: { clippedSamples: 0 },
+            clipping: engine.clipping,
             rating: "green",
             ratingReason: "Good quality (SNR inf dB, no clipping)",
           },
@@ -79,8 +89,8 @@ describe("sda generate", () => {
     const { code, stdout, stderr } = await generate("-s", "42");
     expect(code).toBe(0);
     expect(readdirSync(folder).sort()).toEqual(["kitchen_drums_42.json", "kitchen_drums_42.wav"]);
-    const sidecar = JSON.parse(readFileSync(join(folder, "kitchen_drums_42.json"), "utf8"));
-    expect(sidecar).toMatchObject({ file: "kitchen_drums_42.wav", seed: 42 });
+    const sidecar = await readSidecar(join(folder, "kitchen_drums_42.json"));
+    expect(sidecar).toMatchObject({ audio: { file: "kitchen_drums_42.wav" }, seed: 42 });
     expect(readFileSync(join(folder, "kitchen_drums_42.wav")).readUInt16LE(34)).toBe(24);
     expect(stdout).toBe("");
     expect(stderr).toContain("kitchen_drums_42.wav: 0.10 s, 48000 Hz, mono. Good quality");
@@ -119,11 +129,13 @@ describe("sda generate", () => {
       }
     }
     const sidecars = readdirSync(folder).filter((name) => name.endsWith(".json"));
-    const ids = sidecars.map((name) => {
-      const { file, model: of } = JSON.parse(readFileSync(join(folder, name), "utf8"));
-      expect(file).toBe(name.replace(".json", ".wav"));
-      return of.model_id;
-    });
+    const ids = await Promise.all(
+      sidecars.map(async (name) => {
+        const { audio, modelId } = await readSidecar(join(folder, name));
+        expect(audio.file).toBe(name.replace(".json", ".wav"));
+        return modelId;
+      }),
+    );
     expect(ids.sort()).toEqual(["id-0", "id-1", "id-2", "id-3", "id-4"]);
     expect(readdirSync(folder)).toHaveLength(10);
   });
@@ -162,7 +174,7 @@ describe("sda generate", () => {
   it("leaves out options that are not given", async () => {
     await generate();
     const { seed, signal, onProgress, ...options } = engine.requests[0] as GenerateOptions;
-    expect(options).toEqual({ sampleRate: 48000, spatial: { mode: "mono" } });
+    expect(options).toEqual({});
     expect(Number.isSafeInteger(seed)).toBe(true);
   });
 
@@ -181,14 +193,83 @@ describe("sda generate", () => {
           seed: 1,
           quality: {
             snrDb: "Infinity",
-            clipping: { clippedSamples: 0 },
+            clipping: engine.clipping,
             rating: "green",
             ratingReason: "Good quality (SNR inf dB, no clipping)",
           },
+          format: "wav",
           bitDepth: 24,
         },
       ],
     });
+  });
+
+  it.each([
+    ["flac", "fLaC", []],
+    ["mp3", "ID3", ["--kbps", "320"]],
+    ["ogg", "OggS", ["--quality", "2.5"]],
+    ["wav", "RIFF", ["--bit-depth", "32-bit float"]],
+  ])("writes %s, with tags", async (format, mark, more) => {
+    const tags = ["--title", "Früh", "--artist", "me", "--album", "Pads"];
+    const { code, stdout } = await generate(
+      "-s",
+      "1",
+      "--format",
+      format,
+      ...tags,
+      ...more,
+      "--json",
+    );
+    expect(code).toBe(0);
+    const [file] = JSON.parse(stdout).files;
+    expect(file.path).toBe(join(folder, `kitchen_drums_1.${format}`));
+    expect(file).toMatchObject({
+      format,
+      ...{ flac: { bitDepth: 24 }, mp3: { kbps: 320 }, ogg: { quality: 2.5 } }[format],
+    });
+    const bytes = readFileSync(file.path);
+    expect(bytes.toString("latin1").startsWith(mark)).toBe(true);
+    for (const text of ["Früh", "me", "Pads"]) expect(bytes.includes(text)).toBe(true);
+    const { audio } = await readSidecar(file.sidecar);
+    expect(audio).toMatchObject({ file: `kitchen_drums_1.${format}`, format: "WAV" });
+  });
+
+  it.each([
+    ["16", 16],
+    ["24-bit", 24],
+    ["32-bit float", 32],
+    ["32-BIT", 32],
+  ])("takes the bit depth %s", async (text, bits) => {
+    await generate("-s", "1", "--bit-depth", text);
+    expect(readFileSync(join(folder, "kitchen_drums_1.wav")).readUInt16LE(34)).toBe(bits);
+  });
+
+  it("leaves the sidecar of another model's sound alone, also for another format", async () => {
+    await generate("-s", "42");
+    engine.metadata = { modelId: "id-2", name: "Kitchen Drums" };
+    await generate("-s", "42", "--format", "flac");
+    expect(readdirSync(folder).sort()).toEqual([
+      "kitchen_drums_42.json",
+      "kitchen_drums_42.wav",
+      "kitchen_drums_42_2.flac",
+      "kitchen_drums_42_2.json",
+    ]);
+    expect((await readSidecar(join(folder, "kitchen_drums_42.json"))).modelId).toBe("id-1");
+  });
+
+  it.each([
+    [["--format", "mp3", "--sample-rate", "96000"], "sampleRate must be 32000, 44100, 48000 Hz"],
+    [["--format", "flac", "--bit-depth", "32"], "bitDepth must be one of 16, 24, got 32"],
+    [["--format", "mp3", "--bit-depth", "16"], "bitDepth is for wav and flac, not for mp3"],
+    [["--format", "ogg", "--quality", "11"], "quality must be a number from -1 to 10, got 11"],
+    [["--format", "aac"], "'aac' is invalid"],
+    [["--bit-depth", "8"], "Allowed choices are 16, 24, 32"],
+    [["--title", "a\nb"], "tags.title must be without control characters"],
+  ])("refuses %j before it loads the model", async (args, message) => {
+    const { code, stderr } = await generate(...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(engine.loaded).toEqual([]);
   });
 
   it.each([

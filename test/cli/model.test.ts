@@ -19,6 +19,7 @@ import {
 } from "../../lib/index.js";
 import { fixture } from "../support/fixtures.js";
 import { temporaryFolder } from "../support/folder.js";
+import { VOCODER, writeGan } from "../support/gan-file.js";
 import { keepingIo } from "../support/io.js";
 
 let folder: string;
@@ -51,7 +52,7 @@ describe("sda model list", () => {
     expect(code).toBe(0);
     expect(stdout).toBe("");
     const lines = stderr.split("\n");
-    expect(lines[0]).toMatch(/^NAME +ID +SAVED +SIZE +SLIDERS +TAGS$/);
+    expect(lines[0]).toMatch(/^NAME +ID +SAVED +SIZE +GENERATION +SLIDERS +TAGS$/);
     expect(lines[1]).toContain(`Beta   ${ids[1]}`);
     expect(lines[2]).toContain(`Alpha  ${ids[0]}`);
     expect(lines[3]).toBe(`2 models, ${folder}`);
@@ -61,7 +62,37 @@ describe("sda model list", () => {
     const [id] = await library("Alpha");
     const { stdout, stderr } = await sda("list", "--json");
     expect(stderr).toBe("");
-    expect(JSON.parse(stdout)).toEqual([(await ModelLibrary.open(folder)).get(id as string)]);
+    const entry = (await ModelLibrary.open(folder)).get(id as string);
+    expect(JSON.parse(stdout)).toEqual([{ ...entry, generation: "sda" }]);
+  });
+
+  it("shows the generation and the vocoder; neither of a missing or damaged file", async () => {
+    await library("Alpha", "Beta", "Gone");
+    await writeGan(join(folder, "wires.distillgan"), VOCODER, "wires");
+    await sda("repair");
+    writeFileSync(join(folder, "beta.sda"), "<html>");
+    rmSync(join(folder, "gone.sda"));
+    const listed = JSON.parse((await sda("list", "--json", "--sort", "name")).stdout);
+    expect(
+      listed.map((m: Record<string, unknown>) => [m["name"], m["generation"], m["vocoder"]]),
+    ).toEqual([
+      ["Alpha", "sda", null],
+      ["Beta", null, null],
+      ["Gone", null, null],
+      ["Tiny", "distillgan", VOCODER],
+    ]);
+    const { stderr } = await sda("list", "--sort", "name");
+    const [, ...lines] = stderr.split("\n");
+    expect(lines[0]).toMatch(/^Alpha .*B +sda +\d+/);
+    expect(lines[1]).toMatch(/^Beta .*B +\d+/);
+    expect(lines[3]).toMatch(/^Tiny .*B +distillgan \+ hifigan_v2 +\d+/);
+    const info = await sda("info", "wires");
+    expect(info.stderr).toMatch(/generation +distillgan\n/);
+    expect(info.stderr).toMatch(/vocoder +hifigan_v2, 3 epochs, loss 1.5, 2026-11-26\n/);
+    expect(JSON.parse((await sda("info", "wires", "--json")).stdout)).toMatchObject({
+      generation: "distillgan",
+      vocoder: VOCODER,
+    });
   });
 
   it("searches, sorts and limits", async () => {
@@ -333,7 +364,7 @@ describe("sda model repair", () => {
     rmSync(join(folder, "beta.sda"));
     copyFileSync(fixture("models/tiny.sda"), join(folder, "found.sda"));
     const { code, stderr } = await sda("repair");
-    expect(stderr).toBe(`1 model added, 1 removed; ${folder} has 2 models.\n`);
+    expect(stderr).toBe(`1 model added, 1 removed, 0 updated; ${folder} has 2 models.\n`);
     expect(code).toBe(0);
     writeFileSync(join(folder, "bad.sda"), "<html>");
     const bad = await sda("repair", "--json");
@@ -341,10 +372,19 @@ describe("sda model repair", () => {
     expect(JSON.parse(bad.stdout)).toEqual({
       added: 0,
       removed: 0,
+      updated: 0,
       unreadable: ["bad.sda"],
       count: 2,
     });
     expect(bad.stderr).toBe("error: 1 file can't be read: bad.sda\n");
+  });
+
+  it("says how many entries it has updated", async () => {
+    await writeGan(join(folder, "wires.distillgan"));
+    await sda("repair");
+    await writeGan(join(folder, "wires.distillgan"), VOCODER);
+    const { stderr } = await sda("repair");
+    expect(stderr).toBe(`0 models added, 0 removed, 1 updated; ${folder} has 1 model.\n`);
   });
 });
 

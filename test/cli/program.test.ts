@@ -45,7 +45,7 @@ describe("sda", () => {
     [["generate", "x.sda", "--slider", "5"], "Expected INDEX:POSITION"],
     [["generate", "x.sda", "--slider", "0:1.5"], "Expected INDEX:POSITION"],
     [["generate", "x.sda", "--sample-rate", "22050"], "Allowed choices are 44100, 48000, 96000."],
-    [["generate", "x.sda", "--bit-depth", "8"], "Allowed choices are 16, 24, 32."],
+    [["generate", "x.sda", "--bit-depth", "8"], "Allowed choices are 16, 24, 32, 16-bit"],
     [["generate", "x.sda", "--spatial-mode", "surround"], "Allowed choices are mono, stereo"],
   ])("refuses %j", async (args, message) => {
     const { code, stdout, stderr } = await sda(...args);

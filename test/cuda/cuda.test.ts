@@ -9,7 +9,7 @@ import { attachBackend } from "../../lib/native/backend.js";
 import { sdaError } from "../support/errors.js";
 import { fixture } from "../support/fixtures.js";
 import { libtorchUsable } from "../support/libtorch.js";
-import { likeness, relativeDifference } from "../support/sound.js";
+import { interleave, likeness, relativeDifference } from "../support/sound.js";
 
 const devices = libtorchUsable ? attachBackend({ cuda: true }).info().cudaDevices : 0;
 const wanted = process.env["SDA_TEST_CUDA"] === "1";
@@ -75,6 +75,15 @@ describe.skipIf(devices === 0)("on a GPU", () => {
     expect(relativeDifference(b.mu.data as Float32Array, a.mu.data as Float32Array)).toBeLessThan(
       1e-3,
     );
+  });
+
+  it("plays a model's vocoder as the CPU does", async () => {
+    const file = fixture("models/tiny-vocoder.distillgan");
+    using here = await loadModel(file, { device: "cpu" });
+    using there = await loadModel(file, { device: "cuda" });
+    const options = { durationS: 2, seed: 1 };
+    const [a, b] = [await here.generate(options), await there.generate(options)];
+    expect(relativeDifference(interleave(b.audio), interleave(a.audio))).toBeLessThan(1e-2);
   });
 
   const CASES: [string, GenerateOptions][] = [

@@ -1,6 +1,6 @@
 /** Every exported function, class and constant has an example, and every example runs. */
 import { execFile } from "node:child_process";
-import { cpSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -94,9 +94,15 @@ async function fill(folder: string): Promise<void> {
     metadata: { name: "Kitchen" },
   });
   await library.update(modelId, { name: "Kitchen Drums" });
+  // Files that are not in the library's index
+  cpSync(plucks, join(folder, "data/models/bells.sda"));
+  cpSync(fixture("models/tiny-prior.distill"), join(folder, "data/models/grid.distill"));
   expect(readdirSync(join(folder, "data/models"))).toEqual(
     expect.arrayContaining(["kitchen.sda", "model_library.json", "pads.sda"]),
   );
+  const others = await ModelLibrary.open(join(folder, "others"), { create: true });
+  await others.import(fixture("models/tiny.distill"), { metadata: { name: "Rain" } });
+  renameSync(join(folder, "others/rain.distill"), join(folder, "rain.distill"));
   cpSync(fixture("checkpoints/tiny.pt"), join(folder, "checkpoint.pt"));
   cpSync(fixture("torch/module.pt"), join(folder, "model.pt"));
 }

@@ -37,7 +37,7 @@ test("each name of this package exists", () => {
     expectThere(cell);
   }
   const alone = /Without a counterpart in Python are(.*?)\. Training/s.exec(text)?.[1] ?? "";
-  expect(namesIn(alone).length).toBe(13);
+  expect(namesIn(alone).length).toBe(19);
   expectThere(alone);
 });
 
@@ -59,7 +59,7 @@ describe("the command line", () => {
   test("has the options", async () => {
     const shown = await help("generate");
     const rows = readTable(text, "## On the command line", "option");
-    expect(rows.length).toBe(9);
+    expect(rows.length).toBe(10);
     for (const [options = ""] of rows) {
       const names = options.match(/--?[\w-]+/g) ?? [];
       expect(shown).toMatch(new RegExp(`^ +${names.join(", ")} `, "m"));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseHeader } from "../../lib/format/header.js";
+import { Fields } from "../../lib/format/fields.js";
 import { parseMetadata, parseModel } from "../../lib/format/schema.js";
 import { OrderedDict, PyObject, Tuple } from "../../lib/values/values.js";
 import { type Dict, dict, modelDict, without } from "../support/content.js";
@@ -162,7 +162,7 @@ describe("spectrogram_config", () => {
 
 describe("metadata", () => {
   const parseFields = (metadata: unknown) =>
-    parseMetadata(parseHeader(modelDict({ metadata }), PATH));
+    parseMetadata(new Fields(modelDict({ metadata }), PATH, ""));
 
   it("takes the defaults for missing fields", () => {
     const defaults = {
@@ -182,7 +182,7 @@ describe("metadata", () => {
       nActiveComponents: 0,
     };
     expect(parseFields(new Map())).toEqual(defaults);
-    const bare = parseHeader(without(modelDict(), "metadata"), PATH);
+    const bare = new Fields(without(modelDict(), "metadata"), PATH, "");
     expect(parseMetadata(bare)).toEqual(defaults);
     expect(Object.keys(parseFields(new Map()))).toEqual(Object.keys(defaults));
   });

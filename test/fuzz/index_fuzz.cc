@@ -23,6 +23,7 @@ void check_entry(const std::uint32_t* entry, std::string_view text, std::size_t 
   if (entry[kFlags] == kOdd) return;
   std::uint32_t at = entry[kKeyEnd];
   for (std::size_t i = 0; i < kFieldCount; ++i) {
+    if (i + 1 == kFieldCount && entry[kValueEnds + i] == 0) break;  // no vocoder
     require(entry[kValueEnds + i] > at);
     at = entry[kValueEnds + i];
   }

@@ -14,7 +14,7 @@ class AnyStorage : public sda::StorageSource {
  public:
   explicit AnyStorage(sda::Arena& arena) : arena_(arena) {}
   sda::Value load(const sda::Value& persistent_id) override {
-    const sda::StorageId id = sda::parse_storage_id(persistent_id, 5, 6);
+    const sda::StorageId id = sda::parse_storage_id(persistent_id, 5, 6, arena_);
     auto* storage = arena_.make<sda::Storage>();
     storage->dtype = id.dtype;
     storage->key = id.key;
@@ -26,12 +26,34 @@ class AnyStorage : public sda::StorageSource {
   sda::Arena& arena_;
 };
 
-void run(std::string_view pickle, bool inert) {
+// Makes a storage of any bytes.
+class AnyFile : public sda::NestedFiles {
+ public:
+  sda::Value open(std::string_view bytes, sda::Arena& arena) override {
+    arena.charge(bytes.size());
+    auto* storage = arena.make<sda::Storage>();
+    storage->dtype = sda::DType::kFloat32;
+    storage->byte_size = bytes.size() / 4 * 4;
+    return sda::Value::of(storage);
+  }
+};
+
+enum class Kind { kTorch, kPlain, kScript };
+
+void run(std::string_view pickle, bool inert, Kind kind) {
   sda::NamedGlobals globals;
   sda::Arena arena(sda::limits::kPickleHeapBytes,
                    sda::limits::kPickleDataBytes + 2 * pickle.size());
   AnyStorage storages(arena);
-  sda::PickleMachine machine(pickle, 0, arena, &storages, {inert, &globals});
+  AnyFile nested;
+  sda::PickleSettings settings{inert, &globals};
+  if (kind == Kind::kPlain) {
+    settings.nested = &nested;
+    settings.joblib = true;
+  }
+  settings.script = kind == Kind::kScript;
+  sda::PickleMachine machine(pickle, 0, arena, kind == Kind::kPlain ? nullptr : &storages,
+                             settings);
   try {
     const sda::Value root = machine.run();
     sda::describe(root);
@@ -55,7 +77,9 @@ void run(std::string_view pickle, bool inert) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view pickle = sda::fuzz::text_of(data, size);
-  run(pickle, true);
-  run(pickle, false);
+  for (const Kind kind : {Kind::kTorch, Kind::kPlain, Kind::kScript}) {
+    run(pickle, true, kind);
+    run(pickle, false, kind);
+  }
   return 0;
 }

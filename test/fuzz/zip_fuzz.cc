@@ -22,5 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   } catch (const sda::Error&) {
   }
+  try {
+    for (const sda::ZipRecord& record : sda::list_archive(file))
+      if (record.data_offset > size || record.stored > size - record.data_offset) std::abort();
+  } catch (const sda::Error&) {
+  }
   return 0;
 }

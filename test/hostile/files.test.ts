@@ -1,14 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deflateRawSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { inspect, load } from "../../lib/torch/index.js";
+import { count } from "../support/effort.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
-import { int, list, pickle, str } from "../support/pickle-builder.js";
 import { fileOf, refusal, tensorLegacy, tensorZip } from "../support/torch-file.js";
-import { torchZip, zip } from "../support/zip-builder.js";
+import { zip } from "../support/zip-builder.js";
+
+/** Odd, so that the cuts fall on all positions within aligned values. */
+const STEP = count({ quick: 7, full: 1 });
 
 describe("what is no file", () => {
   test("a missing one", async () => {
@@ -67,7 +69,6 @@ describe("what is no file", () => {
 const tar = Buffer.alloc(10240);
 tar.write("sys_info");
 tar.write("ustar", 257);
-const deflated = deflateRawSync(pickle(int(1)));
 
 test.each<[string, Buffer, string]>([
   ["nothing", Buffer.alloc(0), "is empty"],
@@ -76,7 +77,6 @@ test.each<[string, Buffer, string]>([
   ["HTML after a byte order mark", Buffer.from("\ufeff <html>"), "HTML or XML"],
   ["a JSON object", Buffer.from('{"format": "sda_model"}'), "JSON"],
   ["a JSON array", Buffer.from("[1, 2]"), "JSON"],
-  ["gzip", gzipSync(tensorZip()), "a gzip archive"],
   ["7z", Buffer.from("377abcaf271c00040000", "hex"), "a 7z archive"],
   ["xz", Buffer.from("fd377a585a000004", "hex"), "an xz archive"],
   ["bzip2", Buffer.from("BZh91AY&SY"), "a bzip2 archive"],
@@ -84,47 +84,33 @@ test.each<[string, Buffer, string]>([
   ["rar", Buffer.from("Rar!\x1a\x07\x00", "latin1"), "a rar archive"],
   ["tar", tar, "a tar archive"],
   ["HDF5", Buffer.from("\x89HDF\r\n\x1a\n", "latin1"), "an HDF5 file"],
-  ["npy", Buffer.from("\x93NUMPY\x01\x00", "latin1"), "a numpy .npy file"],
   ["WAV", Buffer.from("RIFF\x24\x00\x00\x00WAVE", "latin1"), "a RIFF file"],
   ["GGUF", Buffer.from("GGUF\x03\x00\x00\x00", "latin1"), "a GGUF file"],
   ["a program", Buffer.from("\x7fELF\x02\x01\x01", "latin1"), "a program"],
   ["a Git LFS pointer", Buffer.from("version https://git-lfs.example/spec/v1\n"), "Git LFS"],
   ["noise", Buffer.from("ffee0011", "hex"), "something else"],
-  ["a pickle of its own", pickle(list(...Array(20).fill(str("a")))), "not one of torch.save"],
+  ["a length without safetensors", Buffer.alloc(64), "something else"],
+  ["ONNX", Buffer.from("\x08\x07\x12\x07pytorch\x1a\x051.9.0", "latin1"), "an ONNX model"],
+  ["a zip of torch files", zip([{ name: "model.pt", data: tar }]).bytes, "extract 'model.pt'"],
+  ["Keras", zip([{ name: "config.json", data: tar }]).bytes, "Keras"],
+  ["several saves in one file", Buffer.concat([tensorZip(), tensorZip()]), "several torch.save"],
   ["a plain zip", zip([{ name: "readme.txt", data: tar }]).bytes, "not in a top folder"],
   ["a zip without data.pkl", zip([{ name: "a/b", data: tar }]).bytes, "no data.pkl"],
   ["a zip without entries", zip([]).bytes, "something else"],
-  [
-    "a TorchScript archive",
-    torchZip(pickle(int(1)), {}, { content: { "constants.pkl": "", "code/a.py": "" } }).bytes,
-    "TorchScript",
-  ],
-  [
-    "a deflated archive",
-    zip([
-      {
-        name: "a/data.pkl",
-        data: deflated,
-        local: { method: 8 },
-        central: { method: 8, size: 99 },
-      },
-    ]).bytes,
-    "compressed",
-  ],
 ])("not a torch file: %s", async (_, content, found) => {
   const error = await refusal(content, "ERR_SDA_FORMAT");
   expect(error.message).toContain(found);
   expect(error.details?.["offset"]).toEqual(expect.any(Number));
 });
 
-describe("cut off at every byte", () => {
+describe(`cut off at every byte, in steps of ${STEP}`, () => {
   test.each([
     ["zip", tensorZip()],
     ["legacy", tensorLegacy()],
   ])("%s", async (_, whole) => {
     const path = fileOf(whole);
     await expect(load(path)).resolves.toBeDefined();
-    for (let size = 0; size < whole.length; ++size) {
+    for (let size = 0; size < whole.length; size += STEP) {
       writeFileSync(path, whole.subarray(0, size));
       for (const read of [
         () => load(path),

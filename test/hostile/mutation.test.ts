@@ -8,20 +8,10 @@ import { everything } from "../support/everything.js";
 import { legacy } from "../support/legacy-builder.js";
 import { storage, THREE_FLOATS } from "../support/pickle-builder.js";
 import { fileOf, legacyStorage, tensorZip } from "../support/torch-file.js";
+import { xorshift } from "../support/xorshift.js";
 import { torchZip } from "../support/zip-builder.js";
 
 const MUTATIONS = count({ quick: 300, full: 3000 });
-
-/** Marsaglia's xorshift32: the same mutations on every machine. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 const originals: [string, Buffer][] = [
   ["a small zip", tensorZip()],
@@ -33,7 +23,7 @@ const originals: [string, Buffer][] = [
 ];
 
 test.each(originals)("%s survives being changed anywhere", async (name, original) => {
-  const next = random(0x5da + name.length);
+  const next = xorshift(0x5da + name.length);
   const path = fileOf(original);
   await expect(load(path)).resolves.toBeDefined();
   const pickleAt = Math.max(original.indexOf(Buffer.from([0x80, 2])), 0);
@@ -95,7 +85,7 @@ test.each(originals)("%s survives being changed anywhere", async (name, original
 });
 
 test("a pickle survives being changed anywhere below a right CRC", async () => {
-  const next = random(0xc4c);
+  const next = xorshift(0xc4c);
   const code = everything(storage(3));
   const path = fileOf(code);
   let [successes, refusals] = [0, 0];

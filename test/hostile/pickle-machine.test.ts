@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { SdaErrorCode } from "../../lib/base/errors.js";
+import { inspect, load } from "../../lib/torch/index.js";
+import { sdaError } from "../support/errors.js";
 import {
   ADDITEMS,
   APPEND,
@@ -62,12 +64,13 @@ import {
   textOpcode,
   tuple,
 } from "../support/pickle-builder.js";
-import { refusal, refusedPickle } from "../support/torch-file.js";
+import { fileOf, refusal, refusedPickle } from "../support/torch-file.js";
 import { torchZip } from "../support/zip-builder.js";
 
 const CORRUPT = "ERR_SDA_CORRUPT";
 const UNSAFE = "ERR_SDA_UNSAFE";
 const FORMAT = "ERR_SDA_FORMAT";
+const LIMIT = "ERR_SDA_LIMIT";
 const nothing = "finds nothing on the stack";
 const noMark = "finds no mark";
 const huge = 0xffffffff;
@@ -249,13 +252,23 @@ describe("opcodes", () => {
     ["none of Python's", none, bytes(0xff), CORRUPT, "unknown pickle opcode 255"],
     ["zero", none, bytes(0), CORRUPT, "unknown pickle opcode 0"],
     ["a newer protocol", none, proto(6), "ERR_SDA_VERSION", "protocol 6 is newer"],
-    ["FLOAT", none, textOpcode("F", "1.5"), FORMAT, "protocol 0"],
-    ["INT", none, textOpcode("I", "15"), FORMAT, "protocol 0"],
-    ["LONG", none, textOpcode("L", "15L"), FORMAT, "protocol 0"],
-    ["STRING", none, textOpcode("S", "'a'"), FORMAT, "protocol 0"],
-    ["UNICODE", none, textOpcode("V", "a"), FORMAT, "protocol 0"],
-    ["GET", none, textOpcode("g", "0"), FORMAT, "protocol 0"],
-    ["PUT", int(1), textOpcode("p", "0"), FORMAT, "protocol 0"],
+    ["FLOAT of a word", none, textOpcode("F", "one"), CORRUPT, "no number"],
+    ["FLOAT in hexadecimal", none, textOpcode("F", "0x1p3"), CORRUPT, "no number"],
+    ["FLOAT of nothing", none, textOpcode("F", ""), CORRUPT, "no number"],
+    ["FLOAT of many digits", none, textOpcode("F", "1".repeat(65)), CORRUPT, "no number"],
+    ["INT of a word", none, textOpcode("I", "one"), CORRUPT, "no number"],
+    ["INT of nothing", none, textOpcode("I", ""), CORRUPT, "no number"],
+    ["LONG of a sign", none, textOpcode("L", "-L"), CORRUPT, "no number"],
+    ["LONG, endless", none, textOpcode("L", `${"9".repeat(20_000)}L`), LIMIT, "20000 digits"],
+    ["STRING without quotes", none, textOpcode("S", "a"), CORRUPT, "without quotes"],
+    ["STRING with two quotes", none, textOpcode("S", "'a\""), CORRUPT, "without quotes"],
+    ["STRING of half an escape", none, textOpcode("S", "'\\x1'"), CORRUPT, "damaged escape"],
+    ["UNICODE of half an escape", none, textOpcode("V", "\\u12"), CORRUPT, "damaged escape"],
+    ["UNICODE beyond", none, textOpcode("V", "\\U00110000"), CORRUPT, "beyond Unicode"],
+    ["GET of nothing written", none, textOpcode("g", "0"), CORRUPT, "before it is written"],
+    ["GET of a word", none, textOpcode("g", "a"), CORRUPT, "no number"],
+    ["PUT of a huge number", int(1), textOpcode("p", "9".repeat(18)), LIMIT, "memo index"],
+    ["PUT of a negative one", int(1), textOpcode("p", "-1"), CORRUPT, "no number"],
     ["PERSID", none, persid("storage"), UNSAFE, "text instead of a storage"],
     ["EXT1", none, ext1(1), UNSAFE, "extension registry"],
     ["EXT2", none, ext2(1000), UNSAFE, "extension registry"],
@@ -279,8 +292,53 @@ describe("text", () => {
     ["bytes that never occur", "feff"],
   ])("%s is not UTF-8", async (_, hex) => {
     const text = Buffer.from(hex, "hex");
-    for (const opcode of [binunicode(text), binunicode8(text), binstring(text)])
+    for (const opcode of [binunicode(text), binunicode8(text)])
       await failsAt(["", none, opcode, CORRUPT, "not UTF-8"]);
+    await failsAt(["", none, binstring(text), FORMAT, 'encoding="latin1"']);
+  });
+
+  test("a str of Python 2 by its encoding", async () => {
+    for (const opcode of [
+      binstring(Buffer.from("d\xe9", "latin1")),
+      textOpcode("S", "'d\\xe9'"),
+      textOpcode("S", '"d\\351"'),
+    ]) {
+      const path = fileOf(torchZip(pickle(opcode)).bytes);
+      expect(await load(path, { encoding: "latin1" })).toBe("dé");
+      expect(await load(path, { encoding: "bytes" })).toEqual(Uint8Array.of(0x64, 0xe9));
+      expect((await sdaError(() => load(path))).code).toBe(FORMAT);
+      await inspect(path); // shows names of any encoding
+    }
+    const path = fileOf(torchZip(pickle(binstring(Buffer.from("dé")))).bytes);
+    expect(await load(path)).toBe("dé");
+    expect(await load(path, { encoding: "latin1" })).toBe("dÃ©");
+  });
+
+  test("the values of protocol 0", async () => {
+    const cases: [string, string, unknown][] = [
+      ["F", "1.5", 1.5],
+      ["F", "-1e-300", -1e-300],
+      ["F", "nan", Number.NaN],
+      ["F", "-inf", Number.NEGATIVE_INFINITY],
+      ["I", "15", 15],
+      ["I", "-9223372036854775808", -(2n ** 63n)],
+      ["I", "9223372036854775808", 2n ** 63n],
+      ["I", "00", false],
+      ["I", "01", true],
+      ["L", "0L", 0],
+      ["L", "-15L", -15],
+      ["L", `${10n ** 60n + 7n}L`, 10n ** 60n + 7n],
+      ["L", `-${10n ** 200n}L`, -(10n ** 200n)],
+      ["S", "'a\\'b\\\\\\n\\t\\x41'", "a'b\\\n\tA"],
+      ["S", '"it\'s"', "it's"],
+      ["V", "caf\xe9 \\u2028 \\U0001f941 \\ud83e\\udd41", "café \u2028 \u{1f941} \u{1f941}"],
+    ];
+    for (const [letter, line, wanted] of cases) {
+      const opcode = Buffer.from(`${letter}${line}\n`, "latin1");
+      const code = Buffer.concat([Buffer.from("("), opcode, Buffer.from("lp0\ng0\n0.")]);
+      const found = (await load(fileOf(torchZip(code).bytes))) as unknown[];
+      expect(found, line).toEqual([wanted]);
+    }
   });
 });
 
@@ -321,8 +379,8 @@ describe("persistent ids", () => {
       "of class 'collections.OrderedDict'",
     ],
     [
-      "a key that is a number",
-      id(floats, int(0), str("cpu"), int(3)),
+      "a key that is None",
+      id(floats, NONE, str("cpu"), int(3)),
       BINPERSID,
       CORRUPT,
       "persistent id has values of the wrong types",

@@ -1,10 +1,12 @@
-/** doc/security.md names a test for each attack. Each of these tests must exist. */
+/** doc/security.md and doc/scanner.md name a test for each attack. Each of these must exist. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const tests = new URL("..", import.meta.url).pathname;
-const page = readFileSync(join(tests, "../doc/security.md"), "utf8");
+const page = ["security", "scanner"]
+  .map((name) => readFileSync(join(tests, `../doc/${name}.md`), "utf8"))
+  .join("\n");
 
 /** [attack, answer, test] of each row of the tables whose last column is "Test". */
 function rows(): string[][] {

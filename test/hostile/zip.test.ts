@@ -45,12 +45,6 @@ test("the archive that the others are variants of is read", async () => {
 
 describe("end records", () => {
   test.each<[string, TorchZipOptions, SdaErrorCode, string]>([
-    [
-      "comment size too small",
-      { end: { comment: Buffer.alloc(9), commentSize: 8 } },
-      CORRUPT,
-      "end record",
-    ],
     ["comment size too large", { end: { commentSize: 1 } }, CORRUPT, "end record"],
     [
       "locator points elsewhere",
@@ -173,7 +167,7 @@ describe("central directory entries", () => {
     ["encrypted", central({ flags: 9 }), FORMAT, "is encrypted"],
     ["strongly encrypted", central({ flags: 0x48 }), FORMAT, "is encrypted"],
     ["with masked headers", central({ flags: 0x2008 }), FORMAT, "is encrypted"],
-    ["deflated", central({ method: 8 }), FORMAT, "is compressed (method 8)"],
+    ["deflated", central({ method: 8 }), CORRUPT, "local header and central directory disagree"],
     ["zstd", central({ method: 93 }), FORMAT, "is compressed (method 93)"],
     ["a patch", central({ flags: 0x28 }), FORMAT, "is compressed"],
     ["two sizes", central({ stored: 11 }), CORRUPT, "two different sizes"],
@@ -400,5 +394,5 @@ test("an archive in front of which something else lies is no torch file", async 
 });
 
 test("two archives, one behind the other", async () => {
-  await refusal(Buffer.concat([tensorZip(), tensorZip()]), CORRUPT);
+  await refusal(Buffer.concat([tensorZip(), tensorZip()]), FORMAT);
 });

@@ -21,14 +21,15 @@ export function entry(number: number, changes: Partial<ModelEntry> = {}): ModelE
     hasAnalysis: false,
     nActiveComponents: 0,
     tags: [],
+    vocoder: null,
     ...changes,
   };
 }
 
 /** The text of an index in Python's layout. Each of `texts` is one entry: `"id": {…}`. */
-export function indexText(texts: string[]): string {
+export function indexText(texts: string[], version = 1): string {
   const models = texts.length === 0 ? "{}" : `{\n    ${texts.join(",\n    ")}\n  }`;
-  return `{\n  "version": 1,\n  "models": ${models}\n}`;
+  return `{\n  "version": ${version},\n  "models": ${models}\n}`;
 }
 
 export function put(folder: string, name: string, content: string | Uint8Array): string {

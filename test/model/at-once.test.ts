@@ -60,8 +60,8 @@ describe("readAtOnce", () => {
   });
 });
 
-// On kernels and file systems that cannot tell whether a read would wait, readAtOnce always returns
-// undefined. Both outcomes are forced here, so that they are tested on every system.
+// On kernels and file systems that cannot tell whether a read would wait, outlineAtOnce always
+// returns undefined. Both outcomes are forced here, so that they are tested on every system.
 describe("readMetadata", () => {
   afterEach(() => vi.restoreAllMocks());
 
@@ -69,9 +69,13 @@ describe("readMetadata", () => {
     "reads %s on another thread where reading at once is impossible",
     async (path) => {
       const addon = checkpointAddon();
-      const expected = parseModel(await load(path, { weights: false }), path).metadata;
-      const atOnce = vi.spyOn(addon, "readAtOnce").mockReturnValue(undefined);
-      const read = vi.spyOn(addon, "read");
+      const { metadata, generation, vocoder } = parseModel(
+        await load(path, { weights: false }),
+        path,
+      );
+      const atOnce = vi.spyOn(addon, "outlineAtOnce").mockReturnValue(undefined);
+      const read = vi.spyOn(addon, "outline");
+      const expected = { ...metadata, generation: generation.name, vocoder };
       expect(await readMetadata(path)).toEqual(expected);
       expect([atOnce.mock.calls.length, read.mock.calls.length]).toEqual([1, 1]);
     },
@@ -80,9 +84,9 @@ describe("readMetadata", () => {
   it("does not read a second time where reading at once succeeds", async () => {
     const addon = checkpointAddon();
     const expected = await readMetadata(model);
-    const content = await addon.read(model, { ...METADATA, only: [...METADATA.only] });
-    const atOnce = vi.spyOn(addon, "readAtOnce").mockReturnValue(content);
-    const read = vi.spyOn(addon, "read");
+    const outline = await addon.outline(model, [...METADATA.only]);
+    const atOnce = vi.spyOn(addon, "outlineAtOnce").mockReturnValue(outline);
+    const read = vi.spyOn(addon, "outline");
     expect(await readMetadata(model)).toEqual(expected);
     expect([atOnce.mock.calls.length, read.mock.calls.length]).toEqual([1, 0]);
   });

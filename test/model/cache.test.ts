@@ -33,7 +33,7 @@ const OTHER = fixture("models/tiny-decoder-only.sda");
 // Copies of a model of 12 MB: 2.5 GB for 200 of them.
 const MODELS = count({ quick: 40, full: 200 });
 const TASKS = 16;
-const USES = count({ quick: 1000, full: 10_000 });
+const USES = count({ quick: 400, full: 10_000 });
 
 let engine: EngineAddon;
 /** All models in memory, and the bytes of their weights. */

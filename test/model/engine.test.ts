@@ -40,7 +40,7 @@ interface Sound {
 }
 
 /** Requests that run beside the compared ones */
-const OTHERS = count({ quick: 12, full: 32 });
+const OTHERS = count({ quick: 6, full: 32 });
 
 describe.skipIf(!engineBuilt).each(models)("the same request to %s", (_, path) => {
   const model = ofModel(path);

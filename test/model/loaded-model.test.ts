@@ -59,8 +59,17 @@ function load({ hasEncoder = true, changes = {} } = {}) {
   const { latentDim, spectrogramConfig } = content;
   const loaded = LoadedModel.create(native, {
     ...content,
-    vae: ConvVae.create(native, latentDim, hasEncoder, spectrogramConfig),
-    spectrogram: AudioSpectrogram.create(native, spectrogramConfig),
+    vae: ConvVae.create(native, {
+      latentDim,
+      hasEncoder,
+      config: spectrogramConfig,
+      network: "sigmoid",
+    }),
+    vq: null,
+    spectrogram: AudioSpectrogram.create(native, spectrogramConfig, {
+      channels: 1,
+      isLocal: false,
+    }),
     device: "cpu",
     byteLength: 0,
   });

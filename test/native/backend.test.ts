@@ -5,7 +5,7 @@ import { addonFile } from "../../lib/native/addon-file.js";
 import { sdaError } from "../support/errors.js";
 import { fixture } from "../support/fixtures.js";
 import { libtorchUsable } from "../support/libtorch.js";
-import { relativeDifference } from "../support/sound.js";
+import { collect, interleave, relativeDifference } from "../support/sound.js";
 
 const model = fixture("models/tiny.sda");
 
@@ -87,6 +87,18 @@ describe.skipIf(!libtorchUsable)("with LibTorch", () => {
     expect(difference).toBeGreaterThan(0); // computed by other code
     const sound = await other.generate({ durationS: 1, seed: 1 });
     expect(sound.audio[0]?.length).toBeGreaterThan(16000);
+  });
+
+  test("LibTorch's vocoder is the engine's within rounding; also as a stream", async () => {
+    const file = fixture("models/tiny-vocoder.distillgan");
+    using own = await loadModel(file, { device: "cpu" });
+    using other = await loadModel(file, { device: "cpu", backend: "libtorch" });
+    const options = { durationS: 3, seed: 3, loudness: "running" } as const;
+    const [a, b] = [await own.generate(options), await other.generate(options)];
+    const [ours, theirs] = [interleave(a.audio), interleave(b.audio)];
+    expect(relativeDifference(theirs, ours)).toBeLessThan(1e-4);
+    expect(relativeDifference(theirs, ours)).toBeGreaterThan(0); // computed by other code
+    expect(relativeDifference(await collect(other.stream(options)), theirs)).toBeLessThan(1e-5);
   });
 
   test("a GPU that is not there is refused, with the reason", async () => {

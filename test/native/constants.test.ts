@@ -4,14 +4,20 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { SdaErrorCode } from "../../lib/base/errors.js";
 import { fileIdentity } from "../../lib/base/file-identity.js";
-import { ENTRY_NAMES, entryText, FIELDS } from "../../lib/library/index/entry.js";
+import { ENTRY_NAMES, entryTextIn, FIELDS } from "../../lib/library/index/entry.js";
 import { LAYOUT } from "../../lib/library/index/index-image.js";
-import { ABORTED } from "../../lib/native/call.js";
+import { ABORTED, PART_MISSING } from "../../lib/native/call.js";
 import { LIBTORCH_RANGE } from "../../lib/native/libtorch.js";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { Code, MAX_DEPTH } from "../../lib/torch/encode.js";
 import { OP } from "../../lib/values/compact.js";
-import { MARK, SLOT_FLOAT, SLOT_KINDS, SLOT_NUMPY_SCALAR } from "../../lib/values/provenance.js";
+import {
+  MARK,
+  SLOT_FLOAT,
+  SLOT_KINDS,
+  SLOT_NUMPY_SCALAR,
+  SLOT_VERSION,
+} from "../../lib/values/provenance.js";
 import { checkTensorData, isNumpyType, MAX_DIMENSIONS } from "../../lib/values/tensor-data.js";
 import type { DType } from "../../lib/values/values.js";
 import { entry, indexText } from "../library/support.js";
@@ -40,6 +46,7 @@ describe("the addon and TypeScript agree on", () => {
     };
     expect([...native.errorCodes].sort()).toEqual(Object.keys(codes).sort());
     expect(native.abortedCode).toBe(ABORTED);
+    expect(native.partMissingCode).toBe(PART_MISSING);
   });
 
   test("the codes of a save plan and their order", () => {
@@ -58,6 +65,7 @@ describe("the addon and TypeScript agree on", () => {
     expect(native.slots).toEqual({
       float: SLOT_FLOAT,
       numpyScalar: SLOT_NUMPY_SCALAR,
+      version: SLOT_VERSION,
       kinds: SLOT_KINDS,
     });
   });
@@ -86,6 +94,17 @@ describe("the addon and TypeScript agree on", () => {
       float8_e4m3fnuz: true,
       float8_e5m2fnuz: true,
       float8_e8m0fnu: true,
+      qint8: true,
+      quint8: true,
+      qint32: true,
+      quint4x2: true,
+      quint2x4: true,
+      bits8: true,
+      bits16: true,
+      bits1x8: true,
+      bits2x4: true,
+      bits4x2: true,
+      float4_e2m1fn_x2: true,
     };
     expect(native.dtypes.map(({ name }) => name).sort()).toEqual(Object.keys(dtypes).sort());
     const arrays = globalThis as unknown as Record<string, new (length: number) => object>;
@@ -114,14 +133,17 @@ test("CMake takes the range of LibTorch's versions from TypeScript's source", ()
   expect(line.exec(read("lib/native/libtorch.ts"))?.slice(1)).toEqual([...LIBTORCH_RANGE]);
 });
 
+const VOCODER_JSON = { type: "v", epochs: 1, final_loss: 0.5, training_date: "" };
+
 describe("the index", () => {
   test("is described by the same numbers", () => {
     expect(native.indexLayout).toEqual(LAYOUT);
   });
 
   test("that TypeScript writes is regular to the scanner, field by field", async () => {
-    const model = entry(1, { tags: ["a", "b"], hasAnalysis: true });
-    const text = indexText([entryText(model)]);
+    const vocoder = { type: "v", epochs: 1, finalLoss: 0.5, trainingDate: "" };
+    const model = entry(1, { tags: ["a", "b"], hasAnalysis: true, vocoder });
+    const text = indexText([entryTextIn(2, model)], 2);
     const path = join(temporaryFolder(), "index.json");
     writeFileSync(path, text);
     const { layout } = await checkpointAddon().readIndex(path);
@@ -133,7 +155,8 @@ describe("the index", () => {
       const before = text.slice(0, at[LAYOUT.valueEnds + i]);
       const start = before.lastIndexOf(`"${ENTRY_NAMES[field]}": `);
       const value = before.slice(start + ENTRY_NAMES[field].length + 4);
-      expect(JSON.parse(value)).toEqual(model[field]);
+      const expected = field === "vocoder" ? VOCODER_JSON : model[field];
+      expect(JSON.parse(value)).toEqual(expected);
     });
   });
 

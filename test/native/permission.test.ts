@@ -97,8 +97,9 @@ describe("the guarded addons", () => {
     const plan = {} as never;
     const calls: [name: string, call: (path: string) => unknown, folder: string][] = [
       ["read", (path) => reader.read(path, plan), "/read"],
-      ["inspect", (path) => reader.inspect(path), "/read"],
+      ["inspect", (path) => reader.inspect(path, {}), "/read"],
       ["scanPickle", (path) => reader.scanPickle(path), "/read"],
+      ["mapParts", (path) => reader.mapParts(path, new Float64Array()), "/read"],
       ["verify", (path) => reader.verify(path), "/read"],
       ["openSource", (path) => reader.openSource(path), "/read"],
       ["readIndex", (path) => reader.readIndex(path), "/read"],

@@ -13,7 +13,7 @@ const { deleteModel } = await import(`${compiled}/library/writes/delete.js`);
 const { saveModelFromCheckpoint } = await import(`${compiled}/library/writes/convert.js`);
 const { updateModel } = await import(`${compiled}/library/writes/update.js`);
 const { saveModel } = await import(`${compiled}/library/writes/save.js`);
-const { load } = await import(`${compiled}/torch/index.js`);
+const { load, Tensor } = await import(`${compiled}/torch/index.js`);
 const say = (...words) => writeSync(1, `${words.join(" ")}\n`);
 
 let state = Number(seed);
@@ -36,8 +36,13 @@ function entry(modelId) {
 async function smallModel() {
   const content = await load(join(fixtures, "models/tiny.sda"));
   const config = content.get("spectrogram_config");
+  // The fixture's weights are expanded from a few numbers; a model's own take several writes.
+  const weights = [...content.get("model_state_dict")].map(([name, { dtype, shape, data }]) => [
+    name,
+    new Tensor(dtype, shape, data.slice()),
+  ]);
   return {
-    source: { stateDict: content.get("model_state_dict"), latentDim: content.get("latent_dim") },
+    source: { stateDict: new Map(weights), latentDim: content.get("latent_dim") },
     spectrogramConfig: {
       sampleRate: config.get("sample_rate"),
       nFft: config.get("n_fft"),

@@ -1,14 +1,14 @@
-// Repeats an action on a model. argv: action, model, how often. Prints the growth of RSS in bytes.
+// Repeats an action on a model. argv: action, model, how often, number of readings.
+// Prints the growth of RSS in bytes.
 import { type GenerateOptions, type LoadedModel, loadModel } from "../../lib/index.js";
 import { load } from "../../lib/torch/index.js";
 
 const WARM_UP_SHARE = 0.1;
-const READINGS = 10;
 /** A request that is stopped early. Until then it holds several megabytes. */
 const LONG: GenerateOptions = { durationS: 60, spatial: { mode: "dual_seed" } };
 const CHUNKS_UNTIL_STOPPED = 8;
 
-const [what = "", path = "", times = ""] = process.argv.slice(2);
+const [what = "", path = "", times = "", readingCount = ""] = process.argv.slice(2);
 const collect = globalThis.gc;
 if (collect === undefined) throw new Error("needs --expose-gc");
 
@@ -66,6 +66,9 @@ async function settledRss(): Promise<number> {
 
 // The allocator keeps freed memory to a varying degree, so the lowest of several readings counts. A
 // leak raises the lowest one too.
+const count = Number(times);
+const READINGS = Number(readingCount);
+
 async function lowest(cycles: number): Promise<number> {
   const readings: number[] = [];
   for (let i = 0; i < cycles; i++) {
@@ -75,7 +78,6 @@ async function lowest(cycles: number): Promise<number> {
   return Math.min(...readings);
 }
 
-const count = Number(times);
 for (let i = 0; i < count * WARM_UP_SHARE; i++) await cycle(i);
 const before = await lowest(count / 2);
 console.log((await lowest(count)) - before);

@@ -5,7 +5,7 @@ import { engineBuilt } from "../support/native.js";
 import { bundledModel, LONG_TEST, runScript } from "./run.js";
 
 /** How many of the repetitions are done */
-const SHARE = count({ quick: 0.3, full: 1 });
+const SHARE = count({ quick: 0.12, full: 1 });
 
 describe.skipIf(!engineBuilt)("worker threads", LONG_TEST, () => {
   for (const scenario of [

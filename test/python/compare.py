@@ -12,7 +12,7 @@ import math
 import sys
 import types
 import warnings
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import OrderedDict, deque
 
 import numpy as np
 import torch
@@ -37,9 +37,6 @@ warnings.simplefilter("ignore")
 # By design, these types become simpler ones on their way through JavaScript.
 SIMPLER = {
     torch.Size: tuple,
-    deque: list,
-    defaultdict: dict,
-    Counter: dict,
     torch.torch_version.TorchVersion: str,
 }
 
@@ -110,6 +107,10 @@ class Comparison:
             self.differ(at, f"{a!r} became {b!r}")
 
     def tensors(self, a, b, at):
+        if a.is_meta or a.is_quantized or a.layout != torch.strided:
+            if repr(a) != repr(b):
+                self.differ(at, f"{a!r} became {b!r}")
+            return
         facts = ["dtype", "shape", "requires_grad"] + (
             ["stride", "storage_offset"] if self.strides else []
         )
@@ -142,6 +143,9 @@ class Comparison:
                 f"{a.dtype} {a.shape} {a.flags.f_contiguous} became "
                 f"{b.dtype} {b.shape} {b.flags.f_contiguous}",
             )
+        elif a.dtype.hasobject:
+            if a.tolist() != b.tolist():
+                self.differ(at, f"{a!r} became {b!r}")
         elif a.astype(b.dtype).tobytes() != b.tobytes():
             self.differ(at, "other elements")
 

@@ -15,6 +15,9 @@ const TESTS = [
   "strace",
   "debootstrap",
   "nginx",
+  "ffmpeg",
+  "metaflac",
+  "vorbiscomment",
   "clang++",
   "python3",
 ];

@@ -69,6 +69,57 @@ test("each fault is found on its line, and nothing else", () => {
   ]);
 });
 
+test("faults of an action are found, too", () => {
+  const action = (step: string) =>
+    `name: a\ndescription: b\ninputs:\n  x:\n    description: c\nruns:\n  using: composite\n  steps:\n${step}`;
+  const run = (script: string) => action(`    - shell: bash\n      run: echo ${script}\n`);
+  const lines = (text: string) =>
+    check({ "action.yml": text }).lines.map((line) => line.slice(-60));
+  expect(lines(run("hello"))).toEqual([""]);
+  expect(lines(run("$" + "{{ inputs.x }}"))[0]).toContain("pass it as a variable, by env");
+  expect(lines(action("    - shell: bash\n      run: x\n      wit: y\n"))[0]).toContain("wit");
+  expect(lines(action("    - run: x\n"))[0]).toContain("shell");
+  expect(lines(action("    - uses: actions/checkout@main\n"))[0]).toContain("pinned");
+});
+
+const posix = process.platform !== "win32";
+test.skipIf(!posix)("the action scans the given paths, and its inputs run nothing", () => {
+  const { inputs, runs } = parse(readFileSync(join(packageRoot, "action.yml"), "utf8"));
+  expect(Object.keys(inputs)).toEqual(["paths", "sarif-file"]);
+  const script: string = runs.steps[0].run;
+  const folder = temporaryFolder();
+  // In place of npx, what writes its arguments and fails as a scan with findings does.
+  writeFileSync(join(folder, "npx"), '#!/bin/sh\nprintf "%s\\n" "$@" > "$0.log"\nexit 1\n', {
+    mode: 0o755,
+  });
+  const ran = (paths: string, sarif: string) => {
+    const ended = spawnSync("bash", ["--norc", "-e", "-o", "pipefail", "-c", script], {
+      cwd: folder,
+      env: {
+        PATH: `${folder}:${process.env["PATH"]}`,
+        SDA_SCAN_PATHS: paths,
+        SDA_SCAN_SARIF: sarif,
+        SDA_SCAN_ACTION: packageRoot,
+      },
+      encoding: "utf8",
+    });
+    expect([ended.status, ended.stdout, ended.stderr]).toEqual([1, "", ""]);
+    return readFileSync(join(folder, "npx.log"), "utf8").trimEnd().split("\n");
+  };
+  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+  const begin = ["--yes", `small-dataset-audio@${version}`, "scan"];
+  expect(ran(".", "")).toEqual([...begin, "--", "."]);
+  const odd = ["a b", "$(touch owned)", "`touch owned`", "; touch owned", "*", "-x", "'\""];
+  expect(ran(`${odd.join("\n\n")}\n`, "x y.sarif; touch owned")).toEqual([
+    ...begin,
+    "--sarif",
+    "--output=x y.sarif; touch owned",
+    "--",
+    ...odd,
+  ]);
+  expect(readdirSync(folder).sort()).toEqual(["npx", "npx.log"]);
+});
+
 test("this project's workflows are right", () => {
   const names = readdirSync(join(packageRoot, ".github/workflows"));
   expect(names.sort()).toEqual(["ci.yml", "codeql.yml", "release.yml"]);

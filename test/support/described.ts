@@ -92,6 +92,17 @@ export function expectDescribed(
     case "tensor":
       expect(actual, where).toBeInstanceOf(Tensor);
       expectElements(actual as Tensor, content, where);
+      if (description.attributes === undefined) {
+        expect((actual as Tensor).attributes, where).toBeUndefined();
+      } else {
+        const attributes = (actual as Tensor).attributes as Map<string, unknown>;
+        expectEntries(
+          attributes,
+          Object.entries(description.attributes),
+          `${where}.__dict__`,
+          seen,
+        );
+      }
       break;
     case "ndarray":
       expect(actual, where).toBeInstanceOf(NdArray);
@@ -114,6 +125,9 @@ export function expectDescribed(
       expect(actual, where).toMatchObject({ module, name, args: [value] });
       break;
     }
+    case "version":
+      expect(actual, where).toBe(content);
+      break;
     case "torch":
       expectTorch(actual, content, where);
       break;

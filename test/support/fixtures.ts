@@ -9,6 +9,8 @@ interface Golden {
   file: string;
   refuse?: string;
   python_loads?: boolean;
+  value?: unknown;
+  same_value_as?: string;
   /** Whether a reader may refuse the file */
   optional?: boolean;
 }
@@ -28,4 +30,16 @@ export const modelFixtures = [
   "models/tiny-numpy1.sda",
   "models/tiny-protocol5.sda",
   "checkpoints/tiny.pt",
+];
+
+/** A small file of every later version of the program. */
+export const generationFixtures = [
+  "models/tiny-early.distill",
+  "models/tiny.distill",
+  "models/tiny.distillgan",
+  "models/tiny-vocoder.distillgan",
+  "models/tiny-cancelled.distillgan",
+  "models/tiny-complex.distill",
+  "models/tiny-vq.distill",
+  "models/tiny-prior.distill",
 ];

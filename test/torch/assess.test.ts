@@ -49,6 +49,15 @@ test.each([
   }
 });
 
+test.each([
+  ["a class that opens a file", "numpy.memmap", call(global("numpy", "memmap"), str("x"))],
+  ["another codec", "_codecs.encode", call(global("_codecs", "encode"), str("x"), str("rot13"))],
+])("a known global that is called for something else is refused: %s", async (_, name, value) => {
+  const path = file(value);
+  expect(await assessed(path)).toMatchObject({ verdict: "refused", refused: [name], known: [] });
+  expect((await sdaError(() => load(path))).code).toBe("ERR_SDA_UNSAFE");
+});
+
 test("a function of the Python program is refused although load describes it", async () => {
   const name = "small_dataset_audio.models.persistence.delete_model";
   const path = file(
@@ -102,4 +111,17 @@ const corpus = fileURLToPath(new URL("../../../shared/corpus/models", import.met
 test.skipIf(!existsSync(corpus))("every model of the Python program is safe", async () => {
   for (const name of readdirSync(corpus).filter((entry) => entry.endsWith(".sda")))
     expect((await assessed(join(corpus, name))).verdict, name).toBe("safe");
+});
+
+test("inspect says why a global is refused", async () => {
+  const value = tuple(
+    call(global("os", "system"), str("true")),
+    global("shop.cart", "Cart"),
+    global("builtins", "dict"),
+  );
+  const { refused } = await inspect(file(value));
+  expect(refused).toEqual([
+    { global: "os.system", reason: expect.stringContaining("command") },
+    { global: "shop.cart.Cart", reason: expect.stringContaining("another program") },
+  ]);
 });

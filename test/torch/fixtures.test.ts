@@ -1,11 +1,21 @@
 /** Files written by PyTorch (scripts/python/make_fixtures.py), compared with what Python reads. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkpointAddon } from "../../lib/native/load.js";
-import { inspect, load, type PyObject, Tensor } from "../../lib/torch/index.js";
+import {
+  inspect,
+  load,
+  NumpyArray,
+  type PyObject,
+  QuantizedTensor,
+  save,
+  Tensor,
+} from "../../lib/torch/index.js";
 import { type Description, expectDescribed } from "../support/described.js";
 import { sdaError } from "../support/errors.js";
+import { temporaryFolder } from "../support/folder.js";
 
 const folder = new URL("../fixtures/", import.meta.url);
 const file = (name: string) => new URL(name, folder);
@@ -18,6 +28,8 @@ interface Fixture {
   globals?: string[];
   value?: Description;
   same_value_as?: string;
+  /** The value of the dict's last key: its class, and what its getters return */
+  typed?: Record<string, unknown>;
   /** An error code, or "any" */
   refuse?: string;
   parameters?: Record<string, string>;
@@ -35,7 +47,50 @@ test("every file is described", () => {
   expect([...byName.keys()].sort()).toEqual(files.sort());
 });
 
-describe.each(table(({ refuse }) => !refuse))("%s", (name, fixture) => {
+/** As make_fixtures.py describes elements. */
+function plain(value: unknown, isData = false): unknown {
+  if (value instanceof Uint8Array && !isData) return Buffer.from(value).toString("hex");
+  if (value instanceof Tensor) return Array.from(value.data as Float64Array, Number);
+  if (ArrayBuffer.isView(value)) return Array.from(value as Float64Array);
+  if (Array.isArray(value)) return value.map((item) => plain(item));
+  return typeof value === "bigint" ? Number(value) : value;
+}
+
+describe.each(table(({ typed }) => Boolean(typed)))("%s", (name, { typed, container, globals }) => {
+  const check = (content: unknown) => {
+    const value = [...(content as Map<string, unknown>).values()].at(-1) as object;
+    expect(value.constructor.name).toBe(typed?.["class"]);
+    for (const [key, wanted] of Object.entries(typed ?? {})) {
+      if (key === "class") continue;
+      const found =
+        value instanceof NumpyArray && key === "elements"
+          ? value.toArray()
+          : value instanceof QuantizedTensor && key === "dequantized"
+            ? value.dequantize()
+            : (value as Record<string, unknown>)[key];
+      expect(plain(found, key === "data"), key).toEqual(wanted);
+    }
+  };
+
+  test.each([{}, { verify: false }])("is read as a value of its class: %o", async (options) => {
+    check(await load(file(name), options));
+  });
+
+  test("is saved as it was", async () => {
+    const path = join(temporaryFolder(), "again.pt");
+    await save(await load(file(name)), path);
+    check(await load(path));
+    expect((await inspect(path)).globals.length).toBeGreaterThan(1);
+  });
+
+  test("is inspected", async () => {
+    const report = await inspect(file(name));
+    expect(report.container).toBe(container);
+    expect(report.globals).toEqual(globals?.map((global) => global.replace(" ", ".")).sort());
+  });
+});
+
+describe.each(table(({ refuse, typed }) => !refuse && !typed))("%s", (name, fixture) => {
   const value = fixture.value ?? byName.get(fixture.same_value_as ?? "")?.value;
 
   test.each([

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { load, type Tensor } from "../../lib/torch/index.js";
 import { sdaError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
-import { int, pickle, storage, tensor, tuple } from "../support/pickle-builder.js";
+import { int, pickle, storage, str, tensor, tuple } from "../support/pickle-builder.js";
 import { struct } from "../support/zip-builder.js";
 
 const COUNT = 2 ** 30 + 1024;
@@ -40,7 +40,14 @@ function header(name: Buffer, crc: number, size: number, offset: number, central
 }
 
 function writeLargeTensor(path: string): void {
-  const code = pickle(tensor({ storage: storage(COUNT), shape: tuple(int(COUNT)) }));
+  const large = storage(COUNT);
+  const code = pickle(
+    tuple(
+      tensor({ storage: large, shape: tuple(int(COUNT)) }),
+      tensor({ storage: large, offset: int(COUNT - 3), shape: tuple(int(3)) }),
+      str("before"),
+    ),
+  );
   const size = COUNT * 4;
   const names = [Buffer.from("large/data.pkl"), Buffer.from("large/data/0")] as const;
   const crc = crc32(code);
@@ -67,17 +74,21 @@ function writeLargeTensor(path: string): void {
   closeSync(file);
 }
 
-test("a tensor larger than any buffer is an error, and its memory is freed once", async () => {
+test("of a tensor larger than any buffer, only reading the elements is an error", async () => {
   const path = join(temporaryFolder(), "large.pt");
   writeLargeTensor(path);
   for (let i = 0; i < 5; i++) {
+    const [large, small, before] = (await load(path, { verify: false })) as Tensor[];
+    expect([large?.dtype, large?.shape]).toEqual(["float32", [COUNT]]);
+    // Others on the same storage are as any tensor.
+    expect(small?.data).toEqual(new Float32Array(3));
+    expect(before).toBe("before");
     if (COUNT * 4 > constants.MAX_LENGTH) {
-      const error = await sdaError(() => load(path, { verify: false }));
-      expect(error).toMatchObject({ code: "ERR_SDA_LIMIT", details: { path } });
+      const error = await sdaError(async () => (large as Tensor).data);
+      expect(error).toMatchObject({ code: "ERR_SDA_LIMIT", details: { bytes: COUNT * 4 } });
     } else {
-      const { data } = (await load(path, { verify: false })) as Tensor;
-      expect(data.length).toBe(COUNT);
-      expect(data[COUNT - 1]).toBe(0);
+      expect(large?.data.length).toBe(COUNT);
+      expect(large?.data[COUNT - 1]).toBe(0);
     }
   }
   globalThis.gc?.();

@@ -3,6 +3,9 @@ import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import {
   Complex,
+  Counter,
+  DefaultDict,
+  Deque,
   inspect,
   type LoadOptions,
   load,
@@ -90,6 +93,8 @@ import { torchZip } from "../support/zip-builder.js";
 
 const preset = global("small_dataset_audio.training.config", "OverfittingPreset");
 const text = (value: string) => Buffer.from(value);
+
+const made = <T extends object>(value: T, fields: Partial<T>): T => Object.assign(value, fields);
 
 describe("values", () => {
   test.each<[string, Code, unknown]>([
@@ -281,7 +286,11 @@ describe("values", () => {
       call(global("builtins", "dict"), dict([str("a"), int(1)])),
       new Map([["a", 1]]),
     ],
-    ["a deque", call(global("collections", "deque"), list(int(1)), int(5)), [1]],
+    [
+      "a deque",
+      call(global("collections", "deque"), list(int(1)), int(5)),
+      made(Deque.of(1), { maxlen: 5 }),
+    ],
     [
       "a defaultdict",
       join(
@@ -290,12 +299,12 @@ describe("values", () => {
         int(1),
         SETITEM,
       ),
-      new Map([["a", 1]]),
+      made(new DefaultDict([["a", 1]]), { factory: new PyGlobal("builtins", "list") }),
     ],
     [
       "a Counter",
       call(global("collections", "Counter"), dict([str("a"), int(1)])),
-      new Map([["a", 1]]),
+      new Counter([["a", 1]]),
     ],
     ["torch.Size", call(global("torch", "Size"), tuple(int(1), int(2))), Tuple.of(1, 2)],
     [
@@ -778,13 +787,48 @@ describe("options", () => {
     ["a\0b", {}],
     [undefined, {}],
     [7, {}],
-    [new URL("https://example.com/a.pt"), {}],
+    [new URL("ftp://example.com/a.pt"), {}],
+    [{}, {}],
+    ["a.pt", { limits: { memoryBytes: 0 } }],
+    ["a.pt", { limits: { memory: 1 } }],
     ["a.pt", { unknownGlobals: "allow" }],
     ["a.pt", { unknownGlobals: true }],
   ])("load(%o, %o) is a mistake of the caller", async (path, options) => {
     const error = await sdaError(() => load(path as string, options as LoadOptions));
     expect(error.code).toBe("ERR_SDA_ARGUMENT");
   });
+});
+
+test("inspect lists every name of a tensor, and says which is the same", async () => {
+  const shape = { dtype: "float32", shape: [3], bytes: 12 };
+  const w = join(tensor({ storage: storage(3) }), binput(1));
+  const inner = join(dict([str("w"), binget(1)], [str("x"), int(1)]), binput(2));
+  const code = dict(
+    [str("w"), w],
+    [str("best"), inner],
+    [str("last"), binget(2)],
+    [str("all"), list(binget(1), binget(2))],
+    [str("other"), tensor({ storage: storage(3) })],
+  );
+  const path = fileOf(torchZip(pickle(code), { "0": THREE_FLOATS }).bytes);
+  expect((await inspect(path)).tensors).toEqual([
+    { name: "w", ...shape },
+    { name: "best.w", ...shape, aliasOf: "w" },
+    { name: "last.w", ...shape, aliasOf: "w" },
+    { name: "all.0", ...shape, aliasOf: "w" },
+    { name: "all.1.w", ...shape, aliasOf: "w" },
+    { name: "other", ...shape },
+  ]);
+});
+
+test("containers that hold one another many times are inspected at once", async () => {
+  // Each list holds the one before it twice: 2^60 names lead to the tensor.
+  const levels = [...Array(60)].map((_, i) => join(binput(i), MARK, binget(i), binget(i), LIST));
+  const code = join(list(tensor({ storage: storage(3) })), ...levels);
+  const path = fileOf(torchZip(pickle(code), { "0": THREE_FLOATS }).bytes);
+  const { tensors } = await inspect(path);
+  expect(tensors[0]?.aliasOf).toBeUndefined();
+  expect(tensors.length).toBeLessThan(200_000);
 });
 
 test("inspect lists globals and tensors, dangerous ones included, and reads no weights", async () => {
@@ -816,7 +860,7 @@ test("inspect lists globals and tensors, dangerous ones included, and reads no w
     { name: "a", dtype: "float32", shape: [3], bytes: 12 },
     { name: "b.1.3", dtype: "float32", shape: [0], bytes: 0 },
     { name: "c", dtype: "float32", shape: [3, 1], bytes: 12 },
-    { name: "tuple", dtype: "float32", shape: [3], bytes: 12 },
+    { name: "[3]", dtype: "float32", shape: [3], bytes: 12 },
     { name: "object.x", dtype: "float32", shape: [3], bytes: 12 },
   ]);
   expect(

@@ -1,10 +1,10 @@
 /** The files that an index has entries for. */
 
 import { normalize } from "node:path";
+import { type PyDict, parsePythonJson } from "../../base/python-json.js";
 import { isMap } from "../../base/realm.js";
 import { ENTRY_NAMES } from "./entry.js";
 import type { IndexImage } from "./index-image.js";
-import { type PyDict, parsePythonJson } from "./python-json.js";
 
 /** The normalized paths of all entries, unreadable entries included. */
 export function entryFiles(image: IndexImage): Set<string> {

@@ -1,34 +1,23 @@
-/** A models folder: the paths of its own files, and checks that other paths stay inside it. */
 import { realpath, stat } from "node:fs/promises";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { extname, resolve } from "node:path";
 import { badArgument, toFilePath } from "../../base/check.js";
-import { SdaError } from "../../base/errors.js";
-import { errnoOf, ioError } from "../../base/io-error.js";
+import { ioError } from "../../base/io-error.js";
+import { MODEL_SUFFIXES } from "../../format/generations.js";
 import type { LockKind } from "./lock-kind.js";
+import { IndexPlace, temporaryPattern } from "./place.js";
 
 export const INDEX_NAME = "model_library.json";
-export const MODEL_SUFFIX = ".sda";
+export const INDEX_TEMPORARY = temporaryPattern(INDEX_NAME);
 
 /** Whether a file's name is a model's. Other systems write the suffix in capitals, too. */
 export function isModelName(name: string): boolean {
-  return name.slice(-MODEL_SUFFIX.length).toLowerCase() === MODEL_SUFFIX;
+  return (MODEL_SUFFIXES as readonly string[]).includes(extname(name).toLowerCase());
 }
 
-export class ModelsFolder {
-  readonly path: string;
-  readonly index: string;
-  /** A copy of the index before its last change. */
-  readonly backup: string;
-  /** An empty file. A process that changes the index locks it; nobody deletes it. */
-  readonly lock: string;
-  readonly lockKind: LockKind;
-
+/** A models folder: the paths of its own files, and checks that other paths stay inside it. */
+export class ModelsFolder extends IndexPlace {
   private constructor(path: string, lockKind: LockKind) {
-    this.path = path;
-    this.lockKind = lockKind;
-    this.index = join(path, INDEX_NAME);
-    this.backup = `${this.index}.bak`;
-    this.lock = join(path, ".model_library.lock");
+    super(path, INDEX_NAME, lockKind, "models folder");
   }
 
   /**
@@ -44,54 +33,4 @@ export class ModelsFolder {
       throw ioError(error, path, `the models folder ${path} can't be opened`);
     }
   }
-
-  join(name: string): string {
-    return join(this.path, name);
-  }
-
-  /**
-   * The absolute path of an entry's file. The file may be missing.
-   *
-   * @throws SdaError ERR_SDA_UNSAFE: the path, or a symbolic link in it, leads out of the folder
-   */
-  async resolve(filePath: string): Promise<string> {
-    const leavesFolder = (target: string) => {
-      const problem = `${JSON.stringify(filePath)} leads out of the models folder ${this.path}`;
-      return new SdaError("ERR_SDA_UNSAFE", `${problem} to ${target}: refused`, {
-        path: this.path,
-        filePath,
-        target,
-      });
-    };
-    const path = resolve(this.path, filePath);
-    if (!isInsideByName(filePath)) throw leavesFolder(path);
-    const target = await existingPart(path);
-    if (!isInside(this.path, target)) throw leavesFolder(target);
-    return path;
-  }
-}
-
-/** The real path of the deepest part of `path` that exists. */
-async function existingPart(path: string): Promise<string> {
-  for (let part = path; ; part = dirname(part)) {
-    try {
-      return await realpath(part);
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT" || part === dirname(part)) {
-        throw ioError(error, path, `${path} can't be looked up`);
-      }
-    }
-  }
-}
-
-function isInside(folder: string, path: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-}
-
-/** Whether a relative path stays below its folder, judged by its text: links are not followed. */
-export function isInsideByName(filePath: string): boolean {
-  if (filePath === "" || filePath.includes("\0") || /^[\\/]|^[A-Za-z]:[\\/]/.test(filePath))
-    return false;
-  if (filePath.split(/[\\/]/).includes("..")) return false;
-  return relative(".", filePath) !== ""; // "." and "../" name the folder itself
 }

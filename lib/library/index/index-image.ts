@@ -7,15 +7,18 @@
  * entries.
  */
 import { badArgument } from "../../base/check.js";
+import { type PyDict, parsePythonJson, pythonString } from "../../base/python-json.js";
 import {
   ENTRY_NAMES,
   entryFromJson,
   entryFromPython,
-  entryText,
+  entryTextIn,
   FIELDS,
   type ModelEntry,
+  needsVocoders,
+  replacedText,
+  upgradedText,
 } from "./entry.js";
-import { parsePythonJson } from "./python-json.js";
 
 /** One entry that is not just a range of the file. */
 export interface EntryRecord {
@@ -26,6 +29,11 @@ export interface EntryRecord {
   entry: ModelEntry | null;
   /** Why `entry` is null */
   problem?: string;
+  /**
+   * Whether the text may have fields that this code does not know, and numbers in another form than
+   * this code writes. An entry that replaces this one keeps them.
+   */
+  isOdd?: boolean;
 }
 
 /** A file in the usual layout, as the native scanner found it: `native/library/index_scanner.h`. */
@@ -52,16 +60,35 @@ const BEFORE = FIELDS.map((field, i) =>
 ).map((text) => text.length);
 
 const EMPTY_BASE: IndexBase = { bytes: Buffer.alloc(0), layout: new Uint32Array(0) };
-/** The text before the first entry. */
-export const USUAL_HEAD = '{\n  "version": 1,\n  "models": {';
-/** The text after the closing brace of `models`. */
-export const USUAL_REST = "\n}";
+
+/** The newest version of an index that this code writes. */
+export const INDEX_VERSION = 2;
+
+/** The members of an index other than `models`, each with its text, before and after it. */
+export interface IndexFrame {
+  version: number;
+  before: readonly (readonly [key: string, text: string])[];
+  after: readonly (readonly [key: string, text: string])[];
+}
+
+/** The frame that Python's program writes. */
+export function usualFrame(version: number): IndexFrame {
+  return { version, before: [["version", String(version)]], after: [] };
+}
+
+/** The texts before the first entry and after the closing brace of `models`. */
+function frameTexts({ before, after }: IndexFrame, version: number): [string, string] {
+  const line = ([key, text]: readonly [string, string]) =>
+    `\n  ${pythonString(key)}: ${key === "version" ? version : text}`;
+  const head = before.map((member) => `${line(member)},`).join("");
+  return [`{${head}\n  "models": {`, `${after.map((member) => `,${line(member)}`).join("")}\n}`];
+}
 
 export class IndexImage {
   readonly #base: IndexBase;
   readonly #baseCount: number;
-  readonly #head: string;
-  readonly #rest: string;
+  readonly #frame: IndexFrame;
+  #version: number;
   readonly #records = new Map<number, EntryRecord>();
   readonly #removed = new Set<number>();
   readonly #entries: (ModelEntry | undefined)[] = [];
@@ -74,19 +101,28 @@ export class IndexImage {
   constructor(
     base: IndexBase = EMPTY_BASE,
     records: Iterable<[number, EntryRecord]> = [],
-    head = USUAL_HEAD,
-    rest = USUAL_REST,
+    frame = usualFrame(1),
   ) {
     this.#base = base;
     this.#baseCount = base.layout.length / LAYOUT.stride;
-    this.#head = head;
-    this.#rest = rest;
+    this.#frame = frame;
+    this.#version = frame.version;
     this.#slots = this.#baseCount;
     this.#count = this.#baseCount;
     for (const [slot, record] of records) {
       if (slot < this.#baseCount) this.#count--;
       this.#setRecord(slot, record);
     }
+  }
+
+  /** The version that the index states. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Whether the index is from a later program, so that this code must not write it. */
+  get isNewer(): boolean {
+    return this.#version > 1 && this.#version !== INDEX_VERSION;
   }
 
   /** The number of readable entries. */
@@ -157,6 +193,7 @@ export class IndexImage {
     const ends = slot * LAYOUT.stride + LAYOUT.valueEnds + index;
     const start = (layout[ends - 1] as number) + (BEFORE[index] as number);
     const end = layout[ends] as number;
+    if (end === 0) return null; // an entry of version 1 has no vocoder
     switch (bytes[start]) {
       case 0x22: // "
         return cutString(bytes, start, end);
@@ -165,6 +202,10 @@ export class IndexImage {
       case 0x74: // true
       case 0x66: // false
         return bytes[start] === 0x74;
+      case 0x6e: // null
+        return null;
+      case 0x7b: // {
+        return this.entry(slot)[field];
       default:
         return Number(bytes.toString("latin1", start, end)); // parses NaN and Infinity, too
     }
@@ -172,26 +213,33 @@ export class IndexImage {
 
   /** The bytes of the whole index, with the patch applied, in few pieces. */
   assemble(patch?: Patch): Buffer[] {
-    const pieces = new Pieces(this.#head);
+    const version = patch?.version ?? this.#version;
+    const [head, rest] = frameTexts(this.#frame, version);
+    // An index that becomes version 2 gets the new field in every entry, as the program writes it.
+    const isUpgrade = version > this.#frame.version;
+    const pieces = new Pieces(head);
     const touched = new Set(this.#removed);
     for (const slot of this.#records.keys()) touched.add(slot);
     for (const slot of patch?.removed ?? []) touched.add(slot);
     for (const slot of patch?.replaced.keys() ?? []) touched.add(slot);
     let next = 0;
     for (const slot of Uint32Array.from(touched).sort()) {
-      this.#addRange(pieces, next, Math.min(slot, this.#baseCount));
+      this.#addRange(pieces, next, Math.min(slot, this.#baseCount), isUpgrade);
       next = slot + 1;
       if (this.#removed.has(slot) || patch?.removed.has(slot)) continue;
       const record = patch?.replaced.get(slot) ?? this.#records.get(slot);
-      if (record) pieces.add(record.text);
+      if (record) pieces.add(isUpgrade ? upgraded(record) : record.text);
     }
-    this.#addRange(pieces, next, this.#baseCount);
-    for (const record of patch?.appended.values() ?? []) pieces.add(record.text);
-    return pieces.finish(this.#rest);
+    this.#addRange(pieces, next, this.#baseCount, isUpgrade);
+    for (const record of patch?.appended.values() ?? []) {
+      pieces.add(isUpgrade ? upgraded(record) : record.text);
+    }
+    return pieces.finish(rest);
   }
 
   /** Applies the changes to this image. */
   apply(patch: Patch): void {
+    this.#version = patch.version;
     for (const slot of patch.removed) {
       this.#ids?.delete(this.idOf(slot));
       if (this.isModel(slot)) this.#count--;
@@ -235,12 +283,32 @@ export class IndexImage {
     return ids;
   }
 
-  #addRange(pieces: Pieces, from: number, to: number): void {
+  #addRange(pieces: Pieces, from: number, to: number, isUpgrade: boolean): void {
     if (from >= to) return;
     const { bytes, layout } = this.#base;
+    if (isUpgrade) {
+      for (let slot = from; slot < to; slot++) pieces.add(this.#upgradedRange(slot));
+      return;
+    }
     const start = layout[from * LAYOUT.stride] as number;
     const end = layout[(to - 1) * LAYOUT.stride + LAYOUT.entryEnd] as number;
     pieces.add(bytes.subarray(start, end));
+  }
+
+  /** The text of a regular entry, with a vocoder. */
+  #upgradedRange(slot: number): Buffer {
+    const { bytes, layout } = this.#base;
+    const at = slot * LAYOUT.stride;
+    const start = layout[at] as number;
+    const end = layout[at + LAYOUT.entryEnd] as number;
+    const hasVocoder = layout[at + LAYOUT.valueEnds + FIELDS.length - 1] !== 0;
+    if (hasVocoder) return bytes.subarray(start, end);
+    return Buffer.concat([bytes.subarray(start, end - ENTRY_END.length), NO_VOCODER, ENTRY_END]);
+  }
+
+  /** The record of a slot, if it has one. */
+  record(slot: number): EntryRecord | undefined {
+    return this.#records.get(slot);
   }
 
   #parse(slot: number): ModelEntry {
@@ -254,6 +322,14 @@ export class IndexImage {
     }
     return entryFromPython(parsePythonJson(text)) as ModelEntry;
   }
+}
+
+const ENTRY_END = Buffer.from("\n    }");
+const NO_VOCODER = Buffer.from(`,\n      "${ENTRY_NAMES.vocoder}": null`);
+
+/** The text of a record in an index of version 2. That of an unreadable entry stays as it is. */
+function upgraded({ entry, text }: EntryRecord): Buffer {
+  return entry === null ? text : Buffer.from(upgradedText(text.toString()));
 }
 
 function cutString(bytes: Buffer, start: number, end: number): string {
@@ -276,6 +352,7 @@ class Pieces {
     this.#empty = false;
     if (text.length <= SMALL) {
       this.#small.push(text);
+      if (this.#small.length > JOINED_AT_MOST) this.#flush();
     } else {
       this.#flush();
       this.#pieces.push(text);
@@ -296,18 +373,27 @@ class Pieces {
 
 /** Texts of up to this many bytes are joined. */
 const SMALL = 65_536;
+/** So many texts are joined to one, which so stays far below 4 GiB. */
+const JOINED_AT_MOST = 16_384;
 const FIRST = Buffer.from("\n    ");
 const SEPARATOR = Buffer.from(",\n    ");
 
 /** Changes of an image that are not applied yet. */
 export class Patch {
   readonly image: IndexImage;
+  #version: number;
   readonly removed = new Set<number>();
   readonly replaced = new Map<number, EntryRecord>();
   readonly appended = new Map<string, EntryRecord>();
 
   constructor(image: IndexImage) {
     this.image = image;
+    this.#version = image.version;
+  }
+
+  /** The version of the index with these changes. */
+  get version(): number {
+    return this.#version;
   }
 
   get isEmpty(): boolean {
@@ -345,12 +431,29 @@ export class Patch {
     }
   }
 
-  /** Adds or replaces an entry. A replaced entry keeps its place, as in a Python dict. */
-  add(entry: ModelEntry, text: Buffer = Buffer.from(entryText(entry))): void {
-    const record: EntryRecord = { id: entry.modelId, text, entry };
-    const slot = this.image.slotOf(entry.modelId);
-    if (slot === undefined || this.removed.has(slot)) this.appended.set(entry.modelId, record);
+  /**
+   * Adds or replaces an entry. A replaced entry keeps its place, as in a Python dict, and the
+   * fields that this code does not know.
+   */
+  add(entry: ModelEntry): void {
+    const { modelId } = entry;
+    if (needsVocoders(entry)) this.#version = Math.max(INDEX_VERSION, this.#version);
+    const slot = this.image.slotOf(modelId);
+    const isNew = slot === undefined || this.removed.has(slot);
+    const old = isNew
+      ? this.appended.get(modelId)
+      : (this.replaced.get(slot) ?? this.image.record(slot));
+    const record = this.#record(entry, old?.isOdd ? old : undefined);
+    if (isNew) this.appended.set(modelId, record);
     else this.replaced.set(slot, record);
+  }
+
+  #record(entry: ModelEntry, old: EntryRecord | undefined): EntryRecord {
+    const id = entry.modelId;
+    if (!old) return { id, text: Buffer.from(entryTextIn(this.version, entry)), entry };
+    const [value] = (parsePythonJson(`{${old.text}}`) as PyDict).values();
+    const text = Buffer.from(replacedText(this.version, entry, value as PyDict));
+    return { id, text, entry, isOdd: true };
   }
 
   /** @returns false: there is no readable entry with this id */

@@ -1,8 +1,8 @@
 import { badArgument, checkSignal } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
 import { pause } from "../../base/on-abort.js";
-import type { ModelsFolder } from "./folder.js";
 import type { LockKind } from "./lock-kind.js";
+import type { IndexPlace } from "./place.js";
 import { tryLockOf } from "./try-lock.js";
 
 /** How long a change waits for the folder's lock by default. */
@@ -47,7 +47,7 @@ export function checkLockOptions({ lockTimeoutMs, signal }: LockOptions): void {
  * @throws SdaError ERR_SDA_LOCKED after the timeout, ERR_SDA_NOT_FOUND, ERR_SDA_IO; `signal.reason`
  */
 export async function withLock<T>(
-  folder: ModelsFolder,
+  folder: IndexPlace,
   { lockTimeoutMs = LOCK_TIMEOUT_MS, signal }: LockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -59,8 +59,28 @@ export async function withLock<T>(
   }
 }
 
+/**
+ * Repeats a change of the JSON file until no program that takes no lock writes it meanwhile.
+ *
+ * @param attempt makes the change; false: such a program was faster
+ * @throws SdaError ERR_SDA_LOCKED: attempts have failed for `LOCK_TIMEOUT_MS`; what `attempt`
+ *   throws
+ */
+export async function untilWritten(
+  { index: path }: IndexPlace,
+  attempt: () => Promise<boolean>,
+): Promise<void> {
+  const deadline = performance.now() + LOCK_TIMEOUT_MS;
+  while (!(await attempt())) {
+    if (performance.now() < deadline) continue;
+    const seconds = LOCK_TIMEOUT_MS / 1000;
+    const problem = `Another program has kept changing ${path} for ${seconds} s`;
+    throw new SdaError("ERR_SDA_LOCKED", problem, { path, timeoutMs: LOCK_TIMEOUT_MS });
+  }
+}
+
 async function acquire(
-  folder: ModelsFolder,
+  folder: IndexPlace,
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<() => Promise<void>> {
@@ -74,7 +94,7 @@ async function acquire(
     const left = deadline - performance.now();
     if (left <= 0) {
       const seconds = timeoutMs / 1000;
-      const problem = `Another program has held the library's lock ${path} for ${seconds} s`;
+      const problem = `Another program has held the lock ${path} for ${seconds} s`;
       throw new SdaError("ERR_SDA_LOCKED", problem, { path, timeoutMs });
     }
     await pause(Math.min(left, longest * (0.5 + Math.random() / 2)), signal);

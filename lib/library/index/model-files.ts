@@ -1,10 +1,11 @@
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
+import { extname } from "node:path";
 import { SdaError } from "../../base/errors.js";
 import { ioError } from "../../base/io-error.js";
-import type { ModelMetadata } from "../../format/metadata.js";
-import { readMetadata } from "../../format/read-metadata.js";
+import { type FileMetadata, readMetadata } from "../../format/read-metadata.js";
 import { entryFromMetadata, type ModelEntry } from "./entry.js";
-import { isInsideByName, isModelName, MODEL_SUFFIX, type ModelsFolder } from "./folder.js";
+import { isModelName, type ModelsFolder } from "./folder.js";
+import { isInsideByName } from "./place.js";
 
 /** Files read at the same time: enough to keep the reader's threads and the disk busy. */
 const AT_ONCE = 16;
@@ -12,7 +13,7 @@ const AT_ONCE = 16;
 export interface ModelFile {
   /** The file's name in the folder */
   file: string;
-  metadata: ModelMetadata;
+  metadata: FileMetadata;
   fileSizeBytes: number;
 }
 
@@ -75,11 +76,12 @@ export function entryOfFile(
   { file, metadata, fileSizeBytes }: ModelFile,
   isTaken: (id: string) => boolean,
 ): ModelEntry {
-  const stem = file.slice(0, -MODEL_SUFFIX.length);
+  const stem = file.slice(0, -extname(file).length);
   let modelId = metadata.modelId;
   for (let i = 0; modelId === "" || isTaken(modelId); i++)
     modelId = i === 0 ? stem : `${stem}_${i}`;
-  return entryFromMetadata(metadata, { modelId, filePath: file, fileSizeBytes });
+  const { vocoder } = metadata;
+  return entryFromMetadata(metadata, { modelId, filePath: file, fileSizeBytes, vocoder });
 }
 
 async function readFile(folder: ModelsFolder, file: string): Promise<ModelFile> {

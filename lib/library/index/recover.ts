@@ -1,15 +1,11 @@
-import { link, rename } from "node:fs/promises";
-import { constants } from "node:os";
-import type { SdaError } from "../../base/errors.js";
 import { fileIdentity } from "../../base/file-identity.js";
-import { errnoOf, ioError, isSdaError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
 import { entryFiles } from "./entry-files.js";
 import type { ModelsFolder } from "./folder.js";
-import { DamagedIndex, type FoundIndex, readIndex } from "./index-file.js";
+import { type FoundIndex, readIndex } from "./index-file.js";
 import { IndexImage, Patch } from "./index-image.js";
-import { withLock } from "./lock.js";
 import { entryOfFile, readModelFiles, type UnreadableFile } from "./model-files.js";
+import { readUnlessDamaged, setAside, underLock } from "./set-aside.js";
 import { replaceIndex } from "./write-index.js";
 
 /**
@@ -21,14 +17,7 @@ import { replaceIndex } from "./write-index.js";
  * @param locked whether the caller holds the folder's lock
  */
 export async function recoverIndex(folder: ModelsFolder, locked: boolean): Promise<FoundIndex> {
-  if (locked) return recover(folder, true);
-  try {
-    return await withLock(folder, {}, () => recover(folder, true));
-  } catch (error) {
-    // A folder that can't be changed can be read, so its recovered index exists in memory only.
-    if (isSdaError(error, "ERR_SDA_IO") && isReadOnly(error)) return recover(folder, false);
-    throw error;
-  }
+  return underLock(folder, locked, (writable) => recover(folder, writable));
 }
 
 /** An index in memory of the model files of a folder that can't be changed. */
@@ -45,15 +34,17 @@ export async function listFiles(folder: ModelsFolder): Promise<FoundIndex> {
 }
 
 async function recover(folder: ModelsFolder, writable: boolean): Promise<FoundIndex> {
-  const index = await readUnlessDamaged(folder, folder.index);
+  const index = await readUnlessDamaged(() => readIndex(folder.index));
   // Another process has repaired the index, or has finished writing it in place.
   if ("image" in index) return index;
-  const backup = await readUnlessDamaged(folder, folder.backup);
+  // A folder with the backup's name is treated as a damaged backup.
+  const backup = await readUnlessDamaged(() => readIndex(folder.backup), ["ERR_SDA_FORMAT"]);
   const problem = index.problem ?? `${folder.index} is missing`;
   const isBackup = "image" in backup;
   const { image, added } = await withFiles(folder, isBackup ? backup.image : new IndexImage());
   if (writable && !isBackup) await setAside(folder.backup);
-  const found = await replace(folder, image, writable);
+  // The backup of a later program is listed, and its folder left alone.
+  const found = await replace(folder, image, writable && !image.isNewer);
   if (isBackup) {
     warn(
       "SDA_INDEX_RECOVERED",
@@ -95,52 +86,4 @@ async function replace(
   await setAside(folder.index);
   const content = image.assemble();
   return { image, identity: await replaceIndex(folder, content), content };
-}
-
-/** Gives a damaged file a second name, because its first name is about to be replaced. */
-async function setAside(path: string): Promise<void> {
-  const time = new Date().toISOString().replace(/[:.]/g, "-");
-  for (let i = 0; ; i++) {
-    const aside = `${path}.damaged-${time}${i === 0 ? "" : `-${i}`}`;
-    try {
-      await link(path, aside);
-      return;
-    } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === "ENOENT") return; // nothing to keep
-      if (errno === "EEXIST") continue;
-      if (errno !== "EPERM" && errno !== "ENOTSUP" && errno !== "EMLINK") {
-        throw ioError(error, path, `${path} can't be set aside`);
-      }
-      // A folder, or a file system without hard links
-      await rename(path, aside).catch((cause) => {
-        throw ioError(cause, path, `${path} can't be set aside`);
-      });
-      return;
-    }
-  }
-}
-
-async function readUnlessDamaged(
-  folder: ModelsFolder,
-  path: string,
-): Promise<FoundIndex | { problem?: string }> {
-  try {
-    return await readIndex(path);
-  } catch (error) {
-    if (error instanceof DamagedIndex) return { problem: error.message };
-    // A folder with the backup's name is treated as a damaged backup.
-    if (path === folder.backup && isSdaError(error, "ERR_SDA_FORMAT")) {
-      return { problem: error.message };
-    }
-    if (isSdaError(error, "ERR_SDA_NOT_FOUND")) return {};
-    throw error;
-  }
-}
-
-function isReadOnly(error: SdaError): boolean {
-  const { errno, unsupported } = error.details ?? {};
-  if (unsupported !== undefined) return true; // by flock
-  const { EACCES, EROFS, EPERM } = constants.errno; // the native lock gives numbers
-  return ["EACCES", "EROFS", "EPERM", EACCES, EROFS, EPERM].includes(errno as string | number);
 }

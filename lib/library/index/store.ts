@@ -1,15 +1,15 @@
 import { access, constants } from "node:fs/promises";
-import { SdaError } from "../../base/errors.js";
 import { fileIdentity } from "../../base/file-identity.js";
 import { isSdaError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
 import type { ModelsFolder } from "./folder.js";
-import { DamagedIndex, type FoundIndex, readIndex } from "./index-file.js";
-import { IndexImage, Patch } from "./index-image.js";
-import { LOCK_TIMEOUT_MS } from "./lock.js";
+import { DamagedIndex, type FoundIndex, newerVersion, readIndex } from "./index-file.js";
+import { INDEX_VERSION, IndexImage, Patch } from "./index-image.js";
+import { untilWritten } from "./lock.js";
 import { SeenIndex } from "./seen-index.js";
 import { canFlock } from "./try-lock.js";
 import { writeIndex } from "./write-index.js";
+import type { Store, WriteQueue } from "./write-queue.js";
 
 /** With this much clutter beyond its number of entries, an image is read again from the file. */
 const MAX_CLUTTER = 8192;
@@ -26,8 +26,11 @@ async function canChange(folder: ModelsFolder): Promise<boolean> {
   return folder.lockKind !== "flock" || canFlock(folder.path);
 }
 
+/** The changes of a folder's index. */
+export type IndexQueue = WriteQueue<Patch, IndexStore>;
+
 /** A folder's index, on disk and in memory. */
-export class IndexStore {
+export class IndexStore implements Store<Patch> {
   readonly folder: ModelsFolder;
   #image = new IndexImage();
   /** The file that the image was read from or written to; undefined: not read yet. */
@@ -37,6 +40,8 @@ export class IndexStore {
   /** Counts the changes of `#image`. */
   #generation = 0;
   readonly #warnedOf = new Set<string>();
+  /** The newer version that a warning has reported. */
+  #warnedOfVersion = INDEX_VERSION;
 
   constructor(folder: ModelsFolder) {
     this.folder = folder;
@@ -47,11 +52,32 @@ export class IndexStore {
   }
 
   /**
+   * Checks, in memory, that the index is not of a newer version.
+   *
+   * @throws SdaError ERR_SDA_VERSION
+   */
+  checkWritable(): void {
+    const { version, isNewer } = this.#image;
+    if (isNewer) throw newerVersion(this.folder.index, version, INDEX_VERSION);
+  }
+
+  /**
+   * As `checkWritable`, but looks at the file before it refuses.
+   *
+   * @throws SdaError ERR_SDA_VERSION, ERR_SDA_IO, ERR_SDA_LOCKED
+   */
+  async mustBeWritable(): Promise<void> {
+    if (!this.#image.isNewer) return;
+    await this.refresh();
+    this.checkWritable();
+  }
+
+  /**
    * Reads the index if the file has changed. A damaged index is replaced, see `recoverIndex`.
    *
    * @param locked whether the caller holds the lock; a recovery takes it otherwise
    * @returns whether the index was read
-   * @throws SdaError ERR_SDA_VERSION, ERR_SDA_IO, ERR_SDA_LOCKED
+   * @throws SdaError ERR_SDA_IO, ERR_SDA_LOCKED, ERR_SDA_LIMIT
    */
   async refresh(locked = false): Promise<boolean> {
     for (;;) {
@@ -63,6 +89,7 @@ export class IndexStore {
       // A change was made during the read, so the result may lack it: read again.
       if (generation !== this.#generation) continue;
       this.#set(found.image, new SeenIndex(found.identity, found.content));
+      this.#warnOfNewer();
       this.#warnOfUnknown();
       return true;
     }
@@ -75,32 +102,27 @@ export class IndexStore {
    * written, nothing has changed.
    *
    * @throws SdaError ERR_SDA_LOCKED: for `LOCK_TIMEOUT_MS`, other programs have written the index
-   *   during each attempt
+   *   during each attempt; ERR_SDA_VERSION: the index is newer than supported
    */
   async transact(change: (patch: Patch) => void | Promise<void>): Promise<void> {
-    const deadline = performance.now() + LOCK_TIMEOUT_MS;
-    for (;;) {
+    await untilWritten(this.folder, async () => {
       await this.refresh(true);
+      this.checkWritable();
       const image = this.#image;
       const expected = this.#seen as SeenIndex;
       const patch = new Patch(image);
       await change(patch);
-      if (patch.isEmpty) return;
+      if (patch.isEmpty) return true;
       const pieces = image.assemble(patch);
       const identity = await writeIndex(this.folder, pieces, expected);
-      if (identity === null) {
-        if (performance.now() < deadline) continue;
-        const path = this.folder.index;
-        const seconds = LOCK_TIMEOUT_MS / 1000;
-        const problem = `Another program has kept changing ${path} for ${seconds} s`;
-        throw new SdaError("ERR_SDA_LOCKED", problem, { path, timeoutMs: LOCK_TIMEOUT_MS });
-      }
+      if (identity === null) return false;
+      const isUpgrade = patch.version !== image.version;
       image.apply(patch);
       this.#set(image, new SeenIndex(identity, pieces));
       // The next refresh reads the file and makes a new image.
-      if (image.clutter > MAX_CLUTTER + image.count) this.#seen = undefined;
-      return;
-    }
+      if (isUpgrade || image.clutter > MAX_CLUTTER + image.count) this.#seen = undefined;
+      return true;
+    });
   }
 
   async #isUnchanged(): Promise<boolean> {
@@ -131,6 +153,17 @@ export class IndexStore {
       const { recoverIndex } = await import("./recover.js");
       return recoverIndex(this.folder, locked);
     }
+  }
+
+  #warnOfNewer(): void {
+    const { version, isNewer } = this.#image;
+    if (!isNewer || version === this.#warnedOfVersion) return;
+    this.#warnedOfVersion = version;
+    const problem = `version ${version} is newer than supported (${INDEX_VERSION})`;
+    warn(
+      "SDA_INDEX_NEWER",
+      `${this.folder.index}: ${problem}; models are listed as far as possible, and none is changed`,
+    );
   }
 
   #warnOfUnknown(): void {

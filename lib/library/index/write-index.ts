@@ -15,13 +15,9 @@ import { warn } from "../../base/warnings.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import type { RenameOutcome } from "../../native/types.js";
-import type { ModelsFolder } from "./folder.js";
+import type { IndexPlace } from "./place.js";
 import type { SeenIndex } from "./seen-index.js";
 
-/**
- * Temporary files of the index. Only a lock holder writes them, so a lock holder may remove them.
- */
-export const INDEX_TEMPORARY = /^\.model_library-\d+-[0-9a-f]+\.tmp$/;
 const TEMPORARY_SUFFIX = ".tmp";
 
 /**
@@ -42,7 +38,7 @@ const WRITE_AT_MOST = 8 * 2 ** 20;
  * @throws SdaError ERR_SDA_IO, ERR_SDA_NOT_FOUND (the folder is gone): nothing has changed
  */
 export async function writeIndex(
-  folder: ModelsFolder,
+  folder: IndexPlace,
   pieces: Buffer[],
   expected: SeenIndex,
 ): Promise<string | null> {
@@ -86,7 +82,7 @@ export async function writeIndex(
 }
 
 /** As `writeIndex`, for a damaged index, which must not become the backup. */
-export async function replaceIndex(folder: ModelsFolder, pieces: Buffer[]): Promise<string> {
+export async function replaceIndex(folder: IndexPlace, pieces: Buffer[]): Promise<string> {
   const temporary = temporaryPath(folder);
   try {
     const file = await open(temporary, "wx", 0o666);
@@ -104,15 +100,14 @@ export async function replaceIndex(folder: ModelsFolder, pieces: Buffer[]): Prom
   }
 }
 
-function temporaryPath(folder: ModelsFolder): string {
-  const random = randomBytes(6).toString("hex");
-  return folder.join(`.model_library-${process.pid}-${random}${TEMPORARY_SUFFIX}`);
+function temporaryPath(folder: IndexPlace): string {
+  return folder.temporaryPath(randomBytes(6).toString("hex"));
 }
 
 async function writePieces(
   file: FileHandle,
   pieces: Buffer[],
-  folder: ModelsFolder,
+  folder: IndexPlace,
   replaces: boolean,
 ): Promise<void> {
   let position = 0;
@@ -134,7 +129,7 @@ async function writePieces(
  */
 async function setPermissions(
   file: FileHandle,
-  folder: ModelsFolder,
+  folder: IndexPlace,
   replaces: boolean,
 ): Promise<void> {
   const place = await stat(folder.path);
@@ -174,7 +169,7 @@ interface Placed {
 async function place(
   temporary: string,
   file: FileHandle,
-  folder: ModelsFolder,
+  folder: IndexPlace,
   expected: SeenIndex,
 ): Promise<Placed | null> {
   const { index, backup } = folder;
@@ -231,7 +226,7 @@ async function wasUntouched(
   placed: Placed,
   old: string,
   file: FileHandle,
-  folder: ModelsFolder,
+  folder: IndexPlace,
   expected: SeenIndex,
 ): Promise<boolean> {
   let failure: unknown;

@@ -1,9 +1,15 @@
 import { onAbort } from "../../base/on-abort.js";
-import type { Patch } from "./index-image.js";
 import { type LockOptions, withLock } from "./lock.js";
-import type { IndexStore } from "./store.js";
+import type { IndexPlace } from "./place.js";
 
-interface Change {
+/** A JSON file, on disk and in memory. */
+export interface Store<Patch> {
+  readonly folder: IndexPlace;
+  /** Changes the file. `change` may be called more than once. The caller must hold the lock. */
+  transact(change: (patch: Patch) => void): Promise<void>;
+}
+
+interface Change<Patch> {
   run(patch: Patch): void;
   resolve(): void;
   reject(reason: unknown): void;
@@ -11,17 +17,17 @@ interface Change {
 }
 
 /**
- * Makes the changes of one library's index, in order. Changes that arrive while the queue waits for
- * the lock, or writes, are written together.
+ * Makes the changes of one file, in order. Changes that arrive while the queue waits for the lock,
+ * or writes, are written together.
  */
-export class WriteQueue {
-  readonly store: IndexStore;
-  #waiting: Change[] = [];
+export class WriteQueue<Patch, S extends Store<Patch>> {
+  readonly store: S;
+  #waiting: Change<Patch>[] = [];
   #isWriting = false;
   /** Ends the wait for the lock when every waiting change has been aborted. */
   #abandon: AbortController | undefined;
 
-  constructor(store: IndexStore) {
+  constructor(store: S) {
     this.store = store;
   }
 
@@ -39,7 +45,7 @@ export class WriteQueue {
       }
       let result: T;
       let settle = () => {};
-      const change: Change = {
+      const change: Change<Patch> = {
         run: (patch) => {
           result = run(patch);
         },
@@ -71,11 +77,11 @@ export class WriteQueue {
     // Wait for the other changes of this turn of the event loop: they join the batch.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      let batch: Change[] = [];
+      let batch: Change<Patch>[] = [];
       this.#abandon = new AbortController();
       const { signal } = this.#abandon;
       const options = { signal, ...longestTimeout(this.#waiting) };
-      const refused = new Map<Change, unknown>();
+      const refused = new Map<Change<Patch>, unknown>();
       try {
         await withLock(this.store.folder, options, async () => {
           batch = this.#waiting;
@@ -109,7 +115,9 @@ export class WriteQueue {
   }
 }
 
-function longestTimeout(changes: Change[]): { lockTimeoutMs?: number } {
+function longestTimeout(changes: Pick<Change<never>, "lockTimeoutMs">[]): {
+  lockTimeoutMs?: number;
+} {
   const timeouts = changes.map(({ lockTimeoutMs }) => lockTimeoutMs);
   if (timeouts.includes(undefined)) return {};
   return { lockTimeoutMs: Math.max(...(timeouts as number[])) };

@@ -7,7 +7,10 @@ import { TextIndex } from "./text-index.js";
 
 /** The order of a list. */
 export interface ListOptions {
-  /** Any field of an entry; default "saveDate". An unknown name keeps the order of insertion. */
+  /**
+   * Any field of an entry; default "saveDate". Vocoders are sorted by their epochs. An unknown name
+   * keeps the order of insertion.
+   */
   sortBy?: keyof ModelEntry;
   /**
    * Descending order; default true, which gives the newest first. Entries with equal values keep

@@ -32,7 +32,7 @@ export class SortIndex {
     const order = this.#order.filter((slot) => !changed.has(slot));
     for (const slot of changed) {
       if (!image.isModel(slot)) continue;
-      const key: Key = image.value(slot, this.#field);
+      const key = keyOf(image, slot, this.#field);
       this.#keys[slot] = key;
       this.#notice(key);
       order.push(slot);
@@ -84,6 +84,11 @@ export class SortIndex {
     order.sort((a, b) => compareSimply(keys[a] as Key, keys[b] as Key));
     return this.#reverse ? order.reverse() : order;
   }
+}
+
+/** Vocoders are sorted by their epochs of training; models without a vocoder come before all. */
+function keyOf(image: IndexImage, slot: number, field: keyof ModelEntry): Key {
+  return field === "vocoder" ? (image.value(slot, field)?.epochs ?? -1) : image.value(slot, field);
 }
 
 function compareSimply(a: Key, b: Key): number {

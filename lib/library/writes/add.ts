@@ -5,16 +5,16 @@ import { checkOptions, toFilePath } from "../../base/check.js";
 import { isSdaError } from "../../base/io-error.js";
 import { isMap } from "../../base/realm.js";
 import { changedMetadata, checkMetadata } from "../../format/file-content.js";
-import { FORMAT, parseHeader } from "../../format/header.js";
+import { isModelFormat } from "../../format/generations.js";
 import type { ModelMetadata } from "../../format/metadata.js";
 import { type ModelContent, parseModel } from "../../format/schema.js";
-import { checkFileStateDict } from "../../format/state-dict.js";
+import { checkFileTensors } from "../../format/state-dict.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import { Amended, Carried, encode } from "../../torch/encode.js";
 import type { ModelEntry } from "../index/entry.js";
 import { checkLockOptions, type FolderOptions, type LockOptions } from "../index/lock.js";
-import type { WriteQueue } from "../index/write-queue.js";
+import type { IndexQueue } from "../index/store.js";
 import { convert, IMPORT_OPTIONS, type ImportOptions } from "./convert.js";
 import { type OpenFile, useFile } from "./open-file.js";
 import { newOrOpenIndex, splitLock, type Target } from "./open-index.js";
@@ -92,7 +92,7 @@ export async function importInto(
   const { given, lock } = checkImport(options);
   return useFile(toFilePath(path), lock.signal, (opened) => {
     const { content } = opened;
-    const isModel = isMap(content) && content.get("format") === FORMAT;
+    const isModel = isMap(content) && isModelFormat(content.get("format"));
     return isModel
       ? add(target, opened, given, lock)
       : convert(target, opened, given, { ...lock, existing: "refuse" });
@@ -131,18 +131,15 @@ async function add(
 /** @throws SdaError as `loadModel` */
 function checkModel({ content, path }: OpenFile): ModelContent {
   const model = parseModel(content, path);
-  const top = parseHeader(content, path);
-  const tensors = top.get("model_state_dict");
-  if (!isMap(tensors)) throw top.error("model_state_dict", "a dict");
-  checkFileStateDict(tensors, model.latentDim, model.spectrogramConfig, path);
+  checkFileTensors(content as ReadonlyMap<unknown, unknown>, model, path);
   return model;
 }
 
 async function addAs(
   modelId: string,
-  queue: WriteQueue,
+  queue: IndexQueue,
   { source }: OpenFile,
-  { metadata: before, analysis }: ModelContent,
+  { metadata: before, analysis, generation, vocoder }: ModelContent,
   given: Partial<ModelMetadata>,
   lock: LockOptions,
 ): Promise<ModelEntry> {
@@ -163,7 +160,7 @@ async function addAs(
   const { signal } = lock;
   return publish(
     queue,
-    metadata,
+    { metadata, suffix: generation.suffix, vocoder },
     (to) => callNative(addon, signal, (cancel) => addon.save(plan, to, source, cancel)),
     { ...lock, existing: "refuse" },
   );

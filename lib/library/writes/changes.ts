@@ -1,5 +1,5 @@
 /** The changes that `updateModel` makes, and their checks. */
-import { badArgument } from "../../base/check.js";
+import { badArgument, checkFilledText, checkText } from "../../base/check.js";
 import { CHANGE_LIMITS } from "./change-limits.js";
 
 export { CHANGE_LIMITS };
@@ -37,17 +37,17 @@ export function checkChanges(changes: unknown): ModelChanges {
 type Check = (option: string, value: unknown) => unknown;
 
 const CHECKS: Record<keyof ModelChanges, Check> = {
-  name: (option, value) => filledText(option, value, CHANGE_LIMITS.name),
-  description: (option, value) => text(option, value, CHANGE_LIMITS.description),
+  name: (option, value) => checkFilledText(option, value, CHANGE_LIMITS.name),
+  description: (option, value) => checkText(option, value, CHANGE_LIMITS.description),
   tags(option, value) {
     const tags = list(option, value);
     if (tags.length > CHANGE_LIMITS.tags) {
       throw badArgument(option, `at most ${CHANGE_LIMITS.tags} tags`, value);
     }
-    return tags.map((tag) => filledText(option, tag, CHANGE_LIMITS.tag));
+    return tags.map((tag) => checkFilledText(option, tag, CHANGE_LIMITS.tag));
   },
   componentLabels: (option, value) =>
-    list(option, value).map((label) => text(option, label, CHANGE_LIMITS.componentLabel)),
+    list(option, value).map((label) => checkText(option, label, CHANGE_LIMITS.componentLabel)),
 };
 
 const FIELDS = Object.keys(CHECKS).join(", ");
@@ -56,21 +56,3 @@ function list(option: string, value: unknown): unknown[] {
   if (!Array.isArray(value)) throw badArgument(option, "an array of strings", value);
   return Array.from(value); // turns holes into undefined, which the caller refuses
 }
-
-function filledText(option: string, value: unknown, longest: number): string {
-  const filled = text(option, value, longest);
-  if (filled.trim() === "") throw badArgument(option, "not blank", value);
-  return filled;
-}
-
-/** Refuses half of a surrogate pair: UTF-8 can't represent it, so Python can't print it. */
-function text(option: string, value: unknown, longest: number): string {
-  if (typeof value !== "string") throw badArgument(option, "a string", value);
-  if (value.length > longest) {
-    throw badArgument(option, `at most ${longest} characters long`, value.length);
-  }
-  if (LONE_SURROGATE.test(value)) throw badArgument(option, "well-formed Unicode", value);
-  return value;
-}
-
-const LONE_SURROGATE = /\p{Surrogate}/u;

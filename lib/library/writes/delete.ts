@@ -3,8 +3,9 @@ import { checkOptions } from "../../base/check.js";
 import { SdaError } from "../../base/errors.js";
 import { errnoOf, ioError } from "../../base/io-error.js";
 import { warn } from "../../base/warnings.js";
+import { MODEL_SUFFIXES } from "../../format/generations.js";
 import { checkId } from "../index/entry.js";
-import { isModelName, MODEL_SUFFIX, type ModelsFolder } from "../index/folder.js";
+import { isModelName, type ModelsFolder } from "../index/folder.js";
 import {
   checkLockOptions,
   type FolderOptions,
@@ -23,8 +24,9 @@ import { openIndex, splitLock } from "./open-index.js";
  * @param modelsDir the library's folder
  * @returns false: there is no such model
  * @throws SdaError ERR_SDA_ARGUMENT: the id is not a string; ERR_SDA_UNSAFE: the entry's path leads
- *   out of the folder; ERR_SDA_SCHEMA: the path does not end in .sda; ERR_SDA_FORMAT: the path is a
- *   folder; ERR_SDA_NOT_FOUND: the models folder does not exist; ERR_SDA_LOCKED; ERR_SDA_IO;
+ *   out of the folder; ERR_SDA_SCHEMA: the path does not end as a model file's does;
+ *   ERR_SDA_FORMAT: the path is a folder; ERR_SDA_NOT_FOUND: the models folder does not exist;
+ *   ERR_SDA_VERSION: the index is newer than supported; ERR_SDA_LOCKED; ERR_SDA_IO;
  *   `signal.reason`. Nothing is deleted then.
  * @example
  * ```js
@@ -57,6 +59,7 @@ export async function deleteFrom(
   // Look first without the lock: an unknown id must not create a lock file.
   await store.refresh();
   if (store.image.get(modelId) === null) return false;
+  store.checkWritable();
   return withLock(store.folder, options, () => deleteLocked(store, modelId));
 }
 
@@ -64,6 +67,7 @@ async function deleteLocked(store: IndexStore, modelId: string): Promise<boolean
   await store.refresh(true);
   const entry = store.image.get(modelId);
   if (!entry) return false;
+  store.checkWritable();
   const hidden = await hide(store.folder, entry.filePath);
   try {
     await store.transact((patch) => {
@@ -88,7 +92,8 @@ async function hide(folder: ModelsFolder, filePath: string) {
   // A bad entry may name the index itself or somebody's notes.
   if (!isModelName(filePath)) {
     const name = JSON.stringify(filePath);
-    const problem = `${name} is not a model file (${MODEL_SUFFIX}), so it is not deleted`;
+    const suffixes = MODEL_SUFFIXES.join(", ");
+    const problem = `${name} is not a model file (${suffixes}), so it is not deleted`;
     throw new SdaError("ERR_SDA_SCHEMA", problem, { path, field: "file_path" });
   }
   try {

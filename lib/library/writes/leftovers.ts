@@ -10,10 +10,9 @@ import { warn } from "../../base/warnings.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
 import { entryFiles } from "../index/entry-files.js";
-import { isModelName, type ModelsFolder } from "../index/folder.js";
+import { INDEX_TEMPORARY, isModelName, type ModelsFolder } from "../index/folder.js";
 import { withLock } from "../index/lock.js";
 import type { IndexStore } from "../index/store.js";
-import { INDEX_TEMPORARY } from "../index/write-index.js";
 import { DECIDED, settleRevision, UNDECIDED } from "./revision.js";
 
 /**
@@ -110,6 +109,8 @@ export async function settleLocked(store: IndexStore): Promise<void> {
 
 async function settle(store: IndexStore): Promise<void> {
   const { folder } = store;
+  await store.refresh(true);
+  if (store.image.isNewer) return; // this code can't judge what the index knows
   const addon = checkpointAddon();
   // Model files under construction: each writer locks its own file, so the addon removes only the
   // files of dead writers.

@@ -3,7 +3,7 @@ import { makeFolder } from "../../base/make-folder.js";
 import { ModelsFolder } from "../index/folder.js";
 import type { FolderOptions } from "../index/lock.js";
 import { checkLockKind, type LockKind } from "../index/lock-kind.js";
-import { IndexStore } from "../index/store.js";
+import { type IndexQueue, IndexStore } from "../index/store.js";
 import { WriteQueue } from "../index/write-queue.js";
 import { hasLeftovers, settleLeftovers } from "./leftovers.js";
 
@@ -11,20 +11,21 @@ import { hasLeftovers, settleLeftovers } from "./leftovers.js";
  * Opens the index that a write changes. It is a function, because a write checks its arguments and
  * its source file before it opens or creates a models folder.
  */
-export type Target = () => Promise<WriteQueue>;
+export type Target = () => Promise<IndexQueue>;
 
 /**
  * Reads the index of a folder, and completes or undoes interrupted writes.
  *
- * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_VERSION: the index is newer than
- *   supported; ERR_SDA_IO
+ * @throws SdaError ERR_SDA_NOT_FOUND: no such folder; ERR_SDA_LOCKED; ERR_SDA_LIMIT; ERR_SDA_IO
  */
-export async function openIndex(modelsDir: string | URL, lock?: LockKind): Promise<WriteQueue> {
+export async function openIndex(modelsDir: string | URL, lock?: LockKind): Promise<IndexQueue> {
   const folder = await ModelsFolder.at(modelsDir, lock);
   const store = new IndexStore(folder);
   const [leftovers] = await Promise.all([hasLeftovers(folder), store.refresh()]);
-  // Without a lock, another process may be in the middle of a change.
-  if (leftovers && folder.lockKind !== "none") await settleLeftovers(store);
+  // Without a lock, another process may be in the middle of a change. Beside an index that this
+  // code can't judge, all stays as it is.
+  const isSettled = folder.lockKind === "none" || store.image.isNewer;
+  if (leftovers && !isSettled) await settleLeftovers(store);
   return new WriteQueue(store);
 }
 

@@ -17,6 +17,7 @@ import {
 import { entryOfFile, readModelFiles } from "../index/model-files.js";
 import type { IndexStore } from "../index/store.js";
 import { hiddenFiles, settleLeftovers } from "./leftovers.js";
+import { mend, staleEntries } from "./stale-entries.js";
 
 /** Options of `ModelLibrary.repairIndex`. */
 export interface RepairOptions extends LockOptions {
@@ -30,6 +31,8 @@ export interface RepairResult {
   removed: number;
   /** Number of added entries: their file had none */
   added: number;
+  /** Number of updated entries: their file had another size or vocoder */
+  updated: number;
   /**
    * Names of files that can't be read, and entries' paths that lead out of the folder; left alone
    */
@@ -45,20 +48,25 @@ export async function repairIndex(
   const { onProgress, lockTimeoutMs = LOCK_TIMEOUT_MS, signal } = options;
   checkCallback("onProgress", onProgress);
   const { folder } = store;
+  await store.refresh();
+  store.checkWritable();
   await settleLeftovers(store, lockTimeoutMs);
   await store.refresh();
   // Read the files without the lock, so that others need not wait. The changes that are made in the
   // meantime are considered below, under the lock.
   const known = entryFiles(store.image);
   const { files, unreadable } = await readModelFiles(folder, { known, signal, onFile: onProgress });
+  const stale = await staleEntries(folder, store.image, await fileNames(folder), signal);
 
   const problems = new Map(unreadable.map(({ file, error }) => [file, error.message]));
   let removed = 0;
   let added = 0;
+  let updated = 0;
   await withLock(folder, options, () =>
     store.transact(async (patch) => {
       const names = await fileNames(folder);
       removed = await removeStale(patch, folder, names, problems);
+      updated = await mend(patch, stale);
       const indexed = entryFiles(store.image);
       added = 0;
       for (const file of files) {
@@ -76,7 +84,7 @@ export async function repairIndex(
       [...problems].map(([file, problem]) => `${file}: ${problem}`).join("\n"),
     );
   }
-  return { removed, added, unreadable: [...problems.keys()] };
+  return { removed, added, updated, unreadable: [...problems.keys()] };
 }
 
 /** The names in the folder; true for a symbolic link. */

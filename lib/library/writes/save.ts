@@ -86,13 +86,18 @@ export async function saveInto(
   checkOptions("options", options, OPTIONS);
   checkLockOptions(options);
   const { lockTimeoutMs, signal, ...parts } = options;
-  const { content, metadata } = newFile(source, parts);
+  const { content, metadata, generation } = newFile(source, parts);
   const plan = encode(content);
   const model = modelSourceOf(source);
   const write = (to: SaveTarget) =>
     model ? model.write(plan, to, signal) : writeValues(plan, to, signal);
   const lock = { ...(lockTimeoutMs !== undefined && { lockTimeoutMs }), ...(signal && { signal }) };
-  return publish(await target(), metadata, write, { ...lock, existing: "replace" });
+  return publish(
+    await target(),
+    { metadata, suffix: generation.suffix, vocoder: model?.vocoder ?? null },
+    write,
+    { ...lock, existing: "replace" },
+  );
 }
 
 function writeValues(

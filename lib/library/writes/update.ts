@@ -45,8 +45,9 @@ import { currentFile, Revision, type WriteFile } from "./revision.js";
  *   is missing (`details.path`); ERR_SDA_ARGUMENT (`details.option`): a field that can't be
  *   changed, a text that is blank, ill-formed or too long (see `CHANGE_LIMITS`), labels for a model
  *   without an analysis, or a number of labels that is not the number of sliders; errors of the
- *   file as `loadModel`; ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_LOCKED;
- *   ERR_SDA_IO; `signal.reason`. Nothing has changed then.
+ *   file as `loadModel`; ERR_SDA_UNSAFE: the entry's path leads out of the folder; ERR_SDA_VERSION:
+ *   the file or the index is newer than supported; ERR_SDA_LOCKED; ERR_SDA_IO; `signal.reason`.
+ *   Nothing has changed then.
  * @example
  * ```js
  * const library = await ModelLibrary.open("data/models");
@@ -101,6 +102,7 @@ export async function updateIn(
   await store.refresh();
   const entry = known(store.image.get(modelId), modelId, folder);
   if (Object.keys(wanted).length === 0) return entry;
+  store.checkWritable();
   return withLock(folder, options, async () => {
     await settleLocked(store);
     return updateLocked(store, modelId, wanted, options.signal);
@@ -125,6 +127,7 @@ async function updateLocked(
   const deadline = performance.now() + LOCK_TIMEOUT_MS;
   do {
     await store.refresh(true);
+    store.checkWritable();
     const entry = known(store.image.get(modelId), modelId, folder);
     const file = await currentFile(folder, entry);
     const revision = await useFile(file.path, signal, async (opened) => {

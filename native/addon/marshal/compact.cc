@@ -54,6 +54,7 @@ void CompactWriter::value(const Value& value, int depth) {
   const auto* list = value.as<List>();
   const auto* dict = value.as<Dict>();
   if (dict != nullptr && dict->dict_kind != DictKind::kDict) dict = nullptr;
+  if (list != nullptr && list->deque) list = nullptr;
   if (list == nullptr && dict == nullptr) return other(value);
   if (depth > limits::kMaxDepth)
     throw Error(ErrorCode::kLimit,
@@ -67,7 +68,7 @@ void CompactWriter::value(const Value& value, int depth) {
 
 void CompactWriter::array(const NdArray& array) {
   const bool is_double = array.dtype == DType::kFloat64;
-  if (!array.built || array.byte_size > kCheaperCopied ||
+  if (!array.built || array.described != nullptr || array.byte_size > kCheaperCopied ||
       (!is_double && array.dtype != DType::kFloat32)) {
     Value value = Value::of(const_cast<NdArray*>(&array));
     return other(value);

@@ -63,6 +63,20 @@ Napi::Object to_object(Napi::Env env, const engine::FloatTensor& tensor) {
   return object;
 }
 
+std::vector<std::int32_t> codes_argument(const Napi::Value& value) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
+    throw Error(ErrorCode::kArgument, "codes must be an Int32Array")
+        .with("option", std::string("codes"));
+  const auto codes = value.As<Napi::Int32Array>();
+  return {codes.Data(), codes.Data() + codes.ElementLength()};
+}
+
+Napi::Value codes_array(Napi::Env env, const std::vector<std::int32_t>& codes) {
+  auto array = Napi::Int32Array::New(env, codes.size());
+  std::copy(codes.begin(), codes.end(), array.Data());
+  return array;
+}
+
 std::uint64_t seed_argument(const Napi::Value& value) {
   if (value.IsUndefined()) {
     std::random_device device;

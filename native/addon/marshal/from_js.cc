@@ -6,11 +6,13 @@
 #include <string>
 
 #include "addon/marshal/arguments.h"
+#include "addon/marshal/external_buffer.h"
 #include "addon/marshal/numbers.h"
 #include "addon/marshal/values.h"
 #include "checkpoint/error.h"
 #include "checkpoint/pickle/construct.h"
 #include "checkpoint/pickle/globals.h"
+#include "checkpoint/tensor/strided.h"
 
 namespace sda::addon {
 namespace {
@@ -106,6 +108,7 @@ Value ValueBuilder::build() {
   while (next_code_ < codes_.ElementLength()) execute(code());
   if (stack_.size() != 1) broken("expected exactly one value at its end");
   place_tensors();
+  share_views();
   return stack_.front();
 }
 
@@ -189,9 +192,10 @@ void ValueBuilder::execute(std::uint32_t what) {
     case kBigInt: {
       const Napi::Value found(env_, value());
       if (!found.IsBigInt()) broken("expected a bigint");
-      auto* big = arena_.make<BigInt>();
       int sign = 0;
       std::size_t words = found.As<Napi::BigInt>().WordCount();
+      if (words == 0) return stack_.push_back(Value::of(std::int64_t{0}));
+      auto* big = arena_.make<BigInt>();
       big->magnitude.resize(words);
       found.As<Napi::BigInt>().ToWords(&sign, &words, big->magnitude.data());
       big->negative = sign != 0;
@@ -218,15 +222,37 @@ void ValueBuilder::execute(std::uint32_t what) {
       stack_.back().numpy_dtype = static_cast<std::uint8_t>(dtype + 1);
       return;
     }
+    case kVersion:
+      if (stack_.empty() || stack_.back().kind != Kind::kStr) broken("expected a version's string");
+      stack_.back().version = true;
+      return;
     case kList:
       return push_new(arena_.make<List>());
     case kTuple:
-      return push_new(arena_.make<Tuple>());
+    case kSize: {
+      auto* tuple = arena_.make<Tuple>();
+      tuple->size = what == kSize;
+      return push_new(tuple);
+    }
     case kDict:
-    case kOrderedDict: {
+    case kOrderedDict:
+    case kCounter:
+    case kDefaultDict: {
       auto* dict = arena_.make<Dict>();
-      dict->dict_kind = what == kDict ? DictKind::kDict : DictKind::kOrderedDict;
+      if (what == kOrderedDict) dict->dict_kind = DictKind::kOrderedDict;
+      if (what == kCounter) dict->dict_kind = DictKind::kCounter;
+      if (what == kDefaultDict) {
+        dict->dict_kind = DictKind::kDefaultDict;
+        dict->factory = pop();
+      }
       return push_new(dict);
+    }
+    case kDeque: {
+      auto* list = arena_.make<List>();
+      list->deque = true;
+      list->maxlen = pop();
+      if (!list->maxlen.is_none() && !list->maxlen.as_int()) broken("expected a deque's length");
+      return push_new(list);
     }
     case kSet:
     case kFrozenSet: {
@@ -248,8 +274,10 @@ void ValueBuilder::execute(std::uint32_t what) {
     case kAttributes: {
       const Value attributes = pop();
       auto* dict = stack_.empty() ? nullptr : stack_.back().as<Dict>();
-      if (dict == nullptr || !attributes.as<Dict>()) broken("expected a dict and its attributes");
-      dict->attributes = attributes;
+      auto* tensor = stack_.empty() ? nullptr : stack_.back().as<Tensor>();
+      if ((dict == nullptr && tensor == nullptr) || !attributes.as<Dict>())
+        broken("expected a dict or tensor and its attributes");
+      (dict != nullptr ? dict->attributes : tensor->attributes) = attributes;
       return;
     }
     case kGlobal:
@@ -269,6 +297,8 @@ void ValueBuilder::execute(std::uint32_t what) {
     }
     case kTensor:
       return push_tensor();
+    case kView:
+      return push_view();
     case kNdArray:
       return push_array();
     case kStorage:
@@ -433,6 +463,56 @@ void ValueBuilder::push_tensor() {
   push_new(tensor);
 }
 
+void ValueBuilder::push_view() {
+  auto* tensor = stack_.empty() ? nullptr : stack_.back().as<Tensor>();
+  if (tensor == nullptr || placed_.empty() || placed_.back().tensor != tensor)
+    broken("expected a tensor below what it viewed");
+  const Placed copy = placed_.back();
+  const Memory storage = memory();
+  const std::size_t item = item_size(tensor->dtype);
+  auto* view = arena_.make<Tensor>();
+  view->dtype = tensor->dtype;
+  const std::int64_t offset = integer();
+  bool fits = offset >= 0;
+  auto last = static_cast<std::uint64_t>(offset);
+  for (const std::int64_t size : tensor->shape) {
+    const std::int64_t stride = integer();
+    view->strides.push_back(stride);
+    std::uint64_t step;
+    fits = fits && size > 0 && stride >= 0 &&
+           !__builtin_mul_overflow(static_cast<std::uint64_t>(size - 1),
+                                   static_cast<std::uint64_t>(stride), &step) &&
+           !__builtin_add_overflow(last, step, &last);
+  }
+  const std::uint32_t number = view_count_++;
+  if (!fits || last >= storage.size / item) return views_.unshared.push_back(number);
+  std::byte* const viewed = storage.data + static_cast<std::size_t>(offset) * item;
+  placed_.push_back({view, viewed, storage.data, storage.data + storage.size, storage, true});
+  const bool everywhere =
+      owner_of_buffer(copy.memory.buffer_data) && owner_of_buffer(storage.buffer_data);
+  views_.open.push_back({number, tensor, view, copy.data, viewed, everywhere});
+}
+
+// A job must not read memory that only JavaScript owns.
+void ValueBuilder::share_views() {
+  std::erase_if(views_.open, [&](const CopiedView& view) {
+    if (view.everywhere) return false;
+    if (!view.share()) views_.unshared.push_back(view.number);
+    return true;
+  });
+}
+
+bool CopiedView::share() const {
+  // A storage that begins in the middle of an element cannot be viewed.
+  if (view->storage == nullptr ||
+      !equals_strided(copy, viewed, tensor->shape, view->strides, item_size(tensor->dtype)))
+    return false;
+  tensor->storage = view->storage;
+  tensor->offset = view->offset;
+  tensor->strides.swap(view->strides);
+  return true;
+}
+
 void ValueBuilder::push_array() {
   auto* array = arena_.make<NdArray>();
   const Memory found = memory();
@@ -486,6 +566,10 @@ void ValueBuilder::place(std::vector<Placed>::iterator first, std::vector<Placed
     tensor.storage = storage;
     tensor.offset = offset / item;
     if (offset % item == 0) continue;
+    if (placed->is_view) {
+      tensor.storage = nullptr;  // share() refuses it
+      continue;
+    }
     // The offset is not a whole number of elements (a complex tensor that begins at an imaginary
     // part), so the tensor gets a storage of its own.
     tensor.storage = arena_.make<Storage>();

@@ -8,12 +8,31 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "addon/marshal/saved_memory.h"
 #include "checkpoint/pickle/value.h"
 
 namespace sda::addon {
+
+// A tensor with a row-major copy of what it viewed in its file, and that view.
+struct CopiedView {
+  std::uint32_t number;  // in the order of the plan
+  Tensor* tensor;
+  Tensor* view;
+  const std::byte* copy;
+  const std::byte* viewed;
+  bool everywhere;  // whether any thread may read the memory
+
+  // Makes the tensor the view, so that it shares the storage, if both have the same elements.
+  bool share() const;
+};
+
+struct CopiedViews {
+  std::vector<CopiedView> open;         // share() is to be called, on any thread
+  std::vector<std::uint32_t> unshared;  // the numbers of those for which share() was false
+};
 
 // The values point into the memory of the plan's typed arrays, so the plan must outlive them.
 class ValueBuilder {
@@ -26,12 +45,16 @@ class ValueBuilder {
   // The value of the whole plan. Throws kArgument for a malformed plan.
   Value build();
 
+  CopiedViews take_views() { return std::move(views_); }
+
  private:
   void execute(std::uint32_t code);
   void fill(std::uint32_t count);
   void amend(std::uint32_t count);
   void fill_object(std::uint32_t items, std::uint32_t entries);
   void push_tensor();
+  void push_view();
+  void share_views();
   void push_array();
   void push_storage();
   void push_global();
@@ -67,6 +90,7 @@ class ValueBuilder {
     std::byte* begin;
     std::byte* end;
     Memory memory;
+    bool is_view = false;  // of a CopiedView
   };
   void place(std::vector<Placed>::iterator first, std::vector<Placed>::iterator last);
 
@@ -83,6 +107,8 @@ class ValueBuilder {
   std::vector<Value> stack_;
   std::vector<Value> made_;
   std::vector<Placed> placed_;
+  CopiedViews views_;
+  std::uint32_t view_count_ = 0;
 };
 
 }  // namespace sda::addon

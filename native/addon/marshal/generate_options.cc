@@ -87,6 +87,12 @@ T choice(const Napi::Object& options, const char* name,
 
 }  // namespace
 
+engine::SampleOptions sample_options_argument(const Napi::Object& options) {
+  return {number_argument(options.Get("temperature"), "temperature"),
+          integer_argument(options.Get("topK"), "topK"),
+          number_argument(options.Get("topP"), "topP")};
+}
+
 engine::GenerateOptions generate_options_argument(const Napi::Value& value) {
   const Napi::Object object = object_argument(value, "options");
   using namespace engine;
@@ -104,6 +110,8 @@ engine::GenerateOptions generate_options_argument(const Napi::Value& value) {
   options.width = number("width");
   options.depth = number("depth");
   options.sample_rate = integer("sampleRate");
+  options.evolution = number("evolution");
+  options.sampling = sample_options_argument(object);
   const Napi::Value latent = object.Get("latent");
   if (!latent.IsUndefined()) {
     if (!latent.IsTypedArray() ||

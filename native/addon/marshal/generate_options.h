@@ -24,4 +24,7 @@ std::function<void(std::int64_t, std::int64_t)> reporter(
 // still pending, and then no more.
 void close_progress(const std::shared_ptr<ProgressChannel>& channel);
 
+// Reads temperature, topK and topP.
+engine::SampleOptions sample_options_argument(const Napi::Object& options);
+
 }  // namespace sda::addon

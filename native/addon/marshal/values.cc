@@ -37,19 +37,54 @@ constexpr std::uint64_t kCopiedTensor = 2048;
 
 using Slots = std::vector<std::pair<std::uint32_t, std::uint8_t>>;
 
-// Whether JavaScript shows another type of the value: a numpy scalar, or a float without fraction.
-// Only a float can be -0, so that one shows it.
+// Whether JavaScript shows another type of the value: a numpy scalar, a TorchVersion, or a float
+// without fraction. Only a float can be -0, so that one shows it.
 bool has_hidden_type(const Value& value) {
-  return value.numpy_dtype != 0 ||
+  return value.numpy_dtype != 0 || value.version ||
          (value.kind == Kind::kFloat && value.real == std::trunc(value.real) &&
           std::fabs(value.real) <= static_cast<double>(kSafeInteger) &&
           !(value.real == 0 && std::signbit(value.real)));
 }
 
+const char* map_factory(DictKind kind) {
+  switch (kind) {
+    case DictKind::kDict:
+      return "map";
+    case DictKind::kOrderedDict:
+      return "orderedDict";
+    case DictKind::kDefaultDict:
+      return "defaultDict";
+    case DictKind::kCounter:
+      return "counter";
+  }
+  return "map";
+}
+
+bool is_elsewhere(const Storage& storage) {
+  const Storage& whole = storage.base != nullptr ? *storage.base : storage;
+  return !whole.location.empty() && whole.location != "cpu";
+}
+
 void note_slot(Slots& slots, std::size_t index, const Value& value) {
   if (!has_hidden_type(value)) return;
-  const int kind = value.numpy_dtype != 0 ? kSlotScalar + value.numpy_dtype - 1 : kSlotFloat;
+  const int kind = value.version            ? kSlotVersion
+                   : value.numpy_dtype != 0 ? kSlotScalar + value.numpy_dtype - 1
+                                            : kSlotFloat;
   slots.emplace_back(static_cast<std::uint32_t>(index), static_cast<std::uint8_t>(kind));
+}
+
+std::uint32_t marks_of(const Tensor& tensor) {
+  const std::pair<bool, Mark> marks[] = {
+      {tensor.requires_grad, kMarkRequiresGrad},
+      {tensor.parameter, kMarkParameter},
+      {tensor.moved || is_elsewhere(*tensor.storage), kMarkElsewhere},
+      {tensor.hooked, kMarkHooked},
+      {tensor.conjugate || tensor.negate, kMarkConjugate},
+  };
+  std::uint32_t all = 0;
+  for (const auto& [has, bit] : marks)
+    if (has) all |= bit;
+  return all;
 }
 
 }  // namespace
@@ -57,14 +92,17 @@ void note_slot(Slots& slots, std::size_t index, const Value& value) {
 ArrayLayout array_layout(DType dtype) {
   switch (dtype) {
     case DType::kInt8:
+    case DType::kQInt8:
       return {napi_int8_array, 1};
     case DType::kInt16:
       return {napi_int16_array, 2};
     case DType::kInt32:
+    case DType::kQInt32:
       return {napi_int32_array, 4};
     case DType::kInt64:
       return {napi_bigint64_array, 8};
     case DType::kUint16:
+    case DType::kBits16:
     case DType::kFloat16:
     case DType::kBFloat16:
     case DType::kComplex32:
@@ -223,12 +261,19 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
                                    Napi::Number::New(env_, complex.imaginary)}));
     }
     case ObjectKind::kList: {
-      const auto& items = static_cast<const List&>(object).items;
-      check(napi_create_array_with_length(env_, items.size(), &result));
-      return make_array(items, keep(result), depth);
+      const auto& list = static_cast<const List&>(object);
+      if (list.deque) {
+        keep(call("deque", {convert(list.maxlen, depth)}));
+        return make_array(list.items, made_[object.id], depth);
+      }
+      check(napi_create_array_with_length(env_, list.items.size(), &result));
+      return make_array(list.items, keep(result), depth);
     }
-    case ObjectKind::kTuple:
-      return make_array(static_cast<const Tuple&>(object).items, keep(call("tuple", {})), depth);
+    case ObjectKind::kTuple: {
+      const auto& tuple = static_cast<const Tuple&>(object);
+      keep(mark(call("tuple", {}), tuple.size ? std::uint32_t{kMarkSize} : 0U));
+      return make_array(tuple.items, made_[object.id], depth);
+    }
     case ObjectKind::kSet: {
       const auto& items = static_cast<const Set&>(object).items;
       check_spread(items.size(), [&](std::size_t i) { return items[i]; });
@@ -260,14 +305,23 @@ napi_value ValueConverter::convert_object(Object& object, int depth) {
       const std::uint32_t marks = kMarkStorage | (storage.dtype ? 0U : std::uint32_t{kMarkUntyped});
       return keep(mark(make_tensor(all), marks));
     }
-    case ObjectKind::kTensor:
-      return keep(make_tensor(static_cast<const Tensor&>(object)));
+    case ObjectKind::kTensor: {
+      const auto& tensor = static_cast<const Tensor&>(object);
+      keep(make_tensor(tensor));
+      if (!tensor.attributes.is_none())
+        call("setAttributes", {made_[object.id], convert(tensor.attributes, depth)});
+      return made_[object.id];
+    }
     case ObjectKind::kNumpyDType: {
       const auto& dtype = static_cast<const NumpyDType&>(object);
-      return keep(call("global", {string("numpy"), string(dtype_name(dtype.dtype))}));
+      return keep(mark(call("global", {string("numpy"), string(dtype_name(dtype.dtype))}),
+                       dtype.big_endian ? std::uint32_t{kMarkBigEndian} : 0U));
     }
-    case ObjectKind::kNdArray:
-      return keep(make_array(static_cast<const NdArray&>(object)));
+    case ObjectKind::kNdArray: {
+      const auto& array = static_cast<const NdArray&>(object);
+      if (array.described != nullptr) return convert(Value::of(array.described), depth);
+      return keep(make_array(array));
+    }
   }
   throw Error(ErrorCode::kNative, "a value of an unknown kind");
 }
@@ -285,9 +339,9 @@ napi_value ValueConverter::make_array(std::span<const Value> items, napi_value a
 napi_value ValueConverter::make_map(const Dict& dict,
                                     std::span<const std::pair<Value, Value>> entries, int depth) {
   check_spread(entries.size(), [&](std::size_t i) { return entries[i].first; });
-  const bool ordered = dict.dict_kind == DictKind::kOrderedDict;
-  const napi_value map = call(ordered ? "orderedDict" : "map", {});
+  const napi_value map = call(map_factory(dict.dict_kind), {});
   made_[dict.id] = map;
+  if (!dict.factory.is_none()) call("setFactory", {map, convert(dict.factory, depth)});
   napi_value flat;
   check(napi_create_array_with_length(env_, entries.size() * 2, &flat));
   std::uint32_t i = 0;
@@ -313,8 +367,8 @@ napi_value ValueConverter::make_compact(std::span<const std::pair<Value, Value>>
 
 napi_value ValueConverter::make_object(const PyObject& object, int depth) {
   const napi_value made =
-      call("object", {shared_string(object.cls->module), shared_string(object.cls->name),
-                      Napi::Boolean::New(env_, object.allocated)});
+      call("describedObject", {shared_string(object.cls->module), shared_string(object.cls->name),
+                               Napi::Boolean::New(env_, object.allocated)});
   made_[object.id] = made;
   std::vector<Value> flat;
   charge(object.entries.size() * cost::kPair);
@@ -328,7 +382,7 @@ napi_value ValueConverter::make_object(const PyObject& object, int depth) {
   check(napi_create_array_with_length(env_, flat.size(), &entries));
   call("fillObject", {made, convert(object.args, depth), convert(object.kwargs, depth),
                       convert(object.state, depth), make_array(object.items, items, depth),
-                      make_array(flat, entries, depth)});
+                      make_array(flat, entries, depth), convert(object.callee, depth)});
   Slots state;
   note_slot(state, 0, object.state);
   remember(made, state);
@@ -424,16 +478,49 @@ napi_value ValueConverter::make_tensor(const Tensor& tensor) {
     data = typed_array(tensor.dtype, tensor.contiguous.get(), numel * item, tensor.contiguous);
   } else if (numel == 0 || tensor.storage->data == nullptr) {
     data = typed_array(tensor.dtype, nullptr, 0, nullptr);
+  } else if (!tensor.is_contiguous()) {
+    return mark(make_strided(tensor), marks_of(tensor));
+  } else if (const auto found = buffer_from(tensor, numel)) {
+    data = view(tensor.dtype, found->first, found->second, numel);
   } else {
-    // All tensors of a storage share its buffer, as in PyTorch.
-    const Storage& storage = *tensor.storage;
-    const Storage& whole = storage.base != nullptr ? *storage.base : storage;
-    data = view(tensor.dtype, buffer_of(whole.data, whole.byte_size, whole.owner),
-                storage.base_offset / item + tensor.offset, numel);
+    return mark(call("largeTensor", {string(dtype_name(tensor.dtype)), shape_array(tensor.shape),
+                                     Napi::Number::New(env_, static_cast<double>(numel * item))}),
+                marks_of(tensor));
   }
-  return mark(
-      this->tensor(tensor.dtype, tensor.shape, data),
-      (tensor.requires_grad ? kMarkRequiresGrad : 0U) | (tensor.parameter ? kMarkParameter : 0U));
+  return mark(this->tensor(tensor.dtype, tensor.shape, data), marks_of(tensor));
+}
+
+std::optional<std::pair<napi_value, std::uint64_t>> ValueConverter::buffer_from(
+    const Tensor& tensor, std::uint64_t count) {
+  const std::size_t item = item_size(tensor.dtype);
+  const double most = Environment::of(env_).max_buffer_bytes;
+  const Storage& storage = *tensor.storage;
+  const Storage& whole = storage.base != nullptr ? *storage.base : storage;
+  const std::uint64_t first = storage.base_offset / item + tensor.offset;
+  // All tensors of a storage share its buffer, as in PyTorch.
+  if (static_cast<double>(whole.byte_size) <= most)
+    return std::pair{buffer_of(whole.data, whole.byte_size, whole.owner), first};
+  if (static_cast<double>(count * item) > most) return std::nullopt;
+  // Of a storage that is too large, each tensor has a buffer from its first element on.
+  const std::uint64_t left = whole.byte_size - first * item;
+  const auto size = static_cast<std::uint64_t>(std::min(static_cast<double>(left), most));
+  return std::pair{buffer_of(whole.data + first * item, size, whole.owner), std::uint64_t{0}};
+}
+
+napi_value ValueConverter::make_strided(const Tensor& tensor) {
+  std::uint64_t reach = 1;  // elements from the first one to the last
+  for (std::size_t d = 0; d < tensor.shape.size(); ++d)
+    reach += static_cast<std::uint64_t>((tensor.shape[d] - 1) * tensor.strides[d]);
+  charge(cost::kCopiedTensor);
+  const auto found = buffer_from(tensor, reach);
+  const std::uint64_t bytes = tensor.numel() * item_size(tensor.dtype);
+  if (!found)
+    return call("largeTensor", {string(dtype_name(tensor.dtype)), shape_array(tensor.shape),
+                                Napi::Number::New(env_, static_cast<double>(bytes))});
+  return call(
+      "stridedTensor",
+      {string(dtype_name(tensor.dtype)), shape_array(tensor.shape), found->first,
+       Napi::Number::New(env_, static_cast<double>(found->second)), shape_array(tensor.strides)});
 }
 
 napi_value ValueConverter::make_array(const NdArray& array) {
@@ -448,8 +535,9 @@ napi_value ValueConverter::make_array(const NdArray& array) {
   } else {
     data = typed_array(array.dtype, array.data.get(), array.byte_size, array.data);
   }
-  return call("ndArray", {string(dtype_name(array.dtype)), shape_array(array.shape), data,
-                          Napi::Boolean::New(env_, array.fortran_order)});
+  return mark(call("ndArray", {string(dtype_name(array.dtype)), shape_array(array.shape), data,
+                               Napi::Boolean::New(env_, array.fortran_order)}),
+              array.big_endian ? std::uint32_t{kMarkBigEndian} : 0U);
 }
 
 Napi::Value register_classes(const Napi::CallbackInfo& info) {

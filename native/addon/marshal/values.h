@@ -6,10 +6,12 @@
 #include <napi.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -38,15 +40,21 @@ enum Mark : std::uint32_t {
   kMarkParameter = 8,
   kMarkStorage = 16,
   kMarkUntyped = 32,
+  kMarkSize = 64,
+  kMarkElsewhere = 128,
+  kMarkHooked = 256,
+  kMarkBigEndian = 512,
+  kMarkConjugate = 1024,
 };
 
-// The kind of a slot: kSlotFloat for a float without a fraction, or kSlotScalar plus the dtype for
-// a numpy scalar.
+// The kind of a slot: kSlotFloat for a float without a fraction, kSlotScalar plus the dtype for a
+// numpy scalar, or kSlotVersion for a TorchVersion, which is a str.
 inline constexpr std::uint8_t kSlotFloat = 1;
 inline constexpr std::uint8_t kSlotScalar = 2;
+inline constexpr std::uint8_t kSlotVersion = 63;
 // A slot is one number: index * kSlotKinds + kind.
-inline constexpr double kSlotKinds = 32;
-static_assert(kSlotScalar + kDTypeCount <= kSlotKinds);
+inline constexpr double kSlotKinds = 64;
+static_assert(kSlotScalar + kDTypeCount <= kSlotVersion && kSlotVersion < kSlotKinds);
 
 // Arrays up to this size are copied, because an external buffer needs a finalizer and costs more.
 inline constexpr std::size_t kCheaperCopied = 4096;
@@ -101,6 +109,12 @@ class ValueConverter {
   // The same for a Map or Set of which so many keys and values have slots.
   void charge_keyed(std::ptrdiff_t slots);
   napi_value make_tensor(const Tensor& tensor);
+  // A tensor whose elements JavaScript brings into row-major order when it reads them.
+  napi_value make_strided(const Tensor& tensor);
+  // The buffer of `count` elements of the tensor's storage from its first one on, and the number of
+  // the first of them in it. Empty: no buffer can be so large.
+  std::optional<std::pair<napi_value, std::uint64_t>> buffer_from(const Tensor& tensor,
+                                                                  std::uint64_t count);
   napi_value make_array(const NdArray& array);
   napi_value string(std::string_view text);
   napi_value shared_string(std::string_view text);

@@ -23,17 +23,22 @@ bool several_processors() {
 }  // namespace
 
 ImageReader::ImageReader(const File& file, const std::vector<ZipRecord>& records,
-                         std::uint64_t records_end, const CancelToken* cancel)
+                         std::uint64_t records_end, const std::vector<bool>& wanted,
+                         const CancelToken* cancel)
     : file_(file),
       records_(records),
       cancel_(cancel),
-      image_(std::make_shared<PageBuffer>(memory_size(records_end))) {
+      in_place_(file.content() != nullptr),
+      image_(in_place_ ? file.content() : std::make_shared<PageBuffer>(memory_size(records_end))) {
+  std::uint64_t total = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
+    if (!wanted[i]) continue;
+    total += records[i].size;
     const std::uint64_t end = records[i].data_offset + records[i].size;
     for (std::uint64_t at = records[i].data_offset; at < end; at += kPiece)
       pieces_.push_back({i, at, std::min<std::uint64_t>(at + kPiece, end), 0});
   }
-  if (file.size() >= kParallelFrom && several_processors()) start_helper();
+  if (total >= kParallelFrom && several_processors()) start_helper();
 }
 
 ImageReader::~ImageReader() {
@@ -62,7 +67,7 @@ void ImageReader::work() {
     if (cancel_ != nullptr) cancel_->throw_if_cancelled();
     Piece& piece = pieces_[i];
     const auto size = static_cast<std::size_t>(piece.end - piece.begin);
-    file_.read_at(piece.begin, image_->data() + piece.begin, size);
+    if (!in_place_) file_.read_at(piece.begin, image_->data() + piece.begin, size);
     piece.crc = crc32(0, image_->data() + piece.begin, size);
   }
 }

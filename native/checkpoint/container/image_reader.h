@@ -19,8 +19,9 @@ namespace sda {
 // does other work. The reader keeps references to its arguments, which must outlive it.
 class ImageReader {
  public:
+  // `wanted`: whether to read a record. Memory of others is not touched.
   ImageReader(const File& file, const std::vector<ZipRecord>& records, std::uint64_t records_end,
-              const CancelToken* cancel);
+              const std::vector<bool>& wanted, const CancelToken* cancel);
   ~ImageReader();  // stops the helper thread, also in the middle of its work
   ImageReader(const ImageReader&) = delete;
   ImageReader& operator=(const ImageReader&) = delete;
@@ -29,7 +30,7 @@ class ImageReader {
   // either thread.
   void finish();
 
-  // After finish(): the bytes, and the CRC-32 of each record.
+  // After finish(): the bytes, and the CRC-32 of each record that was read.
   const std::shared_ptr<PageBuffer>& image() const noexcept { return image_; }
   std::vector<std::uint32_t> checksums() const;
 
@@ -46,6 +47,7 @@ class ImageReader {
   const File& file_;
   const std::vector<ZipRecord>& records_;
   const CancelToken* cancel_;
+  bool in_place_;  // the file is in memory that may be changed
   std::shared_ptr<PageBuffer> image_;
   std::vector<Piece> pieces_;
   std::atomic<std::size_t> next_{0};

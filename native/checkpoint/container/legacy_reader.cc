@@ -41,8 +41,8 @@ void LegacyReader::read() {
   }
   place_storages();
   if (options_.hold == Hold::kNothing) return;
-  load_storages();
-  document_.finish_tensors(foreign_byte_order_, file_);
+  load_storages(file_, options_, in_file_order_, *document_.arena_);
+  document_.finish_tensors(/*swap_bytes=*/false, file_, options_);
 }
 
 bool LegacyReader::parse(std::size_t prefix) {
@@ -50,18 +50,19 @@ bool LegacyReader::parse(std::size_t prefix) {
   views_.clear();
   in_file_order_.clear();
   document_.globals_.clear();
-  document_.allocate_arena(prefix, Waiting::kAllowed);
-  document_.pickle_
-      .reset();  // freed before the next allocation, so that only one prefix is in memory
-  document_.pickle_.reset(new char[prefix]);
-  file_.read_at(0, document_.pickle_.get(), prefix);
-  const std::string_view bytes(document_.pickle_.get(), prefix);
+  document_.allocate_arena(prefix, Waiting::kAllowed, options_.memory_bytes);
+  document_.pickles_.clear();  // freed first, so that only one prefix is in memory
+  document_.pickles_.emplace_back(new char[prefix]);
+  char* const pickles = document_.pickles_.back().get();
+  file_.read_at(0, pickles, prefix);
+  const std::string_view bytes(pickles, prefix);
 
   std::size_t at = 0;
   bool ran_out = false;
   const auto next = [&](StorageSource* storages) {
-    PickleMachine machine(bytes.substr(at), at, *document_.arena_, storages,
-                          {options_.inert_globals, &document_.globals_, options_.cancel});
+    PickleMachine machine(
+        bytes.substr(at), at, *document_.arena_, storages,
+        {options_.inert_globals, &document_.globals_, options_.cancel, options_.encoding});
     try {
       const Value value = machine.run();
       at += machine.position();
@@ -88,7 +89,7 @@ bool LegacyReader::parse(std::size_t prefix) {
     const Value* little = facts == nullptr ? nullptr : facts->find("little_endian");
     if (little == nullptr || little->kind != Kind::kBool)
       corrupt("the file does not say which byte order it has", system_at);
-    foreign_byte_order_ = little->integer == 0;
+    big_endian_ = little->integer == 0;
     document_.root_ = next(this);
     const std::size_t keys_at = at;
     const Value keys = next(nullptr);
@@ -114,7 +115,7 @@ Value LegacyReader::load(const Value& persistent_id) {
   // Old versions of PyTorch stored a class with its source text: ("module", class, file, text).
   if (tuple != nullptr && tuple->items.size() == 4 && tuple->items[0].as_str() == "module")
     return tuple->items[1];
-  const StorageId id = parse_storage_id(persistent_id, 5, 6);
+  const StorageId id = parse_storage_id(persistent_id, 5, 6, *document_.arena_);
 
   Storage* root;
   const auto known = storages_.find(id.key);
@@ -135,7 +136,8 @@ Value LegacyReader::load(const Value& persistent_id) {
   // A view into another storage: (key, offset, size), in elements.
   const auto* view = (*id.items)[5].as<Tuple>();
   if (view == nullptr || view->items.size() != 3 || !view->items[0].as_str() ||
-      !view->items[1].as_int() || !view->items[2].as_int())
+      view->items[0].size > limits::kMaxNameBytes || !view->items[1].as_int() ||
+      !view->items[2].as_int())
     throw Error(ErrorCode::kCorrupt, "the description of a view of a storage is malformed");
   const std::size_t item = id.dtype ? item_size(*id.dtype) : 1;
   const std::uint64_t offset = checked_bytes(*view->items[1].as_int(), item);
@@ -162,7 +164,9 @@ void LegacyReader::place_storages() {
     if (file_.size() - at < sizeof count) corrupt("the file ends before its storages do", at);
     file_.read_at(at, &count, sizeof count);
     const std::size_t item = storage->dtype ? item_size(*storage->dtype) : 1;
-    if (foreign_byte_order_)
+    // PyTorch on a big-endian machine writes the elements in little-endian order, and old versions
+    // of it only the counts in its own.
+    if (big_endian_ && static_cast<std::uint64_t>(count) != storage->byte_size / item)
       count = static_cast<std::int64_t>(__builtin_bswap64(static_cast<std::uint64_t>(count)));
     if (count < 0 || static_cast<std::uint64_t>(count) != storage->byte_size / item)
       corrupt("a storage of " + std::to_string(count) + " elements that should have " +
@@ -175,12 +179,11 @@ void LegacyReader::place_storages() {
   }
 }
 
-void LegacyReader::load_storages() {
-  if (options_.hold == Hold::kMapping) {
-    auto mapping = std::make_shared<MappedFile>(file_);
-    std::byte* image = mapping->data();
-    const std::shared_ptr<const void> owner = std::move(mapping);
-    for (Storage* storage : in_file_order_) place_storage(*storage, image, owner, file_);
+void load_storages(const File& file, const OpenOptions& options,
+                   const std::vector<Storage*>& in_file_order, const Arena& arena) {
+  if (options.hold == Hold::kMapping) {
+    const WholeFile whole(file);
+    for (Storage* storage : in_file_order) place_storage(*storage, whole.data, whole.owner, file);
   } else {
     // The file does not align storages, so each is read to an aligned place of its own.
     constexpr std::uint64_t kAlignment = 64;
@@ -188,19 +191,19 @@ void LegacyReader::load_storages() {
       return (storage->byte_size + kAlignment - 1) / kAlignment * kAlignment;
     };
     std::uint64_t size = 0;
-    for (const Storage* storage : in_file_order_) size += room(storage);
+    for (const Storage* storage : in_file_order) size += room(storage);
     auto buffer = std::make_shared<PageBuffer>(memory_size(size));
     std::byte* at = buffer->data();
     const std::shared_ptr<const void> owner = std::move(buffer);
-    for (Storage* storage : in_file_order_) {
-      if (options_.cancel != nullptr) options_.cancel->throw_if_cancelled();
-      file_.read_at(storage->file_offset, at, static_cast<std::size_t>(storage->byte_size));
+    for (Storage* storage : in_file_order) {
+      if (options.cancel != nullptr) options.cancel->throw_if_cancelled();
+      file.read_at(storage->file_offset, at, static_cast<std::size_t>(storage->byte_size));
       storage->data = at;
       storage->owner = owner;
       at += room(storage);
     }
   }
-  document_.arena_->for_each<Storage>([](Storage& storage) {
+  arena.for_each<Storage>([](Storage& storage) {
     if (storage.base == nullptr) return;
     storage.data = storage.base->data + storage.base_offset;
     storage.owner = storage.base->owner;

@@ -20,9 +20,17 @@ std::string_view stripped(std::string_view text) {
 // int(text, 8) accepts.
 std::optional<std::int64_t> number(std::string_view field) {
   if (field[0] == '\x80' || field[0] == '\xff') {
-    std::int64_t value = 0;
-    for (const char c : field.substr(1)) value = value << 8 | static_cast<unsigned char>(c);
-    return field[0] == '\x80' ? value : value - (std::int64_t{1} << 8 * (field.size() - 1));
+    // Two's complement in all bytes but the first. Larger numbers than 63 bits are no sizes.
+    constexpr std::size_t kWidest = 8;
+    const bool negative = field[0] == '\xff';
+    std::uint64_t value = negative ? ~std::uint64_t{0} : 0;
+    std::string_view bytes = field.substr(1);
+    while (bytes.size() > kWidest) {
+      if (bytes[0] != (negative ? '\xff' : '\0')) return std::nullopt;
+      bytes.remove_prefix(1);
+    }
+    for (const char c : bytes) value = value << 8 | static_cast<unsigned char>(c);
+    return static_cast<std::int64_t>(value);
   }
   std::string_view text = stripped(field.substr(0, field.find('\0')));
   if (text.empty()) return 0;
@@ -61,6 +69,13 @@ bool is_tar(std::string_view head) noexcept {
     characters += static_cast<signed char>(head[i]);
   }
   return *checksum == bytes || *checksum == characters;
+}
+
+std::optional<std::uint64_t> tar_member_size(std::string_view header) noexcept {
+  constexpr std::size_t kSizeAt = 124, kSizeSize = 12;
+  const auto size = number(header.substr(kSizeAt, kSizeSize));
+  if (!size || *size < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(*size);
 }
 
 }  // namespace sda

@@ -49,7 +49,7 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
   };
 
   bool zip = false;
-  if (!checked([&] { zip = sniff(file) == FileKind::kZip; })) return report;
+  if (!checked([&] { zip = sniff(file, false) == FileKind::kZip; })) return report;
   if (zip) {
     const bool has_directory = checked([&] {
       ZipDirectory directory(file);
@@ -61,7 +61,7 @@ FileReport verify_file(const std::string& path, const CancelToken* cancel) {
       for (ZipRecord& record : directory.records()) {
         checked([&] {
           check_local_header(record, directory.top_folder(), path, std::ref(headers));
-          if (!directory.without_crcs() && checksum(file, record, buffer, cancel) != record.crc)
+          if (!record.has_crc(checksum(file, record, buffer, cancel)))
             throw Error(ErrorCode::kCorrupt, "'" + path + "': record '" + record.name +
                                                  "' is damaged (CRC-32 mismatch)");
         });

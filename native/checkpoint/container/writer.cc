@@ -86,7 +86,7 @@ std::uint32_t SourceFile::copy(const Storage& storage, OutputFile& to,
         .with("path", file_.path())
         .with("record", name);
   const std::uint32_t crc = copy_range(file_, record->data_offset, record->size, to, cancel);
-  if (!directory_->without_crcs() && crc != record->crc)
+  if (!record->has_crc(crc))
     throw Error(ErrorCode::kCorrupt,
                 "'" + file_.path() + "': record '" + name + "' is damaged (CRC-32 mismatch)")
         .with("path", file_.path())

@@ -11,6 +11,7 @@
 
 #include "checkpoint/ambiguity.h"
 #include "checkpoint/container/zip_format.h"
+#include "checkpoint/io/window_reader.h"
 #include "checkpoint/limits.h"
 
 namespace sda {
@@ -81,10 +82,44 @@ std::optional<std::size_t> find_end(std::span<const std::byte> tail, std::size_t
 
 // The offset in `tail` of the last signature that an end record could follow. PyTorch's zip library
 // (miniz) takes it for the end record, whatever the comment's length says.
-std::size_t last_end_signature(std::span<const std::byte> tail) {
-  std::size_t at = tail.size() - kEndSize;
-  while (load<std::uint32_t>(tail.data() + at) != kEndSignature) --at;
-  return at;
+std::optional<std::size_t> last_end_signature(std::span<const std::byte> tail) {
+  for (std::size_t back = kEndSize; back <= tail.size(); ++back)
+    if (load<std::uint32_t>(tail.data() + tail.size() - back) == kEndSignature)
+      return tail.size() - back;
+  return std::nullopt;
+}
+
+// What an archive is that has a record of this name at its top.
+std::string others_hint(std::string_view name) {
+  if (name.ends_with(".npy")) return "; it is a numpy .npz file";
+  if (name == "config.json" || name == "metadata.json" || name == "model.weights.h5")
+    return "; it may be a Keras model";
+  for (const std::string_view suffix : {".pt", ".pth", ".ckpt"})
+    if (name.ends_with(suffix)) return "; extract '" + std::string(name) + "' from it first";
+  return "";
+}
+
+// Refuses a file in which the zip64 end record is not where the locator, itself at
+// `locator_offset`, says.
+[[noreturn]] void misplaced_end64(const File& file, std::uint64_t said,
+                                  std::uint64_t locator_offset) {
+  // In archives one after the other, each counts its offsets from its own first byte.
+  const auto has_archive = [&file](std::uint64_t at) {
+    std::uint32_t signature = 0;
+    if (at > file.size() || file.size() - at < sizeof signature) return false;
+    file.read_at(at, reinterpret_cast<char*>(&signature), sizeof signature);
+    return signature == kLocalSignature;
+  };
+  const std::uint64_t shift = locator_offset - kEnd64Size - said;
+  if (said < locator_offset - kEnd64Size && has_archive(0) && has_archive(shift))
+    fail(ErrorCode::kFormat, file.path(), shift,
+         "several torch.save files in one, such as a shard of a distributed checkpoint");
+  fail(ErrorCode::kCorrupt, file.path(), locator_offset,
+       "the zip64 end record is not where its locator says");
+}
+
+std::size_t full_name_size(const ZipRecord& record, std::string_view top_folder) {
+  return record.name.size() + (top_folder.empty() ? 0 : top_folder.size() + 1);
 }
 
 char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -99,7 +134,7 @@ std::strong_ordering compare_names(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-ZipDirectory::ZipDirectory(const File& file) {
+ZipDirectory::ZipDirectory(const File& file, Archive kind) : kind_(kind) {
   read_end(file);
   read_entries(file);
   check_order(file);
@@ -124,12 +159,18 @@ void ZipDirectory::read_end(const File& file) {
     found = find_end(tail, comment);
     if (found) break;
   }
+  // Other bytes may follow the archive, such as a line break that a transfer has added.
+  if (!found) {
+    found = last_end_signature(tail);
+    if (found && load<std::uint16_t>(tail.data() + *found + 20) > tail.size() - *found - kEndSize)
+      found.reset();
+  }
   if (!found)
     fail(ErrorCode::kCorrupt, file.path(), file_size,
          "a zip archive without an end record; the file is truncated");
 
   const std::size_t end = *found;
-  if (const std::size_t last = last_end_signature(tail); last != end)
+  if (const std::size_t last = *last_end_signature(tail); last != end)
     refuse_ambiguous(ambiguity::kEndRecord,
                      "the comment of the zip archive holds another end record",
                      file_size - tail.size() + last);
@@ -149,8 +190,7 @@ void ZipDirectory::read_end(const File& file) {
     if (end < kLocator64Size + kEnd64Size ||
         end64_offset != end_offset - kLocator64Size - kEnd64Size ||
         load<std::uint32_t>(locator - kEnd64Size) != kEnd64Signature)
-      fail(ErrorCode::kCorrupt, file.path(), end_offset - kLocator64Size,
-           "the zip64 end record is not where its locator says");
+      misplaced_end64(file, end64_offset, end_offset - kLocator64Size);
     const std::byte* end64 = locator - kEnd64Size;
     const std::uint64_t entries = load<std::uint64_t>(end64 + 32);
     const std::uint64_t size = load<std::uint64_t>(end64 + 40);
@@ -205,25 +245,31 @@ void ZipDirectory::read_entries(const File& file) {
 
     ZipRecord record;
     record.flags = load<std::uint16_t>(entry + 8);
-    const std::uint16_t method = load<std::uint16_t>(entry + 10);
+    record.method = load<std::uint16_t>(entry + 10);
     record.crc = load<std::uint32_t>(entry + 16);
-    std::uint64_t stored = load<std::uint32_t>(entry + 20);
+    record.stored = load<std::uint32_t>(entry + 20);
     record.size = load<std::uint32_t>(entry + 24);
     record.header_offset = load<std::uint32_t>(entry + 42);
     record.data_offset = 0;
     Zip64Extra extra(entry + kCentralSize + name_size, extra_size);
-    if (!extra.take(record.size) || !extra.take(stored) || !extra.take(record.header_offset))
+    if (!extra.take(record.size) || !extra.take(record.stored) || !extra.take(record.header_offset))
       fail(ErrorCode::kCorrupt, file.path(), entry_offset,
            "a zip64 entry without its 64-bit sizes");
 
     const auto shown = [&] { return std::string(full_name); };
     if (record.flags & (kFlagEncrypted | kFlagStrongEncryption | kFlagMaskedHeaders))
       fail(ErrorCode::kFormat, file.path(), entry_offset, "record '" + shown() + "' is encrypted");
-    if (method != 0 || (record.flags & kFlagPatch))
-      fail(ErrorCode::kFormat, file.path(), entry_offset,
-           "record '" + shown() + "' is compressed (method " + std::to_string(method) +
-               "); torch.save stores records as they are");
-    if (stored != record.size)
+    const bool readable =
+        record.method == 0 || (record.method == kDeflated && kind_ == Archive::kAny);
+    if (!readable || (record.flags & kFlagPatch)) {
+      Error error(ErrorCode::kFormat,
+                  "'" + file.path() + "': record '" + shown() + "' is compressed (method " +
+                      std::to_string(record.method) + "); torch.save stores records as they are");
+      error.with("path", file.path()).with("offset", static_cast<std::int64_t>(entry_offset));
+      if (record.method == kDeflated) error.with("container", std::string("deflated"));
+      throw error;
+    }
+    if (record.method == 0 && record.stored != record.size)
       fail(ErrorCode::kCorrupt, file.path(), entry_offset,
            "record '" + shown() + "' is stored with two different sizes");
     if (load<std::uint16_t>(entry + 34) != 0)
@@ -235,20 +281,17 @@ void ZipDirectory::read_entries(const File& file) {
         !(has_folder_name && record.size == 0))
       refuse_ambiguous(ambiguity::kDirectoryAttribute,
                        "record '" + shown() + "' is marked as a directory", entry_offset);
-    if (record.size > records_end_ || record.header_offset > records_end_ - record.size)
+    if (record.stored > records_end_ || record.header_offset > records_end_ - record.stored)
       fail(ErrorCode::kCorrupt, file.path(), entry_offset,
            "record '" + shown() + "' reaches past the end of the records");
 
-    const std::size_t slash = full_name.find('/');
-    if (slash == std::string_view::npos || slash == 0 ||
-        full_name.find('\0') != std::string_view::npos)
-      fail(ErrorCode::kFormat, file.path(), entry_offset,
-           "a zip archive, but not one of torch.save: '" + shown() + "' is not in a top folder");
-    if (i == 0) top_folder_ = full_name.substr(0, slash);
-    if (full_name.substr(0, slash) != top_folder_)
-      fail(ErrorCode::kFormat, file.path(), entry_offset,
-           "a zip archive, but not one of torch.save: it has several top folders");
-    record.name = full_name.substr(slash + 1);
+    if (kind_ == Archive::kTorchSave) {
+      if (i == 0) top_folder_ = full_name.substr(0, full_name.find('/'));
+      check_top_folder(full_name, file, entry_offset);
+      record.name = full_name.substr(top_folder_.size() + 1);
+    } else {
+      record.name = full_name;
+    }
     records_.push_back(std::move(record));
     at += kCentralSize + name_size + extra_size + comment_size;
   }
@@ -257,18 +300,31 @@ void ZipDirectory::read_entries(const File& file) {
          "the central directory has bytes that belong to no entry");
 }
 
+void ZipDirectory::check_top_folder(std::string_view name, const File& file,
+                                    std::uint64_t entry_offset) const {
+  const std::size_t slash = name.find('/');
+  const bool in_folder =
+      slash != std::string_view::npos && slash != 0 && name.find('\0') == std::string_view::npos;
+  if (in_folder && name.substr(0, slash) == top_folder_) return;
+  throw Error(
+      ErrorCode::kFormat,
+      "'" + file.path() + "': a zip archive, but not one of torch.save: " +
+          (in_folder ? "it has several top folders"
+                     : "'" + std::string(name) + "' is not in a top folder" + others_hint(name)))
+      .with("path", file.path())
+      .with("offset", static_cast<std::int64_t>(entry_offset))
+      .with("container", std::string("zip"));
+}
+
 void ZipDirectory::check_order(const File& file) {
   std::sort(records_.begin(), records_.end(), [](const ZipRecord& a, const ZipRecord& b) {
     return a.header_offset < b.header_offset;
   });
-  without_crcs_ = std::all_of(records_.begin(), records_.end(),
-                              [](const ZipRecord& record) { return record.crc == 0; });
   for (std::size_t i = 0; i < records_.size(); ++i) {
     ZipRecord& record = records_[i];
     record.limit = i + 1 < records_.size() ? records_[i + 1].header_offset : records_end_;
     // Only the local header tells where a record ends exactly. This is a lower bound.
-    const std::uint64_t least =
-        kLocalSize + top_folder_.size() + 1 + record.name.size() + record.size;
+    const std::uint64_t least = kLocalSize + full_name_size(record, top_folder_) + record.stored;
     if (record.limit - record.header_offset < least)
       fail(ErrorCode::kCorrupt, file.path(), record.header_offset,
            "record '" + record.name + "' overlaps the one after it");
@@ -304,13 +360,13 @@ void check_local_header(ZipRecord& record, std::string_view top_folder, const st
          "record '" + record.name + "' has no local header where the central directory says");
   const std::size_t name_size = load<std::uint16_t>(header + 26);
   const std::size_t extra_size = load<std::uint16_t>(header + 28);
-  const std::size_t full_size = top_folder.size() + 1 + record.name.size();
+  const std::size_t full_size = full_name_size(record, top_folder);
   if (name_size != full_size || load<std::uint16_t>(header + 6) != record.flags ||
-      load<std::uint16_t>(header + 8) != 0)
+      load<std::uint16_t>(header + 8) != record.method)
     disagree(record.header_offset, "local header");
 
   const std::uint64_t data_offset = record.header_offset + kLocalSize + name_size + extra_size;
-  if (data_offset > record.limit || record.limit - data_offset < record.size)
+  if (data_offset > record.limit || record.limit - data_offset < record.stored)
     fail(ErrorCode::kCorrupt, path, record.header_offset,
          "record '" + record.name + "' overlaps the one after it");
   const std::size_t rest_size = name_size + extra_size;
@@ -320,8 +376,12 @@ void check_local_header(ZipRecord& record, std::string_view top_folder, const st
   std::byte* const rest = large_rest ? large_rest.get() : usual_rest;
   read(record.header_offset + kLocalSize, rest, rest_size);
   const std::string_view full(reinterpret_cast<const char*>(rest), name_size);
-  if (full.substr(0, top_folder.size()) != top_folder || full[top_folder.size()] != '/' ||
-      full.substr(top_folder.size() + 1) != record.name)
+  const std::string_view folder = full.substr(0, full.size() - record.name.size());
+  const bool is_same_folder =
+      top_folder.empty()
+          ? folder.empty()
+          : folder.ends_with('/') && folder.substr(0, folder.size() - 1) == top_folder;
+  if (!is_same_folder || !full.ends_with(record.name))
     disagree(record.header_offset, "local header");
 
   std::uint64_t stored = load<std::uint32_t>(header + 18);
@@ -332,26 +392,37 @@ void check_local_header(ZipRecord& record, std::string_view top_folder, const st
   if (record.flags & kFlagDescriptor) {
     // The local header may leave CRC and sizes at zero. If it states them, they must be right.
     const bool blank = crc == 0 && stored == 0 && size == 0;
-    if (!blank && (crc != record.crc || stored != record.size || size != record.size))
+    if (!blank && (crc != record.crc || stored != record.stored || size != record.size))
       disagree(record.header_offset, "local header");
-    const std::uint64_t at = data_offset + record.size;
+    const std::uint64_t at = data_offset + record.stored;
     const std::size_t room =
         static_cast<std::size_t>(std::min<std::uint64_t>(record.limit - at, 24));
     std::byte descriptor[24];
     read(at, descriptor, room);
     const bool is_short = room >= 16 && load<std::uint32_t>(descriptor) == kDescriptorSignature &&
                           load<std::uint32_t>(descriptor + 4) == record.crc &&
-                          load<std::uint32_t>(descriptor + 8) == record.size &&
+                          load<std::uint32_t>(descriptor + 8) == record.stored &&
                           load<std::uint32_t>(descriptor + 12) == record.size;
     const bool is_long = room >= 24 && load<std::uint32_t>(descriptor) == kDescriptorSignature &&
                          load<std::uint32_t>(descriptor + 4) == record.crc &&
-                         load<std::uint64_t>(descriptor + 8) == record.size &&
+                         load<std::uint64_t>(descriptor + 8) == record.stored &&
                          load<std::uint64_t>(descriptor + 16) == record.size;
     if (!is_short && !is_long) disagree(at, "data descriptor");
-  } else if (!complete || crc != record.crc || stored != record.size || size != record.size) {
+  } else if (!complete || crc != record.crc || stored != record.stored || size != record.size) {
     disagree(record.header_offset, "local header");
   }
   record.data_offset = data_offset;
+}
+
+std::vector<ZipRecord> list_archive(const File& file) {
+  ZipDirectory directory(file, Archive::kAny);
+  if (directory.records().size() > limits::kMaxListedRecords)
+    fail(ErrorCode::kLimit, file.path(), directory.records_end(),
+         std::to_string(directory.records().size()) + " records in one archive");
+  WindowReader headers(file);
+  for (ZipRecord& record : directory.records())
+    check_local_header(record, {}, file.path(), std::ref(headers));
+  return directory.records();
 }
 
 }  // namespace sda

@@ -26,6 +26,8 @@ inline constexpr std::size_t kEndSize = 22;
 inline constexpr std::size_t kEnd64Size = 56;
 inline constexpr std::size_t kLocator64Size = 20;
 
+inline constexpr std::uint16_t kDeflated = 8;  // a compression method
+
 inline constexpr std::uint16_t kFlagEncrypted = 1 << 0;
 inline constexpr std::uint16_t kFlagDescriptor = 1 << 3;
 inline constexpr std::uint16_t kFlagPatch = 1 << 5;

@@ -99,10 +99,12 @@ File::File(std::string path, Waiting waiting) : path_(std::move(path)), waiting_
   }
   if (info->type != os::FileType::kRegular) {
     os::close(handle_);
-    throw Error(ErrorCode::kFormat, info->type == os::FileType::kFolder
-                                        ? "'" + path_ + "' is a directory"
-                                        : "'" + path_ + "' is not a file")
-        .with("path", path_);
+    const bool is_folder = info->type == os::FileType::kFolder;
+    Error error(ErrorCode::kFormat,
+                "'" + path_ + (is_folder ? "' is a directory" : "' is not a file"));
+    error.with("path", path_);
+    if (is_folder) error.with("container", std::string("folder"));
+    throw error;
   }
   size_ = info->size;
 }
@@ -112,6 +114,23 @@ File::File(std::string name, Bytes content)
       waiting_(Waiting::kAllowed),
       size_(content.size()),
       memory_(content.data()) {}
+
+File::File(std::string name, std::uint64_t size, std::vector<FilePart> parts)
+    : path_(std::move(name)),
+      waiting_(Waiting::kAllowed),
+      size_(size),
+      parts_(std::move(parts)),
+      has_parts_(true) {}
+
+std::shared_ptr<PageBuffer> File::content() const {
+  const bool whole =
+      parts_.size() == 1 && parts_[0].offset == 0 && parts_[0].bytes->size() == size_;
+  return whole ? parts_[0].bytes : nullptr;
+}
+
+void File::need_all() const {
+  if (has_parts_ && content() == nullptr) throw PartMissing{0, size_};
+}
 
 File::~File() {
   if (handle_ != os::Handle::kNone) os::close(handle_);
@@ -124,6 +143,11 @@ void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
     std::memcpy(out, memory_ + offset, size);
     return;
   }
+  if (has_parts_) {
+    if (offset > size_ || size > size_ - offset) throw_shorter(path_, offset);
+    read_parts(offset, out, size);
+    return;
+  }
   while (size > 0) {
     const std::size_t wanted = std::min(size, kReadAtMost);
     const std::ptrdiff_t got = waiting_ == Waiting::kNever
@@ -134,6 +158,25 @@ void File::read_at(std::uint64_t offset, void* to, std::size_t size) const {
     out += got;
     offset += static_cast<std::uint64_t>(got);
     size -= static_cast<std::size_t>(got);
+  }
+}
+
+void File::read_parts(std::uint64_t offset, std::byte* to, std::size_t size) const {
+  auto part = std::upper_bound(
+      parts_.begin(), parts_.end(), offset,
+      [](std::uint64_t at, const FilePart& candidate) { return at < candidate.offset; });
+  if (part != parts_.begin()) --part;
+  while (size > 0) {
+    const bool found = part != parts_.end() && part->offset <= offset &&
+                       offset - part->offset < part->bytes->size();
+    if (!found) throw PartMissing{offset, size};
+    const auto from = static_cast<std::size_t>(offset - part->offset);
+    const std::size_t count = std::min(size, part->bytes->size() - from);
+    std::memcpy(to, part->bytes->data() + from, count);
+    to += count;
+    offset += count;
+    size -= count;
+    ++part;
   }
 }
 
@@ -162,6 +205,18 @@ MappedFile::MappedFile(const File& file) : size_(memory_size(file.size())) {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) os::unmap_file(data_, size_);
+}
+
+WholeFile::WholeFile(const File& file) {
+  if (auto content = file.content()) {
+    data = content->data();
+    owner = std::move(content);
+    return;
+  }
+  file.need_all();
+  auto mapping = std::make_shared<MappedFile>(file);
+  data = mapping->data();
+  owner = std::move(mapping);
 }
 
 }  // namespace sda

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "checkpoint/cancel.h"
 #include "checkpoint/error.h"
@@ -22,6 +23,19 @@ struct WouldWait {};
 
 enum class Waiting { kAllowed, kNever };
 
+class PageBuffer;
+
+// Bytes of a file that are in memory.
+struct FilePart {
+  std::uint64_t offset;
+  std::shared_ptr<PageBuffer> bytes;
+};
+
+// Thrown in place of reading bytes that are in none of a File's parts.
+struct PartMissing {
+  std::uint64_t offset, size;
+};
+
 class File {
  public:
   // Opens regular files only: a directory, a socket or a FIFO is an error, not a hang. With kNever,
@@ -31,6 +45,9 @@ class File {
   // A file in memory, which must outlive the File. `name` stands for the path in errors. It has no
   // handle and cannot be mapped.
   File(std::string name, Bytes content);
+  // A file of which these parts, sorted and disjoint, are in memory. Reading others throws
+  // PartMissing.
+  File(std::string name, std::uint64_t size, std::vector<FilePart> parts);
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -38,6 +55,12 @@ class File {
   const std::string& path() const noexcept { return path_; }
   std::uint64_t size() const noexcept { return size_; }   // at the time of opening
   os::Handle handle() const noexcept { return handle_; }  // the File closes it
+
+  // The whole content, if that is in memory of the File's own; it may be changed. Else null.
+  std::shared_ptr<PageBuffer> content() const;
+
+  // Throws PartMissing for a file of which only some parts are in memory.
+  void need_all() const;
 
   // Reads exactly `size` bytes. Throws kCorrupt when the file has become shorter meanwhile.
   void read_at(std::uint64_t offset, void* to, std::size_t size) const;
@@ -49,11 +72,15 @@ class File {
   }
 
  private:
+  void read_parts(std::uint64_t offset, std::byte* to, std::size_t size) const;
+
   std::string path_;
   Waiting waiting_;
   os::Handle handle_ = os::Handle::kNone;
   std::uint64_t size_ = 0;
   const std::byte* memory_ = nullptr;
+  std::vector<FilePart> parts_;
+  bool has_parts_ = false;
 };
 
 // Page-aligned memory, uninitialised. It is in huge pages where the kernel provides them: faulting
@@ -97,6 +124,14 @@ class MappedFile {
  private:
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+};
+
+// A whole file in memory, which may be changed without changing the file: content(), or else a
+// mapping.
+struct WholeFile {
+  explicit WholeFile(const File& file);
+  std::byte* data;
+  std::shared_ptr<const void> owner;
 };
 
 }  // namespace sda

@@ -27,6 +27,11 @@ const Values* sequence_items(const Value& value) {
   return nullptr;
 }
 
+bool is_getattr(const Global& global) {
+  return global.name == "getattr" &&
+         (global.module == "builtins" || global.module == "__builtin__");
+}
+
 }  // namespace
 
 void check_hashable(const Value& key) {
@@ -51,15 +56,49 @@ void integers(const Value& sequence, const char* what, Sizes& to) {
 }
 
 Value Constructor::call(const Value& callable, Tuple& args) {
+  if (!inert_) return call_known(callable, args);
+  try {
+    return call_known(callable, args);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsafe) throw;
+    blame(callable);
+    return describe_object(callable, args, Value(), false);
+  }
+}
+
+Value Constructor::instantiate(const Value& cls, Tuple& args, const Value& kwargs) {
+  if (!inert_) return instantiate_known(cls, args, kwargs);
+  try {
+    return instantiate_known(cls, args, kwargs);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsafe) throw;
+    blame(cls);
+    return describe_object(cls, args, kwargs, true);
+  }
+}
+
+// Other values than globals and what their calls return can't be called in Python.
+void Constructor::blame(const Value& value) noexcept {
+  const auto* global = value.as<Global>();
+  if (const auto* object = value.as<PyObject>()) global = object->origin;
+  if (global != nullptr) misused_ = global;
+}
+
+Value Constructor::call_known(const Value& callable, Tuple& args) {
   const auto* global = callable.as<Global>();
   if (global == nullptr)
-    throw Error(ErrorCode::kUnsafe, "the pickle calls a " + describe(callable));
+    throw Error(ErrorCode::kUnsafe, "the pickle calls the value of type '" + describe(callable) +
+                                        "', which is not a global");
   const auto& items = args.items;
   switch (global->known) {
     case Known::kForeign:
+      if (is_getattr(*global))
+        if (const Value found = attribute_of(args); !found.is_none()) return found;
+      return describe_object(callable, args, Value(), false);
     case Known::kProgramClass:
     case Known::kTorchDevice:
-      return describe_object(*global, args, Value(), false);
+    case Known::kDescribedCall:
+      return describe_object(callable, args, Value(), false);
     case Known::kDict:
       return make_dict(DictKind::kDict, args, 0);
     case Known::kOrderedDict:
@@ -98,14 +137,24 @@ Value Constructor::call(const Value& callable, Tuple& args) {
       return rebuild_parameter(args);
     case Known::kRebuildFromType:
       return rebuild_from_type(args);
+    case Known::kRebuildDeviceTensor:
+      return rebuild_device_tensor(callable, args);
     case Known::kNumpyReconstruct:
-      return numpy_reconstruct(args);
+      return numpy_reconstruct(callable, args);
     case Known::kNumpyFromBuffer:
-      return numpy_from_buffer(args);
+      return numpy_from_buffer(callable, args);
     case Known::kNumpyScalar:
-      return numpy_scalar(args);
+      return numpy_scalar(callable, args);
     case Known::kNumpyDType:
-      return numpy_dtype(args);
+      return numpy_dtype(callable, args);
+    case Known::kTorchSame:
+      if (items.empty()) unexpected_arguments(*global);
+      return items[0];
+    case Known::kScriptClass:
+      return describe_object(callable, args, Value(), false);
+    case Known::kNestedFile:
+      if (items.size() != 1 || items[0].kind != Kind::kBytes) unexpected_arguments(*global);
+      return nested_->open(items[0].view(), arena_);
     case Known::kTorchParameterClass:
       if (items.size() == 1 && items[0].as<Tensor>()) return rebuild_parameter(args);
       break;
@@ -113,21 +162,28 @@ Value Constructor::call(const Value& callable, Tuple& args) {
     case Known::kTorchUntypedStorage:
     case Known::kTorchDType:
     case Known::kTorchTensorClass:
+    case Known::kTorchName:
+    case Known::kJoblibArray:
     case Known::kNumpyNdArray:
+    case Known::kNumpySubclass:
       break;
   }
   throw Error(ErrorCode::kUnsafe, "the pickle calls '" + full_name(*global) + "'")
       .with("global", full_name(*global));
 }
 
-Value Constructor::instantiate(const Value& cls, Tuple& args, const Value& kwargs) {
+Value Constructor::instantiate_known(const Value& cls, Tuple& args, const Value& kwargs) {
   const auto* global = cls.as<Global>();
   if (global == nullptr)
-    throw Error(ErrorCode::kUnsafe, "the pickle makes an instance of a " + describe(cls));
+    throw Error(ErrorCode::kUnsafe, "the pickle makes an instance of the value of type '" +
+                                        describe(cls) + "', which is not a class");
   switch (global->known) {
     case Known::kForeign:
     case Known::kProgramClass:
-      return describe_object(*global, args, kwargs, true);
+    case Known::kDescribedCall:
+    case Known::kScriptClass:
+    case Known::kJoblibArray:
+      return describe_object(cls, args, kwargs, true);
     case Known::kDict:
     case Known::kOrderedDict:
     case Known::kCounter:
@@ -141,7 +197,7 @@ Value Constructor::instantiate(const Value& cls, Tuple& args, const Value& kwarg
     case Known::kTorchSize:
     case Known::kTorchVersion:
       if (!kwargs.is_none()) unexpected_arguments(*global);
-      return call(cls, args);
+      return call_known(cls, args);
     default:
       throw Error(ErrorCode::kUnsafe,
                   "the pickle makes an instance of '" + full_name(*global) + "'")
@@ -159,19 +215,40 @@ void Constructor::build(const Value& target, const Value& state) {
     build_numpy_dtype(*dtype, state);
   } else if (auto* array = target.as<NdArray>()) {
     build_numpy_array(*array, state);
-  } else {
+  } else if (!inert_ || target.kind != Kind::kObject) {
     throw Error(ErrorCode::kUnsafe, "the pickle sets the state of a " + describe(target));
+  } else {
+    blame(target);
   }
 }
 
-Value Constructor::describe_object(const Global& cls, Tuple& args, const Value& kwargs,
+Value Constructor::describe_object(const Value& callable, Tuple& args, const Value& kwargs,
                                    bool allocated) {
   auto* object = arena_.make<PyObject>();
-  object->cls = &cls;
+  if (const auto* global = callable.as<Global>()) {
+    object->cls = global;
+    object->origin = global;
+  } else {
+    object->cls = arena_.make<Global>();
+    object->callee = callable;
+    if (const auto* made = callable.as<PyObject>()) object->origin = made->origin;
+  }
   object->allocated = allocated;
   object->args = Value::of(&args);
   object->kwargs = kwargs;
   return Value::of(object);
+}
+
+// getattr(a.B, "C"), by which protocols before 4 name the class C in the class B: the global a.B.C.
+Value Constructor::attribute_of(const Tuple& args) {
+  const auto* from = args.items.size() == 2 ? args.items[0].as<Global>() : nullptr;
+  if (from == nullptr || from->known != Known::kForeign || !args.items[1].as_str()) return {};
+  const std::string name = std::string(from->name) + "." + std::string(args.items[1].view());
+  if (name.size() > limits::kMaxNameBytes) return {};
+  auto* global = arena_.make<Global>();
+  global->module = from->module;
+  global->name = arena_.keep(name);
+  return Value::of(global);
 }
 
 Value Constructor::make_dict(DictKind kind, const Tuple& args, std::size_t from) {
@@ -202,6 +279,7 @@ Value Constructor::make_sequence(const Global& cls, const Tuple& args) {
   const bool bounded = cls.known == Known::kDeque && args.items.size() == 2;  // (items, maxlen)
   const auto* items = args.items.empty() ? &none : sequence_items(args.items[0]);
   if (items == nullptr || (args.items.size() > 1 && !bounded)) unexpected_arguments(cls);
+  if (bounded && !args.items[1].is_none() && !args.items[1].as_int()) unexpected_arguments(cls);
   arena_.charge(2 * items->size() * sizeof(Value));
   switch (cls.known) {
     case Known::kSet:
@@ -215,11 +293,14 @@ Value Constructor::make_sequence(const Global& cls, const Tuple& args) {
     case Known::kTuple:
     case Known::kTorchSize: {
       auto* tuple = arena_.make<Tuple>();
+      tuple->size = cls.known == Known::kTorchSize;
       tuple->items = *items;
       return Value::of(tuple);
     }
     default: {
       auto* list = arena_.make<List>();
+      list->deque = cls.known == Known::kDeque;
+      if (bounded) list->maxlen = args.items[1];
       list->items = *items;
       return Value::of(list);
     }
@@ -254,9 +335,12 @@ Value Constructor::make_scalar(const Global& cls, const Tuple& args) {
       if (items.empty()) return Value::boolean(false);
       if (items.size() == 1 && items[0].kind == Kind::kBool) return items[0];
       break;
-    default:
-      if (items.empty()) return Value::str({});
-      if (items.size() == 1 && items[0].kind == Kind::kStr) return items[0];
+    default: {
+      Value text = Value::str({});
+      if (items.size() == 1 && items[0].kind == Kind::kStr) text = items[0];
+      text.version = cls.known == Known::kTorchVersion;
+      if (items.empty() || items[0].kind == Kind::kStr) return text;
+    }
   }
   unexpected_arguments(cls);
 }

@@ -12,6 +12,11 @@ namespace {
 
 [[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorCode::kCorrupt, what); }
 
+bool has_hooks(const Value& hooks) {
+  const auto* dict = hooks.as<Dict>();
+  return dict != nullptr && !dict->entries.empty();
+}
+
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 }  // namespace
@@ -74,6 +79,7 @@ Value Constructor::rebuild_tensor(const Tuple& args, int version) {
             std::to_string(tensor->strides.size()) + " strides");
   arena_.charge(2 * tensor->shape.size() * sizeof(std::int64_t));
   if (version > 1) {
+    tensor->hooked = has_hooks(items[5]);
     if (items[4].kind != Kind::kBool) corrupt("a tensor's requires_grad is not a bool");
     tensor->requires_grad = items[4].integer != 0;
   }
@@ -108,17 +114,39 @@ Value Constructor::rebuild_parameter(const Tuple& args) {
   const auto& items = args.items;
   const Tensor* data = items.empty() ? nullptr : items[0].as<Tensor>();
   if (data == nullptr || items.size() > 4) corrupt("a parameter that is not made from a tensor");
-  auto* parameter = arena_.make<Tensor>();
-  parameter->storage = data->storage;
-  parameter->dtype = data->dtype;
-  parameter->offset = data->offset;
-  parameter->shape = data->shape;
-  parameter->strides = data->strides;
-  parameter->conjugate = data->conjugate;
-  parameter->negate = data->negate;
+  Tensor* const parameter = copy_of(*data);
   parameter->requires_grad = items.size() < 2 || items[1].kind != Kind::kBool || items[1].integer;
   parameter->parameter = true;
+  parameter->hooked = items.size() > 2 && has_hooks(items[2]);
+  if (items.size() == 4) parameter->attributes = tensor_attributes(items[3]);
   return Value::of(parameter);
+}
+
+Tensor* Constructor::copy_of(const Tensor& tensor) {
+  auto* copy = arena_.make<Tensor>();
+  arena_.charge(4 * tensor.shape.size() * sizeof(std::int64_t));
+  copy->storage = tensor.storage;
+  copy->dtype = tensor.dtype;
+  copy->offset = tensor.offset;
+  copy->shape = tensor.shape;
+  copy->strides = tensor.strides;
+  copy->conjugate = tensor.conjugate;
+  copy->negate = tensor.negate;
+  return copy;
+}
+
+// (data, dtype, device, requires_grad): a tensor of another device, moved there when it is read.
+Value Constructor::rebuild_device_tensor(const Value& callable, Tuple& args) {
+  const auto& items = args.items;
+  const Tensor* data = items.size() == 4 ? items[0].as<Tensor>() : nullptr;
+  const Global* dtype = items.size() == 4 ? items[1].as<Global>() : nullptr;
+  const bool is_same = data != nullptr && dtype != nullptr && dtype->known == Known::kTorchDType &&
+                       static_cast<DType>(dtype->dtype) == data->dtype;
+  if (!is_same) return describe_object(callable, args, Value(), false);
+  Tensor* const tensor = copy_of(*data);
+  tensor->requires_grad = items[3].kind == Kind::kBool && items[3].integer != 0;
+  tensor->moved = true;
+  return Value::of(tensor);
 }
 
 Value Constructor::rebuild_from_type(const Tuple& args) {
@@ -134,11 +162,43 @@ Value Constructor::rebuild_from_type(const Tuple& args) {
   const bool known_rebuild = rebuild->known == Known::kRebuildTensorV2 ||
                              rebuild->known == Known::kRebuildTensorV3 ||
                              rebuild->known == Known::kRebuildParameter;
+  if (inert_ && (!known_class || !known_rebuild)) {
+    // What the class is made from, and its attributes.
+    auto* made = arena_.make<Tuple>();
+    // Described, where it would lead here again: descriptions inside each other have no end.
+    arena_.push(made->items, rebuild->known == Known::kRebuildFromType
+                                 ? describe_object(items[0], *inner, Value(), false)
+                                 : call(items[0], *inner));
+    const Value object = describe_object(items[1], *made, Value(), false);
+    object.as<PyObject>()->state = items[3];
+    if (misused_ == nullptr) blame(items[known_class ? 0 : 1]);
+    return object;
+  }
   if (!known_class || !known_rebuild)
     throw Error(ErrorCode::kUnsafe, "a tensor of class '" + describe(items[1]) + "', rebuilt by '" +
                                         describe(items[0]) + "'")
         .with("global", describe(known_class ? items[0] : items[1]));
-  return call(items[0], *inner);
+  const Value made = call(items[0], *inner);
+  if (auto* tensor = made.as<Tensor>()) tensor->attributes = tensor_attributes(items[3]);
+  return made;
+}
+
+// The attributes in the state of a tensor: a dict, or those of __dict__ and of __slots__, either of
+// which may be None. Python sets all of them alike.
+Value Constructor::tensor_attributes(const Value& state) {
+  const auto filled = [](const Value& value) {
+    const auto* dict = value.as<Dict>();
+    return dict != nullptr && !dict->entries.empty();
+  };
+  const auto* pair = state.as<Tuple>();
+  if (pair == nullptr || pair->items.size() != 2) return filled(state) ? state : Value();
+  const Value &first = pair->items[0], &second = pair->items[1];
+  if (!filled(first) || !filled(second))
+    return filled(first) ? first : filled(second) ? second : Value();
+  auto* all = arena_.make<Dict>();
+  for (const Value& part : pair->items)
+    for (const auto& entry : part.as<Dict>()->entries) arena_.push(all->entries, entry);
+  return Value::of(all);
 }
 
 }  // namespace sda

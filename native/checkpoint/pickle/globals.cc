@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <string>
 #include <unordered_map>
 
@@ -72,7 +73,57 @@ constexpr Entry kEntries[] = {
     {"torch._utils _rebuild_parameter", Known::kRebuildParameter},
     {"torch._utils _rebuild_parameter_with_state", Known::kRebuildParameterWithState},
     {"torch._tensor _rebuild_from_type_v2", Known::kRebuildFromType},
+    {"torch._utils _rebuild_device_tensor_from_cpu_tensor", Known::kRebuildDeviceTensor},
+    {"torch._utils _rebuild_device_tensor_from_numpy", Known::kDescribedCall},
+    {"torch._utils _rebuild_sparse_tensor", Known::kDescribedCall},
+    {"torch._utils _rebuild_nested_tensor", Known::kDescribedCall},
+    {"torch._utils _rebuild_qtensor", Known::kDescribedCall},
+    {"torch._utils _rebuild_meta_tensor_no_storage", Known::kDescribedCall},
+    {"torch._utils _rebuild_wrapper_subclass", Known::kDescribedCall},
+    {"torch.serialization _get_layout", Known::kDescribedCall},
+    {"torch.distributed.device_mesh DeviceMesh", Known::kDescribedCall},
+    {"torch.distributed.tensor DTensor", Known::kDescribedCall},
+    {"torch.distributed.tensor._api DTensor", Known::kDescribedCall},
+    {"torch.distributed.tensor._dtensor_spec DTensorSpec", Known::kDescribedCall},
+    {"torch.distributed.tensor._dtensor_spec TensorMeta", Known::kDescribedCall},
+    {"torch.distributed.tensor.placement_types Partial", Known::kDescribedCall},
+    {"torch.distributed.tensor.placement_types Replicate", Known::kDescribedCall},
+    {"torch.distributed.tensor.placement_types Shard", Known::kDescribedCall},
+    {"torch.distributed.tensor.placement_types _StridedShard", Known::kDescribedCall},
+    {"torch.distributed.tensor._ops._embedding_ops _MaskPartial", Known::kDescribedCall},
+    {"torch.jit._pickle build_intlist", Known::kTorchSame},
+    {"torch.jit._pickle build_doublelist", Known::kTorchSame},
+    {"torch.jit._pickle build_boollist", Known::kTorchSame},
+    {"torch.jit._pickle build_tensorlist", Known::kTorchSame},
+    {"torch.jit._pickle restore_type_tag", Known::kTorchSame},
+    {"torch per_tensor_affine", Known::kTorchName},
+    {"torch per_tensor_symmetric", Known::kTorchName},
+    {"torch per_channel_affine", Known::kTorchName},
+    {"torch per_channel_symmetric", Known::kTorchName},
+    {"torch per_channel_affine_float_qparams", Known::kTorchName},
+    {"torch contiguous_format", Known::kTorchName},
+    {"torch preserve_format", Known::kTorchName},
+    {"torch channels_last", Known::kTorchName},
+    {"torch channels_last_3d", Known::kTorchName},
     {"numpy ndarray", Known::kNumpyNdArray},
+    {"numpy matrix", Known::kNumpySubclass},
+    {"numpy.matrixlib.defmatrix matrix", Known::kNumpySubclass},
+    {"numpy memmap", Known::kNumpySubclass},
+    {"numpy.core.memmap memmap", Known::kNumpySubclass},
+    {"numpy._core.memmap memmap", Known::kNumpySubclass},
+    {"numpy recarray", Known::kNumpySubclass},
+    {"numpy.rec recarray", Known::kNumpySubclass},
+    {"numpy record", Known::kNumpySubclass},
+    {"numpy.rec record", Known::kNumpySubclass},
+    {"numpy.core.records recarray", Known::kNumpySubclass},
+    {"numpy.core.records record", Known::kNumpySubclass},
+    {"numpy._core.records recarray", Known::kNumpySubclass},
+    {"numpy._core.records record", Known::kNumpySubclass},
+    {"numpy void", Known::kNumpySubclass},
+    {"numpy.ma MaskedArray", Known::kNumpySubclass},
+    {"numpy.ma.core MaskedArray", Known::kNumpySubclass},
+    {"numpy.ma _mareconstruct", Known::kDescribedCall},
+    {"numpy.ma.core _mareconstruct", Known::kDescribedCall},
     {"numpy dtype", Known::kNumpyDType},
     {"numpy.core.multiarray _reconstruct", Known::kNumpyReconstruct},
     {"numpy._core.multiarray _reconstruct", Known::kNumpyReconstruct},
@@ -91,16 +142,46 @@ const std::unordered_map<std::string_view, const Entry*>& table() {
   return *map;
 }
 
+// The Python package of the program, under its first and its later name.
+constexpr std::string_view kPrograms[] = {"small_dataset_audio", "distill"};
+
+// Whether `text` is `head` alone, or `head`, a dot and more.
+bool is_or_is_in(std::string_view text, std::string_view head) noexcept {
+  return text.starts_with(head) && (text.size() == head.size() || text[head.size()] == '.');
+}
+
+// "FloatTensor" in torch, torch.cuda, torch.sparse or torch.cuda.sparse: the names of tensors'
+// types before there were dtypes.
+bool is_tensor_type(std::string_view module, std::string_view name) noexcept {
+  constexpr std::string_view kModules[] = {"torch", "torch.cuda", "torch.sparse",
+                                           "torch.cuda.sparse"};
+  constexpr std::string_view kSuffix = "Tensor", kStorage = "Storage";
+  if (!name.ends_with(kSuffix) ||
+      std::find(std::begin(kModules), std::end(kModules), module) == std::end(kModules))
+    return false;
+  std::string storage(name.substr(0, name.size() - kSuffix.size()));
+  storage += kStorage;
+  return dtype_from_storage_class(storage).has_value();
+}
+
+// "int4" and others, which are dtypes of no storage.
+bool is_narrow_dtype(std::string_view name) noexcept {
+  if (name.starts_with("u")) name.remove_prefix(1);
+  return name.size() == 4 && name.starts_with("int") && name[3] >= '1' && name[3] <= '7';
+}
+
 bool is_program_module(std::string_view module) noexcept {
-  constexpr std::string_view kProgram = "small_dataset_audio";
-  return module.substr(0, kProgram.size()) == kProgram &&
-         (module.size() == kProgram.size() || module[kProgram.size()] == '.');
+  return std::any_of(std::begin(kPrograms), std::end(kPrograms),
+                     [&](std::string_view program) { return is_or_is_in(module, program); });
 }
 
 }  // namespace
 
 bool is_program_enum(std::string_view full_name) noexcept {
-  return full_name == "small_dataset_audio.training.config.OverfittingPreset";
+  constexpr std::string_view kEnum = ".training.config.OverfittingPreset";
+  return full_name.ends_with(kEnum) &&
+         std::find(std::begin(kPrograms), std::end(kPrograms),
+                   full_name.substr(0, full_name.size() - kEnum.size())) != std::end(kPrograms);
 }
 
 GlobalFacts look_up_global(std::string_view module, std::string_view name) noexcept {
@@ -119,13 +200,26 @@ GlobalFacts look_up_global(std::string_view module, std::string_view name) noexc
         return {Known::kTorchDType, static_cast<std::uint8_t>(*dtype)};
       if (const auto dtype = dtype_from_storage_class(name))
         return {Known::kTorchStorage, static_cast<std::uint8_t>(*dtype)};
+      if (is_narrow_dtype(name)) return {Known::kTorchName, 0};
     }
+    if (is_tensor_type(module, name)) return {Known::kTorchName, 0};
   }
   // A dotted name is a path through attributes ("config.os.system"). No class of the program needs
   // one, and Python would follow it when it reads a file that this library wrote.
   if (is_program_module(module) && name.find('.') == std::string_view::npos)
     return {Known::kProgramClass, 0};
   return {};
+}
+
+GlobalFacts look_up_plain_global(std::string_view module, std::string_view name) noexcept {
+  if (module == "torch.storage" && name == "_load_from_bytes") return {Known::kNestedFile};
+  if (module == "joblib.numpy_pickle" && name == "NumpyArrayWrapper") return {Known::kJoblibArray};
+  return look_up_global(module, name);
+}
+
+GlobalFacts look_up_script_global(std::string_view module, std::string_view name) noexcept {
+  if (is_or_is_in(module, "__torch__")) return {Known::kScriptClass};
+  return look_up_global(module, name);
 }
 
 }  // namespace sda

@@ -11,7 +11,7 @@ namespace sda {
 // Ordered by danger: kForeign first, then kProgramClass, then all others alike.
 enum class Known : std::uint8_t {
   kForeign,       // in no table: refused, or inert on request
-  kProgramClass,  // a class of small_dataset_audio.*: inert
+  kProgramClass,  // a class of the program (small_dataset_audio.*, distill.*): inert
   kDict,
   kList,
   kTuple,
@@ -43,10 +43,18 @@ enum class Known : std::uint8_t {
   kRebuildParameter,
   kRebuildParameterWithState,
   kRebuildFromType,
+  kRebuildDeviceTensor,
+  kDescribedCall,  // of torch or numpy: a call becomes an inert description
+  kTorchName,      // of torch: named, never called
+  kTorchSame,      // of torch: returns its first argument
+  kScriptClass,    // of a TorchScript program: inert
+  kNestedFile,     // reads a file of torch.save from bytes; only in a plain pickle
+  kJoblibArray,    // its elements follow in the file; only in a plain pickle
   kNumpyReconstruct,
   kNumpyFromBuffer,
   kNumpyScalar,
   kNumpyNdArray,
+  kNumpySubclass,  // of ndarray
   kNumpyDType,
 };
 
@@ -60,5 +68,9 @@ struct GlobalFacts {
 bool is_program_enum(std::string_view full_name) noexcept;
 
 GlobalFacts look_up_global(std::string_view module, std::string_view name) noexcept;
+
+// The further globals of a plain pickle and of a TorchScript program, where they are data.
+GlobalFacts look_up_plain_global(std::string_view module, std::string_view name) noexcept;
+GlobalFacts look_up_script_global(std::string_view module, std::string_view name) noexcept;
 
 }  // namespace sda

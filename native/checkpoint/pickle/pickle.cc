@@ -9,6 +9,7 @@
 #include "checkpoint/limits.h"
 #include "checkpoint/pickle/globals.h"
 #include "checkpoint/pickle/pickle_opcodes.h"
+#include "checkpoint/pickle/text_opcodes.h"
 #include "checkpoint/pickle/utf8.h"
 
 namespace sda {
@@ -34,7 +35,7 @@ PickleMachine::PickleMachine(std::string_view bytes, std::uint64_t file_offset, 
       arena_(arena),
       storages_(storages),
       settings_(settings),
-      constructor_(arena),
+      constructor_(arena, settings.inert_globals, settings.nested),
       end_(bytes.size()) {
   // Enough for a small model's pickle, and harmless for a hostile one.
   constexpr std::size_t kUsualDepth = 64, kUsualMemo = 512;
@@ -184,6 +185,30 @@ void PickleMachine::push_text(std::string_view text) {
   push(value);
 }
 
+void PickleMachine::push_python2_text(std::string_view bytes) {
+  const bool is_ascii = Value::str(bytes).ascii;
+  switch (settings_.encoding) {
+    case Encoding::kBytes:
+      return push_bytes(bytes, Kind::kBytes);
+    case Encoding::kUtf8:
+      if (!is_ascii && !is_python_utf8(bytes))
+        throw Error(
+            ErrorCode::kFormat,
+            "a str of Python 2 that is not UTF-8; torch.load reads it with encoding=\"latin1\" "
+            "or \"bytes\", and so does load");
+      return push_text(bytes);
+    case Encoding::kAny:
+      if (is_ascii || is_python_utf8(bytes)) return push_text(bytes);
+      break;
+    case Encoding::kLatin1:
+      if (is_ascii) return push_text(bytes);
+      break;
+  }
+  std::string text;
+  append_latin1(text, bytes);
+  push_text(arena_.keep(text));
+}
+
 void PickleMachine::push_bytes(std::string_view bytes, Kind kind) {
   arena_.charge(kBytesInJavaScript);
   push(Value::bytes(bytes, kind));
@@ -223,12 +248,32 @@ void PickleMachine::push_integer(std::string_view little_endian) {
   push(Value::of(big));
 }
 
+// Of protocols 0 and 1.
+void PickleMachine::push_decimal(std::string_view line, bool may_be_bool) {
+  if (may_be_bool && (line == "00" || line == "01")) return push(Value::boolean(line == "01"));
+  if (line.ends_with('L')) line.remove_suffix(1);
+  const DecimalNumber number = text_integer(line);
+  if (number.magnitude.size() <= 1) {
+    const std::uint64_t word = number.magnitude.empty() ? 0 : number.magnitude[0];
+    constexpr std::uint64_t kHighest = std::uint64_t{1} << 63;
+    if (word < kHighest || (number.negative && word == kHighest))
+      return push(Value::of(static_cast<std::int64_t>(number.negative ? 0 - word : word)));
+  }
+  auto* big = arena_.make<BigInt>();
+  arena_.charge(2 * number.magnitude.size() * sizeof(std::uint64_t) + 32);
+  big->negative = number.negative;
+  big->magnitude = number.magnitude;
+  push(Value::of(big));
+}
+
 void PickleMachine::push_global(std::string_view module, std::string_view name) {
   const std::size_t longest = std::max(module.size(), name.size());
   if (longest > limits::kMaxNameBytes)
     throw Error(ErrorCode::kLimit, "a global with a name of " + std::to_string(longest) + " bytes");
   const std::string shown = std::string(module) + "." + std::string(name);
-  const GlobalFacts facts = look_up_global(module, name);
+  const GlobalFacts facts = settings_.nested != nullptr ? look_up_plain_global(module, name)
+                            : settings_.script          ? look_up_script_global(module, name)
+                                                        : look_up_global(module, name);
   if (settings_.globals != nullptr) {
     const auto [named, added] = settings_.globals->emplace(shown, facts.known);
     if (added) arena_.charge(shown.size() + 64);
@@ -248,12 +293,42 @@ void PickleMachine::push_global(std::string_view module, std::string_view name) 
   push(Value::of(global));
 }
 
+// A known global counts as a foreign one if the pickle calls it for something else.
+void PickleMachine::note_misuse() {
+  const sda::Global* misused = constructor_.take_misused();
+  if (misused == nullptr || settings_.globals == nullptr) return;
+  const auto found =
+      settings_.globals->find(std::string(misused->module) + "." + std::string(misused->name));
+  if (found != settings_.globals->end()) found->second = Known::kForeign;
+}
+
 void PickleMachine::push_tuple(std::size_t count) {
   auto* tuple = arena_.make<Tuple>();
   arena_.charge(2 * count * sizeof(Value));
   tuple->items.resize(count);
   for (std::size_t i = count; i-- > 0;) tuple->items[i] = pop();
   push(Value::of(tuple));
+}
+
+// joblib writes the elements of an array behind the object that describes it, and its reader puts
+// the array in the object's place on the stack.
+void PickleMachine::read_joblib_array() {
+  const auto* wrapper = top().as<PyObject>();
+  if (wrapper == nullptr || wrapper->cls->known != Known::kJoblibArray) return;
+  if (in_frame_) {
+    opcode_at_ = at_;  // the frame ends behind BUILD
+    leave_frame_or_run_out();
+  }
+  if (const auto type = constructor_.joblib_type(*wrapper); type && type->starts_with('O')) {
+    // Another pickle holds the whole array.
+    PickleSettings inner = settings_;
+    inner.joblib = false;
+    PickleMachine machine(bytes_.substr(at_), file_offset_ + at_, arena_, nullptr, inner);
+    top() = machine.run();
+    at_ += machine.position();
+    return;
+  }
+  top() = constructor_.joblib_array(*wrapper, [this](std::uint64_t size) { return take(size); });
 }
 
 void PickleMachine::append_items(std::size_t from) {
@@ -347,10 +422,9 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kBinUnicode8:
       return push_text(take(take_number<std::uint64_t>()));
     case kBinString:
-      // A str of Python 2. torch.load decodes it as UTF-8, and so does this machine.
-      return push_text(take(take_number<std::uint32_t>()));
+      return push_python2_text(take(take_number<std::uint32_t>()));
     case kShortBinString:
-      return push_text(take(take_number<std::uint8_t>()));
+      return push_python2_text(take(take_number<std::uint8_t>()));
     case kBinBytes:
       return push_bytes(take(take_number<std::uint32_t>()), Kind::kBytes);
     case kShortBinBytes:
@@ -450,26 +524,30 @@ void PickleMachine::execute(std::uint8_t opcode) {
     case kReduce: {
       Tuple* args = pop_args();
       const Value callable = pop();
-      return push(constructor_.call(callable, *args));
+      push(constructor_.call(callable, *args));
+      return note_misuse();
     }
     case kNewObj: {
       Tuple* args = pop_args();
       const Value cls = pop();
-      return push(constructor_.instantiate(cls, *args, Value()));
+      push(constructor_.instantiate(cls, *args, Value()));
+      return note_misuse();
     }
     case kNewObjEx: {
       const Value kwargs = pop();
       Tuple* args = pop_args();
       const Value cls = pop();
       if (!kwargs.as<sda::Dict>()) corrupt("the keyword arguments of a call are not a dict");
-      return push(constructor_.instantiate(cls, *args, kwargs));
+      push(constructor_.instantiate(cls, *args, kwargs));
+      return note_misuse();
     }
     case kObj: {
       Tuple* args = pop_tuple_to_mark();
       if (args->items.empty()) corrupt("an object without a class");
       const Value cls = args->items.front();
       args->items.erase(args->items.begin());
-      return push(constructor_.instantiate(cls, *args, Value()));
+      push(constructor_.instantiate(cls, *args, Value()));
+      return note_misuse();
     }
     case kInst: {
       const std::string_view module = take_line();
@@ -477,11 +555,14 @@ void PickleMachine::execute(std::uint8_t opcode) {
       Tuple* args = pop_tuple_to_mark();
       push_global(module, name);
       const Value cls = pop();
-      return push(constructor_.instantiate(cls, *args, Value()));
+      push(constructor_.instantiate(cls, *args, Value()));
+      return note_misuse();
     }
     case kBuild: {
       const Value state = pop();
-      return constructor_.build(top(), state);
+      constructor_.build(top(), state);
+      if (settings_.joblib) read_joblib_array();
+      return note_misuse();
     }
     case kBinPersId: {
       const Value id = pop();
@@ -503,15 +584,18 @@ void PickleMachine::execute(std::uint8_t opcode) {
       throw Error(ErrorCode::kUnsafe, "an opcode that refers to a buffer outside the file");
 
     case kFloatText:
+      return push(Value::of(text_float(take_line())));
     case kIntText:
     case kLongText:
+      return push_decimal(take_line(), opcode == kIntText);
     case kStringText:
+      return push_python2_text(arena_.keep(text_string(take_line())));
     case kUnicodeText:
+      return push_text(arena_.keep(text_unicode(take_line())));
     case kGetText:
+      return recall(text_index(take_line()));
     case kPutText:
-      throw Error(ErrorCode::kFormat,
-                  "a text opcode of pickle protocol 0; torch.save writes "
-                  "protocol 2 or later");
+      return memoize(text_index(take_line()));
     default:
       corrupt("unknown pickle opcode " + std::to_string(opcode));
   }

@@ -1,5 +1,5 @@
 // A pickle machine that builds inert values and calls nothing. It understands the opcodes that
-// Python's pickler writes in protocols 2 to 5. globals.h alone decides the meaning of globals.
+// Python's pickler writes in protocols 0 to 5. globals.h alone decides the meaning of globals.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +26,22 @@ class StorageSource {
 // and "a" "b.c"); the map then has the more dangerous result.
 using NamedGlobals = std::map<std::string, Known>;
 
+// What becomes of a str of Python 2, which is bytes in an encoding that the file does not name.
+enum class Encoding : std::uint8_t {
+  kUtf8,    // text; kFormat where it is not UTF-8
+  kLatin1,  // text
+  kBytes,
+  kAny,  // text: Latin-1 where it is not UTF-8
+};
+
 struct PickleSettings {
   bool inert_globals = false;           // describe unknown globals instead of refusing them
   NamedGlobals* globals = nullptr;      // collects each global that the pickle names; not owned
   const CancelToken* cancel = nullptr;  // checked every few thousand opcodes; not owned
+  Encoding encoding = Encoding::kUtf8;
+  bool script = false;            // of a TorchScript program, with objects of its own classes
+  NestedFiles* nested = nullptr;  // of a plain pickle; not owned
+  bool joblib = false;            // a plain pickle with the elements of joblib's arrays
 };
 
 class PickleMachine {
@@ -71,10 +83,14 @@ class PickleMachine {
   void memoize(std::uint64_t index);
   void recall(std::uint64_t index);
   void push_text(std::string_view text);
+  void push_python2_text(std::string_view bytes);
   void push_bytes(std::string_view bytes, Kind kind);
   void push_integer(std::string_view little_endian);
+  void push_decimal(std::string_view line, bool may_be_bool);
   void push_global(std::string_view module, std::string_view name);
+  void note_misuse();
   void push_tuple(std::size_t count);
+  void read_joblib_array();
   void append_items(std::size_t from);
   void set_items(std::size_t from);
   void add_items(std::size_t from);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "checkpoint/error.h"
+#include "checkpoint/pickle/utf8.h"
 
 namespace sda {
 namespace {
@@ -13,23 +14,6 @@ namespace {
 constexpr std::size_t kSlice = std::size_t{1} << 18;
 // Texts up to this size are copied: a reference would take as much memory.
 constexpr std::size_t kCopied = 256;
-
-// Appends the UTF-8 text whose characters are the bytes of `raw`.
-void append_latin1(std::string& text, std::string_view raw) {
-  const std::size_t before = text.size();
-  text.resize(before + 2 * raw.size());
-  char* to = text.data() + before;
-  for (const char c : raw) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) {
-      *to++ = c;
-    } else {
-      *to++ = static_cast<char>(0xC0 | (byte >> 6));
-      *to++ = static_cast<char>(0x80 | (byte & 0x3F));
-    }
-  }
-  text.resize(static_cast<std::size_t>(to - text.data()));
-}
 
 void with(const Access& access, const void* data, const std::function<void()>& f) {
   if (access)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <limits>
 
 #include "checkpoint/error.h"
@@ -69,6 +70,12 @@ void PickleWriter::get(std::uint32_t index) {
 void PickleWriter::save(const Value& value) {
   watch_.step();
   if (value.numpy_dtype != 0) return save_numpy_scalar(value);
+  if (value.version) {
+    global("torch.torch_version", "TorchVersion");
+    text(value.view());
+    opcode(kTuple1);
+    return opcode(kNewObj);
+  }
   switch (value.kind) {
     case Kind::kNone:
       return opcode(kNone);
@@ -111,10 +118,20 @@ void PickleWriter::save_object(const Object& object) {
       opcode(kReduce);
       return remember(object);
     }
-    case ObjectKind::kList:
-      opcode(kEmptyList);
+    case ObjectKind::kList: {
+      const auto& list = static_cast<const List&>(object);
+      if (list.deque) {
+        global("collections", "deque");
+        opcode(kEmptyList);
+        save(list.maxlen);
+        opcode(kTuple2);
+        opcode(kReduce);
+      } else {
+        opcode(kEmptyList);
+      }
       remember(object);
-      return save_sequence(static_cast<const List&>(object).items);
+      return save_sequence(list.items);
+    }
     case ObjectKind::kTuple:
       return save_tuple(static_cast<const Tuple&>(object));
     case ObjectKind::kDict:
@@ -136,9 +153,12 @@ void PickleWriter::save_object(const Object& object) {
       const auto& dtype = static_cast<const NumpyDType&>(object);
       return save_numpy_dtype(dtype.dtype, dtype.big_endian);
     }
-    case ObjectKind::kNdArray:
-      save_array(static_cast<const NdArray&>(object));
+    case ObjectKind::kNdArray: {
+      const auto& array = static_cast<const NdArray&>(object);
+      if (array.described != nullptr) return save(Value::of(array.described));
+      save_array(array);
       return remember(object);
+    }
   }
   throw Error(ErrorCode::kNative, "a value of an unknown kind");
 }
@@ -172,6 +192,15 @@ void PickleWriter::save_entries(std::span<const std::pair<Value, Value>> entries
 
 void PickleWriter::save_tuple(const Tuple& tuple) {
   const auto& items = tuple.items;
+  if (tuple.size) {
+    Sizes numbers;
+    for (const Value& item : items) numbers.push_back(item.as_int().value_or(0));
+    global("torch", "Size");
+    sizes(numbers);
+    opcode(kTuple1);
+    opcode(kReduce);
+    return remember(tuple);
+  }
   if (items.empty()) return opcode(kEmptyTuple);
   const bool is_short = items.size() <= 3;
   if (!is_short) opcode(kMark);
@@ -229,11 +258,16 @@ void PickleWriter::save_set(const Set& set) {
 }
 
 void PickleWriter::save_py_object(const PyObject& object) {
-  // Only classes that the reader keeps inert. Any other class would be a call in Python that this
-  // writer causes.
+  // Only what the reader reads by default. Anything else would be a call in Python that this writer
+  // causes.
+  if (!object.callee.is_none())
+    throw Error(ErrorCode::kUnsafe, "an object that the result of another call makes");
   const Global& cls = *object.cls;
   const Known known = look_up_global(cls.module, cls.name).known;
-  if (known != Known::kProgramClass && known != Known::kTorchDevice)
+  constexpr Known kWritten[] = {
+      Known::kProgramClass, Known::kTorchDevice,      Known::kDescribedCall,  Known::kNumpyDType,
+      Known::kNumpyScalar,  Known::kNumpyReconstruct, Known::kNumpyFromBuffer};
+  if (std::find(std::begin(kWritten), std::end(kWritten), known) == std::end(kWritten))
     throw Error(ErrorCode::kUnsafe, "an object of class '" + std::string(cls.module) + "." +
                                         std::string(cls.name) +
                                         "': only classes of the Python program are written")

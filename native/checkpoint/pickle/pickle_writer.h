@@ -54,6 +54,11 @@ class PickleWriter {
 
   void save_tensor(const Tensor& tensor);
   void save_plain_tensor(const Tensor& tensor, bool requires_grad);
+  // The function that rebuilds a tensor, and the tuple of its arguments.
+  std::string_view rebuild_function(const Tensor& tensor) const;
+  void save_rebuild_arguments(const Tensor& tensor, bool requires_grad);
+  // Whether tensors in the storage take their dtype from it.
+  bool is_typed(const Storage& storage) const;
   void save_storage(const Storage& storage);
   void save_array(const NdArray& array);
   void save_numpy_dtype(DType dtype, bool big_endian);

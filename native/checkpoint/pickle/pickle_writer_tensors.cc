@@ -68,27 +68,52 @@ std::size_t scalar_bytes(const Value& value, DType dtype, char* to) {
 }  // namespace
 
 void PickleWriter::save_tensor(const Tensor& tensor) {
-  if (!tensor.parameter) return save_plain_tensor(tensor, tensor.requires_grad);
-  global("torch._utils", "_rebuild_parameter");
-  save_plain_tensor(tensor, false);
-  opcode(tensor.requires_grad ? kNewTrue : kNewFalse);
-  empty_ordered_dict();
-  opcode(kTuple3);
+  const bool has_attributes = !tensor.attributes.is_none();
+  if (tensor.parameter) {
+    global("torch._utils", has_attributes ? "_rebuild_parameter_with_state" : "_rebuild_parameter");
+    if (has_attributes) opcode(kMark);
+    save_plain_tensor(tensor, false);
+    opcode(tensor.requires_grad ? kNewTrue : kNewFalse);
+    empty_ordered_dict();
+    if (has_attributes) save(tensor.attributes);
+    opcode(has_attributes ? std::uint8_t{kTuple} : std::uint8_t{kTuple3});
+    return opcode(kReduce);
+  }
+  if (!has_attributes) return save_plain_tensor(tensor, tensor.requires_grad);
+  global("torch._tensor", "_rebuild_from_type_v2");
+  opcode(kMark);
+  global("torch._utils", rebuild_function(tensor));
+  global("torch", "Tensor");
+  save_rebuild_arguments(tensor, tensor.requires_grad);
+  save(tensor.attributes);
+  opcode(kTuple);
   opcode(kReduce);
 }
 
 void PickleWriter::save_plain_tensor(const Tensor& tensor, bool requires_grad) {
+  global("torch._utils", rebuild_function(tensor));
+  save_rebuild_arguments(tensor, requires_grad);
+  opcode(kReduce);
+}
+
+bool PickleWriter::is_typed(const Storage& storage) const {
+  return storage.dtype && !untyped_.contains(&storage) && !storage_class(*storage.dtype).empty();
+}
+
+std::string_view PickleWriter::rebuild_function(const Tensor& tensor) const {
+  return is_typed(root_of(*tensor.storage)) ? "_rebuild_tensor_v2" : "_rebuild_tensor_v3";
+}
+
+void PickleWriter::save_rebuild_arguments(const Tensor& tensor, bool requires_grad) {
   const Storage& storage = root_of(*tensor.storage);
   std::uint64_t offset = tensor.offset;
   if (&storage != tensor.storage) offset += tensor.storage->base_offset / item_size(tensor.dtype);
-  const bool typed =
-      storage.dtype && !untyped_.contains(&storage) && !storage_class(*storage.dtype).empty();
+  const bool typed = is_typed(storage);
   if (typed && *storage.dtype != tensor.dtype) {
     // PyTorch reads a storage once, with one dtype. A storage of several dtypes must be untyped.
     untyped_.insert(&storage);
     must_repeat_ = true;
   }
-  global("torch._utils", typed ? "_rebuild_tensor_v2" : "_rebuild_tensor_v3");
   opcode(kMark);
   save_storage(storage);
   integer(static_cast<std::int64_t>(offset));
@@ -108,16 +133,14 @@ void PickleWriter::save_plain_tensor(const Tensor& tensor, bool requires_grad) {
     }
   }
   opcode(kTuple);
-  opcode(kReduce);
 }
 
 void PickleWriter::save_storage(const Storage& view) {
   const Storage& storage = root_of(view);
   const auto [entry, is_new] = keys_.emplace(&storage, content_.storages.size());
   if (is_new) content_.storages.push_back(&storage);
-  const std::string_view cls = storage.dtype && !untyped_.contains(&storage)
-                                   ? storage_class(*storage.dtype)
-                                   : std::string_view();
+  const std::string_view cls =
+      is_typed(storage) ? storage_class(*storage.dtype) : std::string_view();
   opcode(kMark);
   text("storage");
   if (cls.empty())

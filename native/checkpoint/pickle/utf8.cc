@@ -107,4 +107,20 @@ std::u16string to_utf16(std::string_view python_utf8) {
   return out;
 }
 
+void append_latin1(std::string& text, std::string_view raw) {
+  const std::size_t before = text.size();
+  text.resize(before + 2 * raw.size());
+  char* to = text.data() + before;
+  for (const char c : raw) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      *to++ = c;
+    } else {
+      *to++ = static_cast<char>(0xC0 | (byte >> 6));
+      *to++ = static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  text.resize(static_cast<std::size_t>(to - text.data()));
+}
+
 }  // namespace sda

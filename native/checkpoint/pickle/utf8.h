@@ -21,4 +21,7 @@ std::u16string to_utf16(std::string_view python_utf8);
 // Decodes the character at `at` and moves `at` past it. Returns false if it is malformed.
 bool next_code_point(std::string_view text, std::size_t& at, std::uint32_t& code_point) noexcept;
 
+// Appends the UTF-8 text whose characters are the bytes of `raw`.
+void append_latin1(std::string& text, std::string_view raw);
+
 }  // namespace sda

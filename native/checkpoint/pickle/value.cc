@@ -186,8 +186,9 @@ std::string describe(const Value& value) {
       return std::string(global->module) + "." + std::string(global->name);
     }
     case ObjectKind::kPyObject: {
-      const auto* cls = static_cast<const PyObject*>(value.object)->cls;
-      return "an object of " + std::string(cls->module) + "." + std::string(cls->name);
+      const auto* object = static_cast<const PyObject*>(value.object);
+      if (!object->callee.is_none()) return "result of a call";
+      return "object of " + std::string(object->cls->module) + "." + std::string(object->cls->name);
     }
     case ObjectKind::kStorage:
       return "storage";

@@ -37,6 +37,7 @@ struct Value {
   // For a number that was a numpy scalar: its dtype plus one. Otherwise 0.
   std::uint8_t numpy_dtype = 0;
   bool ascii = false;      // kStr: one byte per character
+  bool version = false;    // kStr: a torch.torch_version.TorchVersion
   std::uint32_t size = 0;  // kStr, kBytes, kByteArray: bytes
   union {
     std::int64_t integer;
@@ -152,12 +153,15 @@ struct Complex : Object {
 struct List : Object {
   static constexpr ObjectKind kKind = ObjectKind::kList;
   explicit List(Memory* memory) : Object(kKind), items(memory) {}
+  bool deque = false;
+  Value maxlen;  // of a deque: an int, or None
   Values items;
 };
 
 struct Tuple : Object {
   static constexpr ObjectKind kKind = ObjectKind::kTuple;
   explicit Tuple(Memory* memory) : Object(kKind), items(memory) {}
+  bool size = false;  // a torch.Size
   Values items;
 };
 
@@ -196,6 +200,10 @@ struct PyObject : Object {
   static constexpr ObjectKind kKind = ObjectKind::kPyObject;
   explicit PyObject(Memory* memory) : Object(kKind), items(memory), entries(memory) {}
   const Global* cls = nullptr;
+  const Global* origin = nullptr;  // `cls`, or that of the object whose result makes this one
+  // What makes the object where that is no global, but the result of another call. `cls` is then a
+  // global without a name.
+  Value callee;
   bool allocated = false;  // made by cls.__new__ (NEWOBJ), not by a call of cls
   Value args;              // tuple
   Value kwargs;            // dict, from NEWOBJ_EX
@@ -219,6 +227,7 @@ struct Storage : Object {
   // them alive.
   std::byte* data = nullptr;
   std::shared_ptr<const void> owner;
+  bool needed = true;  // false: not read; see leave_out.h
 };
 
 struct Tensor : Object {
@@ -231,7 +240,11 @@ struct Tensor : Object {
   Sizes strides;  // elements
   bool requires_grad = false;
   bool parameter = false;
+  Value attributes;                        // set in Python on the tensor: a dict, or None
   bool conjugate = false, negate = false;  // applied when made contiguous
+  bool hooked = false;                     // it has backward hooks, which are not read
+  bool moved = false;                      // to another device than that of its storage
+  bool needed = true;                      // as of its storage
   // A row-major copy of a tensor that is not row-major in its storage; null for others.
   std::shared_ptr<std::byte> contiguous;
 
@@ -253,8 +266,14 @@ struct NdArray : Object {
   DType dtype = DType::kFloat32;
   Sizes shape;
   bool fortran_order = false;  // the order in the file; `data` is row-major in any case
+  bool big_endian = false;     // in the file; `data` has the host's order
   std::shared_ptr<std::byte> data;
   std::uint64_t byte_size = 0;
+  // The call that makes it empty: _reconstruct and its arguments. BUILD then fills it.
+  Value maker;
+  Tuple* maker_args = nullptr;
+  // How the file makes it, where its elements are beyond `dtype` and `data`.
+  PyObject* described = nullptr;
 };
 
 // The estimated cost of an object as a JavaScript value: an upper bound of its bytes, and more

@@ -36,6 +36,17 @@ constexpr std::array<Facts, kDTypeCount> kFacts = {{
     {"float8_e4m3fnuz", 1, 1, "", ""},
     {"float8_e5m2fnuz", 1, 1, "", ""},
     {"float8_e8m0fnu", 1, 1, "", ""},
+    {"qint8", 1, 1, "", "QInt8Storage"},
+    {"quint8", 1, 1, "", "QUInt8Storage"},
+    {"qint32", 4, 4, "", "QInt32Storage"},
+    {"quint4x2", 1, 1, "", "QUInt4x2Storage"},
+    {"quint2x4", 1, 1, "", "QUInt2x4Storage"},
+    {"bits8", 1, 1, "", ""},
+    {"bits16", 2, 2, "", ""},
+    {"bits1x8", 1, 1, "", ""},
+    {"bits2x4", 1, 1, "", ""},
+    {"bits4x2", 1, 1, "", ""},
+    {"float4_e2m1fn_x2", 1, 1, "", ""},
 }};
 
 constexpr const Facts& facts(DType dtype) { return kFacts[static_cast<std::size_t>(dtype)]; }

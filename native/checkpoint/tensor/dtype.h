@@ -30,9 +30,23 @@ enum class DType : std::uint8_t {
   kFloat8E4M3Fnuz,
   kFloat8E5M2Fnuz,
   kFloat8E8M0Fnu,
+  // Those of quantized tensors; a number stands for scale · (number − zero point). In the last two,
+  // a byte holds two or four numbers.
+  kQInt8,
+  kQUInt8,
+  kQInt32,
+  kQUInt4x2,
+  kQUInt2x4,
+  // Bits without a meaning of their own, and two floats of four bits in a byte.
+  kBits8,
+  kBits16,
+  kBits1x8,
+  kBits2x4,
+  kBits4x2,
+  kFloat4E2M1FnX2,
 };
 
-inline constexpr int kDTypeCount = 21;
+inline constexpr int kDTypeCount = 32;
 
 // Bytes per element.
 std::size_t item_size(DType dtype) noexcept;

@@ -28,8 +28,8 @@ TEST_CASE("tensors keep their values, also after the document is gone") {
       REQUIRE(weights.size() == 2);
       CHECK(weights[0].name == "a");
       CHECK(weights[1].name == "b");
-      CHECK(code_of([&] { state_dict(document, "none"); }) == "ERR_SDA_FORMAT");
-      CHECK(code_of([&] { state_dict(document, "name"); }) == "ERR_SDA_FORMAT");
+      CHECK(code_of([&] { state_dict(document, "none"); }) == "ERR_SDA_SCHEMA");
+      CHECK(code_of([&] { state_dict(document, "name"); }) == "ERR_SDA_SCHEMA");
       REQUIRE(list_tensors(*document).size() == 2);
       CHECK(list_tensors(*document)[0].name == "weights.a");
 

@@ -21,7 +21,7 @@ TEST_CASE("half_to_double reads subnormals, the extremes, infinity and NaN") {
   CHECK(nan != nan);
 }
 
-TEST_CASE("copy_strided makes any layout row-major, for every element size") {
+TEST_CASE("copy_strided and equals_strided know any layout, for every element size") {
   std::mt19937 random(2);
   bool same = true;
   for (int round = 0; round < 2000; ++round) {
@@ -55,6 +55,10 @@ TEST_CASE("copy_strided makes any layout row-major, for every element size") {
         same = same && std::memcmp(to.data() + static_cast<std::size_t>(i) * item,
                                    from.data() + static_cast<std::size_t>(at) * item, item) == 0;
       }
+      same = same && equals_strided(to.data(), from.data(), shape, strides, item);
+      if (to.empty()) continue;
+      to[random() % to.size()] ^= std::byte{1};
+      same = same && !equals_strided(to.data(), from.data(), shape, strides, item);
     }
   }
   CHECK(same);

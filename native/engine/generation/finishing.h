@@ -20,10 +20,10 @@ using Channels = std::vector<std::vector<float>>;
 // The first steps, at the model's sample rate: joining, low-pass, stereo.
 class Assembly {
  public:
-  Assembly(const GenerateOptions& options, std::int64_t model_rate);
+  Assembly(const Instrument& instrument, const GenerateOptions& options);
 
-  // Takes the next chunk of each generated channel. Returns the next samples of each output
-  // channel.
+  // Takes the next samples of each generated channel: a whole chunk, where chunks are joined by
+  // fades. Returns the next samples of each output channel.
   Channels append(const Channels& chunks, bool last);
 
  private:
@@ -35,10 +35,11 @@ class Assembly {
   Spatialiser spatialiser_;
 };
 
-// The last steps, for every loudness but kPeak: loudness, resampling, cutting to `frames` samples.
+// The last steps, for every loudness but kPeak: loudness, resampling, cutting to the format's
+// frames.
 class Delivery {
  public:
-  Delivery(const GenerateOptions& options, std::int64_t model_rate, std::int64_t frames);
+  Delivery(const Instrument& instrument, const GenerateOptions& options, const AudioFormat& format);
 
   // Takes the pieces that Assembly returns, in order.
   Channels process(Channels piece, bool last);
@@ -50,8 +51,13 @@ class Delivery {
   std::int64_t left_;  // samples per channel that are still to come
 };
 
-// How many samples per channel Assembly returns in all, at the model's rate.
-std::int64_t assembled_samples(const GenerateOptions& options, std::int64_t model_rate,
-                               std::int64_t chunk_samples);
+// How many samples per channel Assembly returns in all, at rate_of() Hz.
+std::int64_t assembled_samples(const Instrument& instrument, const GenerateOptions& options);
+
+// The rate at which the instrument makes sound, in Hz.
+std::int64_t rate_of(const Instrument& instrument);
+
+// The loudness that is set: none where the program sets none.
+Loudness loudness_of(const Instrument& instrument, const GenerateOptions& options);
 
 }  // namespace sda::engine

@@ -47,9 +47,26 @@ void check_latent(const std::vector<float>& latent, std::int64_t latent_dim) {
   }
 }
 
+// What only some programs can do.
+void check_codes_options(const CodeModel& codes, const GenerateOptions& options) {
+  if (options.latent)
+    bad_argument("latent",
+                 "a model of codes has no latent space: it takes neither latent nor "
+                 "sliders");
+  if (options.spatial_mode != SpatialMode::kMono)
+    bad_argument("spatial_mode", "a model of codes makes mono sound only");
+  if (!codes.has_prior())
+    bad_argument("prior",
+                 "this model has no prior, so it cannot make sound by itself: decode codes, or "
+                 "train a prior for it");
+  check_range("temperature", options.sampling.temperature, limits::kTemperature);
+  check_range("top_k", options.sampling.top_k, limits::kTopK);
+  check_range("top_p", options.sampling.top_p, limits::kTopP);
+}
+
 }  // namespace
 
-void check_options(const GenerateOptions& options, std::int64_t latent_dim) {
+void check_options(const Instrument& instrument, const GenerateOptions& options) {
   // Written so that NaN is refused too.
   if (!(options.duration_s > limits::kDurationAbove &&
         options.duration_s <= limits::kDurationMax)) {
@@ -62,8 +79,11 @@ void check_options(const GenerateOptions& options, std::int64_t latent_dim) {
   check_range("steps_between", options.steps_between, limits::kStepsBetween);
   check_range("width", options.width, limits::kWidth);
   check_range("depth", options.depth, limits::kDepth);
-  if (options.latent) check_latent(*options.latent, latent_dim);
-  if (chunk_count(options) > limits::kChunks.max) {
+  check_range("evolution", options.evolution, limits::kEvolution);
+  if (instrument.codes) check_codes_options(*instrument.codes, options);
+  if (options.latent) check_latent(*options.latent, instrument.model->latent_dim());
+  if (instrument.program.synthesis == Synthesis::kChunks &&
+      chunk_count(options) > limits::kChunks.max) {
     bad_argument("steps_between", "steps_between gives " + text(chunk_count(options)) +
                                       " chunks for this duration, at most " +
                                       text(limits::kChunks.max) + " are allowed");

@@ -12,7 +12,8 @@ namespace sda::engine {
 
 // Callbacks. All are called on engine threads, except `ended` (see Request::ended).
 struct GenerationEvents {
-  // Number of chunks done, of all channels. Several threads may call it at the same time.
+  // Units of work done: chunks, windows, or steps and iterations, of all channels. Several threads
+  // may call it at the same time.
   std::function<void(std::int64_t done, std::int64_t total)> progress;
   // Set for streaming: takes the next samples, interleaved where there are two channels. One call
   // at a time, in order. `ended` then gets no audio, and the loudness must not be kPeak.
@@ -30,10 +31,9 @@ class GenerationRequest : public Request {
 };
 
 // Checks the options (throws kArgument with detail "option"). Scheduler::start starts the request.
-// The request keeps `model`, `spectrogram` and `owner` alive until it calls `ended`, and releases
-// them before.
-std::shared_ptr<GenerationRequest> make_generation(std::shared_ptr<const Model> model,
-                                                   std::shared_ptr<const Spectrogram> spectrogram,
+// The request keeps the instrument and `owner` alive until it calls `ended`, and releases them
+// before.
+std::shared_ptr<GenerationRequest> make_generation(Instrument instrument,
                                                    const GenerateOptions& options,
                                                    std::shared_ptr<CancelToken> cancel,
                                                    GenerationEvents events,

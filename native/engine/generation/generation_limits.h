@@ -32,6 +32,11 @@ inline constexpr Range<double> kWidth = {0.0, 1.5};
 inline constexpr Range<double> kDepth = {0.0, 1.0};
 inline constexpr std::array<std::int64_t, 3> kSampleRates = {44100, 48000, 96000};  // Hz
 
+inline constexpr Range<double> kEvolution = {0.0, 1.0};
+inline constexpr Range<double> kTemperature = {0.01, 100.0};
+inline constexpr Range<std::int64_t> kTopK = {0, std::int64_t{1} << 20};  // 0: all codes
+inline constexpr Range<double> kTopP = {0.0, 1.0};
+
 // The names that JavaScript uses, with their meaning here.
 template <typename T, std::size_t count>
 using Choices = std::array<std::pair<std::string_view, T>, count>;

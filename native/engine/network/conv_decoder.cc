@@ -2,61 +2,45 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "engine/kernels.h"
 #include "engine/network/conv_kernels.h"
 #include "engine/threads/parallel.h"
 
 namespace sda::engine {
-ConvDecoder::ConvDecoder(const VaeShape& shape, const VaeWeights& weights)
-    : shape_(shape), fc_weight_(weights.fc.weight.data), fc_bias_(weights.fc.bias.data) {
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const bool is_last = i == weights.deconv_norms.size();
-    layers_[i] = make_conv_layer(weights.deconvs[i], is_last ? nullptr : &weights.deconv_norms[i],
-                                 /*transposed=*/true);
+
+ConvDecoder::ConvDecoder(const VaeShape& shape, const ConvStack& weights) : shape_(shape) {
+  for (std::size_t i = 0; i < weights.deconv_norms.size(); ++i)
+    layers_.push_back(
+        make_conv_layer(weights.deconvs[i], &weights.deconv_norms[i], /*transposed=*/true));
+  const ConvLayer last = make_conv_layer(weights.deconvs.back(), nullptr, /*transposed=*/true);
+  last_bias_ = last.bias;
+  for (std::int64_t out = 0; out < last.outputs; ++out) {
+    std::vector<float>& taps = last_taps_.emplace_back();
+    for (std::int64_t i = 0; i < 9 * last.inputs; ++i)
+      taps.push_back(last.taps[static_cast<std::size_t>(i * last.outputs + out)]);
   }
 }
 
-void ConvDecoder::decode(const float* z, std::int64_t items, float* mel,
-                         const CancelToken& cancel) const {
-  // Several items: each thread decodes whole items, so that an item's activations stay in that
-  // thread's caches. One item: the threads share its rows.
-  parallel_for(items, [&](std::int64_t item) {
-    cancel.throw_if_cancelled();
-    decode_item(z + item * shape_.latent_dim, mel + item * shape_.n_mels * shape_.frames);
-  });
+std::int64_t ConvDecoder::buffer_size(std::int64_t small_width) const {
+  const std::int64_t pixels = shape_.small_height * small_width;
+  std::int64_t largest = shape_.layer_channels(shape_.layers) * pixels;
+  for (std::size_t i = 0; i < layers_.size(); ++i)
+    largest = std::max(largest, (pixels << (2 * i + 2)) * layers_[i].outputs);
+  return largest;
 }
 
-void ConvDecoder::decode_item(const float* z, float* mel) const {
-  std::int64_t height = shape_.small_height, width = shape_.small_width;
-  std::int64_t largest = shape_.features();
-  for (std::size_t i = 0; i + 1 < layers_.size(); ++i)
-    largest = std::max(largest, (height * width << (2 * i + 2)) * layers_[i].outputs);
-  float* x = activations(0, largest);
-  float* y = activations(1, largest);
-  project(z, x);
-  for (std::size_t i = 0; i + 1 < layers_.size(); ++i, height *= 2, width *= 2) {
-    widen(layers_[i], x, height, width, y);
+void ConvDecoder::decode(float* x, std::int64_t small_width, std::int64_t frames,
+                         float* picture) const {
+  std::int64_t height = shape_.small_height, width = small_width;
+  float* y = activations(1, buffer_size(small_width));
+  for (const ConvLayer& layer : layers_) {
+    widen(layer, x, height, width, y);
     std::swap(x, y);
+    height *= 2;
+    width *= 2;
   }
-  finish(x, mel);
-}
-
-// The fully connected layer. Its outputs are [channel, pixel]; the next layer reads
-// [pixel, channel].
-void ConvDecoder::project(const float* z, float* x) const {
-  const std::int64_t pixels = shape_.small_height * shape_.small_width;
-  const std::int64_t channels = shape_.features() / pixels;
-  parallel_for(channels, 16, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t channel = begin; channel < end; ++channel)
-      for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-        const std::int64_t row = channel * pixels + pixel;
-        x[pixel * channels + channel] =
-            kernels::dot(fc_weight_ + row * shape_.latent_dim, z, shape_.latent_dim) +
-            fc_bias_[row];
-      }
-  });
+  finish(x, small_width, frames, picture);
 }
 
 void ConvDecoder::widen(const ConvLayer& layer, const float* x, std::int64_t height,
@@ -67,21 +51,32 @@ void ConvDecoder::widen(const ConvLayer& layer, const float* x, std::int64_t hei
   });
 }
 
-void ConvDecoder::finish(const float* x, float* mel) const {
-  const ConvLayer& layer = layers_.back();
-  const std::int64_t height = 8 * shape_.small_height, width = 8 * shape_.small_width;
+void ConvDecoder::activate(std::int64_t channel, const float* x, float* out,
+                           std::int64_t count) const {
+  const float bias = last_bias_[static_cast<std::size_t>(channel)];
+  if (shape_.network == Network::kSigmoid) return kernels::sigmoid(x, bias, out, count);
+  if (channel == 1) return kernels::tanh(x, bias, out, count);
+  kernels::softplus(x, bias, out, count);
+}
+
+void ConvDecoder::finish(const float* x, std::int64_t small_width, std::int64_t frames,
+                         float* picture) const {
+  const std::int64_t inputs = shape_.layer_channels(1), doubled = shape_.layers - 1;
+  const std::int64_t height = shape_.small_height << doubled, width = small_width << doubled;
   parallel_for(height, 4, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> rows(static_cast<std::size_t>(4 * width));
-    for (std::int64_t row = begin; row < end; ++row) {
-      kernels::transposed_conv_row_of_one(layer.taps.data(), layer.inputs, x, row, height, width,
-                                          rows.data());
-      for (std::int64_t half = 0; half < 2; ++half) {
-        const std::int64_t line = 2 * row + half;
-        if (line >= shape_.n_mels) break;
-        kernels::sigmoid(rows.data() + half * 2 * width, layer.bias[0], mel + line * shape_.frames,
-                         shape_.frames);
+    for (std::int64_t row = begin; row < end; ++row)
+      for (std::size_t c = 0; c < last_taps_.size(); ++c) {
+        kernels::transposed_conv_row_of_one(last_taps_[c].data(), inputs, x, row, height, width,
+                                            rows.data());
+        const auto channel = static_cast<std::int64_t>(c);
+        for (std::int64_t half = 0; half < 2; ++half) {
+          const std::int64_t line = 2 * row + half;
+          if (line >= shape_.n_mels) break;
+          activate(channel, rows.data() + half * 2 * width,
+                   picture + (channel * shape_.n_mels + line) * frames, frames);
+        }
       }
-    }
   });
 }
 

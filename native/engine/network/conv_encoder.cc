@@ -3,36 +3,33 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/config.h"
 #include "engine/threads/parallel.h"
 
 namespace sda::engine {
 
-ConvEncoder::ConvEncoder(const VaeShape& shape, const VaeWeights& weights)
-    : shape_(shape), fc_mu_(weights.fc_mu), fc_logvar_(weights.fc_logvar) {
-  for (std::size_t i = 0; i < layers_.size(); ++i)
-    layers_[i] = make_conv_layer(weights.convs[i], &weights.conv_norms[i], /*transposed=*/false);
+ConvEncoder::ConvEncoder(const VaeShape& shape, const ConvStack& weights) : shape_(shape) {
+  for (std::size_t i = 0; i < weights.convs.size(); ++i)
+    layers_.push_back(
+        make_conv_layer(weights.convs[i], &weights.conv_norms[i], /*transposed=*/false));
 }
 
-void ConvEncoder::encode(const float* mel, std::int64_t items, float* mu, float* logvar,
-                         const CancelToken& cancel) const {
-  parallel_for(items, [&](std::int64_t item) {
-    cancel.throw_if_cancelled();
-    encode_item(mel + item * shape_.n_mels * shape_.frames, mu + item * shape_.latent_dim,
-                logvar + item * shape_.latent_dim);
-  });
-}
-
-void ConvEncoder::encode_item(const float* mel, float* mu, float* logvar) const {
-  std::int64_t height = 16 * shape_.small_height, width = 16 * shape_.small_width;
-  std::int64_t largest = height * width;
+const float* ConvEncoder::encode(const float* picture, std::int64_t frames) const {
+  const std::int64_t channels = shape_.channels();
+  std::int64_t height = shape_.small_height << shape_.layers;
+  std::int64_t width = halved(frames, shape_.layers) << shape_.layers;
+  std::int64_t largest = channels * height * width;
   for (std::size_t i = 0; i < layers_.size(); ++i)
     largest = std::max(largest, (height * width >> (2 * i + 2)) * layers_[i].outputs);
   float* x = activations(0, largest);
   float* y = activations(1, largest);
 
-  std::fill_n(x, height * width, 0.0F);
-  for (std::int64_t m = 0; m < shape_.n_mels; ++m)
-    std::copy_n(mel + m * shape_.frames, shape_.frames, x + m * width);
+  // Zeros at the high end of both axes; channels last.
+  std::fill_n(x, channels * height * width, 0.0F);
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t m = 0; m < shape_.n_mels; ++m)
+      for (std::int64_t t = 0; t < frames; ++t)
+        x[(m * width + t) * channels + c] = picture[(c * shape_.n_mels + m) * frames + t];
   for (const ConvLayer& layer : layers_) {
     parallel_for(height / 2, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row)
@@ -42,22 +39,7 @@ void ConvEncoder::encode_item(const float* mel, float* mu, float* logvar) const 
     height /= 2;
     width /= 2;
   }
-
-  // The layers' pixels are [pixel, channel]; the fully connected layers read [channel, pixel].
-  const std::int64_t pixels = height * width, channels = shape_.features() / pixels;
-  for (std::int64_t pixel = 0; pixel < pixels; ++pixel)
-    for (std::int64_t channel = 0; channel < channels; ++channel)
-      y[channel * pixels + pixel] = x[pixel * channels + channel];
-  parallel_for(2 * shape_.latent_dim, 8, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const bool is_mu = i < shape_.latent_dim;
-      const Affine& layer = is_mu ? fc_mu_ : fc_logvar_;
-      const std::int64_t row = is_mu ? i : i - shape_.latent_dim;
-      (is_mu ? mu : logvar)[row] =
-          kernels::dot(layer.weight.data + row * shape_.features(), y, shape_.features()) +
-          layer.bias.data[row];
-    }
-  });
+  return x;
 }
 
 }  // namespace sda::engine

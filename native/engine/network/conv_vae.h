@@ -1,4 +1,4 @@
-// The convolutional VAE for inference on the CPU: batch normalisation uses running statistics; no
+// The convolutional VAEs for inference on the CPU: batch normalisation uses running statistics; no
 // dropout.
 #pragma once
 
@@ -17,6 +17,7 @@ class ConvVae final : public Model {
   ConvVae(const VaeShape& shape, VaeWeights weights);
 
   std::int64_t latent_dim() const override { return shape_.latent_dim; }
+  std::int64_t channels() const override { return shape_.channels(); }
   bool has_encoder() const override { return weights_.has_encoder; }
   std::string device() const override { return "cpu"; }
   std::int64_t byte_size() const override { return weights_.bytes; }
@@ -25,6 +26,10 @@ class ConvVae final : public Model {
                                              const CancelToken& cancel) const override;
 
  private:
+  std::int64_t pixels() const { return shape_.small_height * shape_.small_width; }
+  void decode_item(const float* z, float* picture) const;
+  void encode_item(const float* picture, float* mu, float* logvar) const;
+
   VaeShape shape_;
   VaeWeights weights_;
   // Made by the first decode or encode: rearranging the weights takes longer than loading them.
@@ -32,6 +37,9 @@ class ConvVae final : public Model {
   mutable std::optional<ConvDecoder> decoder_;
   mutable std::optional<ConvEncoder> encoder_;
 };
+
+// The log-variances that the encoders of all networks but kSigmoid give are limited to ± this.
+inline constexpr float kLogvarLimit = 20.0F;
 
 // Throws kSchema: the model has only a decoder.
 void check_encoder(const VaeWeights& weights);

@@ -1,201 +1,65 @@
 #include "engine/network/vae_weights.h"
 
-#include <algorithm>
-#include <bit>
-#include <string_view>
-#include <utility>
+#include <array>
+#include <string>
 
-#include "checkpoint/error.h"
-#include "checkpoint/tensor/half.h"
-#include "checkpoint/tensor/strided.h"
 #include "engine/config.h"
-#include "engine/float_tensor.h"
 
 namespace sda::engine {
 namespace {
 
-constexpr std::array<std::int64_t, 5> kEncoderChannels = {1, 32, 64, 128, 256};
-constexpr std::array<std::int64_t, 5> kDecoderChannels = {256, 128, 64, 32, 1};
-
-[[noreturn]] void refuse(std::string_view name, const std::string& why) {
-  throw Error(ErrorCode::kSchema, "tensor " + std::string(name) + ": " + why)
-      .with("tensor", std::string(name));
-}
-
-using Shape = std::vector<std::int64_t>;
-
-bool is_float(DType dtype) {
-  return dtype == DType::kFloat16 || dtype == DType::kBFloat16 || dtype == DType::kFloat32 ||
-         dtype == DType::kFloat64;
-}
-
-bool is_row_major(const NamedTensor& tensor) {
-  std::int64_t expected = 1;
-  for (std::size_t i = tensor.shape.size(); i-- > 0; expected *= tensor.shape[i])
-    if (tensor.shape[i] != 1 && tensor.strides[i] != expected) return false;
-  return true;
-}
-
-// Row-major elements of any float type → float32
-template <typename T, typename Convert>
-void convert(const std::byte* from, float* to, std::int64_t count, const Convert& to_float) {
-  const auto* const values = reinterpret_cast<const T*>(from);
-  for (std::int64_t i = 0; i < count; ++i) to[i] = to_float(values[i]);
-}
-
-std::shared_ptr<const float[]> converted(const NamedTensor& tensor, std::int64_t count) {
-  std::vector<std::byte> plain;
-  const std::byte* from = tensor.data;
-  if (!is_row_major(tensor)) {
-    const std::size_t size = item_size(tensor.dtype);
-    plain.resize(static_cast<std::size_t>(count) * size);
-    copy_strided(plain.data(), tensor.data, tensor.shape, tensor.strides, size);
-    from = plain.data();
-  }
-  std::shared_ptr<float[]> result(new float[static_cast<std::size_t>(count)]);
-  float* const to = result.get();
-  switch (tensor.dtype) {
-    case DType::kFloat16:
-      convert<std::uint16_t>(from, to, count,
-                             [](std::uint16_t bits) { return half_to_float(bits); });
-      break;
-    case DType::kBFloat16:
-      convert<std::uint16_t>(from, to, count, [](std::uint16_t bits) {
-        return std::bit_cast<float>(std::uint32_t{bits} << 16);
-      });
-      break;
-    case DType::kFloat64:
-      convert<double>(from, to, count, [](double value) { return static_cast<float>(value); });
-      break;
-    default:
-      convert<float>(from, to, count, [](float value) { return value; });
-  }
-  return result;
-}
-
-class Collector {
- public:
-  Collector(const StateDict& state, VaeWeights& weights)
-      : state_(state), taken_(state.size(), false), weights_(weights) {}
-
-  bool has(std::string_view name) const {
-    return std::any_of(state_.begin(), state_.end(),
-                       [&](const NamedTensor& tensor) { return tensor.name == name; });
-  }
-
-  // While lenient, missing tensors are allowed.
-  void set_lenient(bool lenient) { lenient_ = lenient; }
-
-  void affine(const std::string& prefix, const Shape& shape, std::int64_t outputs, Affine& target) {
-    target.weight = take(prefix + ".weight", shape);
-    target.bias = take(prefix + ".bias", {outputs});
-  }
-
-  void norm(const std::string& prefix, std::int64_t channels, BatchNorm& target) {
-    target.weight = take(prefix + ".weight", {channels});
-    target.bias = take(prefix + ".bias", {channels});
-    target.running_mean = take(prefix + ".running_mean", {channels});
-    target.running_var = take(prefix + ".running_var", {channels});
-    take_counter(prefix + ".num_batches_tracked");
-  }
-
-  void finish() const {
-    for (std::size_t i = 0; i < state_.size(); ++i) {
-      if (taken_[i]) continue;
-      const auto first = std::find_if(state_.begin(), state_.end(), [&](const NamedTensor& tensor) {
-        return tensor.name == state_[i].name;
-      });
-      refuse(state_[i].name, &*first == &state_[i] ? "is not part of a ConvVAE" : "appears twice");
-    }
-  }
-
- private:
-  const NamedTensor* find(const std::string& name, const Shape& shape) {
-    // Files usually store the tensors in this order, so the first comparison usually succeeds.
-    for (std::size_t looked = 0; looked < state_.size(); ++looked) {
-      const std::size_t i = next_;
-      next_ = next_ + 1 == state_.size() ? 0 : next_ + 1;
-      if (taken_[i] || state_[i].name != name) continue;
-      taken_[i] = true;
-      if (state_[i].shape != shape)
-        refuse(name,
-               "has shape " + shape_text(state_[i].shape) + ", expected " + shape_text(shape));
-      return &state_[i];
-    }
-    if (lenient_) return nullptr;
-    refuse(name, "is missing, expected with shape " + shape_text(shape));
-  }
-
-  Parameter take(const std::string& name, const Shape& shape) {
-    const NamedTensor* source = find(name, shape);
-    if (source == nullptr) return {};
-    if (!is_float(source->dtype)) {
-      refuse(name, "has element type " + std::string(dtype_name(source->dtype)) +
-                       ", expected float16, bfloat16, float32 or float64");
-    }
-    Parameter parameter;
-    parameter.numel = 1;
-    for (const std::int64_t extent : shape) parameter.numel *= extent;
-    weights_.bytes += parameter.numel * static_cast<std::int64_t>(sizeof(float));
-    if (source->dtype == DType::kFloat32 && is_row_major(*source)) {
-      parameter.data = reinterpret_cast<const float*>(source->data);
-      keep(source->owner);
-    } else {
-      auto memory = converted(*source, parameter.numel);
-      parameter.data = memory.get();
-      keep(std::move(memory));
-    }
-    return parameter;
-  }
-
-  // A counter of training steps. Inference does not use it, but a file without it is not a ConvVAE.
-  void take_counter(const std::string& name) {
-    const NamedTensor* source = find(name, {});
-    if (source != nullptr && source->dtype != DType::kInt64) {
-      refuse(name,
-             "has element type " + std::string(dtype_name(source->dtype)) + ", expected int64");
-    }
-  }
-
-  void keep(std::shared_ptr<const void> owner) {
-    // Tensors that follow each other usually share one mapping or buffer.
-    if (weights_.owners.empty() || weights_.owners.back() != owner) {
-      weights_.owners.push_back(std::move(owner));
-    }
-  }
-
-  const StateDict& state_;
-  std::vector<bool> taken_;
-  std::size_t next_ = 0;
-  VaeWeights& weights_;
-  bool lenient_ = false;
-};
+constexpr std::array<std::int64_t, 5> kFourLayers = {1, 32, 64, 128, 256};
+constexpr std::array<std::int64_t, 6> kFiveLayers = {2, 64, 128, 256, 512, 1024};
 
 }  // namespace
 
-VaeShape::VaeShape(std::int64_t latent_size, const SpectrogramConfig& config)
-    : latent_dim(latent_size),
+VaeShape::VaeShape(Network the_network, std::int64_t latent_size, const SpectrogramConfig& config)
+    : network(the_network),
+      latent_dim(latent_size),
       n_mels(config.n_mels),
       frames(model_frames(config)),
-      small_height(padded_to_16(n_mels) / 16),
-      small_width(padded_to_16(frames) / 16) {}
+      layers(network == Network::kComplex ? 5 : 4),
+      small_height(halved(n_mels, layers)),
+      small_width(halved(frames, layers)) {}
+
+std::int64_t VaeShape::layer_channels(std::int64_t layer) const {
+  const auto at = static_cast<std::size_t>(layer);
+  return network == Network::kComplex ? kFiveLayers.at(at) : kFourLayers.at(at);
+}
+
+void collect_convs(WeightCollector& collect, const VaeShape& shape, ConvStack& stack) {
+  for (std::int64_t i = 0; i < shape.layers; ++i) {
+    const std::int64_t inputs = shape.layer_channels(i), outputs = shape.layer_channels(i + 1);
+    const std::string prefix = "encoder.convs.";
+    const auto at = static_cast<std::size_t>(i);
+    collect.affine(prefix + std::to_string(4 * i), {outputs, inputs, 3, 3}, outputs,
+                   stack.convs[at]);
+    collect.norm(prefix + std::to_string(4 * i + 1), outputs, stack.conv_norms[at]);
+  }
+}
+
+void collect_deconvs(WeightCollector& collect, const VaeShape& shape, ConvStack& stack) {
+  for (std::int64_t i = 0; i < shape.layers; ++i) {
+    const std::int64_t inputs = shape.layer_channels(shape.layers - i);
+    const std::int64_t outputs = shape.layer_channels(shape.layers - i - 1);
+    const std::string prefix = "decoder.deconvs.";
+    const auto at = static_cast<std::size_t>(i);
+    collect.affine(prefix + std::to_string(4 * i), {inputs, outputs, 3, 3}, outputs,
+                   stack.deconvs[at]);
+    if (at < stack.deconv_norms.size())
+      collect.norm(prefix + std::to_string(4 * i + 1), outputs, stack.deconv_norms[at]);
+  }
+}
 
 VaeWeights collect_weights(const StateDict& state, const VaeShape& shape) {
-  VaeWeights weights;
-  Collector collect(state, weights);
+  VaeWeights weights(shape.layers);
+  WeightCollector collect(state, "a ConvVAE", "", weights);
 
   weights.has_encoder = collect.has("encoder.fc_mu.weight");
   // In a decoder-only file, the Python program leaves out the encoder's last layers, and sometimes
   // all of the encoder.
   collect.set_lenient(!weights.has_encoder);
-  for (std::size_t i = 0; i < weights.convs.size(); ++i) {
-    const std::int64_t inputs = kEncoderChannels[i];
-    const std::int64_t outputs = kEncoderChannels[i + 1];
-    const std::string prefix = "encoder.convs.";
-    collect.affine(prefix + std::to_string(4 * i), {outputs, inputs, 3, 3}, outputs,
-                   weights.convs[i]);
-    collect.norm(prefix + std::to_string(4 * i + 1), outputs, weights.conv_norms[i]);
-  }
+  collect_convs(collect, shape, weights);
   collect.affine("encoder.fc_mu", {shape.latent_dim, shape.features()}, shape.latent_dim,
                  weights.fc_mu);
   collect.affine("encoder.fc_logvar", {shape.latent_dim, shape.features()}, shape.latent_dim,
@@ -203,16 +67,7 @@ VaeWeights collect_weights(const StateDict& state, const VaeShape& shape) {
 
   collect.set_lenient(false);
   collect.affine("decoder.fc", {shape.features(), shape.latent_dim}, shape.features(), weights.fc);
-  for (std::size_t i = 0; i < weights.deconvs.size(); ++i) {
-    const std::int64_t inputs = kDecoderChannels[i];
-    const std::int64_t outputs = kDecoderChannels[i + 1];
-    const std::string prefix = "decoder.deconvs.";
-    collect.affine(prefix + std::to_string(4 * i), {inputs, outputs, 3, 3}, outputs,
-                   weights.deconvs[i]);
-    if (i < weights.deconv_norms.size()) {
-      collect.norm(prefix + std::to_string(4 * i + 1), outputs, weights.deconv_norms[i]);
-    }
-  }
+  collect_deconvs(collect, shape, weights);
   collect.finish();
   return weights;
 }

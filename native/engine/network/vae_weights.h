@@ -1,53 +1,56 @@
-// The ConvVAE's tensors: their names and shapes, and reading them from a state dict.
+// The tensors of the programs' convolutional networks: names, shapes, reading from a state dict.
 #pragma once
 
-#include <array>
-#include <memory>
+#include <cstdint>
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/network/weight_collector.h"
 
 namespace sda::engine {
 
-// float32, row-major; VaeWeights::owners owns the memory.
-struct Parameter {
-  const float* data = nullptr;
-  std::int64_t numel = 0;
-};
-
-struct BatchNorm {
-  Parameter weight, bias, running_mean, running_var;
-};
-
-struct Affine {
-  Parameter weight, bias;
-};
-
 // The sizes that the layers' shapes follow from.
 struct VaeShape {
-  VaeShape(std::int64_t latent_size, const SpectrogramConfig& config);
+  VaeShape(Network the_network, std::int64_t latent_size, const SpectrogramConfig& config);
 
+  Network network;
   std::int64_t latent_dim;
   std::int64_t n_mels;
   std::int64_t frames;
-  std::int64_t small_height;  // padded n_mels / 16
-  std::int64_t small_width;   // padded frames / 16
-  std::int64_t features() const { return 256 * small_height * small_width; }
+  std::int64_t layers;        // of the encoder, and of the decoder
+  std::int64_t small_height;  // n_mels padded to a multiple of 2^layers, divided by it
+  std::int64_t small_width;   // the same of frames
+  std::int64_t channels() const { return layer_channels(0); }
+  // Channels after this many layers of the encoder.
+  std::int64_t layer_channels(std::int64_t layer) const;
+  std::int64_t features() const { return layer_channels(layers) * small_height * small_width; }
 };
 
-struct VaeWeights {
-  std::array<Affine, 4> convs;
-  std::array<BatchNorm, 4> conv_norms;
+// Convolutions that halve a picture, and those that double it.
+struct ConvStack {
+  explicit ConvStack(std::int64_t layers)
+      : convs(static_cast<std::size_t>(layers)),
+        conv_norms(convs.size()),
+        deconvs(convs.size()),
+        deconv_norms(convs.size() - 1) {}
+
+  std::vector<Affine> convs;
+  std::vector<BatchNorm> conv_norms;
+  std::vector<Affine> deconvs;
+  std::vector<BatchNorm> deconv_norms;  // the last layer has none
+};
+
+struct VaeWeights : ConvStack, Memory {
+  explicit VaeWeights(std::int64_t layers) : ConvStack(layers) {}
+
   Affine fc_mu, fc_logvar;
   bool has_encoder = false;
-
   Affine fc;
-  std::array<Affine, 4> deconvs;
-  std::array<BatchNorm, 3> deconv_norms;
-
-  std::vector<std::shared_ptr<const void>> owners;  // own the parameters' memory
-  std::int64_t bytes = 0;
 };
+
+// Takes the tensors encoder.convs.* and decoder.deconvs.*.
+void collect_convs(WeightCollector& collect, const VaeShape& shape, ConvStack& stack);
+void collect_deconvs(WeightCollector& collect, const VaeShape& shape, ConvStack& stack);
 
 // Throws kSchema with detail "tensor" for an unexpected name, shape or element type. Row-major
 // float32 tensors are not copied: the result shares ownership of their memory.

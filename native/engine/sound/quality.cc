@@ -12,25 +12,23 @@ namespace {
 constexpr double kSignalRms = 0.01;
 constexpr float kClipLevel = 0.999F;
 
+// The program takes the channels one after the other as one signal: a frame may hold the end of the
+// left channel and the beginning of the right one.
 double signal_to_noise(const std::vector<std::vector<float>>& audio, std::int64_t sample_rate) {
   const std::size_t length = std::max<std::int64_t>(1, sample_rate / 100);
-  const std::size_t frames = audio.front().size() / length;
-  double signal = 0.0;
-  double noise = 0.0;
-  std::size_t signal_frames = 0;
-  for (std::size_t f = 0; f < frames; ++f) {
-    double power = 0.0;
-    for (const std::vector<float>& channel : audio) {
-      for (std::size_t i = f * length; i < (f + 1) * length; ++i) {
-        power += double{channel[i]} * channel[i];
-      }
+  double signal = 0.0, noise = 0.0, power = 0.0;
+  std::size_t signal_frames = 0, noise_frames = 0, filled = 0;
+  for (const std::vector<float>& channel : audio)
+    for (const float sample : channel) {
+      power += double{sample} * sample;
+      if (++filled < length) continue;
+      power /= static_cast<double>(length);
+      const bool is_signal = std::sqrt(power) > kSignalRms;
+      (is_signal ? signal : noise) += power;
+      (is_signal ? signal_frames : noise_frames) += 1;
+      power = 0.0;
+      filled = 0;
     }
-    power /= static_cast<double>(length * audio.size());
-    const bool is_signal = std::sqrt(power) > kSignalRms;
-    (is_signal ? signal : noise) += power;
-    signal_frames += is_signal ? 1 : 0;
-  }
-  const std::size_t noise_frames = frames - signal_frames;
   if (signal_frames == 0) return 0.0;
   if (noise_frames == 0 || noise == 0.0) return std::numeric_limits<double>::infinity();
   return 10.0 * std::log10(signal / static_cast<double>(signal_frames) /

@@ -2,42 +2,89 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <numbers>
 #include <numeric>
 
 namespace sda::engine {
 namespace {
 
-constexpr double kZeroCrossings = 6.0;
 constexpr double kRolloff = 0.99;
+constexpr float kBeta = 14.769656459379492F;  // of the Kaiser window
+constexpr std::size_t kKnownTables = 4;
+
+double zero_crossings(SincWindow window) { return window == SincWindow::kHann ? 6.0 : 64.0; }
+
+// The modified Bessel function of the first kind, of order 0, by its power series.
+double bessel_i0(double x) {
+  const double quarter = x * x / 4.0;
+  double term = 1.0, sum = 1.0;
+  for (int k = 1; term > sum * 1e-17; ++k) {
+    term *= quarter / (static_cast<double>(k) * k);
+    sum += term;
+  }
+  return sum;
+}
+
+// At t zero crossings from the middle.
+double window_at(double t, SincWindow window) {
+  const double reach = zero_crossings(window);
+  if (window == SincWindow::kHann) {
+    const double cosine = std::cos(t * std::numbers::pi / reach / 2.0);
+    return cosine * cosine;
+  }
+  // The program's beta and its Bessel function are float32.
+  static const double scale = static_cast<float>(bessel_i0(double{kBeta}));
+  const double inside = std::max(0.0, 1.0 - (t / reach) * (t / reach));
+  return bessel_i0(double{kBeta} * std::sqrt(inside)) / scale;
+}
 
 }  // namespace
 
-Resampler::Resampler(std::int64_t from, std::int64_t to)
+Resampler::Resampler(std::int64_t from, std::int64_t to, SincWindow window)
     : from_(from / std::gcd(from, to)), to_(to / std::gcd(from, to)) {
-  if (from_ == to_) return;
-  auto phases = std::make_shared<std::vector<Phase>>();
-  phases->reserve(static_cast<std::size_t>(to_));
-  const double base = static_cast<double>(std::min(from_, to_)) * kRolloff;
-  for (std::int64_t i = 0; i < to_; ++i) {
-    const double position = static_cast<double>(i * from_) / static_cast<double>(to_);
-    phases->push_back(make_phase(position, static_cast<double>(from_), base));
-  }
-  phases_ = std::move(phases);
+  if (from_ != to_) phases_ = phases_of(from_, to_, window);
 }
 
-// The Hann-windowed sinc of one output sample. `position` is the sample's place, in input samples
-// from the start of its frame; `base` / `from` is the cutoff as a share of the input rate.
-Resampler::Phase Resampler::make_phase(double position, double from, double base) {
-  const double reach = kZeroCrossings * from / base;
+// The last few tables are kept: making one of a Kaiser window takes milliseconds.
+std::shared_ptr<const Resampler::Phases> Resampler::phases_of(std::int64_t from, std::int64_t to,
+                                                              SincWindow window) {
+  struct Table {
+    std::int64_t from, to;
+    SincWindow window;
+    std::shared_ptr<const Phases> phases;
+  };
+  static std::mutex mutex;
+  static std::vector<Table>& known = *new std::vector<Table>;
+  const std::lock_guard lock(mutex);
+  const auto found = std::find_if(known.begin(), known.end(), [&](const Table& table) {
+    return table.from == from && table.to == to && table.window == window;
+  });
+  if (found != known.end()) return found->phases;
+  auto phases = std::make_shared<Phases>();
+  phases->reserve(static_cast<std::size_t>(to));
+  const double base = static_cast<double>(std::min(from, to)) * kRolloff;
+  for (std::int64_t i = 0; i < to; ++i) {
+    const double position = static_cast<double>(i * from) / static_cast<double>(to);
+    phases->push_back(make_phase(position, static_cast<double>(from), base, window));
+  }
+  if (known.size() == kKnownTables) known.erase(known.begin());
+  known.push_back({from, to, window, phases});
+  return phases;
+}
+
+// The windowed sinc of one output sample. `position` is the sample's place, in input samples from
+// the start of its frame; `base` / `from` is the cutoff as a share of the input rate.
+Resampler::Phase Resampler::make_phase(double position, double from, double base,
+                                       SincWindow window) {
+  const double crossings = zero_crossings(window), reach = crossings * from / base;
   Phase phase{static_cast<std::int64_t>(std::ceil(position - reach)), {}};
   const auto last = static_cast<std::int64_t>(std::floor(position + reach));
   for (std::int64_t i = phase.first; i <= last; ++i) {
-    const double t = std::clamp((static_cast<double>(i) - position) * base / from, -kZeroCrossings,
-                                kZeroCrossings);
-    const double cosine = std::cos(t * std::numbers::pi / kZeroCrossings / 2.0);
+    const double t =
+        std::clamp((static_cast<double>(i) - position) * base / from, -crossings, crossings);
     const double sinc = t == 0.0 ? 1.0 : std::sin(t * std::numbers::pi) / (t * std::numbers::pi);
-    phase.taps.push_back(static_cast<float>(sinc * cosine * cosine * base / from));
+    phase.taps.push_back(static_cast<float>(sinc * window_at(t, window) * base / from));
   }
   return phase;
 }

@@ -84,7 +84,8 @@ class Reconstruction {
     });
   }
 
-  FloatTensor run(const CancelToken& cancel) {
+  FloatTensor run(int iterations, const CancelToken& cancel,
+                  const std::function<void()>& iterated) {
     const std::int64_t rows = frames_.items() * frames_.frames();
     const float* const magnitude = magnitude_.get();
     Complex* previous = spectrum(0);
@@ -94,7 +95,7 @@ class Reconstruction {
       kernels::scale_spectrum(magnitude + row * stft_.bins(), bins, stft_.bins());
       synthesise(bins, row);
     });
-    for (int i = 0; i < kGriffinLimIterations; ++i) {
+    for (int i = 0; i < iterations; ++i) {
       cancel.throw_if_cancelled();
       frames_.join();
       parallel_for(rows, [&](std::int64_t row) {
@@ -109,6 +110,7 @@ class Reconstruction {
       });
       // The rebuilt spectrum is the next iteration's previous one; the other is no longer needed.
       std::swap(previous, rebuilt);
+      if (iterated) iterated();
     }
     frames_.join();
     return frames_.waves();
@@ -132,9 +134,11 @@ class Reconstruction {
 }  // namespace
 
 FloatTensor griffin_lim(const Stft& stft, const FloatTensor& magnitude, const FloatTensor& phase,
-                        const CancelToken& cancel) {
-  if (fits_lanes(stft)) return lane_griffin_lim(stft, magnitude, phase, cancel);
-  return Reconstruction(stft, magnitude, phase).run(cancel);
+                        int iterations, const CancelToken& cancel,
+                        const std::function<void()>& iterated) {
+  if (fits_lanes(stft))
+    return lane_griffin_lim(stft, magnitude, phase, iterations, cancel, iterated);
+  return Reconstruction(stft, magnitude, phase).run(iterations, cancel, iterated);
 }
 
 }  // namespace sda::engine

@@ -81,7 +81,8 @@ class LaneReconstruction {
     pack(magnitude, phase);
   }
 
-  FloatTensor run(const CancelToken& cancel) {
+  FloatTensor run(int iterations, const CancelToken& cancel,
+                  const std::function<void()>& iterated) {
     each_block([&](std::int64_t block) {
       float* const rows = scratch_rows();
       for (const LaneFft::Group group : kGroups) {
@@ -92,7 +93,7 @@ class LaneReconstruction {
                   static_cast<std::size_t>(stft_.bins() * 2 * kLanes) * sizeof(float));
       add_up(rows, waves_[0], block);
     });
-    for (int i = 0; i < kGriffinLimIterations; ++i) {
+    for (int i = 0; i < iterations; ++i) {
       cancel.throw_if_cancelled();
       const Wave& from = waves_[i % 2];
       const Wave& to = waves_[(i + 1) % 2];
@@ -106,8 +107,9 @@ class LaneReconstruction {
         }
         add_up(rows, to, block);
       });
+      if (iterated) iterated();
     }
-    return whole(waves_[kGriffinLimIterations % 2]);
+    return whole(waves_[iterations % 2]);
   }
 
  private:
@@ -263,8 +265,9 @@ bool fits_lanes(const Stft& stft) {
 }
 
 FloatTensor lane_griffin_lim(const Stft& stft, const FloatTensor& magnitude,
-                             const FloatTensor& phase, const CancelToken& cancel) {
-  return LaneReconstruction(stft, magnitude, phase).run(cancel);
+                             const FloatTensor& phase, int iterations, const CancelToken& cancel,
+                             const std::function<void()>& iterated) {
+  return LaneReconstruction(stft, magnitude, phase).run(iterations, cancel, iterated);
 }
 
 }  // namespace sda::engine

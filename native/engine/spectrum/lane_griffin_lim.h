@@ -2,6 +2,8 @@
 // stay in the first caches for a whole iteration, from wave to wave.
 #pragma once
 
+#include <functional>
+
 #include "checkpoint/cancel.h"
 #include "engine/engine.h"
 #include "engine/spectrum/stft.h"
@@ -14,6 +16,7 @@ bool fits_lanes(const Stft& stft);
 
 // As griffin_lim; fits_lanes(stft) must be true.
 FloatTensor lane_griffin_lim(const Stft& stft, const FloatTensor& magnitude,
-                             const FloatTensor& phase, const CancelToken& cancel);
+                             const FloatTensor& phase, int iterations, const CancelToken& cancel,
+                             const std::function<void()>& iterated);
 
 }  // namespace sda::engine

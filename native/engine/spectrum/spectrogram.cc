@@ -23,6 +23,8 @@ constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
 // Above this value, the spectrum and its sums overflow float32.
 constexpr float kLargestMel = 80.0F;
 
+}  // namespace
+
 void check_work(std::int64_t items, std::int64_t frames, std::int64_t n_fft) {
   if (frames <= kMaxElements / n_fft && items <= kMaxElements / n_fft / frames) return;
   throw Error(ErrorCode::kLimit, "too much work for one call: " + std::to_string(items) + " × " +
@@ -30,12 +32,11 @@ void check_work(std::int64_t items, std::int64_t frames, std::int64_t n_fft) {
                                      std::to_string(n_fft) + " samples");
 }
 
-}  // namespace
-
-SpectrogramImpl::SpectrogramImpl(const SpectrogramConfig& config,
+SpectrogramImpl::SpectrogramImpl(const SpectrogramConfig& config, int iterations,
                                  std::shared_ptr<const SpectralTables> tables,
                                  std::optional<DeviceResynthesis> device)
     : config_(config),
+      iterations_(iterations),
       tables_(std::move(tables)),
       device_(std::move(device)),
       stft_(tables_->stft),
@@ -141,11 +142,21 @@ FloatTensor SpectrogramImpl::magnitude_of(const FloatTensor& mel, const CancelTo
 }
 
 FloatTensor SpectrogramImpl::rebuild(const FloatTensor& mel, const FloatTensor& phases,
-                                     const CancelToken& cancel) const {
+                                     const CancelToken& cancel,
+                                     const std::function<void()>& iterated) const {
   if (device_) return device_->rebuild(mel, phases, cancel);
   const FloatTensor magnitude = magnitude_of(mel, cancel);
   cancel.throw_if_cancelled();
-  return griffin_lim(stft_, magnitude, phases, cancel);
+  return griffin_lim(stft_, magnitude, phases, iterations_, cancel, iterated);
+}
+
+void check_mel_values(const FloatTensor& mel) {
+  const float* const values = mel.data.get();
+  const std::int64_t count = mel.numel();
+  if (!std::all_of(values, values + count, [](float value) { return std::isfinite(value); }))
+    bad_argument("mel", "mel holds a value that is not finite");
+  if (*std::max_element(values, values + count) > kLargestMel)
+    bad_argument("mel", "mel holds a value above 80, too large for the logarithm of a spectrum");
 }
 
 FloatTensor SpectrogramImpl::mel_to_waveform(const FloatTensor& mel, std::uint64_t seed,
@@ -154,12 +165,7 @@ FloatTensor SpectrogramImpl::mel_to_waveform(const FloatTensor& mel, std::uint64
   const std::int64_t items = mel.shape[0], frames = mel.shape[3];
   check_work(items, frames, stft_.n_fft());
   stft_.check_reflection(stft_.samples(frames));
-  const float* const values = mel.data.get();
-  const std::int64_t count = mel.numel();
-  if (!std::all_of(values, values + count, [](float value) { return std::isfinite(value); }))
-    bad_argument("mel", "mel holds a value that is not finite");
-  if (*std::max_element(values, values + count) > kLargestMel)
-    bad_argument("mel", "mel holds a value above 80, too large for the logarithm of a spectrum");
+  check_mel_values(mel);
   // Always drawn on the CPU, so that a seed gives the same sound on every device.
   FloatTensor phases = make_tensor({items, stft_.bins(), frames, 2});
   TorchRandom(seed).rand({phases.data.get(), static_cast<std::size_t>(phases.numel())});

@@ -1,6 +1,7 @@
 // Spectrogram's implementation: waveform → log-mel and back.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -14,7 +15,8 @@ namespace sda::engine {
 class SpectrogramImpl final : public Spectrogram {
  public:
   // `device`: the other device's part of the work; none on the CPU.
-  SpectrogramImpl(const SpectrogramConfig& config, std::shared_ptr<const SpectralTables> tables,
+  SpectrogramImpl(const SpectrogramConfig& config, int iterations,
+                  std::shared_ptr<const SpectralTables> tables,
                   std::optional<DeviceResynthesis> device = std::nullopt);
 
   const SpectrogramConfig& config() const override { return config_; }
@@ -24,9 +26,10 @@ class SpectrogramImpl final : public Spectrogram {
                               const CancelToken& cancel) const override;
 
   // mel [B, 1, n_mels, frames] and the first phases [B, bins, frames, 2], complex numbers of any
-  // magnitude → [B, samples].
-  FloatTensor rebuild(const FloatTensor& mel, const FloatTensor& phases,
-                      const CancelToken& cancel) const;
+  // magnitude → [B, samples]. On the CPU, `iterated` is called after each iteration of Griffin-Lim.
+  FloatTensor rebuild(const FloatTensor& mel, const FloatTensor& phases, const CancelToken& cancel,
+                      const std::function<void()>& iterated = {}) const;
+  int iterations() const { return iterations_; }
 
   // The first part of rebuild() on the CPU: [B, bins, frames].
   FloatTensor magnitude_of(const FloatTensor& mel, const CancelToken& cancel) const;
@@ -41,10 +44,18 @@ class SpectrogramImpl final : public Spectrogram {
   void analyse_frame(const float* wave, std::int64_t samples, std::int64_t index, float* mel,
                      std::int64_t mel_stride) const;
   SpectrogramConfig config_;
+  int iterations_;
   std::shared_ptr<const SpectralTables> tables_;
   std::optional<DeviceResynthesis> device_;
   const Stft& stft_;
   const MelScale& mel_scale_;
 };
+
+// Throws kLimit if a call would need buffers of many gigabytes.
+void check_work(std::int64_t items, std::int64_t frames, std::int64_t n_fft);
+
+// Throws kArgument if a mel holds a value that is not finite, or too large for the logarithm of a
+// spectrum.
+void check_mel_values(const FloatTensor& mel);
 
 }  // namespace sda::engine

@@ -180,8 +180,8 @@ std::vector<double> decoded(StateDict& state, const VaeShape& shape, const std::
 TEST_CASE("the decoder is that of the formula, and gives an item of a batch as alone") {
   const SpectrogramConfig config = cropped_config();
   StateDict state = random_state(11, config);
-  const VaeShape shape(11, config);
-  const auto model = Model::create(state, 11, config);
+  const VaeShape shape(Network::kSigmoid, 11, config);
+  const auto model = Model::create(state, Network::kSigmoid, 11, config);
   const std::vector<float> z = noise(3 * 11, 50);
   const FloatTensor mel = model->decode(tensor_of({3, 11}, z), {});
   CHECK(mel.shape == std::vector<std::int64_t>{3, 1, 40, shape.frames});
@@ -199,8 +199,8 @@ TEST_CASE("the decoder is that of the formula, and gives an item of a batch as a
 TEST_CASE("the encoder is that of the formula, and gives an item of a batch as alone") {
   const SpectrogramConfig config = cropped_config();
   StateDict state = random_state(11, config);
-  const VaeShape shape(11, config);
-  const auto model = Model::create(state, 11, config);
+  const VaeShape shape(Network::kSigmoid, 11, config);
+  const auto model = Model::create(state, Network::kSigmoid, 11, config);
   const std::vector<float> mels = noise(2 * shape.n_mels * shape.frames, 60);
   const FloatTensor input = tensor_of({2, 1, shape.n_mels, shape.frames}, mels);
   const auto [mu, logvar] = model->encode(input, {});
@@ -244,7 +244,7 @@ TEST_CASE("the encoder is that of the formula, and gives an item of a batch as a
 TEST_CASE("weights of all float types and layouts are read") {
   const SpectrogramConfig config = small_config();
   StateDict state = make_state(4, config);
-  const VaeShape shape(4, config);
+  const VaeShape shape(Network::kSigmoid, 4, config);
   const NamedTensor plain = named(state, "decoder.fc.bias");
   const auto count = static_cast<std::size_t>(plain.shape[0]);
   const auto* const values = reinterpret_cast<const float*>(plain.data);
@@ -286,7 +286,7 @@ TEST_CASE("weights of all float types and layouts are read") {
 TEST_CASE("a model has the shapes of its configuration, and unexpected tensors are refused") {
   const SpectrogramConfig config = small_config();
   StateDict state = make_state(16, config);
-  const auto create = [&] { return Model::create(state, 16, config); };
+  const auto create = [&] { return Model::create(state, Network::kSigmoid, 16, config); };
   const auto refused = [&](const std::string& name) {
     return throws(ErrorCode::kSchema, "tensor", name, create);
   };

@@ -321,19 +321,19 @@ TEST_CASE("Griffin-Lim gives the same wave with any number of threads, and can b
     const FloatTensor magnitude = tensor_of({2, stft.bins(), 30}, uniform(2 * stft.bins() * 30, 5));
     const FloatTensor phase =
         tensor_of({2, stft.bins(), 30, 2}, uniform(2 * stft.bins() * 30 * 2, 6));
-    const std::vector<float> alone = values_of(griffin_lim(stft, magnitude, phase, {}));
+    const std::vector<float> alone = values_of(griffin_lim(stft, magnitude, phase, 64, {}));
     CHECK(static_cast<std::int64_t>(alone.size()) == 2 * 29 * hop);
     for (std::size_t count : {1, 2, 3}) {
       Scheduler::shared().configure({count, 8});
       std::vector<float> shared;
-      on_engine([&] { shared = values_of(griffin_lim(stft, magnitude, phase, {})); });
+      on_engine([&] { shared = values_of(griffin_lim(stft, magnitude, phase, 64, {})); });
       CHECK(shared == alone);
     }
     CancelToken cancelled;
     cancelled.cancel();
     bool stopped = false;
     try {
-      griffin_lim(stft, magnitude, phase, cancelled);
+      griffin_lim(stft, magnitude, phase, 64, cancelled);
     } catch (const Cancelled&) {
       stopped = true;
     }
@@ -346,7 +346,7 @@ TEST_CASE("configurations and arguments out of range are refused") {
   const auto config_refused = [](const std::string& name, auto change) {
     SpectrogramConfig config;
     change(config);
-    return throws(ErrorCode::kSchema, "field", name, [&] { Spectrogram::create(config); });
+    return throws(ErrorCode::kSchema, "field", name, [&] { Spectrogram::create(config, 64); });
   };
   CHECK(config_refused("n_fft", [](auto& c) { c.n_fft = std::int64_t{1} << 40; }));
   CHECK(config_refused("n_fft", [](auto& c) { c.n_fft = 511; }));
@@ -356,7 +356,7 @@ TEST_CASE("configurations and arguments out of range are refused") {
   CHECK(config_refused("f_max", [](auto& c) { c.f_max = 0.0; }));
   CHECK(config_refused("power", [&](auto& c) { c.power = nan; }));
 
-  const auto spectrogram = Spectrogram::create(small_config());
+  const auto spectrogram = Spectrogram::create(small_config(), 64);
   CHECK(throws(ErrorCode::kArgument, "", "", [&] {
     spectrogram->mel_to_waveform(filled({1, 1, 32, 2}, 0.0F), 0, {});
   }));

@@ -100,8 +100,9 @@ inline FloatTensor tensor_of(std::vector<std::int64_t> shape, const std::vector<
 
 // A state dict with every tensor of a ConvVAE. The weights are a sine wave; each running variance
 // is 0.
-inline StateDict make_state(std::int64_t latent, const SpectrogramConfig& config) {
-  const VaeShape shape(latent, config);
+inline StateDict make_state(std::int64_t latent, const SpectrogramConfig& config,
+                            Network network = Network::kSigmoid) {
+  const VaeShape shape(network, latent, config);
   StateDict state;
   const auto add = [&](const std::string& name, std::vector<std::int64_t> extents, float value,
                        DType dtype = DType::kFloat32) {
@@ -122,15 +123,17 @@ inline StateDict make_state(std::int64_t latent, const SpectrogramConfig& config
     add(prefix + ".running_var", {channels}, 0.0F);
     add(prefix + ".num_batches_tracked", {}, 0.0F, DType::kInt64);
   };
-  const std::int64_t up[] = {1, 32, 64, 128, 256};
-  for (int i = 0; i < 4; ++i) {
-    const std::string index = std::to_string(4 * i);
-    add("encoder.convs." + index + ".weight", {up[i + 1], up[i], 3, 3}, 0.05F);
-    add("encoder.convs." + index + ".bias", {up[i + 1]}, 0.05F);
-    norm("encoder.convs." + std::to_string(4 * i + 1), up[i + 1]);
-    add("decoder.deconvs." + index + ".weight", {up[4 - i], up[3 - i], 3, 3}, 0.05F);
-    add("decoder.deconvs." + index + ".bias", {up[3 - i]}, 0.05F);
-    if (i < 3) norm("decoder.deconvs." + std::to_string(4 * i + 1), up[3 - i]);
+  const std::int64_t layers = shape.layers;
+  const auto channels = [&](std::int64_t layer) { return shape.layer_channels(layer); };
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string index = std::to_string(4 * i), next = std::to_string(4 * i + 1);
+    const std::int64_t in = channels(layers - i), out = channels(layers - i - 1);
+    add("encoder.convs." + index + ".weight", {channels(i + 1), channels(i), 3, 3}, 0.05F);
+    add("encoder.convs." + index + ".bias", {channels(i + 1)}, 0.05F);
+    norm("encoder.convs." + next, channels(i + 1));
+    add("decoder.deconvs." + index + ".weight", {in, out, 3, 3}, 0.05F);
+    add("decoder.deconvs." + index + ".bias", {out}, 0.05F);
+    if (i + 1 < layers) norm("decoder.deconvs." + next, out);
   }
   for (const char* head : {"encoder.fc_mu", "encoder.fc_logvar"}) {
     add(head + std::string(".weight"), {latent, shape.features()}, 0.01F);

@@ -27,8 +27,18 @@ std::string entry(const std::string& id, const std::string& loss = "0.5",
          tags + "\n    }";
 }
 
-std::string index(const std::string& entries) {
-  return "{\n  \"version\": 1,\n  \"models\": {\n    " + entries + "\n  }\n}";
+std::string index(const std::string& entries, const std::string& version = "1") {
+  return "{\n  \"version\": " + version + ",\n  \"models\": {\n    " + entries + "\n  }\n}";
+}
+
+std::string with_vocoder(const std::string& vocoder) {
+  const std::string one = entry("a");
+  return one.substr(0, one.size() - 6) + ",\n      \"vocoder\": " + vocoder + "\n    }";
+}
+
+std::string vocoder(const std::string& epochs = "5", const std::string& loss = "0.5") {
+  return "{\n        \"type\": \"v\",\n        \"epochs\": " + epochs +
+         ",\n        \"final_loss\": " + loss + ",\n        \"training_date\": \"\"\n      }";
 }
 
 std::optional<IndexLayout> scan(const std::string& text) { return scan_index(text, CancelToken()); }
@@ -87,6 +97,45 @@ TEST_CASE("tags in any other layout than json.dump's make an entry odd") {
   }
 }
 
+TEST_CASE("an entry may have a vocoder, whatever the version") {
+  for (const char* version : {"1", "2", "3", "-1"}) {
+    CAPTURE(version);
+    const std::string text = index(with_vocoder(vocoder()) + ",\n    " + entry("b"), version);
+    const auto layout = scan(text);
+    REQUIRE(layout.has_value());
+    REQUIRE(layout->size() == 2 * kStride);
+    const std::uint32_t* first = layout->data();
+    const std::uint32_t tags = first[kEntryEnd - 2];
+    const std::uint32_t end = first[kEntryEnd - 1];
+    CHECK(first[kFlags] == 0);
+    CHECK(text.substr(tags, end - tags) == ",\n      \"vocoder\": " + vocoder());
+    CHECK(first[kStride + kEntryEnd - 1] == 0);  // the second entry has none
+  }
+  CHECK(is_regular(with_vocoder("null")));
+  CHECK(is_regular(with_vocoder(vocoder("-1", "null"))));
+  const auto layout = scan(index(with_vocoder(vocoder("1", "Infinity")), "2"));
+  REQUIRE(layout.has_value());
+  CHECK(layout->at(kFlags) == kNotFinite);
+}
+
+TEST_CASE("a vocoder in another layout than json.dump's makes an entry odd") {
+  const std::string good = vocoder();
+  for (const std::string& bad :
+       {std::string("{}"), std::string("1"), std::string("nul"), std::string("[]"),
+        good.substr(0, good.size() - 1), vocoder("1.0"), vocoder("\"1\""), vocoder("1", "true"),
+        vocoder("1", "0.5,\n        \"extra\": 1")}) {
+    CAPTURE(bad);
+    CHECK_FALSE(is_regular(with_vocoder(bad)));
+  }
+}
+
+TEST_CASE("the scanner leaves an index with another version than a short integer alone") {
+  for (const char* version : {"", "1.0", "\"1\"", "01", "1234567890123456", "null"}) {
+    CAPTURE(version);
+    CHECK_FALSE(scan(index(entry("a"), version)).has_value());
+  }
+}
+
 TEST_CASE("the scanner leaves an index with another frame or doubtful keys to the JSON parser") {
   CHECK_FALSE(scan(index(entry("a") + ",\n    " + entry("a"))).has_value());  // a repeated key
   // json.dump writes an "A" as itself.
@@ -104,7 +153,8 @@ TEST_CASE("odd entries stand among regular ones") {
 }
 
 TEST_CASE("in an index cut at any byte no entry ends beyond the text") {
-  const std::string text = two_entries();
+  const std::string text =
+      index(entry("b", "NaN", "[\n        \"x\"\n      ]") + ",\n    " + with_vocoder(vocoder()));
   for (std::size_t size = 0; size < text.size(); ++size) {
     CAPTURE(size);
     const auto found = scan(std::string(text, 0, size));

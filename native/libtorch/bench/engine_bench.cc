@@ -10,16 +10,16 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/state_dict.h"
+#include "engine/bench/median.h"
 #include "engine/float_tensor.h"
 #include "engine/generation/finishing.h"
 #include "engine/generation/latent_source.h"
@@ -30,21 +30,6 @@
 
 namespace sda::engine {
 namespace {
-
-constexpr int kWarmUps = 5;
-
-double median_ms(int runs, const std::function<void()>& work) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<double> times;
-  for (int i = -kWarmUps; i < runs; ++i) {
-    const Clock::time_point start = Clock::now();
-    work();
-    if (i >= 0)
-      times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
-  }
-  std::nth_element(times.begin(), times.begin() + runs / 2, times.end());
-  return times[static_cast<std::size_t>(runs / 2)];
-}
 
 // Does 2 · times forward transforms of each block: an inverse transform takes as long as a forward
 // one.
@@ -69,7 +54,7 @@ int run(const std::string& path, int runs) {
     return tensor.name == "decoder.fc.weight";
   });
   const SpectrogramConfig config;
-  const VaeShape shape(fc->shape.at(1), config);
+  const VaeShape shape(engine::Network::kSigmoid, fc->shape.at(1), config);
   const ConvVae vae(shape, collect_weights(weights, shape));
   const auto tables = SpectralTables::of(config);
   const Stft& stft = tables->stft;
@@ -81,9 +66,11 @@ int run(const std::string& path, int runs) {
   const FloatTensor mel = vae.decode(z, cancel);
   const std::int64_t frames = mel.shape[3];
   const FloatTensor phases = source.phases(stft.bins(), frames);
-  const SpectrogramImpl spectrogram(config, tables);
-  const FloatTensor loud = spectrogram.magnitude_of(mel, cancel);
-  const FloatTensor wave = griffin_lim(stft, loud, phases, cancel);
+  const auto spectrogram = std::make_shared<const SpectrogramImpl>(config, 64, tables);
+  Instrument instrument;
+  instrument.spectrogram = spectrogram;
+  const FloatTensor loud = spectrogram->magnitude_of(mel, cancel);
+  const FloatTensor wave = griffin_lim(stft, loud, phases, 64, cancel);
   const Channels chunk = {{wave.data.get(), wave.data.get() + wave.numel()}};
 
   const std::int64_t blocks = (frames + kLanes - 1) / kLanes;
@@ -96,18 +83,17 @@ int run(const std::string& path, int runs) {
   std::printf("{\"decode\": %.4f, ", median_ms(runs, [&] { vae.decode(z, cancel); }));
   std::printf("\"draw\": %.4f, ", median_ms(runs, [&] { source.phases(stft.bins(), frames); }));
   std::printf("\"inverse_mel\": %.4f, ",
-              median_ms(runs, [&] { spectrogram.magnitude_of(mel, cancel); }));
+              median_ms(runs, [&] { spectrogram->magnitude_of(mel, cancel); }));
   std::printf("\"griffin_lim\": %.4f, ",
-              median_ms(runs, [&] { griffin_lim(stft, loud, phases, cancel); }));
+              median_ms(runs, [&] { griffin_lim(stft, loud, phases, 64, cancel); }));
   std::printf("\"finishing\": %.4f, ", median_ms(runs, [&] {
-                Channels done = Assembly(options, config.sample_rate).append(chunk, true);
+                Channels done = Assembly(instrument, options).append(chunk, true);
                 scale_to_peak(done, peak_of(done));
               }));
-  std::printf("\"ffts\": %.4f, ", median_ms(runs, [&] {
-                transform_all(stft, long_wave, blocks, kGriffinLimIterations, rows, spectra);
-              }));
+  std::printf("\"ffts\": %.4f, ",
+              median_ms(runs, [&] { transform_all(stft, long_wave, blocks, 64, rows, spectra); }));
   std::printf("\"library_ffts\": %.4f}\n", median_ms(runs, [&] {
-                for (int i = 0; i < kGriffinLimIterations; ++i)
+                for (int i = 0; i < 64; ++i)
                   at::_fft_c2r(at::_fft_r2c(batch, {1}, 0, true), {1}, 2, stft.n_fft());
               }));
   return 0;

@@ -13,7 +13,7 @@
 #include "engine/network/conv_vae.h"
 #include "engine/spectrum/griffin_lim.h"
 #include "engine/spectrum/spectrogram.h"
-#include "engine/test/support.h"
+#include "engine/test/vocoder_support.h"
 #include "libtorch/device.h"
 #include "libtorch/tensors.h"
 #include "libtorch/torch_backend.h"
@@ -28,8 +28,9 @@ using engine::tensor_of;
 using engine::values_of;
 
 // A model whose mel is cropped on both sides, with random weights.
-StateDict random_state(const engine::SpectrogramConfig& config) {
-  StateDict state = engine::make_state(11, config);
+StateDict random_state(const engine::SpectrogramConfig& config,
+                       engine::Network network = engine::Network::kSigmoid) {
+  StateDict state = engine::make_state(11, config, network);
   std::uint64_t seed = 1;
   for (NamedTensor& tensor : state) {
     auto* const data = reinterpret_cast<float*>(tensor.data);
@@ -52,23 +53,30 @@ FloatTensor float_tensor_of(const at::Tensor& tensor) {
   return result;
 }
 
-TEST_CASE("the network is ATen's") {
+TEST_CASE("the networks are ATen's") {
+  using engine::Network;
   engine::SpectrogramConfig config = engine::small_config();
   config.n_mels = 40;
-  const StateDict state = random_state(config);
-  const engine::VaeShape shape(11, config);
-  const engine::ConvVae own(shape, engine::collect_weights(state, shape));
-  const auto other = engine::create_model_on(torch_backend(), shape, config,
-                                             engine::collect_weights(state, shape), "cpu");
-  CHECK(other->device() == "cpu");
-  CHECK(other->byte_size() == own.byte_size());
-  const FloatTensor z = tensor_of({3, 11}, noise(33, 70));
-  const FloatTensor mel = own.decode(z, {});
-  CHECK(other->decode(z, {}).shape == mel.shape);
-  CHECK(engine::largest_difference(values_of(other->decode(z, {})), values_of(mel)) < 1e-5);
-  const auto encoded = own.encode(mel, {}), expected = other->encode(mel, {});
-  CHECK(engine::largest_difference(values_of(encoded.first), values_of(expected.first)) < 1e-4);
-  CHECK(engine::largest_difference(values_of(encoded.second), values_of(expected.second)) < 1e-4);
+  for (const Network network : {Network::kSigmoid, Network::kSoftplus, Network::kComplex}) {
+    CAPTURE(static_cast<int>(network));
+    const StateDict state = random_state(config, network);
+    const engine::VaeShape shape(network, 11, config);
+    const engine::ConvVae own(shape, engine::collect_weights(state, shape));
+    const auto other = engine::create_model_on(torch_backend(), shape, config,
+                                               engine::collect_weights(state, shape), "cpu");
+    CHECK(other->device() == "cpu");
+    CHECK(other->byte_size() == own.byte_size());
+    const FloatTensor z = tensor_of({3, 11}, noise(33, 70));
+    const FloatTensor mel = own.decode(z, {});
+    CHECK(other->decode(z, {}).shape == mel.shape);
+    const std::vector<float> values = values_of(mel);
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    CHECK(*high - *low > 1e-3);
+    CHECK(engine::largest_difference(values_of(other->decode(z, {})), values) < 1e-5);
+    const auto encoded = own.encode(mel, {}), expected = other->encode(mel, {});
+    CHECK(engine::largest_difference(values_of(encoded.first), values_of(expected.first)) < 1e-4);
+    CHECK(engine::largest_difference(values_of(encoded.second), values_of(expected.second)) < 1e-4);
+  }
 }
 
 TEST_CASE("Griffin-Lim gives ATen's wave") {
@@ -80,9 +88,9 @@ TEST_CASE("Griffin-Lim gives ATen's wave") {
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{5});
     const at::Tensor magnitude = at::rand({2, stft.bins(), 30}, generator, at::kFloat);
     const at::Tensor phase = at::rand({2, stft.bins(), 30, 2}, generator, at::kFloat);
-    const at::Tensor own =
-        copy_of(engine::griffin_lim(stft, float_tensor_of(magnitude), float_tensor_of(phase), {}));
-    const at::Tensor expected = griffin_lim(stft, magnitude, at::view_as_complex(phase), {});
+    const at::Tensor own = copy_of(
+        engine::griffin_lim(stft, float_tensor_of(magnitude), float_tensor_of(phase), 64, {}));
+    const at::Tensor expected = griffin_lim(stft, magnitude, at::view_as_complex(phase), 64, {});
     CHECK(own.sizes() == expected.sizes());
     const double norms = (own.norm() * expected.norm()).item<double>();
     CHECK((own * expected).sum().item<double>() / norms > 0.9999);
@@ -107,9 +115,9 @@ TEST_CASE("a mel becomes the wave of the engine") {
     engine::SpectrogramConfig config = engine::small_config();
     config.power = power;
     const auto tables = engine::SpectralTables::of(config);
-    const engine::SpectrogramImpl own(config, tables);
-    const engine::SpectrogramImpl other(config, tables,
-                                        engine::DeviceResynthesis(torch_backend(), config, "cpu"));
+    const engine::SpectrogramImpl own(config, 64, tables);
+    const engine::SpectrogramImpl other(
+        config, 64, tables, engine::DeviceResynthesis(torch_backend(), config, 64, "cpu"));
     CHECK(own.on_cpu());
     CHECK_FALSE(other.on_cpu());
     std::vector<float> values = noise(2 * 32 * 40, 80);
@@ -128,9 +136,28 @@ TEST_CASE("a mel becomes the wave of the engine") {
   }
 }
 
+TEST_CASE("the vocoder is ATen's, and its samples are those of a whole mel") {
+  const engine::VocoderConfig config = engine::small_vocoder();
+  const engine::VocoderWeights weights =
+      engine::collect_vocoder(engine::vocoder_state(config), config);
+  const engine::HifiGan own(config, weights);
+  const auto other = engine::create_vocoder_on(torch_backend(), config, weights, "cpu");
+  CHECK(other->context() == own.context());
+  CHECK(other->byte_size() == own.byte_size());
+  const FloatTensor mel = engine::small_mel(config, 2 * engine::kVocoderWindow + 7);
+  const std::vector<float> expected = values_of(engine::render_all(own, mel, {}));
+  const std::vector<float> found = values_of(engine::render_all(*other, mel, {}));
+  CHECK(engine::largest_difference(found, expected) < 1e-5);
+  // In the windows of a stream: the same bits.
+  CHECK(engine::in_windows(*other, mel, engine::kVocoderWindow) == found);
+  // In others: a window's ends change nothing but the rounding.
+  for (const std::int64_t each : {1, 30, 200})
+    CHECK(engine::largest_difference(engine::in_windows(*other, mel, each), expected) < 1e-5);
+}
+
 TEST_CASE("errors and cancelling cross the interface") {
   const engine::SpectrogramConfig config = engine::small_config();
-  const engine::VaeShape shape(11, config);
+  const engine::VaeShape shape(engine::Network::kSigmoid, 11, config);
   const StateDict state = random_state(config);
   if (cuda_state().devices == 0) {
     CHECK(engine::throws(ErrorCode::kDevice, "device", "cuda:3",
@@ -139,8 +166,9 @@ TEST_CASE("errors and cancelling cross the interface") {
       engine::create_model_on(torch_backend(), shape, config, engine::collect_weights(state, shape),
                               "cuda:0");
     }));
-    CHECK(engine::throws(ErrorCode::kDevice, "device", "cuda:0",
-                         [&] { engine::DeviceResynthesis(torch_backend(), config, "cuda:0"); }));
+    CHECK(engine::throws(ErrorCode::kDevice, "device", "cuda:0", [&] {
+      engine::DeviceResynthesis(torch_backend(), config, 64, "cuda:0");
+    }));
   }
   CancelToken cancel;
   cancel.cancel();
@@ -148,18 +176,25 @@ TEST_CASE("errors and cancelling cross the interface") {
                                              engine::collect_weights(state, shape), "cpu");
   CHECK_THROWS_AS(model->decode(tensor_of({1, 11}, noise(11)), cancel), Cancelled);
   const engine::SpectrogramImpl spectrogram(
-      config, engine::SpectralTables::of(config),
-      engine::DeviceResynthesis(torch_backend(), config, "cpu"));
+      config, 64, engine::SpectralTables::of(config),
+      engine::DeviceResynthesis(torch_backend(), config, 64, "cpu"));
   CHECK_THROWS_AS(spectrogram.mel_to_waveform(engine::filled({1, 1, 32, 9}, 0.5F), 0, cancel),
                   Cancelled);
 }
 
-TEST_CASE("a network that the backend does not know is refused, not computed") {
+TEST_CASE("a network or vocoder that the backend does not know is refused, not computed") {
   const std::vector<engine::Parameter> few(3);
-  const engine::backend::NetworkData data = {11, {16000, 512, 128, 32, 0, 8000, 2}, few.data(), 3};
+  const engine::backend::NetworkData data = {
+      0, 11, {16000, 512, 128, 32, 0, 8000, 2}, few.data(), 3};
   engine::backend::Status status;
   CHECK(torch_backend().create_network(&data, "cpu", &status) == nullptr);
   CHECK(status.outcome == engine::backend::Outcome::kFailed);
+  CHECK(static_cast<ErrorCode>(status.code) == ErrorCode::kNative);
+
+  const engine::backend::VocoderLayerData layer = {nullptr, nullptr, 1, 1, 3, 1, 0};
+  const std::int64_t block_layers = 2;
+  const engine::backend::VocoderData vocoder = {5, 12, 1, &block_layers, 1, &layer, 1};
+  CHECK(torch_backend().create_vocoder(&vocoder, "cpu", &status) == nullptr);
   CHECK(static_cast<ErrorCode>(status.code) == ErrorCode::kNative);
 }
 

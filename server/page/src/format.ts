@@ -33,6 +33,11 @@ export function duration(s: number | null): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Which version of the program wrote a model: "distillgan with hifigan_v2". */
+export function generationLabel(generation: string, vocoder: { type: string } | null): string {
+  return vocoder === null ? generation : `${generation} with ${vocoder.type}`;
+}
+
 export function hertz(rate: number): string {
   return `${Number((rate / 1000).toFixed(2))} kHz`;
 }

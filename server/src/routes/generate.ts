@@ -9,6 +9,7 @@ import {
   type GenerateOptions,
   type LoadedModel,
   melPicture,
+  readMetadata,
   wavBytes,
   wavStream,
 } from "small-dataset-audio";
@@ -178,7 +179,9 @@ function sendHeaders(
 async function soundOf(job: Job): Promise<Sound> {
   const { service, file, options, controller } = job;
   const { signal } = controller;
-  const id = soundId(await identityOf(file.path), options);
+  const identity = await identityOf(file.path);
+  const { generation } = await readMetadata(file.path);
+  const id = soundId(identity, options, generation);
   const known = service.sounds.get(id);
   if (known) return known;
   return service.use(file, signal, async (model) => {

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { extname } from "node:path";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { checkIfMatch, etagOf, notModified, sendJson } from "../etag.js";
 import { attachment } from "../file-name.js";
@@ -121,7 +122,7 @@ export function modelRoutes(api: Api, service: Service): void {
         tags: ["model"],
         params: ModelParams,
         response: {
-          200: binary("application/octet-stream", "The .sda file"),
+          200: binary("application/octet-stream", "The model file"),
           206: binary("application/octet-stream", "The requested range"),
           ...problems,
         },
@@ -129,9 +130,15 @@ export function modelRoutes(api: Api, service: Service): void {
     },
     async (request, reply) => {
       const { entry, path } = await find(request.params.id);
+      const suffix = extname(entry.filePath).toLowerCase();
       const handle = await open(path, "r");
       try {
-        return await sendFile(request, reply, handle, attachment(entry.name, "sda"));
+        return await sendFile(
+          request,
+          reply,
+          handle,
+          attachment(entry.name, suffix.slice(1) || "sda"),
+        );
       } catch (error) {
         await handle.close();
         throw error;

@@ -34,7 +34,13 @@ export function modelsRoutes(api: Api, service: Service): void {
         offset,
         limit: pageSize,
       });
-      return sendJson(request, reply, { models: entries, total, page, pageSize });
+      const models = await Promise.all(
+        entries.map(async (entry) => {
+          const generation = await now.generationOf(entry).catch(() => null);
+          return { ...entry, generation };
+        }),
+      );
+      return sendJson(request, reply, { models, total, page, pageSize });
     },
   );
 

@@ -13,6 +13,8 @@ export function sendModel(
   return reply.type("application/json; charset=utf-8").send(
     JSON.stringify({
       ...entry,
+      vocoder: about.vocoder,
+      generation: about.generation,
       sampleRate: spectrogramConfig.sampleRate,
       latentDim,
       hasEncoder,

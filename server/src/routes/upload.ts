@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, unlink } from "node:fs/promises";
 import {
   CHANGE_LIMITS,
+  MODEL_SUFFIXES,
   type ModelEntry,
   type ModelMetadata,
   readMetadata,
@@ -41,7 +42,9 @@ export function uploadRoutes(api: Api, service: Service): void {
         config: { sdaAction: "write" },
         schema: {
           operationId: "addModel",
-          summary: "Adds a model file (.sda), or converts a training checkpoint (.pt) to a model",
+          summary:
+            "Adds a model file (.sda, .distill, .distillgan), or converts a training checkpoint " +
+            "(.pt) to a model",
           description:
             "multipart/form-data with the fields file, name, description and tags (repeatable). " +
             "The content of the file decides its kind, not its name.",
@@ -88,7 +91,8 @@ export function uploadRoutes(api: Api, service: Service): void {
       return await library.write((models) => models.import(form.path, { metadata, signal }));
     } catch (error) {
       if (error instanceof SdaError && error.code === "ERR_SDA_FORMAT") {
-        const detail = "The file is neither a model (.sda) nor a training checkpoint (.pt).";
+        const suffixes = MODEL_SUFFIXES.join(", ");
+        const detail = `The file is neither a model (${suffixes}) nor a training checkpoint (.pt).`;
         throw new Problem(415, error.code, detail, { option: "file", cause: error });
       }
       throw error;

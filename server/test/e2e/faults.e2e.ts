@@ -74,7 +74,7 @@ describe.skipIf(browserPath === null)("a fault", () => {
     await page.locator('input[type="file"]').setInputFiles(paths);
     const entry = (name: string) =>
       page.getByRole("region", { name: "Uploads" }).getByRole("listitem").filter({ hasText: name });
-    await see(entry("page.sda")).toContainText("neither a model (.sda) nor a training checkpoint");
+    await see(entry("page.sda")).toContainText("nor a training checkpoint");
     await see(entry("evil.pt")).toContainText("Blocked: this file tries to run code (os.system)");
     await see(entry("huge.sda")).toContainText("this server accepts at most 100 kB");
     await see(page.getByRole("article")).toHaveCount(3);

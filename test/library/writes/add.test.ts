@@ -44,7 +44,7 @@ describe("a model file", () => {
       const entry = await addModelFile(original, folder);
       const path = join(folder, entry.filePath);
       const metadata = await readMetadata(original);
-      const { filePath, fileSizeBytes, ...said } = entry;
+      const { filePath, fileSizeBytes, ...said } = { ...entry, generation: "sda" };
       // The metadata of an old file may be wrong about the analysis.
       const { analysis } = await describeModel(original);
       const nActiveComponents = analysis?.nActiveComponents ?? 0;

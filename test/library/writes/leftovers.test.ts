@@ -25,22 +25,17 @@ import {
 } from "../../../lib/index.js";
 import { entryText } from "../../../lib/library/index/entry.js";
 import { temporaryFolder } from "../../support/folder.js";
+import { collectWarnings } from "../../support/warnings.js";
 import { BACKUP, entry, INDEX, indexText, put } from "../support.js";
 
 const TINY = "test/fixtures/models/tiny.sda";
 
 let folder: string;
-const warnings: { code?: string; detail?: string }[] = [];
-const listen = (warning: Error & { code?: string; detail?: string }) => warnings.push(warning);
 beforeEach(async () => {
   folder = temporaryFolder();
   await warned();
-  warnings.length = 0;
-  process.on("warning", listen);
 });
-afterEach(() => {
-  process.off("warning", listen);
-});
+const warnings = collectWarnings();
 
 const path = (name: string) => join(folder, name);
 const index = (...texts: string[]) => put(folder, INDEX, indexText(texts));
@@ -109,7 +104,7 @@ describe("an interrupted deletion", () => {
 
   test("is undone, also if the entry can no longer be read", async () => {
     put(folder, ".sda-deleted-ab/m1.sda", "model");
-    index(entryText(entry(1)).replace('"tags": []', '"tags": [],\n      "extra": 1'));
+    index(entryText(entry(1)).replace('"tags": []', '"tags": 1'));
     await open();
     expect(readFileSync(path("m1.sda"), "utf8")).toBe("model");
   });
@@ -129,6 +124,7 @@ describe("an interrupted deletion", () => {
     expect(await library.repairIndex()).toEqual({
       removed: 0,
       added: 0,
+      updated: 0,
       unreadable: ["sub/m1.sda"],
     });
     expect(existsSync(path(".sda-deleted-ab/sub%2Fm1.sda"))).toBe(true);
@@ -226,7 +222,7 @@ test("a backup that can't be written is a warning, and changes and deletions sti
 });
 
 test("a model whose entry can't be written leaves no file", async () => {
-  put(folder, INDEX, '{"version": 2, "models": {}}');
+  put(folder, INDEX, '{"version": 3, "models": {}}');
   const saving = saveModelFromCheckpoint("test/fixtures/checkpoints/tiny.pt", {}, folder);
   await expect(saving).rejects.toMatchObject({ code: "ERR_SDA_VERSION" });
   expect(readdirSync(folder)).toEqual([INDEX]);
@@ -266,7 +262,12 @@ describe("an update that was interrupted", () => {
       expect(leftovers()).toHaveLength(1);
       if (by === "open") await open();
       if (by === "repair") {
-        expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
+        expect(await library.repairIndex()).toEqual({
+          removed: 0,
+          added: 0,
+          updated: 0,
+          unreadable: [],
+        });
       }
       if (by === "update") await updateModel(after.modelId, folder, { description: "more" });
       expect(await readMetadata(path(after.filePath))).toMatchObject({

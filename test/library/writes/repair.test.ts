@@ -47,9 +47,19 @@ describe("repairIndex", () => {
   test("drops an entry whose file is missing", async () => {
     put(folder, "m1.sda", "");
     const library = await libraryWith(entry(1), entry(2));
-    expect(await library.repairIndex()).toEqual({ removed: 1, added: 0, unreadable: [] });
+    expect(await library.repairIndex()).toEqual({
+      removed: 1,
+      added: 0,
+      updated: 0,
+      unreadable: [],
+    });
     expect(library.listAll()).toEqual([entry(1)]);
-    expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
+    expect(await library.repairIndex()).toEqual({
+      removed: 0,
+      added: 0,
+      updated: 0,
+      unreadable: [],
+    });
   });
 
   test("adds files from their metadata, and reports those that can't be read", async () => {
@@ -68,6 +78,7 @@ describe("repairIndex", () => {
     expect(result).toEqual({
       removed: 0,
       added: 1,
+      updated: 0,
       unreadable: ["broken.sda", "folder.sda", "link.sda"],
     });
     expect(steps.map(([done, total]) => [done, total])).toEqual([1, 2, 3, 4].map((i) => [i, 4]));
@@ -77,7 +88,7 @@ describe("repairIndex", () => {
       "folder.sda": "ERR_SDA_FORMAT",
       "link.sda": "ERR_SDA_UNSAFE",
     });
-    const metadata = await readMetadata(TINY);
+    const { generation: _, ...metadata } = await readMetadata(TINY);
     expect(library.listAll()).toEqual([
       { ...metadata, filePath: "tiny.sda", fileSizeBytes: readFileSync(TINY).length },
     ]);
@@ -113,7 +124,12 @@ describe("repairIndex", () => {
     copyFileSync(TINY, path("tiny.sda"));
     for (const name of names) copyFileSync(TINY, path(name));
     const library = await libraryWith();
-    expect(await library.repairIndex()).toEqual({ removed: 0, added: 1, unreadable: names });
+    expect(await library.repairIndex()).toEqual({
+      removed: 0,
+      added: 1,
+      updated: 0,
+      unreadable: names,
+    });
     // They do not prevent a new index either.
     put(folder, INDEX, "{");
     unlinkSync(path("model_library.json.bak"));
@@ -134,8 +150,14 @@ describe("repairIndex", () => {
 
   test("an entry that spells the path in another way is the file's entry", async () => {
     copyFileSync(TINY, path("a.sda"));
-    const library = await libraryWith(entry(1, { filePath: "./a.sda" }));
-    expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
+    const fileSizeBytes = readFileSync(TINY).length;
+    const library = await libraryWith(entry(1, { filePath: "./a.sda", fileSizeBytes }));
+    expect(await library.repairIndex()).toEqual({
+      removed: 0,
+      added: 0,
+      updated: 0,
+      unreadable: [],
+    });
   });
 
   test.runIf(process.platform === "linux")("reads no weights", async () => {
@@ -152,7 +174,12 @@ describe("repairIndex", () => {
     const bytesRead = () => Number(/rchar: (\d+)/.exec(readFileSync("/proc/self/io", "utf8"))?.[1]);
     const faults = () => process.resourceUsage().minorPageFault;
     const before = [bytesRead(), faults()] as const;
-    expect(await library.repairIndex()).toEqual({ removed: 0, added: 1, unreadable: [] });
+    expect(await library.repairIndex()).toEqual({
+      removed: 0,
+      added: 1,
+      updated: 0,
+      unreadable: [],
+    });
     expect(bytesRead() - before[0]).toBeLessThan(4 * MIB);
     expect(faults() - before[1]).toBeLessThan((32 * MIB) / 4096); // and not through a mapping
   });

@@ -100,7 +100,8 @@ describe("saveModel of tensors", () => {
     expect(saved.get("latent_analysis")).toBeNull();
     expect(saved.get("training_config")).toEqual(new Map());
     expect(saved.get("model_state_dict")).toBeInstanceOf(OrderedDict);
-    const { modelId, saveDate, ...rest } = await readMetadata(path);
+    const { modelId, saveDate, generation, ...rest } = await readMetadata(path);
+    expect(generation).toBe("sda");
     expect(modelId).toMatch(UUID4);
     expect(saveDate).toMatch(DATE);
     expect(rest).toEqual({
@@ -116,6 +117,7 @@ describe("saveModel of tensors", () => {
       tags: ["a"],
       hasAnalysis: false,
       nActiveComponents: 0,
+      vocoder: null,
     });
     const library = await ModelLibrary.open(modelsDir);
     expect(library.listAll()).toEqual([
@@ -203,7 +205,14 @@ describe.skipIf(!engineBuilt)("saveModel of a loaded model", () => {
         const { modelId: _, saveDate: __, ...before } = model.metadata;
         const nActiveComponents = model.analysis?.nActiveComponents ?? 0;
         const hasAnalysis = model.analysis !== null;
-        expect(rest).toEqual({ ...before, description: "copy", hasAnalysis, nActiveComponents });
+        expect(rest).toEqual({
+          ...before,
+          description: "copy",
+          hasAnalysis,
+          nActiveComponents,
+          generation: "sda",
+          vocoder: null,
+        });
         (await loadModel(path, { device: "cpu" })).dispose();
       });
 
@@ -296,10 +305,11 @@ describe("saveModelFromCheckpoint", () => {
     await save(original, broken);
     const bytes = readFileSync(broken);
     const weight = (original.get("model_state_dict") as Map<string, Tensor>).get(
-      "decoder.fc.weight",
+      "decoder.deconvs.0.bias",
     );
     const { data } = weight as Tensor;
     const needle = Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, 64);
+    expect(bytes.indexOf(needle)).toBeGreaterThan(0);
     const at = bytes.indexOf(needle) + 5;
     bytes[at] = (bytes[at] as number) ^ 1;
     writeFileSync(broken, bytes);

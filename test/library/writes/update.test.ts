@@ -73,7 +73,7 @@ describe("an update", () => {
     expect(await entryNow()).toEqual(updated);
     const { filePath, fileSizeBytes: _, ...metadata } = updated;
     expect(filePath).toBe(entry.filePath);
-    expect(await readMetadata(path)).toEqual(metadata);
+    expect(await readMetadata(path)).toEqual({ ...metadata, generation: "sda" });
     expect((await describeModel(path)).sliders.map(({ label }) => label)).toEqual(
       NEW.componentLabels,
     );
@@ -94,7 +94,12 @@ describe("an update", () => {
     const names = readdirSync(folder).sort();
     await updateModel(entry.modelId, folder, NEW);
     const library = await ModelLibrary.open(folder);
-    expect(await library.repairIndex()).toEqual({ removed: 0, added: 0, unreadable: [] });
+    expect(await library.repairIndex()).toEqual({
+      removed: 0,
+      added: 0,
+      updated: 0,
+      unreadable: [],
+    });
     expect(readdirSync(folder).sort()).toEqual(
       [...new Set([...names, "model_library.json.bak", ".model_library.lock"])].sort(),
     );

@@ -1,4 +1,4 @@
-import { bytes, count, day, duration } from "../format.js";
+import { bytes, count, day, duration, generationLabel } from "../format.js";
 import { modelAddress } from "../route.js";
 import type { ModelEntry } from "../types.js";
 import { Link } from "../ui/link.js";
@@ -35,6 +35,9 @@ function Card({ model }: { model: ModelEntry }) {
           <span>
             {count(model.datasetFileCount, "sound")}, {duration(model.datasetTotalDurationS)}
           </span>
+        )}
+        {model.generation !== null && (
+          <span>{generationLabel(model.generation, model.vocoder)}</span>
         )}
         <span>{bytes(model.fileSizeBytes)}</span>
         <span>{day(model.saveDate)}</span>

@@ -82,7 +82,7 @@ function Nothing() {
         <h2>No models yet</h2>
         <p>
           {canWrite.value
-            ? "Drop a model (.sda) or a training checkpoint (.pt) here, or click “Add model”."
+            ? "Drop a model (.sda, .distill, .distillgan) or a training checkpoint (.pt) here, or click “Add model”."
             : "The models folder of this server is empty."}
         </p>
       </div>

@@ -14,7 +14,12 @@ export function UploadDrop() {
 
 export function UploadButton() {
   return (
-    <FileButton class="primary" accept=".sda,.pt,.pth" multiple onFiles={upload}>
+    <FileButton
+      class="primary"
+      accept=".sda,.distill,.distillgan,.pt,.pth"
+      multiple
+      onFiles={upload}
+    >
       <Icon name="upload" />
       Add model
     </FileButton>

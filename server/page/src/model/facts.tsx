@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { bytes, count, day, duration, hertz, loss, number } from "../format.js";
+import { bytes, count, day, duration, generationLabel, hertz, loss, number } from "../format.js";
 import type { ModelDetail } from "../types.js";
 
 /** Facts about the model's training, network and file. */
@@ -33,7 +33,9 @@ export function Facts({ model: m }: { model: ModelDetail }) {
           {count(m.parameters, "parameter")}, latent size {number(m.latentDim)}
           {!m.hasEncoder && ", decoder only"}
         </Fact>
-        <Fact term="File">{bytes(m.bytes)}</Fact>
+        <Fact term="File">
+          {bytes(m.bytes)}, {generationLabel(m.generation, m.vocoder)}
+        </Fact>
         <Fact term="Id">
           <code>{m.modelId}</code>
         </Fact>
