@@ -9,9 +9,6 @@ import { dirname, join, sep } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { SdaError } from "../base/errors.js";
 import { isError } from "../base/realm.js";
-import { readCompact } from "../values/compact.js";
-import { describedObject } from "../values/described.js";
-import { factories } from "../values/values.js";
 import {
   ADDONS,
   type AddonName,
@@ -24,6 +21,7 @@ import { childProcess } from "./child-process.js";
 import { isCheckout } from "./libtorch.js";
 import { bundled, PACKAGE, packageManifest, packageRoot } from "./package-root.js";
 import { exists, guardCheckpoint, guardEngine, mayRead } from "./permission.js";
+import { valueFactories } from "./read-values.js";
 import { libcProblem, systemLibc, systemRequirements } from "./system.js";
 import type { CheckpointAddon, EngineAddon } from "./types.js";
 
@@ -54,7 +52,7 @@ export function engineAddon(): EngineAddon {
 }
 
 function prepare(addon: CheckpointAddon | EngineAddon): void {
-  addon.registerClasses({ ...factories, describedObject, readCompact });
+  addon.prepare(valueFactories(addon));
   // Native threads must stop computing before the process exits. A worker stops its own work
   // itself.
   if (isMainThread) process.once("exit", () => addon.stopWork());

@@ -7,9 +7,7 @@
  */
 import type { SdaErrorCode } from "../base/errors.js";
 import type { Bytes, Codes, Floats } from "../values/arrays.js";
-import type { readCompact } from "../values/compact.js";
-import type { describedObject } from "../values/described.js";
-import type { Tensor, ValueFactories } from "../values/values.js";
+import type { Tensor } from "../values/values.js";
 
 /** A flag that cancels native work. Only the thread that created it may use it, at any time. */
 export interface CancelToken {
@@ -38,10 +36,31 @@ export interface ReadOptions {
   only?: string[];
 }
 
-/** Factories that are not in lib/values/values.ts. */
-interface OtherFactories {
-  readCompact: typeof readCompact;
-  describedObject: typeof describedObject;
+/** A program of values, which lib/values/program.ts reads, with its texts and buffers. */
+export interface ValueProgram {
+  code: Float64Array;
+  /** The file, for errors */
+  path: string;
+  handle: ProgramHandle;
+}
+
+export interface ProgramHandle {
+  readonly [programBrand]: true;
+}
+declare const programBrand: unique symbol;
+
+/** What both addons have for reading programs. */
+export interface ProgramAddon {
+  /** A text of the program; only once */
+  programText(program: ProgramHandle, index: number): string;
+  /** A buffer of the program; only once */
+  programBuffer(program: ProgramHandle, index: number): ArrayBuffer;
+}
+
+/** How the addons make values that are part of a result. */
+export interface ValueFactories {
+  maxBufferBytes: number;
+  readProgram(program: ValueProgram): unknown;
 }
 
 /** How the reader treats a global; see `InspectResult.globalKinds`. */
@@ -189,9 +208,9 @@ export interface NativeConstants {
   errorCodes: string[];
   abortedCode: string;
   partMissingCode: string;
-  /** In the order of their numbers, like `compactOps` and `dtypes` */
+  /** In the order of their numbers, like `programOps` and `dtypes` */
   planCodes: string[];
-  compactOps: string[];
+  programOps: string[];
   /** `perElement`: elements of the typed array per element of the tensor */
   dtypes: { name: string; array: string; perElement: number; numpy: boolean }[];
   marks: Record<string, number>;
@@ -201,12 +220,12 @@ export interface NativeConstants {
 }
 
 /** The file reader and writer, which needs no LibTorch. */
-export interface CheckpointAddon {
+export interface CheckpointAddon extends ProgramAddon {
   /** The version of the package that the addon was built for. */
   readonly version: string;
   constants(): NativeConstants;
   /** Must be called once in each thread, before any file is read. */
-  registerClasses(factories: ValueFactories & OtherFactories): void;
+  prepare(factories: ValueFactories): void;
   createCancelToken(): CancelToken;
   /** Cancels all work of this addon in this process, waits for its end and starts no new work. */
   stopWork(): void;
@@ -224,12 +243,16 @@ export interface CheckpointAddon {
    * rejects with the code "ERR_SDA_PART_MISSING" and `details` `{ offset, size }` where it needs
    * bytes that the image lacks.
    */
-  read(source: string | ImageHandle, options: ReadOptions, cancel?: CancelToken): Promise<unknown>;
+  read(
+    source: string | ImageHandle,
+    options: ReadOptions,
+    cancel?: CancelToken,
+  ): Promise<ValueProgram>;
   /**
    * Reads a small file that is in the kernel's caches, on the calling thread. Undefined in any
    * other case, errors included: call `read`, which reports the error.
    */
-  readAtOnce(path: string, options: ReadOptions): unknown;
+  readAtOnce(path: string, options: ReadOptions): ValueProgram | undefined;
   /** A model file's content without its weights; `only`: the wanted keys. */
   outline(path: string, only: string[], cancel?: CancelToken): Promise<Outline>;
   /** As `outline`, where `readAtOnce` would read the file; otherwise undefined. */
@@ -508,11 +531,11 @@ export interface LibtorchAddon {
 }
 
 /** The engine. */
-export interface EngineAddon {
+export interface EngineAddon extends ProgramAddon {
   /** The version of the package that the addon was built for. */
   readonly version: string;
   /** Must be called once in each thread, before any file is read. */
-  registerClasses(factories: ValueFactories & OtherFactories): void;
+  prepare(factories: ValueFactories): void;
   createCancelToken(): CancelToken;
   /** Cancels all work of this addon in this process, waits for its end and starts no new work. */
   stopWork(): void;

@@ -3,6 +3,7 @@ import { SdaError } from "../base/errors.js";
 import { isSdaError } from "../base/io-error.js";
 import { atOnce } from "../native/at-once.js";
 import { checkpointAddon } from "../native/load.js";
+import { readInPieces } from "../native/read-values.js";
 import type { ReadOptions } from "../native/types.js";
 import type { HttpOptions } from "./containers/http.js";
 import { readDistributed, readOther } from "./containers/others.js";
@@ -112,10 +113,10 @@ export async function load<T = unknown>(from: Source, options: LoadOptions = {})
     native: async (source, cancel) => {
       const addon = checkpointAddon();
       const mayBeAtOnce = typeof source === "string" && !(verify && weights);
-      return (
+      const read =
         (mayBeAtOnce ? atOnce(() => addon.readAtOnce(source, native)) : undefined) ??
-        addon.read(source, native, cancel)
-      );
+        addon.read(source, native, cancel);
+      return readInPieces(addon, await read, signal);
     },
     other: (file, container) => readOther(file, container, native, contentBytes, signal),
     distributed: (folder) => readDistributed(folder, native, signal),

@@ -48,6 +48,9 @@ interface MapSlot {
   value: unknown;
 }
 
+/** By the key: its kind, the kind of its value, and the value that it had */
+export type MapKinds = Map<unknown, MapSlot>;
+
 /** What a tensor viewed in its file, of which it has a row-major copy. */
 export interface View {
   /** Of the whole storage */
@@ -58,7 +61,7 @@ export interface View {
 }
 
 const arrays = new WeakMap<object, ArraySlots>();
-const maps = new WeakMap<object, Map<unknown, MapSlot>>();
+const maps = new WeakMap<object, MapKinds>();
 const sets = new WeakMap<object, Map<unknown, number>>();
 const states = new WeakMap<object, { kind: number; value: unknown }>();
 const views = new WeakMap<object, View>();
@@ -72,57 +75,26 @@ function kindOf(slot: number): number {
   return slot % SLOT_KINDS;
 }
 
-/** Stores the slots of an array. The native reader calls it once `array` is filled. */
+/** Stores the slots of an array that is filled. */
 export function rememberArray(array: unknown[], slots: Slots): void {
   const values = new Array<unknown>(slots.length);
   for (let i = 0; i < slots.length; i++) values[i] = array[indexOf(slots[i] as number)];
   arrays.set(array, { slots, values });
 }
 
-/**
- * Stores the kinds of a map's keys and values.
- *
- * @param flat the array of keys and values in turn that the map was made from, with its slots
- */
-export function rememberMap(map: Map<unknown, unknown>, flat: unknown[]): void {
-  const known = arrays.get(flat);
-  if (known === undefined) return;
-  const entries = new Map<unknown, MapSlot>();
-  for (const slot of known.slots) {
-    const index = indexOf(slot);
-    const isKey = index % 2 === 0;
-    const key = flat[isKey ? index : index - 1];
-    const value = flat[isKey ? index + 1 : index];
-    // If `flat` has a key twice, the later value counts, as in the map.
-    const keyKind = isKey ? kindOf(slot) : (entries.get(key)?.keyKind ?? 0);
-    entries.set(key, { keyKind, valueKind: isKey ? 0 : kindOf(slot), value });
-  }
-  maps.set(map, entries);
+/** Stores the kinds of a map's keys and values. */
+export function rememberMap(map: Map<unknown, unknown>, kinds: MapKinds): void {
+  maps.set(map, kinds);
 }
 
-/** Stores the kinds of a set's members. `items`: the array that the set was made from. */
-export function rememberSet(set: Set<unknown>, items: unknown[]): void {
-  const known = arrays.get(items);
-  if (known === undefined) return;
-  const members = known.values.map(
-    (value, i) => [value, kindOf(known.slots[i] as number)] as const,
-  );
-  sets.set(set, new Map(members));
-}
-
-/** Stores the kinds of pairs. `flat`: the array that was cut into the pairs. */
-export function rememberPairs(pairs: unknown[][], flat: unknown[]): void {
-  for (const slot of arrays.get(flat)?.slots ?? []) {
-    const index = indexOf(slot);
-    const pair = pairs[Math.floor(index / 2)] as unknown[];
-    const others = arrays.get(pair)?.slots ?? [];
-    rememberArray(pair, [...others, (index % 2) * SLOT_KINDS + kindOf(slot)]);
-  }
+/** Stores the kinds of a set's members. */
+export function rememberSet(set: Set<unknown>, kinds: Map<unknown, number>): void {
+  sets.set(set, kinds);
 }
 
 /** Stores the kind of an object's state. */
-export function rememberState(object: { state: unknown }, slot: number): void {
-  states.set(object, { kind: kindOf(slot), value: object.state });
+export function rememberState(object: { state: unknown }, kind: number): void {
+  states.set(object, { kind, value: object.state });
 }
 
 /** Adds bits of `MARK` to a value. */

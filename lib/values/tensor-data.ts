@@ -40,6 +40,9 @@ const LAYOUTS: Record<DType, [array: string, perElement: number, numpy: boolean]
   float4_e2m1fn_x2: ["Uint8Array", 1, false],
 };
 
+/** In the order of their numbers in C++ */
+export const DTYPES = Object.keys(LAYOUTS) as DType[];
+
 export const MAX_DIMENSIONS = 1024;
 
 const ARRAYS = {
@@ -56,14 +59,20 @@ const ARRAYS = {
 } as const;
 
 /**
- * The array that holds a tensor's elements, on a whole buffer.
+ * The array that holds a tensor's elements.
  *
  * @param elements of the tensor; default: as many as the buffer has, and no byte is left
+ * @param offset of the first element in the buffer, in bytes
  */
-export function arrayFor(dtype: DType, buffer: ArrayBuffer, elements?: number): TypedArray {
-  const [array, perElement] = LAYOUTS[dtype];
+export function arrayFor(
+  dtype: DType,
+  buffer: ArrayBuffer,
+  elements?: number,
+  offset = 0,
+): TypedArray {
+  const [name, perElement] = LAYOUTS[dtype];
   const length = elements === undefined ? undefined : elements * perElement;
-  return new ARRAYS[array as keyof typeof ARRAYS](buffer, 0, length);
+  return new ARRAYS[name as keyof typeof ARRAYS](buffer, offset, length);
 }
 
 /** Items of the array per element of the tensor: 2 for complex numbers. */

@@ -3,20 +3,7 @@
  * data: reading constructs no class and calls no function that the file names.
  */
 
-import { constants } from "node:buffer";
-import { ownArrays } from "../base/realm.js";
 import type { DType, TypedArray } from "./dtype.js";
-import {
-  mark,
-  rememberArray,
-  rememberMap,
-  rememberPairs,
-  rememberSet,
-  rememberState,
-  rememberView,
-  type Slots,
-} from "./provenance.js";
-import { defineStrided, defineTooLarge } from "./strided.js";
 
 export type { DType, TypedArray };
 
@@ -241,94 +228,3 @@ export class PyObject {
     this.state = state;
   }
 }
-
-/**
- * The functions that the addons call to make values. They make a container empty and fill it later,
- * because a container in a pickle may contain itself.
- */
-export const factories = {
-  /** The bytes of the largest possible ArrayBuffer; a larger tensor is an error. */
-  maxBufferBytes: constants.MAX_LENGTH,
-  tensor: (dtype: DType, shape: number[], data: TypedArray): Tensor =>
-    new Tensor(dtype, shape, ownArrays(data)),
-  setAttributes(tensor: Tensor, attributes: Map<string, unknown>): void {
-    tensor.attributes = attributes;
-  },
-  ndArray: (dtype: DType, shape: number[], data: TypedArray, fortranOrder: boolean): NdArray =>
-    new NdArray(dtype, shape, ownArrays(data), fortranOrder),
-  complex: (re: number, im: number): Complex => new Complex(re, im),
-  global: (module: string, name: string): PyGlobal => new PyGlobal(module, name),
-  tuple: (): Tuple => new Tuple(),
-  set: (): Set<unknown> => new Set(),
-  map: (): Map<unknown, unknown> => new Map(),
-  orderedDict: (): OrderedDict => new OrderedDict(),
-  counter: (): Counter => new Counter(),
-  defaultDict: (): DefaultDict => new DefaultDict(),
-  setFactory(dict: DefaultDict, factory: unknown): void {
-    dict.factory = factory;
-  },
-  deque(maxlen: number | null): Deque {
-    const deque = new Deque();
-    deque.maxlen = maxlen;
-    return deque;
-  },
-  fillSet(set: Set<unknown>, items: unknown[]): void {
-    for (const item of items) set.add(item);
-    rememberSet(set, items);
-  },
-  fillMap(
-    map: Map<unknown, unknown>,
-    flat: unknown[],
-    attributes: Map<unknown, unknown> | null,
-  ): void {
-    for (let i = 0; i < flat.length; i += 2) map.set(flat[i], flat[i + 1]);
-    rememberMap(map, flat);
-    if (map instanceof OrderedDict) map.attributes = attributes;
-  },
-  fillObject(
-    object: PyObject,
-    args: unknown[],
-    kwargs: Map<unknown, unknown> | null,
-    state: unknown,
-    items: unknown[],
-    flat: unknown[],
-    callee: unknown,
-  ): void {
-    object.callee = callee;
-    object.args = args;
-    object.kwargs = kwargs;
-    object.state = state;
-    object.items = items;
-    for (let i = 0; i < flat.length; i += 2) object.entries.push([flat[i], flat[i + 1]]);
-    rememberPairs(object.entries, flat);
-  },
-  /** Stores the kinds of some items of an array, or the kind of an object's state (index 0). */
-  remember(target: unknown[] | PyObject, slots: Slots): void {
-    if (target instanceof PyObject) rememberState(target, slots[0] as number);
-    else rememberArray(target, slots);
-  },
-  /** A tensor of a buffer that has its elements at `offset` and strides, in elements. */
-  stridedTensor(
-    dtype: DType,
-    shape: number[],
-    buffer: ArrayBuffer,
-    offset: number,
-    strides: number[],
-  ): Tensor {
-    const tensor = new Tensor(dtype, shape, NOTHING);
-    defineStrided(tensor, buffer, offset, strides);
-    rememberView(tensor, buffer, offset, strides);
-    return tensor;
-  },
-  /** A tensor whose elements are too many for one buffer. */
-  largeTensor(dtype: DType, shape: number[], bytes: number): Tensor {
-    const tensor = new Tensor(dtype, shape, NOTHING);
-    defineTooLarge(tensor, bytes);
-    return tensor;
-  },
-  mark,
-} as const;
-
-const NOTHING = new Uint8Array();
-
-export type ValueFactories = typeof factories;

@@ -15,6 +15,7 @@
 #include "addon/marshal/arguments.h"
 #include "addon/marshal/external_buffer.h"
 #include "addon/marshal/outline.h"
+#include "addon/marshal/program.h"
 #include "addon/marshal/source.h"
 #include "addon/marshal/values.h"
 #include "addon/save.h"
@@ -71,14 +72,20 @@ ReadOptions read_options(const Napi::Object& options) {
   return result;
 }
 
-Napi::Value content(Napi::Env env, const std::shared_ptr<const Document>& document,
-                    const std::string& path, const std::optional<std::vector<std::string>>& only) {
+// Without an environment, for a pool thread.
+std::shared_ptr<Program> content(const Document& document, const std::string& path,
+                                 const std::optional<std::vector<std::string>>& only, double most,
+                                 const CancelToken* cancel = nullptr) {
   try {
-    if (!only) return ValueConverter(env, document).convert(document->root());
-    ValueConverter converter(env, document, ValueConverter::Purpose::kReading);
-    return converter.convert_top(document->root(), [&](std::string_view key) {
-      return std::find(only->begin(), only->end(), key) != only->end();
-    });
+    using enum ProgramWriter::Purpose;
+    ProgramWriter writer(document, only ? kReading : kKeeping, most, cancel);
+    if (only)
+      writer.top(document.root(), [&](std::string_view key) {
+        return std::find(only->begin(), only->end(), key) != only->end();
+      });
+    else
+      writer.value(document.root());
+    return writer.finish(path);
   } catch (Error& error) {
     error.with("path", path);
     throw;
@@ -90,25 +97,29 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const Source source = Source::argument(call[0]);
     const ReadOptions options = read_options(object_argument(call[1], "options"));
-    return Environment::of(call.Env())
-        .run(call.Env(), cancel_argument(call[2]), [source, options](const CancelToken& cancel) {
+    Environment& environment = Environment::of(call.Env());
+    const double most = environment.max_buffer_bytes;
+    return environment.run(
+        call.Env(), cancel_argument(call[2]),
+        [source, options, most](const CancelToken& cancel) -> Finish {
           OpenOptions open = options.open;
           open.cancel = &cancel;
-          auto document = Document::open(*source.open(), open);
-          return [document = std::move(document), only = options.only, path = source.name()](
-                     Napi::Env env) { return content(env, document, path, only); };
+          const auto document = Document::open(*source.open(), open);
+          auto program = content(*document, source.name(), options.only, most, &cancel);
+          return [program](Napi::Env env) -> Napi::Value { return program_object(env, program); };
         });
   });
 }
 
-// readAtOnce(path, options) → the value that read() resolves to, or undefined; see open_at_once().
+// readAtOnce(path, options) → what read() resolves to, or undefined; see open_at_once().
 Napi::Value read_at_once(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const std::string path = string_argument(call[0], "path");
     const ReadOptions options = read_options(object_argument(call[1], "options"));
     const auto document = Document::open_at_once(path, options.open);
     if (!document) return call.Env().Undefined();
-    return content(call.Env(), document, path, options.only);
+    const double most = Environment::of(call.Env()).max_buffer_bytes;
+    return program_object(call.Env(), content(*document, path, options.only, most));
   });
 }
 
@@ -349,7 +360,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
   exports.Set("version", SDA_VERSION);
   exports.Set("constants", Napi::Function::New(env, constants));
-  exports.Set("registerClasses", Napi::Function::New(env, register_classes));
+  exports.Set("prepare", Napi::Function::New(env, prepare));
+  exports.Set("programText", Napi::Function::New(env, program_text));
+  exports.Set("programBuffer", Napi::Function::New(env, program_buffer));
   exports.Set("createCancelToken", Napi::Function::New(env, create_cancel_token));
   exports.Set("createImage", Napi::Function::New(env, create_image));
   exports.Set("fillImage", Napi::Function::New(env, fill_image));

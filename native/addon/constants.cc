@@ -24,10 +24,10 @@ constexpr const char* kPlanCodes[] = {
 #undef SDA_PLAN_CODE
 };
 
-constexpr const char* kCompactOps[] = {
-#define SDA_COMPACT_OP(name) #name,
-#include "addon/marshal/compact_ops.def"
-#undef SDA_COMPACT_OP
+constexpr const char* kProgramOps[] = {
+#define SDA_PROGRAM_OP(name) #name,
+#include "addon/marshal/program_ops.def"
+#undef SDA_PROGRAM_OP
 };
 
 template <std::size_t kCount>
@@ -94,7 +94,7 @@ Napi::Value constants(const Napi::CallbackInfo& info) {
     all.Set("abortedCode", std::string(kAbortedCode));
     all.Set("partMissingCode", std::string(kPartMissingCode));
     all.Set("planCodes", names(env, kPlanCodes));
-    all.Set("compactOps", names(env, kCompactOps));
+    all.Set("programOps", names(env, kProgramOps));
     all.Set("dtypes", dtypes(env));
     all.Set("marks", numbers(env, {{"frozenSet", kMarkFrozenSet},
                                    {"byteArray", kMarkByteArray},

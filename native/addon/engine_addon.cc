@@ -17,6 +17,7 @@
 #include "addon/marshal/generate_options.h"
 #include "addon/marshal/model_options.h"
 #include "addon/marshal/outline.h"
+#include "addon/marshal/program.h"
 #include "addon/marshal/values.h"
 #include "addon/resample.h"
 #include "addon/save.h"
@@ -146,7 +147,10 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
 Napi::Value state_dict_of(const Napi::CallbackInfo& info) {
   return guarded(info, [](const Napi::CallbackInfo& call) -> Napi::Value {
     const auto document = model_argument(call[0])->document;
-    return ValueConverter(call.Env(), document).convert(*find_value(*document, kStateDict));
+    ProgramWriter writer(*document, ProgramWriter::Purpose::kKeeping,
+                         Environment::of(call.Env()).max_buffer_bytes);
+    writer.value(*find_value(*document, kStateDict));
+    return values_of(call.Env(), writer.finish({}));
   });
 }
 
@@ -297,7 +301,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
   exports.Set("version", SDA_VERSION);
-  add("registerClasses", register_classes);
+  add("prepare", prepare);
+  add("programText", program_text);
+  add("programBuffer", program_buffer);
   add("createCancelToken", create_cancel_token);
   add("open", open);
   add("openAtOnce", open_at_once);

@@ -63,9 +63,9 @@ class Environment {
   void retain(Napi::Env env);
   void release(Napi::Env env);
 
-  // The functions that build JavaScript values; registerClasses() sets them.
+  // The functions that build JavaScript values; prepare() sets them.
   Napi::ObjectReference factories;
-  // Node's buffer.constants.MAX_LENGTH; registerClasses() sets it.
+  // Node's buffer.constants.MAX_LENGTH; prepare() sets it.
   double max_buffer_bytes = 0;
 
  private:

@@ -11,6 +11,7 @@
 #include "addon/handles.h"
 #include "addon/marshal/arguments.h"
 #include "addon/marshal/from_js.h"
+#include "addon/marshal/program.h"
 #include "addon/marshal/values.h"
 #include "checkpoint/io/writer_file.h"
 
@@ -143,7 +144,7 @@ Napi::Value open_source(const Napi::CallbackInfo& info) {
     return Environment::of(call.Env())
         .run(call.Env(), cancel_argument(call[1]), [path](const CancelToken& cancel) -> Finish {
           auto source = SourceFile::open(path, &cancel);
-          return [source = std::move(source)](Napi::Env env) -> Napi::Value {
+          return [source = std::move(source), path](Napi::Env env) -> Napi::Value {
             // Leaves out state that only training needs: an optimizer has two tensors for each
             // weight.
             const auto& document = source->document();
@@ -154,8 +155,10 @@ Napi::Value open_source(const Napi::CallbackInfo& info) {
                      (keeps_metrics || key != "metrics_history");
             };
             Napi::Object result = Napi::Object::New(env);
-            result.Set("content",
-                       ValueConverter(env, document).convert_top(document->root(), wanted));
+            ProgramWriter writer(*document, ProgramWriter::Purpose::kKeeping,
+                                 Environment::of(env).max_buffer_bytes);
+            writer.top(document->root(), wanted);
+            result.Set("content", values_of(env, writer.finish(path)));
             result.Set("source", wrap_handle(env, source));
             return result;
           };

@@ -1,6 +1,6 @@
 set(SDA_ADDON_COMMON_SOURCES
   native/addon/marshal/arguments.cc
-  native/addon/marshal/compact.cc
+  native/addon/marshal/program.cc
   native/addon/environment.cc
   native/addon/errors.cc
   native/addon/marshal/external_buffer.cc

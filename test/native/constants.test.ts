@@ -10,7 +10,7 @@ import { ABORTED, PART_MISSING } from "../../lib/native/call.js";
 import { LIBTORCH_RANGE } from "../../lib/native/libtorch.js";
 import { checkpointAddon } from "../../lib/native/load.js";
 import { Code, MAX_DEPTH } from "../../lib/torch/encode.js";
-import { OP } from "../../lib/values/compact.js";
+import { OP } from "../../lib/values/program.js";
 import {
   MARK,
   SLOT_FLOAT,
@@ -55,8 +55,8 @@ describe("the addon and TypeScript agree on", () => {
     expect(names.map((name) => Code[name as keyof typeof Code])).toEqual(names.map((_, i) => i));
   });
 
-  test("the operations of a compact program and their order", () => {
-    const names = native.compactOps.map((name) => name.toLowerCase());
+  test("the operations of a program of values and their order", () => {
+    const names = native.programOps.map((name) => name.toLowerCase());
     expect(Object.fromEntries(names.map((name, i) => [name, i]))).toEqual(OP);
   });
 

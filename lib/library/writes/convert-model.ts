@@ -11,6 +11,7 @@ import { type ModelContent, parseModel } from "../../format/schema.js";
 import { checkFileTensors } from "../../format/state-dict.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
+import { readValues } from "../../native/read-values.js";
 import { Carried, encode } from "../../torch/encode.js";
 import { PyObject } from "../../values/values.js";
 import { checkLockOptions, type FolderOptions, LOCK_OPTIONS } from "../index/lock.js";
@@ -189,7 +190,9 @@ async function vocoderOf(
     withoutTraining: true,
     unknownGlobals: "reject",
   } as const;
-  const content = await callNative(addon, signal, (c) => addon.read(path, options, c));
+  const content = await callNative(addon, signal, (c) =>
+    readValues(addon, path, options, c, signal),
+  );
   const other = parseModel(content, path);
   const state = isMap(content) ? content.get(VOCODER) : undefined;
   if (other.vocoder === null || !isMap(state)) {

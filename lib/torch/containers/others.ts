@@ -4,6 +4,7 @@ import { SdaError } from "../../base/errors.js";
 import { withOpenFile } from "../../base/read-file.js";
 import { callNative } from "../../native/call.js";
 import { checkpointAddon } from "../../native/load.js";
+import { readValues } from "../../native/read-values.js";
 import type { NativeInspectResult, ReadOptions } from "../../native/types.js";
 import { count } from "../../values/strided.js";
 import { bytesPerElement, isDType } from "../../values/tensor-data.js";
@@ -84,7 +85,7 @@ async function readArray(file: RandomAccess, options: Options, signal: Signal): 
     // The elements are a pickle of the whole array.
     const pickle = ofBytes(await file.read(header.start, rest), file.name);
     return withWhole(pickle, signal, (image, cancel) =>
-      checkpointAddon().read(image, options, cancel),
+      readValues(checkpointAddon(), image, options, cancel, signal),
     );
   }
   if (rest < bytes) {
@@ -131,7 +132,7 @@ async function readExported(
     if (!found) return undefined;
     const file = ofBytes(await archive.content(found), `${archive.file.name}: ${name}`);
     return withWhole(file, signal, (image, cancel) =>
-      checkpointAddon().read(image, options, cancel),
+      readValues(checkpointAddon(), image, options, cancel, signal),
     );
   };
   // Of torch.export before PyTorch 2.8
@@ -212,7 +213,9 @@ async function indexOf(folder: string, { memoryBytes }: Options, signal: Signal)
   };
   let metadata: unknown;
   try {
-    metadata = await callNative(addon, signal, (cancel) => addon.read(path, options, cancel));
+    metadata = await callNative(addon, signal, (cancel) =>
+      readValues(addon, path, options, cancel, signal),
+    );
   } catch (error) {
     if (!(error instanceof SdaError) || error.code !== "ERR_SDA_NOT_FOUND") throw error;
     throw new SdaError("ERR_SDA_FORMAT", `'${folder}' is a directory`, { path: folder });
@@ -226,7 +229,7 @@ async function readPiece(piece: Piece, options: Options, signal: Signal): Promis
     const file = await ofFile(handle, path);
     const content = ofBytes(await file.read(offset, length), path);
     return withWhole(content, signal, (image, cancel) =>
-      checkpointAddon().read(image, { ...options, weights: true }, cancel),
+      readValues(checkpointAddon(), image, { ...options, weights: true }, cancel, signal),
     );
   });
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "addon/environment.h"
+#include "addon/marshal/program.h"
+
 namespace sda::addon {
 namespace {
 
@@ -28,16 +31,22 @@ EntryPath vocoder_checkpoint() { return {std::string(kVocoderState), "checkpoint
 Napi::Object outline(Napi::Env env, const std::shared_ptr<const Document>& document,
                      const std::string& path, const std::vector<std::string>* only) {
   try {
-    ValueConverter converter(env, document, ValueConverter::Purpose::kReading);
+    const auto values = [&](const Value& value, auto wanted) {
+      ProgramWriter writer(*document, ProgramWriter::Purpose::kReading,
+                           Environment::of(env).max_buffer_bytes);
+      writer.top(value, wanted);
+      return values_of(env, writer.finish(path));
+    };
     Napi::Object result = Napi::Object::New(env);
-    result.Set("content", converter.convert_top(document->root(), [&](std::string_view key) {
-      return !is_weights(key) &&
-             (only == nullptr || std::find(only->begin(), only->end(), key) != only->end());
-    }));
+    result.Set("content", values(document->root(), [&](std::string_view key) {
+                 return !is_weights(key) &&
+                        (only == nullptr ||
+                         std::find(only->begin(), only->end(), key) != only->end());
+               }));
     if (const Value* const vocoder = find_value(*document, kVocoderState))
-      result.Set("vocoder", converter.convert_top(*vocoder, [](std::string_view key) {
-        return key != "generator_state_dict" && key != "checkpoint";
-      }));
+      result.Set("vocoder", values(*vocoder, [](std::string_view key) {
+                   return key != "generator_state_dict" && key != "checkpoint";
+                 }));
     result.Set("layerShape", layer_shape(env, *document));
     return result;
   } catch (Error& error) {

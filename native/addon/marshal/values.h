@@ -1,22 +1,18 @@
-// Converts a document's values to JavaScript values. Shared and cyclic objects of the pickle stay
-// shared and cyclic. Tensors view the document's bytes without a copy. Only on the environment's
-// thread.
+// What JavaScript's form of a value is, and the way there. Tensors view the document's bytes without
+// a copy. Functions that take an environment run on its thread only.
 #pragma once
 
 #include <napi.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <optional>
-#include <span>
-#include <string_view>
-#include <unordered_map>
-#include <unordered_set>
-#include <utility>
-#include <vector>
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/tensor/dtype.h"
 
 namespace sda::addon {
+
+struct Program;
 
 // Marks the ArrayBuffer of a loaded storage. Saving a tensor on such a buffer saves the whole
 // storage. For a tensor on any other buffer, only the bytes that the tensor views are saved.
@@ -56,89 +52,17 @@ inline constexpr std::uint8_t kSlotVersion = 63;
 inline constexpr double kSlotKinds = 64;
 static_assert(kSlotScalar + kDTypeCount <= kSlotVersion && kSlotVersion < kSlotKinds);
 
-// Arrays up to this size are copied, because an external buffer needs a finalizer and costs more.
-inline constexpr std::size_t kCheaperCopied = 4096;
+// Passes a program to JavaScript, which makes the values of it: see lib/values/program.ts. It takes
+// each text and buffer once.
+Napi::Object program_object(Napi::Env env, std::shared_ptr<Program> program);
+// The values of a program, made at once.
+Napi::Value values_of(Napi::Env env, std::shared_ptr<Program> program);
 
-class ValueConverter {
- public:
-  // The use of the values. kKeeping notes which values were floats without a fraction or numpy
-  // scalars, so that saving restores them. kReading does not, and is faster.
-  enum class Purpose { kKeeping, kReading };
-
-  // Uses the factories of registerClasses(). Throws kNative if that has not been called.
-  ValueConverter(Napi::Env env, std::shared_ptr<const Document> document,
-                 Purpose purpose = Purpose::kKeeping);
-
-  Napi::Value convert(const Value& value) { return {env_, convert(value, 0)}; }
-
-  // Converts a dict to a Map of the entries whose key `wanted` accepts, and does not convert the
-  // others. Converts any other value as a whole.
-  template <typename F>
-  Napi::Value convert_top(const Value& value, F&& wanted) {
-    const auto* dict = value.as<Dict>();
-    if (dict == nullptr) return convert(value);
-    std::vector<std::pair<Value, Value>> entries;
-    for (const auto& entry : dict->entries)
-      if (!entry.first.as_str() || wanted(entry.first.view())) entries.push_back(entry);
-    return {env_,
-            purpose_ == Purpose::kReading ? make_compact(entries) : make_map(*dict, entries, 0)};
-  }
-
-  // A Tensor object with a typed array of its elements.
-  napi_value tensor(DType dtype, std::span<const std::int64_t> shape, napi_value typed_array);
-  // A typed array over `size` bytes at `data`, without a copy where Node allows that. It shares
-  // `owner` to keep them alive. Empty for null `data`.
-  napi_value typed_array(DType dtype, std::byte* data, std::uint64_t size,
-                         const std::shared_ptr<const void>& owner);
-
- private:
-  napi_value convert(const Value& value, int depth);
-  napi_value convert_object(Object& object, int depth);
-  napi_value make_map(const Dict& dict, std::span<const std::pair<Value, Value>> entries,
-                      int depth);
-  napi_value make_compact(std::span<const std::pair<Value, Value>> entries);
-  napi_value make_array(std::span<const Value> items, napi_value array, int depth);
-  napi_value make_object(const PyObject& object, int depth);
-  // Notes the kinds of the values at `slots` of `target`, as pairs of index and kind.
-  void remember(napi_value target,
-                const std::vector<std::pair<std::uint32_t, std::uint8_t>>& slots);
-  napi_value mark(napi_value target, std::uint32_t marks);
-  // Charges what a value takes in JavaScript beyond javascript_cost() of its kind, because of its
-  // content, to what the pickle's budget has left. Throws kLimit when that is exceeded.
-  void charge(std::uint64_t bytes);
-  // The same for a Map or Set of which so many keys and values have slots.
-  void charge_keyed(std::ptrdiff_t slots);
-  napi_value make_tensor(const Tensor& tensor);
-  // A tensor whose elements JavaScript brings into row-major order when it reads them.
-  napi_value make_strided(const Tensor& tensor);
-  // The buffer of `count` elements of the tensor's storage from its first one on, and the number of
-  // the first of them in it. Empty: no buffer can be so large.
-  std::optional<std::pair<napi_value, std::uint64_t>> buffer_from(const Tensor& tensor,
-                                                                  std::uint64_t count);
-  napi_value make_array(const NdArray& array);
-  napi_value string(std::string_view text);
-  napi_value shared_string(std::string_view text);
-  napi_value shape_array(std::span<const std::int64_t> shape);
-  napi_value buffer_of(std::byte* data, std::uint64_t size,
-                       const std::shared_ptr<const void>& owner);
-  napi_value view(DType dtype, napi_value buffer, std::uint64_t offset, std::uint64_t count);
-  napi_value call(const char* factory, std::initializer_list<napi_value> arguments);
-  napi_value function(const char* factory);
-  void check(napi_status status) const;
-
-  Napi::Env env_;
-  Purpose purpose_;
-  std::shared_ptr<const Document> document_;
-  Napi::Object factories_;
-  std::vector<std::pair<const char*, napi_value>> functions_;  // those looked up so far
-  std::vector<napi_value> made_;                               // indexed by object id
-  std::uint64_t left_ = ~std::uint64_t{0};                     // of the document's budget
-  std::unordered_map<const std::byte*, napi_value> buffers_;
-  // By address in the pickle, so that one object of the file becomes one JavaScript value.
-  std::unordered_map<const char*, napi_value> texts_, bytes_, byte_arrays_;
-};
-
-// registerClasses(factories)
-Napi::Value register_classes(const Napi::CallbackInfo& info);
+// prepare(factories): once in each thread, before any file is read
+Napi::Value prepare(const Napi::CallbackInfo& info);
+// programText(handle, index)
+Napi::Value program_text(const Napi::CallbackInfo& info);
+// programBuffer(handle, index)
+Napi::Value program_buffer(const Napi::CallbackInfo& info);
 
 }  // namespace sda::addon
