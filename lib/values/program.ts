@@ -360,7 +360,9 @@ export class ProgramReader {
 
   #name(): string {
     const place = this.#number();
-    const known = this.#names.get(place);
+    // An empty name begins where the next text does.
+    const isEmpty = this.#code[this.#at] === 0;
+    const known = isEmpty ? "" : this.#names.get(place);
     if (known !== undefined) {
       this.#at++;
       return known;

@@ -18,7 +18,12 @@ import {
   SLOT_NUMPY_SCALAR,
   SLOT_VERSION,
 } from "../../lib/values/provenance.js";
-import { checkTensorData, isNumpyType, MAX_DIMENSIONS } from "../../lib/values/tensor-data.js";
+import {
+  checkTensorData,
+  DTYPES,
+  isNumpyType,
+  MAX_DIMENSIONS,
+} from "../../lib/values/tensor-data.js";
 import type { DType } from "../../lib/values/values.js";
 import { entry, indexText } from "../library/support.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -106,7 +111,8 @@ describe("the addon and TypeScript agree on", () => {
       bits4x2: true,
       float4_e2m1fn_x2: true,
     };
-    expect(native.dtypes.map(({ name }) => name).sort()).toEqual(Object.keys(dtypes).sort());
+    expect(native.dtypes.map(({ name }) => name)).toEqual(DTYPES);
+    expect([...DTYPES].sort()).toEqual(Object.keys(dtypes).sort());
     const arrays = globalThis as unknown as Record<string, new (length: number) => object>;
     for (const { name, array, perElement, numpy } of native.dtypes) {
       const data = new (arrays[array] as new (length: number) => object)(3 * perElement);
