@@ -20,6 +20,7 @@ const ORDER = [
   "lib/library",
   "lib/bench",
   "lib/cli",
+  "lib/torch-cli",
 ];
 
 /** Neither of a pair may import the other: the library works without the engine. */

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { PLATFORMS, type Platform } from "../lib/native/addon-file.js";
 import { findLibtorch, LIBTORCH_PINNED, readBuildRecord } from "../lib/native/libtorch.js";
-import { packageRoot } from "../lib/native/package-root.js";
+import { PACKAGE, packageRoot } from "../lib/native/package-root.js";
 import {
   ASIDE,
   buildAddons,
@@ -17,6 +17,7 @@ import {
   prebuildsIn,
 } from "./lib/aside.js";
 import { requireBuildTools } from "./lib/cmake.js";
+import { TORCH_PACKAGE } from "./lib/manifests.js";
 import { BuildError, mainProgram, run, say } from "./lib/process.js";
 import {
   LIBTORCH_PLATFORM,
@@ -24,6 +25,7 @@ import {
   stageMain,
   stagePlatform,
   stageServer,
+  stageTorch,
 } from "./lib/stage.js";
 
 const OUT = join(packageRoot, "out/packages");
@@ -58,10 +60,14 @@ await mainProgram(() => {
     throw new BuildError(`${wanted}; found: ${libtorch.version} in ${libtorch.path}`);
   }
 
-  // The main package names all platforms, so that it is the same wherever it is packed.
+  // These packages name all platforms, so that they are the same wherever they are packed.
   stageMain(join(STAGING, "main"), ASIDE, PLATFORMS);
   stageServer(join(STAGING, "server"), ASIDE);
-  for (const platform of platforms()) stagePlatform(join(STAGING, platform), ASIDE, platform);
+  stageTorch(join(STAGING, "torch"), ASIDE, PLATFORMS);
+  for (const platform of platforms()) {
+    stagePlatform(join(STAGING, platform), ASIDE, platform, PACKAGE);
+    stagePlatform(join(STAGING, `torch-${platform}`), ASIDE, platform, TORCH_PACKAGE);
+  }
   stageLibtorch(join(STAGING, "libtorch"), libtorch, addon);
   rmSync(OUT, { recursive: true, force: true });
   mkdirSync(OUT, { recursive: true });

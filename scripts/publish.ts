@@ -7,12 +7,15 @@ import semver from "semver";
 import { PLATFORMS, platformPackage } from "../lib/native/addon-file.js";
 import { LIBTORCH_PACKAGE } from "../lib/native/libtorch.js";
 import { packageRoot } from "../lib/native/package-root.js";
+import { TORCH_PACKAGE } from "./lib/manifests.js";
 import { BuildError, mainProgram, run, say } from "./lib/process.js";
 
 /** A package comes after the packages that it depends on. */
 const ORDER = [
   LIBTORCH_PACKAGE,
-  ...PLATFORMS.map(platformPackage),
+  ...PLATFORMS.map((platform) => platformPackage(platform, TORCH_PACKAGE)),
+  TORCH_PACKAGE,
+  ...PLATFORMS.map((platform) => platformPackage(platform)),
   "small-dataset-audio",
   "small-dataset-audio-server",
 ];

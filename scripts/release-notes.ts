@@ -15,8 +15,11 @@ await mainProgram(() => {
   const server = JSON.parse(read("server/package.json"));
   if (tag !== `v${version}`)
     throw new BuildError(`the tag must be v${version}, package.json's version; it is ${tag}`);
-  if (server.version !== version)
-    throw new BuildError(`server/package.json must have version ${version}, not ${server.version}`);
+  for (const folder of ["server", "torch"]) {
+    const found = JSON.parse(read(`${folder}/package.json`)).version;
+    if (found !== version)
+      throw new BuildError(`${folder}/package.json must have version ${version}, not ${found}`);
+  }
   const peer = server.peerDependencies[name];
   if (!semver.satisfies(version, peer, { includePrerelease: true }))
     throw new BuildError(`server/package.json asks for ${name} ${peer}, which ${version} is not`);

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const MODULES = ["torch", "numpy", "scipy"];
 
 const missingOf = (modules: readonly string[]) => `import importlib.util as u
-print(*[m for m in ${JSON.stringify(modules)} if u.find_spec(m) is None])`;
+print(*[m for m in ${JSON.stringify(modules)} if getattr(u.find_spec(m), 'origin', None) is None])`;
 
 export type FoundPython = { command: string } | { command: null; why: string };
 

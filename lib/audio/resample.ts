@@ -2,7 +2,7 @@ import { badArgument, checkInteger, checkOptions } from "../base/check.js";
 import { SdaError } from "../base/errors.js";
 import { isFloat32Array } from "../base/realm.js";
 import { callNative } from "../native/call.js";
-import { engineAddon } from "../native/load.js";
+import { engineAddon } from "../native/load-engine.js";
 import type { Floats } from "../values/arrays.js";
 
 /** Hz; the largest sample rate that a model may have */

@@ -1,8 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { SdaError } from "../base/errors.js";
 import type { LockKind } from "../library/index/lock-kind.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addLockOption, addModelsDirOption } from "./options.js";
+import { parseMetadata } from "./metadata-option.js";
+import { addLockOption, addModelsDirOption } from "./options.js";
 import { resolveModel } from "./refs.js";
 import { bytesText, plural, printable } from "./text.js";
 
@@ -73,14 +75,6 @@ export function addConvertCommand(parent: Command, io: Io): void {
   addModelsDirOption(command);
   addLockOption(command);
   addCommonOptions(command);
-}
-
-function parseMetadata(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined) {
-    throw new InvalidArgumentError("Expected NAME=TEXT.");
-  }
-  return Object.fromEntries([...Object.entries(before), [name, value]]);
 }
 
 /** @param options names of options that are given, but have no meaning here */

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
+import type { Probe } from "../native/addon.js";
 import { addonFile } from "../native/addon-file.js";
 import { probeBackend, searchBackendLibtorch } from "../native/backend.js";
-import { checkpointAddon, type Probe, probeEngine } from "../native/load.js";
+import { checkpointAddon, checkpointFile } from "../native/load.js";
+import { probeEngine } from "../native/load-engine.js";
 import { exists } from "../native/permission.js";
+import { addCommonOptions } from "./common-options.js";
 import { Failed, type Io, writeJson } from "./io.js";
-import { addCommonOptions } from "./options.js";
 
 export function addDoctorCommand(program: Command, io: Io): void {
   const command = program
@@ -30,7 +32,7 @@ async function examine() {
   return {
     platform: `${process.platform}-${process.arch}`,
     node: process.version,
-    reader: { file: addonFile("sda_checkpoint"), ...probeReader() },
+    reader: { file: checkpointFile(), ...probeReader() },
     engine: { file: addonFile("sda_engine"), ...(await probeEngine()) },
     libtorch: {
       file: addonFile("sda_libtorch"),

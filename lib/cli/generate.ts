@@ -28,9 +28,9 @@ import type { BlendPart } from "../model/blend.js";
 import type { Device } from "../model/load.js";
 import type { LoadedModel } from "../model/loaded-model.js";
 import { optionsModel } from "../model/options-model.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
 import {
-  addCommonOptions,
   addModelsDirOption,
   type BlendSetting,
   type FolderSettings,

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { SdaError } from "../base/errors.js";
 import type { LockKind } from "../library/index/lock-kind.js";
 import { confirmDeletion } from "./ask.js";
+import { addCommonOptions } from "./common-options.js";
 import { findSound, type HistorySettings, openHistory } from "./history-refs.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addLockOption, addModelsDirOption } from "./options.js";
+import { addLockOption, addModelsDirOption } from "./options.js";
 import { dateText, printable } from "./text.js";
 
 const EXAMPLES = `

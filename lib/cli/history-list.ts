@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { addCommonOptions } from "./common-options.js";
 import { type HistorySettings, openHistory } from "./history-refs.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption, parseCount } from "./options.js";
+import { addModelsDirOption, parseCount } from "./options.js";
 import { colors, dateText, plural, printable, secondsText, table, tableWidth } from "./text.js";
 
 const EXAMPLES = `

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { addCommonOptions } from "./common-options.js";
 import { findSound, type HistorySettings, openHistory } from "./history-refs.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption } from "./options.js";
+import { addModelsDirOption } from "./options.js";
 import { dateText, printable, secondsText } from "./text.js";
 
 const EXAMPLES = `

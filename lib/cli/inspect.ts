@@ -4,10 +4,10 @@ import { SdaError } from "../base/errors.js";
 import { elements } from "../format/describe.js";
 import type { Assessment } from "../torch/assess.js";
 import type { InspectResult } from "../torch/inspect.js";
+import { addCommonOptions } from "./common-options.js";
 import { factLines, modelJson, modelText } from "./describe-model.js";
 import { inspectFolder } from "./inspect-folder.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions } from "./options.js";
 import { bytesText, colors, countText, printable, table, tableWidth } from "./text.js";
 
 const EXAMPLES = `

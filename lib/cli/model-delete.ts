@@ -2,8 +2,9 @@ import type { Command } from "commander";
 import { SdaError } from "../base/errors.js";
 import type { LockKind } from "../library/index/lock-kind.js";
 import { confirmDeletion } from "./ask.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addLockOption, addModelsDirOption } from "./options.js";
+import { addLockOption, addModelsDirOption } from "./options.js";
 import { findEntry } from "./refs.js";
 import { bytesText, printable } from "./text.js";
 

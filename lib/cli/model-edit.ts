@@ -3,8 +3,9 @@ import { SdaError } from "../base/errors.js";
 import type { LockKind } from "../library/index/lock-kind.js";
 import type { ModelLibrary } from "../library/model-library.js";
 import type { ModelChanges } from "../library/writes/changes.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addLockOption, addModelsDirOption, collect } from "./options.js";
+import { addLockOption, addModelsDirOption, collect } from "./options.js";
 import { findEntry } from "./refs.js";
 import { printable } from "./text.js";
 

@@ -1,8 +1,9 @@
 import { join, parse } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { LockKind } from "../library/index/lock-kind.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addLockOption, addModelsDirOption, collect } from "./options.js";
+import { addLockOption, addModelsDirOption, collect } from "./options.js";
 import { printable } from "./text.js";
 
 const EXAMPLES = `

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { addCommonOptions } from "./common-options.js";
 import { modelJson, modelText } from "./describe-model.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption } from "./options.js";
+import { addModelsDirOption } from "./options.js";
 import { resolveModel } from "./refs.js";
 
 const EXAMPLES = `

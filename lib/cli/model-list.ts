@@ -3,14 +3,9 @@ import type { GenerationName } from "../format/generations.js";
 import type { ModelEntry } from "../library/index/entry.js";
 import type { LockKind } from "../library/index/lock-kind.js";
 import type { ModelLibrary } from "../library/model-library.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
-import {
-  addCommonOptions,
-  addLockOption,
-  addModelsDirOption,
-  collect,
-  parseCount,
-} from "./options.js";
+import { addLockOption, addModelsDirOption, collect, parseCount } from "./options.js";
 import {
   bytesText,
   colors,

@@ -3,13 +3,6 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { BIT_DEPTHS, type BitDepth } from "../audio/wav-format.js";
 import { LOCK_KINDS } from "../library/index/lock-kind.js";
 
-/** Adds --json and --debug, which every command has. */
-export function addCommonOptions(command: Command): Command {
-  return command
-    .option("--json", "print the result as JSON on stdout")
-    .option("--debug", "print the stack trace of an error");
-}
-
 /** The folders of a command, after `settleFolders`. */
 export interface FolderSettings {
   modelsDir: string;

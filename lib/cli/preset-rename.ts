@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { LockKind } from "../library/index/lock-kind.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addLockOption, addModelsDirOption } from "./options.js";
+import { addLockOption, addModelsDirOption } from "./options.js";
 import { findPreset, openPresets, type PresetSettings } from "./preset-refs.js";
 import { printable } from "./text.js";
 

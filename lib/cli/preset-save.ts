@@ -2,9 +2,9 @@ import type { Command } from "commander";
 import { badArgument } from "../base/check.js";
 import type { LockKind } from "../library/index/lock-kind.js";
 import type { PresetStore } from "../library/presets/preset-store.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
 import {
-  addCommonOptions,
   addLockOption,
   addModelsDirOption,
   parseInteger,

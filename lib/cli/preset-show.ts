@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
-import { addCommonOptions, addModelsDirOption } from "./options.js";
+import { addModelsDirOption } from "./options.js";
 import { findPreset, openPresets, type PresetSettings } from "./preset-refs.js";
 import { dateText, printable, printableLines } from "./text.js";
 

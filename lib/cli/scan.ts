@@ -4,16 +4,16 @@ import { SdaError } from "../base/errors.js";
 import { writeOutput } from "../base/output-file.js";
 import { packageManifest } from "../native/package-root.js";
 import type { ScanFinding, ScannedFile, ScanReport, ScanVerdict } from "../torch/scan.js";
+import { addCommonOptions } from "./common-options.js";
 import { Failed, type Io, jsonText } from "./io.js";
-import { addCommonOptions } from "./options.js";
 import { withProgress } from "./progress.js";
 import { colors, plural, printable } from "./text.js";
 
-const EXAMPLES = `
+const examples = (scan: string) => `
 Examples:
-  sda scan downloads                     every file in a folder and its subfolders
-  sda scan model.pt others/*.bin         these files
-  sda scan models --sarif -o scan.sarif  findings for code scanning in CI
+  ${scan} downloads                     every file in a folder and its subfolders
+  ${scan} model.pt others/*.bin         these files
+  ${scan} models --sarif -o scan.sarif  findings for code scanning in CI
 
 A file is "safe" if it holds only plain data, and "refused" if loading it in Python could run code.
 The content decides, not the name. "other" are files in which Python runs nothing.
@@ -28,6 +28,7 @@ interface Settings {
 }
 
 export function addScanCommand(program: Command, io: Io): void {
+  const name = `${program.name()} scan`;
   const command = program
     .command("scan")
     .summary("judge whether files are safe to load in Python")
@@ -41,15 +42,15 @@ export function addScanCommand(program: Command, io: Io): void {
       "-o, --output <file>",
       "write JSON or SARIF to this file; SARIF also by the suffix .sarif; -: to stdout",
     )
-    .addHelpText("after", EXAMPLES)
-    .action((paths: string[], settings: Settings) => scanPaths(paths, settings, io));
+    .addHelpText("after", examples(name))
+    .action((paths: string[], settings: Settings) => scanPaths(paths, settings, io, name));
   addCommonOptions(command);
 }
 
 /** The version of the JSON form: doc/scanner.md */
 const JSON_FORM = 1;
 
-async function scanPaths(paths: string[], settings: Settings, io: Io): Promise<void> {
+async function scanPaths(paths: string[], settings: Settings, io: Io, name: string): Promise<void> {
   if (settings.output === "") {
     throw new SdaError("ERR_SDA_ARGUMENT", "-o needs the path of a file", { option: "output" });
   }
@@ -60,7 +61,7 @@ async function scanPaths(paths: string[], settings: Settings, io: Io): Promise<v
   const { output } = settings;
   const form = formOf(settings);
   if (form !== null) {
-    const text = await formatted(report, form);
+    const text = await formatted(report, form, name);
     if (output === undefined || output === "-") io.stdout.write(text);
     else await writeOutput(output, (append) => append(text), { signal: io.signal });
   }
@@ -75,11 +76,15 @@ function formOf({ json, sarif, output }: Settings): "json" | "sarif" | null {
   return extname(output).toLowerCase() === ".sarif" ? "sarif" : "json";
 }
 
-async function formatted(report: ScanReport, form: "json" | "sarif"): Promise<string> {
+async function formatted(
+  report: ScanReport,
+  form: "json" | "sarif",
+  name: string,
+): Promise<string> {
   const { version, homepage } = packageManifest();
   if (form === "json") return jsonText({ version: JSON_FORM, ...report });
   const { toSarif } = await import("../torch/scan-sarif.js");
-  const tool = { name: "sda scan", version, informationUri: homepage };
+  const tool = { name, version, informationUri: homepage };
   return jsonText(toSarif(report, tool, process.cwd()));
 }
 

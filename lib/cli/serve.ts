@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { SdaError } from "../base/errors.js";
+import { addCommonOptions } from "./common-options.js";
 import { type Io, writeJson } from "./io.js";
 import { hasScreen, openPage } from "./open-page.js";
-import { addCommonOptions, addModelsDirOption, collect, parseInteger } from "./options.js";
+import { addModelsDirOption, collect, parseInteger } from "./options.js";
 import { serverToken } from "./server-token.js";
 
 const EXAMPLES = `

@@ -5,7 +5,7 @@ import { contentOf, parseModel } from "../format/schema.js";
 import { atOnce } from "../native/at-once.js";
 import { prepareBackend } from "../native/backend.js";
 import { callNative } from "../native/call.js";
-import { engineAddon } from "../native/load.js";
+import { engineAddon } from "../native/load-engine.js";
 import { AudioSpectrogram } from "./audio-spectrogram.js";
 import { ConvVae } from "./conv-vae.js";
 import { LoadedModel } from "./loaded-model.js";

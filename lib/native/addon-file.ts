@@ -47,9 +47,9 @@ export const PLATFORMS = [
 
 export type Platform = (typeof PLATFORMS)[number];
 
-/** The package with the prebuilt addons of a platform. */
-export function platformPackage(platform: string): string {
-  return `${PACKAGE}-${platform}`;
+/** The package with the prebuilt addons of a platform that belong to a package. */
+export function platformPackage(platform: string, of: string = PACKAGE): string {
+  return `${of}-${platform}`;
 }
 
 /** The path from which the addon is loaded; the file may be missing. */

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { SdaError } from "../base/errors.js";
+import { errorText, type Probe, probe, requireAddon, requireFile } from "./addon.js";
 import { addonFile } from "./addon-file.js";
 import {
   findLibtorch,
@@ -17,15 +18,8 @@ import {
   sameMinor,
   searchLibtorch,
 } from "./libtorch.js";
-import {
-  checkpointAddon,
-  engineAddon,
-  errorText,
-  type Probe,
-  probe,
-  requireAddon,
-  requireFile,
-} from "./load.js";
+import { checkpointAddon } from "./load.js";
+import { engineAddon } from "./load-engine.js";
 import { exists } from "./permission.js";
 import type { Backend, LibtorchAddon } from "./types.js";
 

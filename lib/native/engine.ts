@@ -1,6 +1,6 @@
 import { checkInteger, checkOptions, optionNames } from "../base/check.js";
 import { callNativeSync } from "./call.js";
-import { engineAddon } from "./load.js";
+import { engineAddon } from "./load-engine.js";
 
 /** The settings of the engine, which all models of a process share. */
 export interface EngineOptions {

@@ -10,7 +10,7 @@ import { SdaError } from "../base/errors.js";
 import { downloadFolder } from "../base/user-folders.js";
 import { PLATFORM } from "./addon-file.js";
 import { childProcess } from "./child-process.js";
-import { packageRoot } from "./package-root.js";
+import { isCheckout, packageRoot } from "./package-root.js";
 import { exists, mayRead } from "./permission.js";
 
 /** The version that a checkout fetches and that the published packages are built with. */
@@ -166,11 +166,6 @@ export function readBuildRecord(addon: string): Pick<LibtorchQuery, "builtWith" 
   }
 }
 
-/** True in a checkout, where the addons are built; false in the published package. */
-export function isCheckout(): boolean {
-  return exists(join(packageRoot, "CMakeLists.txt"));
-}
-
 /**
  * The command that installs a LibTorch for a backend that was built with `builtWith`. The package
  * of LibTorch has LibTorch's major.minor as its own.
@@ -254,7 +249,7 @@ import sys
 sys.path[:] = [p for p in sys.path if p]
 from importlib.util import find_spec
 spec = find_spec("torch")
-print(list(spec.submodule_search_locations)[0] if spec and spec.submodule_search_locations else "")
+print(list(spec.submodule_search_locations)[0] if spec and spec.origin else "")
 `;
 
 function askPython(python: string): { path?: string; problem?: string } {

@@ -32,9 +32,9 @@ import {
 
 /**
  * The operations of a program. The comments name the numbers that follow each operation. "Values"
- * are operations themselves, which may have a slot before them. A place and a length name a piece of
- * the program's texts; a shape is the number of dimensions and their sizes; a dtype is its index in
- * `DTYPES`; marks are the bits of `MARK`; a flag is 0 or 1. Raw bytes fill whole numbers.
+ * are operations themselves, which may have a slot before them. A place and a length name a piece
+ * of the program's texts; a shape is the number of dimensions and their sizes; a dtype is its index
+ * in `DTYPES`; marks are the bits of `MARK`; a flag is 0 or 1. Raw bytes fill whole numbers.
  */
 export const OP = {
   null: 0,

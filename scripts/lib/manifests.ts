@@ -27,6 +27,9 @@ const PUBLISHED = [
   "peerDependenciesMeta",
 ] as const;
 
+/** The package that reads torch files. */
+export const TORCH_PACKAGE = "torch-checkpoint";
+
 export type Manifest = Record<string, unknown> & { name: string; version: string };
 
 export function readManifest(folder: string): Manifest {
@@ -36,29 +39,75 @@ export function readManifest(folder: string): Manifest {
 /**
  * The manifest of small-dataset-audio.
  *
- * @param platforms those with a package of addons. The dependencies are optional: a package manager
- *   installs the one that fits.
+ * @param platforms those with a package of addons
  */
 export function mainManifest(checkout: Manifest, platforms: readonly Platform[]): Manifest {
-  const optional = platforms.map((one) => [platformPackage(one), checkout.version]);
-  return { ...published(checkout), optionalDependencies: Object.fromEntries(optional) };
+  const { version, dependencies } = checkout;
+  return {
+    ...published(checkout),
+    // Exactly this version: the modules of one package import those of the other.
+    dependencies: { ...(dependencies as object), [TORCH_PACKAGE]: version },
+    optionalDependencies: addonsOf(checkout.name, version, platforms),
+  };
+}
+
+/**
+ * The manifest of torch-checkpoint.
+ *
+ * @param torch that of the checkout's folder torch/
+ * @param main that of the checkout, which has the version and those of the dependencies
+ * @param imported npm packages that the modules import; see split.ts
+ * @throws Error when one of them is no dependency
+ */
+export function torchManifest(
+  torch: Manifest,
+  main: Manifest,
+  imported: readonly string[],
+  platforms: readonly Platform[],
+): Manifest {
+  const known = main["dependencies"] as Record<string, string>;
+  const dependencies = imported.map((name) => {
+    if (known[name] === undefined) throw new Error(`${name} is no dependency of ${main.name}`);
+    return [name, known[name]];
+  });
+  return {
+    ...published(torch),
+    version: main.version,
+    exports: {
+      ".": { types: "./dist/torch/index.d.ts", default: "./dist/torch/index.js" },
+      // For small-dataset-audio of the same version; not public.
+      "./internal/*": "./dist/*",
+      "./package.json": "./package.json",
+    },
+    types: "./dist/torch/index.d.ts",
+    bin: { [TORCH_PACKAGE]: "./dist/torch-cli/main.js" },
+    dependencies: Object.fromEntries(dependencies),
+    optionalDependencies: addonsOf(TORCH_PACKAGE, main.version, platforms),
+  };
+}
+
+/** The packages of addons. They are optional: a package manager installs the one that fits. */
+function addonsOf(name: string, version: string, platforms: readonly Platform[]) {
+  return Object.fromEntries(platforms.map((one) => [platformPackage(one, name), version]));
 }
 
 /**
  * The manifest of a platform's package of addons.
  *
+ * @param of the package that they belong to
  * @param requirements by addon; see lib/native/system.ts
  */
 export function platformManifest(
   { version, license }: Manifest,
   platform: Platform,
+  of: string,
   requirements: Record<string, SystemRequirements>,
 ): Manifest {
   const { os, cpu, libc } = TARGETS[platform];
   return {
-    name: platformPackage(platform),
+    name: platformPackage(platform, of),
     version,
-    description: `The native addons of small-dataset-audio for ${platform}`,
+    description: `The native addons of ${of} for ${platform}`,
     license,
     os: [os],
     cpu: [cpu],

@@ -17,7 +17,7 @@ import {
   type Libtorch,
   readBuildRecord,
 } from "../../lib/native/libtorch.js";
-import { packageRoot } from "../../lib/native/package-root.js";
+import { PACKAGE, packageRoot } from "../../lib/native/package-root.js";
 import { libtorchAddonIn, prebuildsIn } from "./aside.js";
 import { copyDocuments } from "./documents.js";
 import { readSharedLibrary, systemRequirements } from "./elf.js";
@@ -28,8 +28,11 @@ import {
   platformManifest,
   readManifest,
   serverManifest,
+  TORCH_PACKAGE,
+  torchManifest,
 } from "./manifests.js";
 import { BuildError } from "./process.js";
+import { copyTorch, referToTorch, splitOf } from "./split.js";
 import { TARGETS } from "./targets.js";
 
 /**
@@ -43,20 +46,54 @@ export const LIBTORCH_PLATFORM: Platform = "linux-x64";
 /** small-dataset-audio, with the dist/ in the folder `built`; see aside.ts. */
 export function stageMain(folder: string, built: string, platforms: readonly Platform[]): void {
   startAfresh(folder);
-  copy(join(built, "dist"), join(folder, "dist"));
+  const dist = join(built, "dist");
+  copy(dist, join(folder, "dist"));
+  rmSync(join(folder, "dist/torch-cli"), { recursive: true });
+  referToTorch(join(folder, "dist"), splitOf(dist));
   copy(join(packageRoot, "assets/models"), join(folder, "assets/models"));
   copyDocuments(packageRoot, folder);
   dropMapComments(join(folder, "dist"));
   writeManifest(folder, mainManifest(readManifest(packageRoot), platforms));
 }
 
-/** A platform's addons in the folder `built`. That of this machine has LibTorch's addon, too. */
-export function stagePlatform(folder: string, built: string, platform: Platform): void {
+/** torch-checkpoint, whose modules are some of those in the same dist/. */
+export function stageTorch(folder: string, built: string, platforms: readonly Platform[]): void {
+  startAfresh(folder);
+  const dist = join(built, "dist");
+  const split = splitOf(dist);
+  copyTorch(dist, join(folder, "dist"), split);
+  dropMapComments(join(folder, "dist"));
+  const own = join(packageRoot, "torch");
+  // In the package, the documents that the README links to are below it.
+  const readme = readFileSync(join(own, "README.md"), "utf8").replaceAll("](../", "](");
+  writeFileSync(join(folder, "README.md"), readme);
+  for (const name of ["LICENSE", "doc/scanner.md"]) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    copyFileSync(join(packageRoot, name), join(folder, name));
+  }
+  const [torch, main] = [readManifest(own), readManifest(packageRoot)];
+  writeManifest(folder, torchManifest(torch, main, split.dependencies, platforms));
+}
+
+/** Which package each addon belongs to. */
+const ADDON_PACKAGES: Record<string, string> = {
+  "sda_checkpoint.node": TORCH_PACKAGE,
+  "sda_engine.node": PACKAGE,
+};
+
+/**
+ * A platform's addons in the folder `built` that belong to the package `of`. That of this machine
+ * for small-dataset-audio has LibTorch's addon, too.
+ */
+export function stagePlatform(folder: string, built: string, platform: Platform, of: string): void {
   startAfresh(folder);
   const { os, cpu } = TARGETS[platform];
   const prebuilds = join(folder, "prebuilds", `${os}-${cpu}`);
   copy(prebuildsIn(built, platform), prebuilds);
-  if (platform === LIBTORCH_PLATFORM) {
+  for (const [name, owner] of Object.entries(ADDON_PACKAGES)) {
+    if (owner !== of) rmSync(join(prebuilds, name));
+  }
+  if (platform === LIBTORCH_PLATFORM && of === PACKAGE) {
     const addon = libtorchAddonIn(built);
     copyFileSync(addon, join(prebuilds, "sda_libtorch.node"));
     // The record's path is this machine's: only the version is published.
@@ -71,7 +108,7 @@ export function stagePlatform(folder: string, built: string, platform: Platform)
       systemRequirements(readSharedLibrary(join(prebuilds, name)).versions),
     ]);
   const checkout = readManifest(packageRoot);
-  writeManifest(folder, platformManifest(checkout, platform, Object.fromEntries(requirements)));
+  writeManifest(folder, platformManifest(checkout, platform, of, Object.fromEntries(requirements)));
 }
 
 /** small-dataset-audio-server, with the server/dist/ in the folder `built`. */

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../lib/audio/limits.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../../lib/audio/options.js";
 import { seedOrRandom } from "../../lib/base/check.js";
-import { engineAddon } from "../../lib/native/load.js";
+import { engineAddon } from "../../lib/native/load-engine.js";
 import { ANY_MODEL } from "../support/any-model.js";
 import { sdaError } from "../support/errors.js";
 import { engineBuilt } from "../support/native.js";

@@ -42,3 +42,8 @@ describe.skipIf(process.platform === "win32")("the Python that peers run in", ()
     });
   });
 });
+
+it("a folder of the working folder is no module", () => {
+  // Python takes any folder for a package without content.
+  expect(findPython(process.env, ["doc"]).command).toBeNull();
+});

@@ -13,7 +13,7 @@ import {
   toWav,
   wavStream,
 } from "../../lib/index.js";
-import { engineAddon } from "../../lib/native/load.js";
+import { engineAddon } from "../../lib/native/load-engine.js";
 import type { EngineAddon } from "../../lib/native/types.js";
 import { cpuUntilIdle, generated, withEngine } from "../support/engine.js";
 import { sdaError } from "../support/errors.js";

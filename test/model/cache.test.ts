@@ -17,7 +17,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type LoadedModel, loadModel, ModelCache, Tensor } from "../../lib/index.js";
-import { engineAddon } from "../../lib/native/load.js";
+import { engineAddon } from "../../lib/native/load-engine.js";
 import type { CancelToken, EngineAddon, ModelHandle } from "../../lib/native/types.js";
 import { corpus, corpusFile } from "../support/corpus.js";
 import { count } from "../support/effort.js";

@@ -3,10 +3,12 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 // Each test has its own instance of the module, as each worker thread has.
 let load: typeof import("../../lib/native/load.js");
+let loadEngine: typeof import("../../lib/native/load-engine.js");
 
 beforeEach(async () => {
   vi.resetModules();
   load = await import("../../lib/native/load.js");
+  loadEngine = await import("../../lib/native/load-engine.js");
 });
 afterEach(() => vi.unstubAllEnvs());
 
@@ -30,8 +32,8 @@ test("the reader and the engine load without LibTorch, here and in a child proce
   vi.stubEnv("SDA_LIBTORCH", "/nowhere");
   vi.stubEnv("SDA_LIBTORCH_ADDON", "/nowhere/sda_libtorch.node");
   expect(load.checkpointAddon()).toBe(load.checkpointAddon());
-  expect(load.engineAddon()).toBe(load.engineAddon());
-  expect(await load.probeEngine()).toEqual({
+  expect(loadEngine.engineAddon()).toBe(loadEngine.engineAddon());
+  expect(await loadEngine.probeEngine()).toEqual({
     ok: true,
     message: expect.stringMatching(/^threads: \d+$/),
   });

@@ -14,6 +14,8 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { type AddonName, addonFile, platformPackage } from "../../lib/native/addon-file.js";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
+import { readManifest, TORCH_PACKAGE, torchManifest } from "../../scripts/lib/manifests.js";
+import { copyTorch, referToTorch, splitOf } from "../../scripts/lib/split.js";
 import { temporaryFolder } from "../support/folder.js";
 import { engineBuilt } from "../support/native.js";
 
@@ -25,20 +27,24 @@ const built = engineBuilt && existsSync(join(packageRoot, "dist/index.js"));
 describe.skipIf(!built)("the published package", () => {
   let modules: string;
   let root: string;
-  let packaged: string;
-  let prebuilds: string;
+  let torch: string;
+  /** Of the platform: the reader's package and its addon's folder, and those of the engine */
+  let readerPackage: string;
+  let readerFolder: string;
+  let engineFolder: string;
 
   beforeEach(() => {
     modules = join(temporaryFolder(), "node_modules");
     root = join(modules, "small-dataset-audio");
-    packaged = join(modules, platformPackage(platform));
-    prebuilds = join(packaged, "prebuilds", platform);
-    mkdirSync(root, { recursive: true });
-    mkdirSync(prebuilds, { recursive: true });
-    cpSync(join(packageRoot, "dist"), join(root, "dist"), { recursive: true });
-    for (const name of ["sda_checkpoint", "sda_engine"])
-      cpSync(addonFile(name as AddonName), join(prebuilds, `${name}.node`));
-    writeFileSync(join(packaged, "package.json"), "{}");
+    torch = join(modules, TORCH_PACKAGE);
+    const dist = join(packageRoot, "dist");
+    const split = splitOf(dist);
+    cpSync(dist, join(root, "dist"), { recursive: true });
+    referToTorch(join(root, "dist"), split);
+    copyTorch(dist, join(torch, "dist"), split);
+    readerPackage = join(modules, platformPackage(platform, TORCH_PACKAGE));
+    readerFolder = packageAddon(readerPackage, "sda_checkpoint");
+    engineFolder = packageAddon(join(modules, platformPackage(platform)), "sda_engine");
     for (const name of Object.keys(checkout.dependencies)) {
       mkdirSync(dirname(join(modules, name)), { recursive: true }); // the scope, if there is one
       symlinkSync(join(packageRoot, "node_modules", name), join(modules, name));
@@ -48,6 +54,17 @@ describe.skipIf(!built)("the published package", () => {
 
   function manifest(change: object): void {
     writeFileSync(join(root, "package.json"), JSON.stringify({ ...checkout, ...change }));
+    const own = torchManifest(readManifest(join(packageRoot, "torch")), checkout, [], []);
+    writeFileSync(join(torch, "package.json"), JSON.stringify({ ...own, ...change }));
+  }
+
+  /** Returns the folder of the addon. */
+  function packageAddon(packaged: string, name: AddonName): string {
+    const prebuilds = join(packaged, "prebuilds", platform);
+    mkdirSync(prebuilds, { recursive: true });
+    cpSync(addonFile(name), join(prebuilds, `${name}.node`));
+    writeFileSync(join(packaged, "package.json"), "{}");
+    return prebuilds;
   }
 
   function packagedLibtorch(version: string): void {
@@ -84,6 +101,23 @@ describe.skipIf(!built)("the published package", () => {
   const load = (device: string) =>
     `sda.loadModel(${JSON.stringify(model)}, { device: "${device}" }).then(() => "loaded")`;
 
+  test("both packages have one reader: classes and errors are the same", () => {
+    const both = `Promise.all([import("torch-checkpoint"), import("small-dataset-audio/torch")])`;
+    const { value } = evaluate(`${both}.then(async ([own, theirs]) => {
+      const values = await theirs.load(${JSON.stringify(model)});
+      const weight = [...values.get("model_state_dict").values()][0];
+      const error = await own.load("missing.pt").catch((e) => e);
+      await own.save({ weight }, "again.pt");
+      return {
+        same: own.load === theirs.load && Object.keys(own).join() === Object.keys(theirs).join(),
+        tensor: weight instanceof own.Tensor && weight instanceof theirs.Tensor,
+        error: error instanceof sda.SdaError,
+        parameter: (await theirs.load("again.pt")).get("weight").shape.length,
+      };
+    })`);
+    expect(value).toEqual({ same: true, tensor: true, error: true, parameter: 4 });
+  });
+
   test("without LibTorch files are read and models play", () => {
     expect(evaluate(read)).toEqual({ value: "read" });
     expect(evaluate(load("cpu"))).toEqual({ value: "loaded" });
@@ -92,8 +126,8 @@ describe.skipIf(!built)("the published package", () => {
 
   /** Any file will do: nothing opens it before LibTorch. */
   function packageBackend(): void {
-    writeFileSync(join(prebuilds, "sda_libtorch.node"), "");
-    writeFileSync(join(prebuilds, "libtorch.json"), JSON.stringify({ version: "2.13.0" }));
+    writeFileSync(join(engineFolder, "sda_libtorch.node"), "");
+    writeFileSync(join(engineFolder, "libtorch.json"), JSON.stringify({ version: "2.13.0" }));
   }
 
   test("a GPU without LibTorch names the package and its version", () => {
@@ -119,19 +153,20 @@ describe.skipIf(!built)("the published package", () => {
   });
 
   test("JavaScript of one version and an addon of another: both are named", () => {
-    manifest({ version: "9.2.0" });
+    const own = JSON.parse(readFileSync(join(torch, "package.json"), "utf8"));
+    writeFileSync(join(torch, "package.json"), JSON.stringify({ ...own, version: "9.2.0" }));
     const { code, message } = evaluate(read);
     expect(code).toBe("ERR_SDA_NATIVE");
     expect(message).toContain(
       `sda_checkpoint has version ${checkout.version}, but this package has 9.2.0`,
     );
-    expect(message).toMatch(/npm install small-dataset-audio@9\.2\.0 --force$/);
+    expect(message).toMatch(/npm install torch-checkpoint@9\.2\.0 --force$/);
   });
 
   test.runIf(process.platform === "linux")("a glibc that is too old is named", () => {
-    writeFileSync(join(prebuilds, "sda_checkpoint.node"), "no addon");
+    writeFileSync(join(readerFolder, "sda_checkpoint.node"), "no addon");
     const needs = { systemRequirements: { sda_checkpoint: { glibc: "9.99" } } };
-    writeFileSync(join(packaged, "package.json"), JSON.stringify(needs));
+    writeFileSync(join(readerPackage, "package.json"), JSON.stringify(needs));
     const { code, message } = evaluate(read);
     expect(code).toBe("ERR_SDA_NATIVE");
     expect(message).toMatch(
@@ -156,15 +191,17 @@ describe.skipIf(!built)("the published package", () => {
   });
 
   test("without the platform's package: the command that installs it", () => {
-    rmSync(packaged, { recursive: true });
+    rmSync(readerPackage, { recursive: true });
     const { code, message } = evaluate(read);
     expect(code).toBe("ERR_SDA_NATIVE");
-    expect(message).toContain(`To install it: npm install ${platformPackage(platform)}`);
+    expect(message).toContain(
+      `To install it: npm install ${platformPackage(platform, TORCH_PACKAGE)}`,
+    );
     expect(message).toContain(`@${checkout.version}`);
   });
 
   test("no addon for this platform: the platforms that there are", () => {
-    rmSync(packaged, { recursive: true });
+    rmSync(readerPackage, { recursive: true });
     const elsewhere = `Object.defineProperty(process, "arch", { value: "s390x" })`;
     const { code, message } = evaluate(read, elsewhere);
     expect(code).toBe("ERR_SDA_NATIVE");

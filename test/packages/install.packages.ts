@@ -15,14 +15,15 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PLATFORMS, platformPackage } from "../../lib/native/addon-file.js";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
-import { packageRoot } from "../../lib/native/package-root.js";
+import { PACKAGE, packageRoot } from "../../lib/native/package-root.js";
 import { type Ended, Machine, NODES, noMachine } from "../../scripts/lib/machine.js";
-import { platformManifest, readManifest } from "../../scripts/lib/manifests.js";
+import { platformManifest, readManifest, TORCH_PACKAGE } from "../../scripts/lib/manifests.js";
 import { serveRegistry } from "./registry.js";
 
 const PACKED = join(packageRoot, "out/packages");
 const packed = existsSync(PACKED) ? readdirSync(PACKED).map((name) => join(PACKED, name)) : [];
 const OWN = platformPackage("linux-x64");
+const READER = platformPackage("linux-x64", TORCH_PACKAGE);
 const isPacked = (name: string) => packed.some((file) => basename(file).startsWith(`${name}-0`));
 const missing = noMachine() ?? (isPacked(OWN) ? undefined : "needs `npm run pack` first");
 
@@ -101,13 +102,16 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", dependencies];
     expect(spawnSync("npm", [...args, ...folders, ...more]).status).toBe(0);
     for (const platform of PLATFORMS) {
-      if (isPacked(platformPackage(platform))) continue;
       // `npm run pack` packs this platform only. The others are as in a registry, but empty.
-      const folder = join(dependencies, "platforms", platform);
-      mkdirSync(folder, { recursive: true });
-      const manifest = platformManifest(readManifest(packageRoot), platform, {});
-      writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-      expect(spawnSync("npm", [...args, folder]).status).toBe(0);
+      for (const of of [PACKAGE, TORCH_PACKAGE]) {
+        const name = platformPackage(platform, of);
+        if (isPacked(name)) continue;
+        const folder = join(dependencies, "platforms", name);
+        mkdirSync(folder, { recursive: true });
+        const manifest = platformManifest(readManifest(packageRoot), platform, of, {});
+        writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+        expect(spawnSync("npm", [...args, folder]).status).toBe(0);
+      }
     }
     const others = readdirSync(dependencies)
       .filter((name) => name.endsWith(".tgz"))
@@ -164,9 +168,10 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
 
   test.each(Object.entries(managers))("%s installs this platform's addons only", async (_, how) => {
     const { run } = await install("22", how);
-    const found = `find node_modules -name 'small-dataset-audio-*' -not -name '*-libtorch-*'`;
-    const names = await must(run(`${found} | grep -o 'small-dataset-audio-[a-z0-9-]*$' | sort -u`));
-    expect(names.trim().split("\n")).toEqual([OWN]);
+    const names =
+      "'small-dataset-audio-*' -not -name '*-libtorch-*' -or -name 'torch-checkpoint-*'";
+    const list = `find node_modules -name ${names} | grep -oE '[a-z-]+-[a-z0-9-]+$' | sort -u`;
+    expect((await must(run(list))).trim().split("\n")).toEqual([OWN, READER]);
     await must(run(`${BIN} doctor`));
   });
 
@@ -178,9 +183,32 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     const refused = await run(`${BIN} inspect ${MODEL} --json`);
     expect(refused.status).toBe(1);
     const [, advice] = /To install it: npm install (\S+)/.exec(refused.stderr) ?? [];
-    expect(advice).toMatch(new RegExp(`^${OWN}@\\d`));
+    expect(advice).toMatch(new RegExp(`^${READER}@\\d`));
     await must(run(`${add} ${advice}`));
     await must(run(`${BIN} inspect ${MODEL} --json`));
+    const silent = await run(`${BIN} generate ${MODEL} -d 1`);
+    const [, more] = /To install it: npm install (\S+)/.exec(silent.stderr) ?? [];
+    expect(more).toMatch(new RegExp(`^${OWN}@\\d`));
+  });
+
+  test.each([
+    ["npm", "20.19.0", "$npm install --engine-strict --ignore-scripts torch-checkpoint"],
+    ["pnpm", "24", "$pnpm add --ignore-scripts torch-checkpoint"],
+  ])("torch-checkpoint alone: %s, Node %s", async (_, node, how) => {
+    const { run } = await install(node, how);
+    const bin = "node_modules/.bin/torch-checkpoint";
+    expect((await run("find node_modules -name 'small-dataset-audio*' | grep .")).status).not.toBe(
+      0,
+    );
+    expect(JSON.parse(await must(run(`${bin} ls ${MODEL} --json`))).tensors.length).toBeGreaterThan(
+      9,
+    );
+    expect(await must(run(`${bin} cat ${MODEL} format`))).toBe('"sda_model"\n');
+    await must(run(`${bin} convert ${MODEL} a.safetensors --key model_state_dict`));
+    await must(run(`${bin} scan ${MODEL} a.safetensors`));
+    const script = `import("torch-checkpoint").then(async ({ load, Tensor }) =>
+      console.log((await load("a.safetensors")).values().next().value instanceof Tensor))`;
+    expect(await must(run(`node -e '${script}'`))).toBe("true\n");
   });
 
   test.each(Object.entries(managers))(
@@ -297,7 +325,16 @@ describe.skipIf(missing)(title, { timeout: 600_000 }, () => {
     expect(manifest.devDependencies).toBeUndefined();
     expect((await run(`ls ${at}/binding.gyp`)).status).not.toBe(0);
     await must(run(`ls ${at}/LICENSE`));
-    await must(run(`ls node_modules/${OWN}/LICENSE node_modules/${OWN}/prebuilds/linux-x64`));
+    for (const [name, addon] of [
+      [OWN, "sda_engine"],
+      [READER, "sda_checkpoint"],
+    ]) {
+      await must(run(`ls node_modules/${name}/LICENSE`));
+      const files = await must(run(`ls node_modules/${name}/prebuilds/linux-x64`));
+      expect(files.split("\n").filter((file) => /sda_(engine|checkpoint)/.test(file))).toEqual([
+        `${addon}.node`,
+      ]);
+    }
     await must(run(`$npm install --ignore-scripts ${LIBTORCH_PACKAGE}`));
     expect((await must(run(`ls node_modules/${LIBTORCH_PACKAGE}/lib`))).split("\n")).toEqual(
       expect.arrayContaining(["libc10.so", "libgomp.so.1", "libtorch_cpu.so"]),

@@ -9,6 +9,8 @@ import {
   mainManifest,
   platformManifest,
   serverManifest,
+  TORCH_PACKAGE,
+  torchManifest,
 } from "../../scripts/lib/manifests.js";
 import { engineBuilt } from "../support/native.js";
 
@@ -31,7 +33,7 @@ test("the published manifest builds nothing, and names the platforms' packages",
   expect(mainManifest(checkout, ["linux-x64", "win32-x64"])).toEqual({
     name: "small-dataset-audio",
     version: "1.2.3",
-    dependencies: { commander: "^14.0.0" },
+    dependencies: { commander: "^14.0.0", "torch-checkpoint": "1.2.3" },
     optionalDependencies: {
       "small-dataset-audio-linux-x64": "1.2.3",
       "small-dataset-audio-win32-x64": "1.2.3",
@@ -42,18 +44,41 @@ test("the published manifest builds nothing, and names the platforms' packages",
 test("a platform's package fits there only", () => {
   const checkout = { name: "small-dataset-audio", version: "1.2.3", license: "MIT" };
   const requirements = { sda_engine: { glibc: "2.28" } };
-  expect(platformManifest(checkout, "linux-arm64-musl", requirements)).toMatchObject({
-    name: "small-dataset-audio-linux-arm64-musl",
-    version: "1.2.3",
-    license: "MIT",
-    os: ["linux"],
-    cpu: ["arm64"],
-    libc: ["musl"],
-    systemRequirements: requirements,
+  expect(platformManifest(checkout, "linux-arm64-musl", checkout.name, requirements)).toMatchObject(
+    {
+      name: "small-dataset-audio-linux-arm64-musl",
+      version: "1.2.3",
+      license: "MIT",
+      os: ["linux"],
+      cpu: ["arm64"],
+      libc: ["musl"],
+      systemRequirements: requirements,
+    },
+  );
+  const windows = platformManifest(checkout, "win32-x64", TORCH_PACKAGE, {});
+  expect(windows).toMatchObject({
+    name: "torch-checkpoint-win32-x64",
+    os: ["win32"],
+    cpu: ["x64"],
   });
-  const windows = platformManifest(checkout, "win32-x64", {});
-  expect(windows).toMatchObject({ os: ["win32"], cpu: ["x64"] });
   expect(windows).not.toHaveProperty("libc");
+});
+
+test("torch-checkpoint has the version of the library, and of its dependencies those it imports", () => {
+  const main = {
+    name: "small-dataset-audio",
+    version: "1.2.3",
+    dependencies: { commander: "^14.0.0", "fast-png": "^8.0.0" },
+  };
+  const torch = { name: "torch-checkpoint", version: "0.0.0", exports: { ".": "./index.js" } };
+  const manifest = torchManifest(torch, main, ["commander"], ["linux-x64"]);
+  expect(manifest).toMatchObject({
+    name: "torch-checkpoint",
+    version: "1.2.3",
+    dependencies: { commander: "^14.0.0" },
+    optionalDependencies: { "torch-checkpoint-linux-x64": "1.2.3" },
+  });
+  expect(() => torchManifest(torch, main, ["express"], [])).toThrow("express is no dependency");
 });
 
 test("the server's manifest asks for the library that its user has, and for nothing that builds", () => {

@@ -5,11 +5,16 @@ import { beforeEach, expect, test } from "vitest";
 import { PLATFORMS, platformPackage } from "../../lib/native/addon-file.js";
 import { LIBTORCH_PACKAGE } from "../../lib/native/libtorch.js";
 import { packageRoot } from "../../lib/native/package-root.js";
+import { TORCH_PACKAGE } from "../../scripts/lib/manifests.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const MAIN = "small-dataset-audio";
 const SERVER = "small-dataset-audio-server";
-const PLATFORM_PACKAGES = PLATFORMS.map(platformPackage);
+const PLATFORM_PACKAGES = PLATFORMS.map((platform) => platformPackage(platform));
+const TORCH_PACKAGES = [
+  ...PLATFORMS.map((platform) => platformPackage(platform, TORCH_PACKAGE)),
+  TORCH_PACKAGE,
+];
 
 let folder: string;
 beforeEach(() => {
@@ -56,12 +61,13 @@ const call = (name: string, version: string, how: string, tag: string) =>
   `publish packages/${name}-${version}.tgz ${how} --access public --tag ${tag}`;
 
 test("packages are published after the packages that they depend on, with provenance", () => {
-  for (const name of [SERVER, MAIN, ...PLATFORM_PACKAGES]) pack(name, "1.2.3");
+  for (const name of [SERVER, MAIN, ...PLATFORM_PACKAGES, ...TORCH_PACKAGES]) pack(name, "1.2.3");
   pack(LIBTORCH_PACKAGE, "2.13.0");
   expect(publish(UNKNOWN)).toMatchObject({
     status: 0,
     calls: [
       call(LIBTORCH_PACKAGE, "2.13.0", "--provenance", "latest"),
+      ...TORCH_PACKAGES.map((name) => call(name, "1.2.3", "--provenance", "latest")),
       ...PLATFORM_PACKAGES.map((name) => call(name, "1.2.3", "--provenance", "latest")),
       call(MAIN, "1.2.3", "--provenance", "latest"),
       call(SERVER, "1.2.3", "--provenance", "latest"),
@@ -70,10 +76,12 @@ test("packages are published after the packages that they depend on, with proven
 });
 
 test("a prerelease is not what users get by default; a trial publishes nothing", () => {
-  for (const name of [SERVER, MAIN, ...PLATFORM_PACKAGES]) pack(name, "1.2.3-rc.1");
+  for (const name of [SERVER, MAIN, ...PLATFORM_PACKAGES, ...TORCH_PACKAGES])
+    pack(name, "1.2.3-rc.1");
   pack(LIBTORCH_PACKAGE, "2.13.0");
   expect(publish(UNKNOWN, "--dry-run").calls).toEqual([
     call(LIBTORCH_PACKAGE, "2.13.0", "--dry-run", "latest"),
+    ...TORCH_PACKAGES.map((name) => call(name, "1.2.3-rc.1", "--dry-run", "next")),
     ...PLATFORM_PACKAGES.map((name) => call(name, "1.2.3-rc.1", "--dry-run", "next")),
     call(MAIN, "1.2.3-rc.1", "--dry-run", "next"),
     call(SERVER, "1.2.3-rc.1", "--dry-run", "next"),
@@ -81,7 +89,7 @@ test("a prerelease is not what users get by default; a trial publishes nothing",
 });
 
 test("a version that the registry has is skipped", () => {
-  for (const name of [SERVER, MAIN, ...PLATFORM_PACKAGES]) pack(name, "1.2.3");
+  for (const name of [SERVER, MAIN, ...PLATFORM_PACKAGES, ...TORCH_PACKAGES]) pack(name, "1.2.3");
   pack(LIBTORCH_PACKAGE, "2.13.0");
   const has = `case $2 in ${SERVER}@*) ${UNKNOWN} ;; *) echo "\${2#*@}" ;; esac`;
   expect(publish(has)).toMatchObject({
@@ -91,7 +99,7 @@ test("a version that the registry has is skipped", () => {
 });
 
 test("nothing is published when the registry gives no answer, or a package is missing", () => {
-  for (const name of [SERVER, MAIN, ...PLATFORM_PACKAGES]) pack(name, "1.2.3");
+  for (const name of [SERVER, MAIN, ...PLATFORM_PACKAGES, ...TORCH_PACKAGES]) pack(name, "1.2.3");
   const missing = publish(UNKNOWN);
   expect(missing).toMatchObject({ status: 1, calls: [] });
   expect(missing.stderr).toContain(`must hold one package ${LIBTORCH_PACKAGE}`);

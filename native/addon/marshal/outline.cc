@@ -38,11 +38,11 @@ Napi::Object outline(Napi::Env env, const std::shared_ptr<const Document>& docum
       return values_of(env, writer.finish(path));
     };
     Napi::Object result = Napi::Object::New(env);
-    result.Set("content", values(document->root(), [&](std::string_view key) {
-                 return !is_weights(key) &&
-                        (only == nullptr ||
-                         std::find(only->begin(), only->end(), key) != only->end());
-               }));
+    result.Set(
+        "content", values(document->root(), [&](std::string_view key) {
+          return !is_weights(key) &&
+                 (only == nullptr || std::find(only->begin(), only->end(), key) != only->end());
+        }));
     if (const Value* const vocoder = find_value(*document, kVocoderState))
       result.Set("vocoder", values(*vocoder, [](std::string_view key) {
                    return key != "generator_state_dict" && key != "checkpoint";

@@ -238,8 +238,7 @@ std::size_t ProgramWriter::items(std::span<const Value> items, int depth) {
 void ProgramWriter::dict(const Dict& dict, std::span<const std::pair<Value, Value>> entries,
                          int depth) {
   check_spread(entries.size(), [&](std::size_t i) { return entries[i].first; });
-  const Value& extra =
-      dict.dict_kind == DictKind::kOrderedDict ? dict.attributes : dict.factory;
+  const Value& extra = dict.dict_kind == DictKind::kOrderedDict ? dict.attributes : dict.factory;
   const bool has_extra = !extra.is_none() && (dict.dict_kind == DictKind::kOrderedDict ||
                                               dict.dict_kind == DictKind::kDefaultDict);
   write(dict_op(dict.dict_kind), entries.size(), has_extra);
@@ -302,9 +301,9 @@ void ProgramWriter::tensor(const Tensor& tensor, std::uint32_t marks, int depth)
   };
   if (tensor.contiguous) {
     charge(cost::kCopiedTensor);
-    view(static_cast<double>(
-             buffer(tensor.contiguous.get(), numel * item, tensor.contiguous, true)),
-         0);
+    view(
+        static_cast<double>(buffer(tensor.contiguous.get(), numel * item, tensor.contiguous, true)),
+        0);
   } else if (numel == 0 || tensor.storage->data == nullptr) {
     view(-1, 0);
   } else if (!tensor.is_contiguous()) {
@@ -366,8 +365,7 @@ void ProgramWriter::array(const NdArray& array) {
 
 void ProgramWriter::bytes(const Value& value) {
   const bool changeable = value.kind == Kind::kByteArray;
-  const auto [known, is_new] =
-      (changeable ? byte_arrays_ : bytes_).try_emplace(value.text, count_);
+  const auto [known, is_new] = (changeable ? byte_arrays_ : bytes_).try_emplace(value.text, count_);
   if (!is_new) return write(Op::kSame, known->second);
   ++count_;
   const std::uint32_t marks = changeable ? std::uint32_t{kMarkByteArray} : 0U;

@@ -1,5 +1,5 @@
-// What JavaScript's form of a value is, and the way there. Tensors view the document's bytes without
-// a copy. Functions that take an environment run on its thread only.
+// What JavaScript's form of a value is, and the way there. Tensors view the document's bytes
+// without a copy. Functions that take an environment run on its thread only.
 #pragma once
 
 #include <napi.h>
