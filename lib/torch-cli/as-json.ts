@@ -2,7 +2,7 @@
 import { isMap, isSet, isUint8Array } from "../base/realm.js";
 import { count } from "../values/strided.js";
 import { itemsPerElement } from "../values/tensor-data.js";
-import { Complex, PyGlobal, PyObject, Tensor } from "../values/values.js";
+import { Complex, OrderedDict, PyGlobal, PyObject, Tensor } from "../values/values.js";
 
 interface Options {
   /** Also the elements of tensors. Default: only their types and shapes */
@@ -108,8 +108,14 @@ export function find(content: unknown, name: string): { value: unknown } | undef
 }
 
 function parts(value: unknown): [key: string, value: unknown][] {
-  if (isMap(value)) return [...value].map(([key, item]) => [keyText(key), item]);
+  if (isMap(value)) {
+    const entries = [...value].map(([key, item]): [string, unknown] => [keyText(key), item]);
+    return value instanceof OrderedDict ? [...entries, ...parts(value.attributes)] : entries;
+  }
   if (Array.isArray(value)) return value.map((item, i) => [String(i), item]);
+  if (isSet(value)) return parts([...value]);
+  if (value instanceof Tensor) return parts(value.attributes);
   if (!(value instanceof PyObject)) return [];
-  return [...parts(value.state), ...parts(new Map(value.entries)), ...parts(value.items)];
+  const { callee, args, kwargs, state, items, entries } = value;
+  return [callee, args, kwargs, state, items, new Map(entries)].flatMap(parts);
 }

@@ -37,6 +37,9 @@ constexpr Magic kOthers[] = {
     {"Rar!"sv, 0, "a rar archive"},
     {"ustar"sv, 257, "a tar archive"},
     {"\x89HDF"sv, 0, "an HDF5 file"},
+    {"PK\x05\x06"sv, 0, "a zip archive without files"},
+    {"PK\x06\x06"sv, 0, "a zip archive without files"},
+    {"TFL3"sv, 4, "a TensorFlow Lite model"},
     {"\x93NUMPY"sv, 0, "a numpy .npy file", "npy"},
     {"RIFF"sv, 0, "a RIFF file (WAV or the like)"},
     {"GGUF"sv, 0, "a GGUF file"},
@@ -83,6 +86,8 @@ Guess guess(std::string_view head, std::uint64_t file_size) {
     return {"a zlib stream", "zlib"};
   const std::size_t start = head.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   if (start == std::string_view::npos) return {"an empty text"};
+  if (head.find_first_not_of('\0') == std::string_view::npos)
+    return {"a file that was never written: it begins with zeros alone"};
   if (head[start] == '<') return {"HTML or XML"};
   if (head[start] == '{' || head[start] == '[') return {"JSON"};
   return {"something else"};

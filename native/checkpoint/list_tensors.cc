@@ -25,7 +25,8 @@ class Walk {
       return add_alias(known->second);
     if (const auto* tensor = value.as<Tensor>()) {
       first_.emplace(tensor, out_.size());
-      return add(tensor->dtype, tensor->shape, tensor->numel() * item_size(tensor->dtype));
+      add(tensor->dtype, tensor->shape, tensor->numel() * item_size(tensor->dtype));
+      return visit(tensor->attributes, depth + 1);
     }
     // A container that several others hold is entered from each of them, until that takes too long.
     if (!seen_.insert(value.object).second) {
@@ -42,6 +43,7 @@ class Walk {
   static std::size_t size_of(const Value& value) {
     if (const auto* list = value.as<List>()) return list->items.size();
     if (const auto* tuple = value.as<Tuple>()) return tuple->items.size();
+    if (const auto* set = value.as<Set>()) return set->items.size();
     if (const auto* dict = value.as<Dict>()) return dict->entries.size();
     if (const auto* object = value.as<PyObject>())
       return object->items.size() + object->entries.size();
@@ -60,8 +62,11 @@ class Walk {
       visit_all(list->items, depth);
     } else if (const auto* tuple = value.as<Tuple>()) {
       visit_all(tuple->items, depth);
+    } else if (const auto* set = value.as<Set>()) {
+      visit_all(set->items, depth);
     } else if (const auto* dict = value.as<Dict>()) {
       visit_entries(dict->entries, depth);
+      visit(dict->attributes, depth + 1);
     } else if (const auto* object = value.as<PyObject>()) {
       visit(object->callee, depth + 1);
       visit(object->args, depth + 1);

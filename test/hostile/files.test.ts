@@ -89,14 +89,16 @@ test.each<[string, Buffer, string]>([
   ["a program", Buffer.from("\x7fELF\x02\x01\x01", "latin1"), "a program"],
   ["a Git LFS pointer", Buffer.from("version https://git-lfs.example/spec/v1\n"), "Git LFS"],
   ["noise", Buffer.from("ffee0011", "hex"), "something else"],
-  ["a length without safetensors", Buffer.alloc(64), "something else"],
+  ["a length without safetensors", Buffer.from("40000000000000007b7b", "hex"), "something else"],
+  ["zeros", Buffer.alloc(64), "never written: it begins with zeros alone"],
+  ["TensorFlow Lite", Buffer.from("\x1c\0\0\0TFL3", "latin1"), "a TensorFlow Lite model"],
   ["ONNX", Buffer.from("\x08\x07\x12\x07pytorch\x1a\x051.9.0", "latin1"), "an ONNX model"],
   ["a zip of torch files", zip([{ name: "model.pt", data: tar }]).bytes, "extract 'model.pt'"],
   ["Keras", zip([{ name: "config.json", data: tar }]).bytes, "Keras"],
   ["several saves in one file", Buffer.concat([tensorZip(), tensorZip()]), "several torch.save"],
   ["a plain zip", zip([{ name: "readme.txt", data: tar }]).bytes, "not in a top folder"],
   ["a zip without data.pkl", zip([{ name: "a/b", data: tar }]).bytes, "no data.pkl"],
-  ["a zip without entries", zip([]).bytes, "something else"],
+  ["a zip without entries", zip([]).bytes, "a zip archive without files"],
 ])("not a torch file: %s", async (_, content, found) => {
   const error = await refusal(content, "ERR_SDA_FORMAT");
   expect(error.message).toContain(found);

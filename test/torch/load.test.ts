@@ -13,6 +13,7 @@ import {
   OrderedDict,
   PyGlobal,
   PyObject,
+  save,
   Tensor,
   Tuple,
 } from "../../lib/torch/index.js";
@@ -818,6 +819,28 @@ test("inspect lists every name of a tensor, and says which is the same", async (
     { name: "all.0", ...shape, aliasOf: "w" },
     { name: "all.1.w", ...shape, aliasOf: "w" },
     { name: "other", ...shape },
+  ]);
+});
+
+test("inspect lists tensors that only attributes, sets and OrderedDicts' attributes hold", async () => {
+  const weight = new Tensor("float32", [1], Float32Array.of(1));
+  const scale = new Tensor("float32", [1], Float32Array.of(2));
+  const member = new Tensor("float32", [1], Float32Array.of(3));
+  const hidden = new Tensor("float32", [1], Float32Array.of(4));
+  weight.attributes = new Map<string, unknown>([
+    ["scale", scale],
+    ["again", scale],
+  ]);
+  const ordered = new OrderedDict([["x", 1]]);
+  ordered.attributes = new Map([["hidden", hidden]]);
+  const path = fileOf(Buffer.alloc(0));
+  await save({ weight, set: new Set([member]), ordered }, path);
+  expect((await inspect(path)).tensors.map(({ name, aliasOf }) => [name, aliasOf])).toEqual([
+    ["weight", undefined],
+    ["weight.scale", undefined],
+    ["weight.again", "weight.scale"],
+    ["set.0", undefined],
+    ["ordered.hidden", undefined],
   ]);
 });
 
