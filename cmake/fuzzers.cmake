@@ -11,7 +11,8 @@ function(sda_add_fuzzers)
                           -fno-omit-frame-pointer -g)
   target_link_options(sda_options INTERFACE -fsanitize=address,undefined)
 
-  add_library(sda_fuzz STATIC test/fuzz/read_everything.cc test/fuzz/wrapped_pickle.cc)
+  add_library(sda_fuzz STATIC native/addon/marshal/program.cc test/fuzz/program_walk.cc
+    test/fuzz/read_everything.cc test/fuzz/wrapped_pickle.cc)
   target_include_directories(sda_fuzz PUBLIC ${CMAKE_SOURCE_DIR}/test/fuzz)
   target_link_libraries(sda_fuzz PUBLIC sda_checkpoint_core sda_library_core)
 

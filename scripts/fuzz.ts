@@ -1,6 +1,7 @@
 // Builds the fuzz targets with Clang, then:
 //   npm run fuzz -- TARGET [SECONDS]  runs one target
-//   npm run fuzz:ci                   runs all targets, two minutes together
+//   npm run fuzz -- values [SECONDS]  pickles as JavaScript values and back; needs no Clang
+//   npm run fuzz:ci                   runs all of these, two minutes together
 //   npm run fuzz -- merge             shrinks the found inputs to the committed corpus
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -9,6 +10,8 @@ import { packageRoot } from "../lib/native/package-root.js";
 import { TARGETS, type Target, writeSeeds } from "./fuzz-seeds.js";
 import { BuildError, mainProgram, run, runs, say } from "./lib/process.js";
 
+/** The target that is no native program. */
+const VALUES = "values";
 const DEFAULT_SECONDS = 300;
 const CI_SECONDS = 120;
 /** Limit for the committed corpus of all targets, in bytes. */
@@ -161,15 +164,32 @@ function isTarget(text: string): text is Target {
   return (TARGETS as readonly string[]).includes(text);
 }
 
-await mainProgram(() => {
+/** As `fuzz`, of test/support/value-fuzz.ts. A finding is an error with the pickle. */
+async function fuzzJavaScript(seconds: number): Promise<void> {
+  // Imported here: the native targets need no addon.
+  const { fuzzValues } = await import("../test/support/value-fuzz.js");
+  const folder = join(build, "found", VALUES);
+  mkdirSync(folder, { recursive: true });
+  const end = Date.now() + seconds * 1000;
+  const seed = 1 + (Date.now() % 2 ** 31);
+  const isOver = () => Date.now() > end;
+  say(`fuzz values: seed ${seed}`);
+  const counts = await fuzzValues(Number.POSITIVE_INFINITY, seed, join(folder, "a.pt"), isOver);
+  const all = Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`);
+  say(`fuzz values: ${all.join(", ")}, no finding`);
+}
+
+await mainProgram(async () => {
   const [what = "", seconds = String(DEFAULT_SECONDS)] = process.argv.slice(2);
-  if (what !== "ci" && what !== "merge" && !isTarget(what))
-    throw new BuildError(`npm run fuzz -- ${TARGETS.join("|")}|merge [SECONDS]`);
+  if (what !== "ci" && what !== "merge" && what !== VALUES && !isTarget(what))
+    throw new BuildError(`npm run fuzz -- ${[...TARGETS, VALUES].join("|")}|merge [SECONDS]`);
   if (!/^\d+$/.test(seconds))
     throw new BuildError(`expected a whole number of seconds, got '${seconds}'`);
+  if (what === VALUES) return fuzzJavaScript(Number(seconds));
   buildTargets();
   if (what === "merge") return merge();
   if (what !== "ci") return report([fuzz(what, Number(seconds), true)]);
-  const share = Math.floor(CI_SECONDS / TARGETS.length);
+  const share = Math.floor(CI_SECONDS / (TARGETS.length + 1));
   report(TARGETS.map((target) => fuzz(target, share, false)));
+  await fuzzJavaScript(share);
 });

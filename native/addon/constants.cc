@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "addon/errors.h"
+#include "addon/marshal/marks.h"
 #include "addon/marshal/values.h"
 #include "checkpoint/limits.h"
 #include "library/index_scanner.h"

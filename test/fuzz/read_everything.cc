@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "addon/marshal/program.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/limits.h"
 #include "checkpoint/pickle/scan_pickle.h"
+#include "program_walk.h"
 
 namespace sda::fuzz {
 namespace {
@@ -95,9 +97,31 @@ std::size_t count_tensors(const DocumentPointer& document) {
   }
 }
 
+// Goes through a program as JavaScript does, but for the values themselves.
+void check_program(const addon::Program& program) {
+  ProgramWalk(program).run();
+  for (const addon::Program::Buffer& buffer : program.buffers) touch(buffer.data, buffer.size);
+}
+
+void write_program(const DocumentPointer& document) {
+  using addon::ProgramWriter;
+  constexpr double kLargestBuffer = 1 << 20;
+  for (const auto purpose : {ProgramWriter::Purpose::kKeeping, ProgramWriter::Purpose::kReading}) {
+    try {
+      ProgramWriter writer(*document, purpose, kLargestBuffer);
+      writer.value(document->root());
+      check_program(*writer.finish({}));
+    } catch (const Error& error) {
+      require(error.code() == ErrorCode::kLimit || error.code() == ErrorCode::kCorrupt,
+              "a program that cannot be written, of a file that can be read");
+    }
+  }
+}
+
 void use(const DocumentPointer& document) {
   read_tensors(document);
   read_state_dicts(document);
+  write_program(document);
 }
 
 }  // namespace

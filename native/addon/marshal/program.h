@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "addon/marshal/values.h"
+#include "addon/marshal/marks.h"
 #include "checkpoint/cancel.h"
 #include "checkpoint/checkpoint.h"
 
