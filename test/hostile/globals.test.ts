@@ -385,6 +385,17 @@ describe("torch's and numpy's other values are described, and nothing is called"
     expect((await inspect(path)).globals).toEqual(["a.maker"]);
   });
 
+  test.each([
+    ["the module", Buffer.from("cnum\x84py\ndtype\n", "latin1")],
+    ["the name", Buffer.from("cnumpy\ndtype\x84\n", "latin1")],
+    ["that of INST", Buffer.from("(inumpy\ndtype\x84\n", "latin1")],
+  ])("a global whose name is not UTF-8 is damage: %s", async (_, code) => {
+    // Cut at the wrong byte, it would have another name when it is saved.
+    const path = fileOf(torchZip(pickle(code)).bytes);
+    const attempt = load(path, { unknownGlobals: "inert" });
+    await expect(attempt).rejects.toMatchObject({ code: "ERR_SDA_CORRUPT", details: { path } });
+  });
+
   test("getattr of a class and a name is the inner class", async () => {
     const inner = call(global("__builtin__", "getattr"), global("a.b", "Outer"), str("Inner"));
     const path = fileOf(torchZip(pickle(join(inner, tuple(int(1)), NEWOBJ))).bytes);

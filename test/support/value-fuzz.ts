@@ -65,7 +65,11 @@ export async function roundTrip(pickle: Uint8Array, path: string): Promise<Outco
   const now = readNow(addon, await addon.read(path, options));
   if (!isDeepStrictEqual(again, now)) throw wrong("read at once, the values are others");
   if (report.notKept.length > 0) return "partly kept";
-  if (!isDeepStrictEqual(again, values)) throw wrong("the values are others after save");
+  if (!isDeepStrictEqual(again, values)) {
+    // Protocol 2, in which save writes, has another name for it.
+    if (Buffer.from(pickle).includes("builtins")) return "partly kept";
+    throw wrong("the values are others after save");
+  }
   // What JavaScript does not show, such as a float without fraction, shows when it is saved again.
   const first = readFileSync(path);
   await save(again, path);

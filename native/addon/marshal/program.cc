@@ -187,8 +187,7 @@ void ProgramWriter::object(Object& object, int depth) {
     case ObjectKind::kGlobal: {
       const auto& global = static_cast<const Global&>(object);
       write(Op::kGlobal, 0);
-      name(global.module);
-      return name(global.name);
+      return global_name(global);
     }
     case ObjectKind::kPyObject:
       return described(static_cast<const PyObject&>(object), depth);
@@ -256,8 +255,7 @@ void ProgramWriter::dict(const Dict& dict, std::span<const std::pair<Value, Valu
 void ProgramWriter::described(const PyObject& object, int depth) {
   charge(object.entries.size() * cost::kPair);
   write(Op::kObject, object.allocated);
-  name(object.cls->module);
-  name(object.cls->name);
+  global_name(*object.cls);
   write(object.items.size(), object.entries.size());
   value(object.args, depth);
   value(object.kwargs, depth);
@@ -395,6 +393,13 @@ void ProgramWriter::raw(const void* data, std::size_t size) {
   const std::size_t at = code.size();
   code.resize(at + (size + sizeof(double) - 1) / sizeof(double));
   if (size > 0) std::memcpy(code.data() + at, data, size);
+}
+
+void ProgramWriter::global_name(const Global& global) {
+  if (!is_python_utf8(global.module) || !is_python_utf8(global.name))
+    throw Error(ErrorCode::kCorrupt, "a global whose name is not UTF-8");
+  name(global.module);
+  name(global.name);
 }
 
 void ProgramWriter::name(std::string_view text) {

@@ -99,6 +99,7 @@ class ProgramWriter {
   TextPlace text(std::string_view text, bool ascii);
   // A text that several values name is written once: a reference takes two bytes of pickle.
   TextPlace shared_text(std::string_view text, bool ascii);
+  void global_name(const Global& global);
   void name(std::string_view text);
   void shape(std::span<const std::int64_t> sizes);
   void raw(const void* data, std::size_t size);
