@@ -2,7 +2,10 @@
  * Measures reading a torch.save file. Compares with torch.load, and with safetensors reading the
  * same weights, in alternating rounds.
  */
-import { inspect, load } from "../dist/torch/index.js";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect, load, save, Tensor } from "../dist/torch/index.js";
 import { Peer } from "./support/python.js";
 import { Rounds } from "./support/rounds.js";
 import { type Measured, peerName } from "./support/schema.js";
@@ -16,24 +19,44 @@ const QUICK = {
   firstWarmUp: { rounds: 1, runs: 1, warmUp: 0 },
   rounds: { rounds: 2, runs: 2, warmUp: 0 },
 };
-const WORKS = ["torch.load", "torch.load mmap", "safetensors", "safetensors read"];
+const WORKS = [
+  "torch.load",
+  "torch.load mmap",
+  "torch.load many",
+  "safetensors",
+  "safetensors read",
+];
+/** Small tensors of a file beside the model, each on a storage of its own. */
+const MANY = 20_000;
 /** Compares mapping with mapping and reading with reading. Only our reader verifies checksums. */
 const PAIRS: [ours: string, theirs: string][] = [
   ["load, verify: false", "torch.load mmap"],
   ["load, verify: false", "safetensors"],
   ["load", "torch.load"],
   ["load", "safetensors read"],
+  ["load many", "torch.load many"],
 ];
+
+/** Writes a file of `MANY` tensors. Returns its path. */
+async function saveMany(folder: string): Promise<string> {
+  const path = join(folder, "many.pt");
+  const one = (i: number) => new Tensor("float32", [3], Float32Array.of(i, i, i));
+  await save(new Map(Array.from({ length: MANY }, (_, i) => [`layer.${i}.bias`, one(i)])), path);
+  return path;
+}
 
 async function run({ file, python, notes, quick, say }: Context): Promise<Measured> {
   const counts = quick ? QUICK : FULL;
   const rounds = new Rounds();
+  const folder = mkdtempSync(join(tmpdir(), "sda-bench-"));
+  const many = await saveMany(folder);
   const ours = {
     "load, verify: false": () => load(file, { verify: false }),
     load: () => load(file),
+    "load many": () => load(many),
     inspect: () => inspect(file),
   };
-  const peer = python === null ? null : new Peer(python, "torch_peer.py", [file]);
+  const peer = python === null ? null : new Peer(python, "torch_peer.py", [file, many]);
   try {
     const { versions, missing } = (await peer?.about()) ?? { versions: {}, missing: {} };
     const theirs = WORKS.filter((work) => !(work in missing));
@@ -51,6 +74,7 @@ async function run({ file, python, notes, quick, say }: Context): Promise<Measur
     };
   } finally {
     peer?.close();
+    rmSync(folder, { recursive: true });
   }
 }
 

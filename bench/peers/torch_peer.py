@@ -1,8 +1,8 @@
 """Reads a torch.save file, and the same weights as a .safetensors file, in Python, for comparison.
 
-    python bench/peers/torch_peer.py FILE.sda
+    python bench/peers/torch_peer.py FILE.sda MANY.pt
 
-Works: torch.load, torch.load mmap, safetensors (maps the state dict, which is converted to a
+Works: torch.load, torch.load mmap, torch.load many (of the second file), safetensors (maps the state dict, which is converted to a
 temporary file first), safetensors read (reads that file instead of mapping it). turns.py measures
 them on request. The files should be in the page cache.
 """
@@ -44,12 +44,15 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", type=Path)
-    path = parser.parse_args().file
+    parser.add_argument("many", type=Path)
+    arguments = parser.parse_args()
+    path = arguments.file
     sda.register_program_modules()
     read = functools.partial(torch.load, map_location="cpu", weights_only=False)
     works: dict[str, Callable[[], Any]] = {
         "torch.load": lambda: read(path),
         "torch.load mmap": lambda: read(path, mmap=True),
+        "torch.load many": lambda: read(arguments.many),
     }
     missing: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="sda-bench-") as folder:

@@ -86,6 +86,12 @@ const TORCH: Line[] = [
     theirs: "safetensors read",
     what: "safetensors' `load` of bytes, the same weights",
   },
+  {
+    label: "read a file of 20,000 small tensors",
+    ours: "load many",
+    theirs: "torch.load many",
+    what: "`torch.load`",
+  },
   { label: "list a file's globals and tensors (`inspect`)", ours: "inspect" },
 ];
 

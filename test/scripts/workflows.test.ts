@@ -107,7 +107,7 @@ test.skipIf(!posix)("the action scans the given paths, and its inputs run nothin
     return readFileSync(join(folder, "npx.log"), "utf8").trimEnd().split("\n");
   };
   const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
-  const begin = ["--yes", `small-dataset-audio@${version}`, "scan"];
+  const begin = ["--yes", `torch-checkpoint@${version}`, "scan"];
   expect(ran(".", "")).toEqual([...begin, "--", "."]);
   const odd = ["a b", "$(touch owned)", "`touch owned`", "; touch owned", "*", "-x", "'\""];
   expect(ran(`${odd.join("\n\n")}\n`, "x y.sarif; touch owned")).toEqual([
