@@ -2,9 +2,9 @@
 
     python bench/peers/torch_peer.py FILE.sda MANY.pt
 
-Works: torch.load, torch.load mmap, torch.load many (of the second file), safetensors (maps the state dict, which is converted to a
-temporary file first), safetensors read (reads that file instead of mapping it). turns.py measures
-them on request. The files should be in the page cache.
+Works: torch.load, torch.load mmap, torch.load many (of the second file), safetensors (maps the
+state dict, which is converted to a temporary file first), safetensors read (reads that file
+instead of mapping it). turns.py measures them on request. The files should be in the page cache.
 """
 
 from __future__ import annotations
