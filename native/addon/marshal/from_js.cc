@@ -7,8 +7,8 @@
 
 #include "addon/marshal/arguments.h"
 #include "addon/marshal/external_buffer.h"
-#include "addon/marshal/numbers.h"
 #include "addon/marshal/marks.h"
+#include "addon/marshal/numbers.h"
 #include "addon/marshal/values.h"
 #include "checkpoint/error.h"
 #include "checkpoint/pickle/construct.h"
