@@ -6,6 +6,7 @@
  */
 export { SdaError, type SdaErrorCode } from "../base/errors.js";
 export {
+  JaggedTensor,
   MetaTensor,
   NestedTensor,
   NumpyArray,

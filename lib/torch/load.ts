@@ -70,8 +70,8 @@ const OPTIONS = optionNames<LoadOptions>({
  * `Array`), set → `Set`, int → `number` or, beyond 2^53 - 1, `bigint`, float → `number`, None →
  * `null`, bytes → `Uint8Array`, complex → `Complex`; tensors and storages → `Tensor`, numpy arrays
  * → `NdArray` (a `Tensor`), numpy scalars → `number`, `bigint`, `boolean` or `Complex`; sparse,
- * quantized, nested and meta tensors → `SparseTensor`, `QuantizedTensor`, `NestedTensor` and
- * `MetaTensor`; numpy arrays and scalars of texts, objects, dates and structures → `NumpyArray` and
+ * quantized, nested, jagged and meta tensors → `SparseTensor`, `QuantizedTensor`, `NestedTensor`,
+ * `JaggedTensor` and `MetaTensor`; numpy arrays and scalars of texts, objects, dates and structures → `NumpyArray` and
  * `NumpyScalar`; an object of a class of the Python program → `PyObject`; a global that is only
  * referred to → `PyGlobal`. Objects that are shared or cyclic in the file are so in the result.
  *

@@ -5,7 +5,8 @@
  * with getters that say what the call means.
  */
 import { isMap } from "../base/realm.js";
-import { count, gathered, rowMajor } from "./strided.js";
+import { count, elementsOf, gathered, rowMajor } from "./strided.js";
+import { itemsPerElement } from "./tensor-data.js";
 import { type DType, PyGlobal, PyObject, Tensor, type TypedArray } from "./values.js";
 
 /** A value of the file that is not as torch or numpy write it. */
@@ -213,6 +214,78 @@ export class NestedTensor extends PyObject {
       return new Tensor(buffer.dtype, shape, data);
     });
   }
+}
+
+/**
+ * Tensors that differ in one dimension, as `torch.nested` has them with `layout=torch.jagged`.
+ *
+ * @example
+ * ```js
+ * const parts = new Map([
+ *   ["values", new Tensor("float32", [5], Float32Array.of(1, 2, 3, 4, 5))],
+ *   ["offsets", new Tensor("int64", [3], BigInt64Array.of(0n, 2n, 5n))],
+ * ]);
+ * const module = "torch.nested._internal.nested_tensor";
+ * const how = [new PyGlobal(module, "_rebuild_njt"), new PyGlobal(module, "NestedTensor")];
+ * const args = Tuple.of(...how, Tuple.of(parts), new Map());
+ * const jagged = new JaggedTensor("torch._tensor", "_rebuild_from_type_v2", args);
+ * console.log(jagged.tensors.map(({ data }) => data.length)); // [ 2, 3 ]
+ * ```
+ */
+export class JaggedTensor extends PyObject {
+  /** Of the elements */
+  get dtype(): DType {
+    return this.values.dtype;
+  }
+
+  /** All tensors after one another along the dimension in which they differ */
+  get values(): Tensor {
+    return tensorOf(jaggedPart(this, "values"), "jagged tensor");
+  }
+
+  /** int64, [tensors + 1]: where each tensor begins in `values`, and the end */
+  get offsets(): Tensor {
+    return tensorOf(jaggedPart(this, "offsets"), "jagged tensor");
+  }
+
+  /** int64, [tensors]: the length of each tensor; null: each reaches to the next */
+  get lengths(): Tensor | null {
+    const lengths = jaggedPart(this, "lengths");
+    return lengths === null ? null : tensorOf(lengths, "jagged tensor");
+  }
+
+  /** The dimension in which the tensors differ, counted in one of them from 0 */
+  get raggedDimension(): number {
+    const dimension = jaggedPart(this, "_ragged_idx");
+    return typeof dimension === "number" ? dimension - 1 : 0;
+  }
+
+  /** The tensors; row-major copies */
+  get tensors(): Tensor[] {
+    const { values, raggedDimension: ragged, lengths } = this;
+    if (!(values.shape.length > ragged)) throw malformed("jagged tensor");
+    const starts = Array.from(this.offsets.data as Float64Array, Number);
+    const sizes = lengths && Array.from(lengths.data as Float64Array, Number);
+    const strides = values.shape.map((_, d) => count(values.shape.slice(d + 1)));
+    return starts.slice(0, -1).map((start, i) => {
+      const size = sizes ? sizes[i] : (starts[i + 1] as number) - start;
+      const isInside = size !== undefined && size >= 0 && start >= 0;
+      if (!isInside || start + size > (values.shape[ragged] as number)) {
+        throw malformed("jagged tensor");
+      }
+      const shape = values.shape.with(ragged, size);
+      const first = start * (strides[ragged] as number);
+      const parts = itemsPerElement(values.dtype);
+      return new Tensor(values.dtype, shape, elementsOf(values.data, first, shape, strides, parts));
+    });
+  }
+}
+
+/** No private method: `settle` makes such an object of one that is made already. */
+function jaggedPart({ args }: JaggedTensor, name: string): unknown {
+  const parts = Array.isArray(args[2]) ? args[2][0] : undefined;
+  if (!isMap(parts)) throw malformed("jagged tensor");
+  return parts.get(name) ?? null;
 }
 
 /**
@@ -524,7 +597,18 @@ const DESCRIBED: ReadonlyMap<string, typeof PyObject> = new Map<string, typeof P
   ["numpy.ma._mareconstruct", NumpyArray],
 ]);
 
-/** Makes the object that describes a call, for the native reader. */
+/** Gives an object that is filled the class that its arguments ask for. */
+export function settle(object: PyObject): void {
+  const type = Array.isArray(object.args) ? object.args[1] : undefined;
+  const isJagged = type instanceof PyGlobal && `${type.module}.${type.name}` === NESTED;
+  if (object.name === "_rebuild_from_type_v2" && object.module === "torch._tensor" && isJagged) {
+    Object.setPrototypeOf(object, JaggedTensor.prototype);
+  }
+}
+
+const NESTED = "torch.nested._internal.nested_tensor.NestedTensor";
+
+/** Makes the object that describes a call. Its class may be settled once it is filled. */
 export function describedObject(module: string, name: string, allocated: boolean): PyObject {
   const object = new (DESCRIBED.get(`${module}.${name}`) ?? PyObject)(module, name);
   object.allocated = allocated;

@@ -3,7 +3,7 @@
  * because one native call for each value would take longer than reading the file. The reader can
  * stop after any value and go on later, and needs no stack however deep the values nest.
  */
-import { describedObject } from "./described.js";
+import { describedObject, settle } from "./described.js";
 import type { DType, TypedArray } from "./dtype.js";
 import {
   type MapKinds,
@@ -522,6 +522,7 @@ function takeExtra(target: unknown, value: unknown): void {
 
 function finish(open: Open): void {
   const { target, slots, entryKinds, memberKinds } = open;
+  if (open.takes === TAKES.fields) settle(target as PyObject);
   if (slots !== null) {
     const array = open.takes === TAKES.fields ? (target as PyObject).items : target;
     rememberArray(array as unknown[], slots);

@@ -149,7 +149,8 @@ describe.skipIf(!built || !engineBuilt)("the recipes of serving.md", () => {
     // The last one, because the limit stays.
     test("a full engine is 503, and a request afterwards is served", async () => {
       expect(await recipe.ask("maxRequests 1")).toBe(1);
-      const client = await reading(recipe.url);
+      // Cancelled requests of the tests before may not have left the engine yet.
+      const client = await vi.waitFor(() => reading(recipe.url), 100_000);
       expect((await fetch(recipe.url)).status).toBe(503);
       client.destroy();
       await recipe.modelsInUse(0);

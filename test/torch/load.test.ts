@@ -7,6 +7,7 @@ import {
   DefaultDict,
   Deque,
   inspect,
+  JaggedTensor,
   type LoadOptions,
   load,
   NdArray,
@@ -820,6 +821,64 @@ test("inspect lists every name of a tensor, and says which is the same", async (
     { name: "all.1.w", ...shape, aliasOf: "w" },
     { name: "other", ...shape },
   ]);
+});
+
+test("jagged tensors, and sparse ones with attributes, are read by default and saved", async () => {
+  const nested = "torch.nested._internal.nested_tensor";
+  const shape = tuple(int(3), int(1));
+  const values = tensor({ storage: storage(3), shape, stride: tuple(int(1), int(1)) });
+  const offsets = (...numbers: number[]) =>
+    tensor({
+      storage: storage(numbers.length, { cls: global("torch", "LongStorage"), key: "1" }),
+      shape: tuple(int(numbers.length)),
+    });
+  const rebuilt = (rebuild: Code, cls: Code, args: Code, state: Code) =>
+    call(global("torch._tensor", "_rebuild_from_type_v2"), rebuild, cls, args, state);
+  const parts = dict(
+    [str("values"), values],
+    [str("offsets"), offsets(0, 1, 3)],
+    [str("lengths"), NONE],
+    [str("_ragged_idx"), int(1)],
+    [str("_metadata_cache"), EMPTY_DICT],
+  );
+  const layout = call(global("torch.serialization", "_get_layout"), str("torch.sparse_coo"));
+  const sparse = tuple(layout, tuple(values, values, tuple(int(3)), FALSE));
+  const jagged = rebuilt(
+    global(nested, "_rebuild_njt"),
+    global(nested, "NestedTensor"),
+    tuple(parts),
+    EMPTY_DICT,
+  );
+  const tagged = rebuilt(
+    global("torch._utils", "_rebuild_sparse_tensor"),
+    global("torch", "Tensor"),
+    sparse,
+    dict([str("note"), str("x")]),
+  );
+  const numbers = Buffer.from(BigInt64Array.of(0n, 1n, 3n).buffer);
+  const path = fileOf(
+    torchZip(pickle(list(jagged, tagged)), { "0": THREE_FLOATS, "1": numbers }).bytes,
+  );
+  for (let copies = 0; copies < 2; copies++) {
+    const [one, other] = await load<[JaggedTensor, PyObject]>(path);
+    expect(one).toBeInstanceOf(JaggedTensor);
+    expect([one.dtype, one.raggedDimension, one.lengths]).toEqual(["float32", 0, null]);
+    expect(one.tensors).toEqual([
+      new Tensor("float32", [1, 1], Float32Array.of(1)),
+      new Tensor("float32", [2, 1], Float32Array.of(2, 3)),
+    ]);
+    expect(other.args[3]).toEqual(new Map([["note", "x"]]));
+    await save([one, other], path);
+  }
+  const forged = new PyObject("torch._tensor", "_rebuild_from_type_v2");
+  forged.args = Tuple.of<unknown>(
+    new PyGlobal("numpy", "memmap"),
+    new PyGlobal("torch", "Tensor"),
+    Tuple.of("a file"),
+    new Map(),
+  );
+  const error = await sdaError(() => save(forged, path));
+  expect(error.message).toContain("_rebuild_from_type_v2");
 });
 
 test("inspect lists tensors that only attributes, sets and OrderedDicts' attributes hold", async () => {

@@ -9,6 +9,7 @@ import {
   DefaultDict,
   Deque,
   inspect,
+  JaggedTensor,
   load,
   MetaTensor,
   NestedTensor,
@@ -32,6 +33,7 @@ const script = fileURLToPath(new URL("../python/describe.py", import.meta.url));
 const sameDescription = fileURLToPath(new URL("../python/same_description.py", import.meta.url));
 const objects = fileURLToPath(new URL("../python/write_objects.py", import.meta.url));
 const same = fileURLToPath(new URL("../python/same_repr.py", import.meta.url));
+const JAGGED = "torch.nested._internal.nested_tensor";
 const SEED = 20_260_214;
 const COUNT = 60;
 
@@ -140,6 +142,27 @@ test.skipIf(torchPython === null)("collections and described objects of JavaScri
         parts(f32(1, 2, 3), i64([2, 1], 1n, 2n), i64([2, 1], 1n, 1n), i64([2], 0n, 1n)),
       ),
       "nested_tensor([",
+    ],
+    [
+      new JaggedTensor(
+        "torch._tensor",
+        "_rebuild_from_type_v2",
+        parts(
+          new PyGlobal(JAGGED, "_rebuild_njt"),
+          new PyGlobal(JAGGED, "NestedTensor"),
+          parts(
+            new Map<string, unknown>([
+              ["values", f32(1, 2, 3)],
+              ["offsets", i64([3], 0n, 1n, 3n)],
+              ["lengths", null],
+              ["_ragged_idx", 1],
+              ["_metadata_cache", new Map()],
+            ]),
+          ),
+          new Map(),
+        ),
+      ),
+      "NestedTensor(size=(2, j",
     ],
     [
       new MetaTensor(

@@ -136,7 +136,7 @@ Value Constructor::call_known(const Value& callable, Tuple& args) {
     case Known::kRebuildParameterWithState:
       return rebuild_parameter(args);
     case Known::kRebuildFromType:
-      return rebuild_from_type(args);
+      return rebuild_from_type(callable, args);
     case Known::kRebuildDeviceTensor:
       return rebuild_device_tensor(callable, args);
     case Known::kNumpyReconstruct:

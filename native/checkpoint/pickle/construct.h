@@ -61,7 +61,7 @@ class Constructor {
   Value rebuild_tensor(const Tuple& args, int version);
   Value rebuild_parameter(const Tuple& args);
   Value rebuild_device_tensor(const Value& callable, Tuple& args);
-  Value rebuild_from_type(const Tuple& args);
+  Value rebuild_from_type(const Value& callable, Tuple& args);
   Tensor* copy_of(const Tensor& tensor);
   Value tensor_attributes(const Value& state);
 

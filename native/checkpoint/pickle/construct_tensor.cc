@@ -149,7 +149,7 @@ Value Constructor::rebuild_device_tensor(const Value& callable, Tuple& args) {
   return Value::of(tensor);
 }
 
-Value Constructor::rebuild_from_type(const Tuple& args) {
+Value Constructor::rebuild_from_type(const Value& callable, Tuple& args) {
   // (rebuild function, type, its arguments, state): a tensor of a known class with attributes.
   const auto& items = args.items;
   const Global* cls = items.size() == 4 ? items[1].as<Global>() : nullptr;
@@ -162,6 +162,8 @@ Value Constructor::rebuild_from_type(const Tuple& args) {
   const bool known_rebuild = rebuild->known == Known::kRebuildTensorV2 ||
                              rebuild->known == Known::kRebuildTensorV3 ||
                              rebuild->known == Known::kRebuildParameter;
+  if (is_described_type(rebuild->known, cls->known))
+    return describe_object(callable, args, Value(), false);
   if (inert_ && (!known_class || !known_rebuild)) {
     // What the class is made from, and its attributes.
     auto* made = arena_.make<Tuple>();

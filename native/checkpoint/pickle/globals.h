@@ -63,6 +63,14 @@ struct GlobalFacts {
   std::uint8_t dtype = 0;  // the DType of a kTorchStorage or kTorchDType
 };
 
+// Whether torch._tensor._rebuild_from_type_v2 of these only makes what a description can stand for:
+// a jagged or distributed tensor, or a sparse or quantized one with attributes.
+inline bool is_described_type(Known rebuild, Known cls) noexcept {
+  return rebuild == Known::kDescribedCall &&
+         (cls == Known::kDescribedCall || cls == Known::kTorchTensorClass ||
+          cls == Known::kTorchParameterClass);
+}
+
 // Whether "module.name" is the one class of the Python program that its own files name. It is an
 // Enum, so Python only looks up a member.
 bool is_program_enum(std::string_view full_name) noexcept;

@@ -27,6 +27,18 @@ bool is_dotted_name(std::string_view name) {
   });
 }
 
+// (rebuild function, type, its arguments, state), as the reader accepts it
+bool is_described_rebuild(const PyObject& object) {
+  const auto* args = object.args.as<Tuple>();
+  if (args == nullptr || args->items.size() != 4 || !object.kwargs.is_none() || object.allocated)
+    return false;
+  const auto* rebuild = args->items[0].as<Global>();
+  const auto* cls = args->items[1].as<Global>();
+  return rebuild != nullptr && cls != nullptr && args->items[2].as<Tuple>() != nullptr &&
+         is_described_type(look_up_global(rebuild->module, rebuild->name).known,
+                           look_up_global(cls->module, cls->name).known);
+}
+
 }  // namespace
 
 PickleContent write_pickle(const Value& root, const PickleStyle& style, const CancelToken* cancel,
@@ -267,7 +279,8 @@ void PickleWriter::save_py_object(const PyObject& object) {
   constexpr Known kWritten[] = {
       Known::kProgramClass, Known::kTorchDevice,      Known::kDescribedCall,  Known::kNumpyDType,
       Known::kNumpyScalar,  Known::kNumpyReconstruct, Known::kNumpyFromBuffer};
-  if (std::find(std::begin(kWritten), std::end(kWritten), known) == std::end(kWritten))
+  const bool rebuilt = known == Known::kRebuildFromType && is_described_rebuild(object);
+  if (!rebuilt && std::find(std::begin(kWritten), std::end(kWritten), known) == std::end(kWritten))
     throw Error(ErrorCode::kUnsafe, "an object of class '" + std::string(cls.module) + "." +
                                         std::string(cls.name) +
                                         "': only classes of the Python program are written")
