@@ -63,6 +63,7 @@ describe("npm run bench", () => {
         "load, verify: false",
         "load",
         "inspect",
+        "load many",
       ]);
       expect(stdout).toContain("(SDA_PYTHON: /nonexistent cannot be started)");
     },
