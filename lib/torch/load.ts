@@ -71,9 +71,10 @@ const OPTIONS = optionNames<LoadOptions>({
  * `null`, bytes → `Uint8Array`, complex → `Complex`; tensors and storages → `Tensor`, numpy arrays
  * → `NdArray` (a `Tensor`), numpy scalars → `number`, `bigint`, `boolean` or `Complex`; sparse,
  * quantized, nested, jagged and meta tensors → `SparseTensor`, `QuantizedTensor`, `NestedTensor`,
- * `JaggedTensor` and `MetaTensor`; numpy arrays and scalars of texts, objects, dates and structures → `NumpyArray` and
- * `NumpyScalar`; an object of a class of the Python program → `PyObject`; a global that is only
- * referred to → `PyGlobal`. Objects that are shared or cyclic in the file are so in the result.
+ * `JaggedTensor` and `MetaTensor`; numpy arrays and scalars of texts, objects, dates and structures
+ * → `NumpyArray` and `NumpyScalar`; an object of a class of the Python program → `PyObject`; a
+ * global that is only referred to → `PyGlobal`. Objects that are shared or cyclic in the file are
+ * so in the result.
  *
  * Only an `http:` or `https:` URL object makes requests; a text is always a path. Without
  * `weights`, only the parts of a remote file that describe it are read. The server must serve
